@@ -1,0 +1,62 @@
+"""Who owns rows (projects) and who may act for an owner (API keys)."""
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from accounts.ids import new_public_id
+
+DEFAULT_PROJECT = "default"
+
+
+def new_project_id() -> str:
+    return new_public_id("proj")
+
+
+def new_key_id() -> str:
+    return new_public_id("key")
+
+
+class Project(models.Model):
+    """Owns every row of its users; what one project has, another cannot see."""
+
+    public_id = models.CharField(max_length=40, unique=True, default=new_project_id, editable=False)
+    name = models.SlugField(max_length=60, unique=True)
+    # Per project: with one secret for all, whoever can verify could forge to everyone else.
+    webhook_secret = models.CharField(max_length=120, blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
+    """API keys by what may be done with them."""
+
+    def usable(self) -> "ApiKeyQuerySet":
+        return self.filter(revoked_at=None).filter(Q(expires_at=None) | Q(expires_at__gt=Now()))
+
+
+class ApiKey(models.Model):
+    """A bearer key of a project: stored as a hash, shown once when it is made."""
+
+    public_id = models.CharField(max_length=40, unique=True, default=new_key_id, editable=False)
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="api_keys")
+    name = models.CharField(max_length=100)
+    start = models.CharField(max_length=12, help_text="first characters, to recognise a key by")
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ApiKeyQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        verbose_name = "API key"
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.start}…)"

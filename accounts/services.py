@@ -1,0 +1,52 @@
+"""The verbs on projects and keys."""
+
+import hashlib
+import re
+import secrets
+from datetime import datetime
+
+from accounts.models import DEFAULT_PROJECT, ApiKey, Project
+
+KEY_PREFIX = "nvt_"
+_KEY = re.compile(r"[\x21-\x7e]{16,200}")
+
+
+def get_default_project() -> Project:
+    """The project of a service with one user; made at its first use."""
+    project, _ = Project.objects.get_or_create(name=DEFAULT_PROJECT)
+    return project
+
+
+def create_api_key(*, project: Project, name: str, expires_at: datetime | None = None) -> str:
+    """Store a new key's hash and return the key itself, the only time it can be seen."""
+    key = KEY_PREFIX + secrets.token_urlsafe(32)
+    keep_api_key(project=project, name=name, key=key, expires_at=expires_at)
+    return key
+
+
+def keep_api_key(
+    *, project: Project, name: str, key: str, expires_at: datetime | None = None
+) -> ApiKey:
+    """Make a key that already exists elsewhere usable here; a second call changes nothing."""
+    api_key, _ = ApiKey.objects.get_or_create(
+        digest=digest_of(key),
+        defaults={
+            "project": project,
+            "name": name,
+            "start": key[:9],
+            "expires_at": expires_at,
+        },
+    )
+    return api_key
+
+
+def find_api_key(key: str) -> ApiKey | None:
+    """The usable key of that text, with its project; None for anything else."""
+    if not _KEY.fullmatch(key):
+        return None
+    return ApiKey.objects.usable().select_related("project").filter(digest=digest_of(key)).first()
+
+
+def digest_of(key: str) -> str:
+    """SHA-256 is enough for 256 random bits: there is nothing to guess, so nothing to slow down."""
+    return hashlib.sha256(key.encode()).hexdigest()

@@ -1,0 +1,93 @@
+"""Statuses, their arrows, job types: data without logic."""
+
+from django.db.models import TextChoices
+
+
+class InstanceStatus(TextChoices):
+    """What an instance is, in this API's words; Novita's own word is kept beside it."""
+
+    CREATING = "creating"
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    MIGRATING = "migrating"
+    TERMINATING = "terminating"
+    TERMINATED = "terminated"
+    FAILED = "failed"
+
+
+_S = InstanceStatus
+
+TRANSITIONS: dict[InstanceStatus, frozenset[InstanceStatus]] = {
+    _S.CREATING: frozenset({_S.STARTING, _S.FAILED, _S.TERMINATING}),
+    _S.STARTING: frozenset({_S.RUNNING, _S.STOPPED, _S.FAILED, _S.TERMINATING}),
+    _S.RUNNING: frozenset(
+        {_S.STOPPING, _S.STOPPED, _S.STARTING, _S.MIGRATING, _S.TERMINATED, _S.FAILED}
+        | {_S.TERMINATING}
+    ),
+    _S.STOPPING: frozenset({_S.STOPPED, _S.TERMINATING}),
+    _S.STOPPED: frozenset({_S.STARTING, _S.MIGRATING, _S.TERMINATED, _S.FAILED, _S.TERMINATING}),
+    _S.MIGRATING: frozenset({_S.RUNNING, _S.FAILED, _S.TERMINATING}),
+    _S.TERMINATING: frozenset({_S.TERMINATED}),
+    _S.TERMINATED: frozenset(),
+    _S.FAILED: frozenset({_S.TERMINATING}),
+}
+
+PENDING_STATUSES = (_S.CREATING, _S.STARTING)
+ENDED_STATUSES = (_S.TERMINATED, _S.FAILED)
+
+
+class BillingMode(TextChoices):
+    """How Novita charges: spot may be reclaimed, at about half the price."""
+
+    SPOT = "spot"
+    ON_DEMAND = "onDemand"
+
+
+class CreateStep(TextChoices):
+    """The cursor of creation; each step is one job run and is persisted before the next.
+
+    choose: rank offers, keep one. post: ``posted_at`` is written and committed, then the create
+    is sent. look_up: the create's outcome is unknown; the upstream list is searched for our name.
+    placed: the upstream id is known.
+    """
+
+    CHOOSE = "choose"
+    POST = "post"
+    LOOK_UP = "look_up"
+    PLACED = "placed"
+
+
+class DeliveryStatus(TextChoices):
+    """Where a webhook delivery stands: pending until delivered or, attempts used up, failed."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+class FailureCode(TextChoices):
+    """Why an instance failed, stable for programs to branch on."""
+
+    PRODUCT_NOT_FOUND = "PRODUCT_NOT_FOUND"
+    NO_OPTIMAL_PRODUCT = "NO_OPTIMAL_PRODUCT"
+    TEMPLATE_NOT_FOUND = "TEMPLATE_NOT_FOUND"
+    REGISTRY_AUTH_NOT_FOUND = "REGISTRY_AUTH_NOT_FOUND"
+    STARTUP_TIMEOUT = "STARTUP_TIMEOUT"
+    STARTUP_FAILED = "STARTUP_FAILED"
+    INSUFFICIENT_RESOURCE = "INSUFFICIENT_RESOURCE"
+    UPSTREAM_REJECTED = "UPSTREAM_REJECTED"
+    UPSTREAM_UNAVAILABLE = "UPSTREAM_UNAVAILABLE"
+    INTERNAL_ERROR = "INTERNAL_ERROR"
+
+
+class JobType(TextChoices):
+    """The job types of this app."""
+
+    CREATE_INSTANCE = "create_instance"
+    MONITOR_INSTANCE = "monitor_instance"
+    SEND_WEBHOOK = "send_webhook"
+    TERMINATE_INSTANCE = "terminate_instance"
+    REFRESH_CATALOGUE = "refresh_catalogue"
+    PROBE_UPSTREAM = "probe_upstream"

@@ -1,0 +1,60 @@
+"""InstanceDetails: the one JSON form of an instance, in answers and in webhooks alike."""
+
+from datetime import datetime
+from typing import Any
+
+from instances.clock import iso
+from instances.models import Instance
+from instances.money import cost_e5_usd, usd_text
+
+
+def instance_details(instance: Instance, *, now: datetime) -> dict[str, Any]:
+    """Optional fields are absent rather than null. ``now`` ends the cost of a living instance."""
+    details: dict[str, Any] = {
+        "id": instance.public_id,
+        "name": instance.name,
+        "status": instance.status,
+        "gpuNum": instance.gpu_num,
+        "region": instance.region,
+        "product": {"name": instance.product_name, **_present(id=instance.product_id)},
+        "templateId": instance.template_id,
+        "rootfsSize": instance.rootfs_size_gb,
+        "billingMode": instance.billing_mode,
+        "portMappings": instance.port_mappings,
+        "createdAt": iso(instance.created_at),
+        "events": f"/api/instances/{instance.public_id}/events",
+        "jobs": f"/api/jobs?instance={instance.public_id}",
+    }
+    details |= _present(
+        connectionDetails=instance.connection,
+        novitaInstanceId=instance.upstream_id,
+        novitaStatus=instance.upstream_status,
+        startedAt=instance.started_at and iso(instance.started_at),
+        readyAt=instance.ready_at and iso(instance.ready_at),
+        endedAt=instance.ended_at and iso(instance.ended_at),
+        error=_error(instance),
+        placement=instance.placement,
+    )
+    return details | _prices(instance, now)
+
+
+def _prices(instance: Instance, now: datetime) -> dict[str, str]:
+    if instance.price_e5_usd is None:
+        return {}
+    per_hour = instance.price_e5_usd * instance.gpu_num
+    prices = {"pricePerHourUsd": usd_text(per_hour)}
+    if instance.started_at is not None:
+        seconds = int(((instance.ended_at or now) - instance.started_at).total_seconds())
+        cost = cost_e5_usd(instance.price_e5_usd, instance.gpu_num, seconds)
+        prices["costUsd"] = usd_text(cost)
+    return prices
+
+
+def _error(instance: Instance) -> dict[str, str] | None:
+    if not instance.error_code:
+        return None
+    return {"code": instance.error_code, "message": instance.error_message}
+
+
+def _present(**fields: Any) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value}

@@ -1,0 +1,19 @@
+"""What is kept: facts about rows and querysets, no I/O beyond the database."""
+
+from instances.models.catalogue import CachedProduct, CachedTemplate, Cluster
+from instances.models.event import InstanceEvent
+from instances.models.instance import Instance
+from instances.models.upstream import Installation, Tally, UpstreamGate
+from instances.models.webhook import WebhookDelivery
+
+__all__ = [
+    "CachedProduct",
+    "CachedTemplate",
+    "Cluster",
+    "Installation",
+    "Instance",
+    "InstanceEvent",
+    "Tally",
+    "UpstreamGate",
+    "WebhookDelivery",
+]

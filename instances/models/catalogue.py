@@ -1,0 +1,69 @@
+"""Products, templates and clusters as Novita last listed them, per upstream account."""
+
+from django.db import models
+from django.db.models.functions import Now
+
+from instances.choices import BillingMode
+
+
+class Cluster(models.Model):
+    """A place at Novita; regions of this API are mapped to clusters by configuration."""
+
+    account = models.CharField(max_length=16)
+    cluster_id = models.CharField(max_length=255)
+    name = models.CharField(max_length=255)
+    fetched_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["account", "cluster_id"], name="cluster_once")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class CachedProduct(models.Model):
+    """A product as listed for one cluster and billing mode; availability differs between them."""
+
+    account = models.CharField(max_length=16)
+    cluster_id = models.CharField(max_length=255)
+    billing_mode = models.CharField(max_length=10, choices=BillingMode.choices)
+    product_id = models.CharField(max_length=255)
+    name = models.CharField(max_length=255)
+    is_available = models.BooleanField()
+    inventory_state = models.CharField(max_length=20, blank=True)
+    on_demand_price_e5_usd = models.PositiveBigIntegerField(null=True)
+    spot_price_e5_usd = models.PositiveBigIntegerField(null=True)
+    # The whole product as parsed, so that placement sees what the client saw.
+    data = models.JSONField()
+    fetched_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "cluster_id", "billing_mode", "product_id"],
+                name="product_once_per_cluster_and_mode",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.product_id})"
+
+
+class CachedTemplate(models.Model):
+    """A template as Novita described it; env values stay in here and out of logs."""
+
+    account = models.CharField(max_length=16)
+    template_id = models.CharField(max_length=255)
+    name = models.CharField(max_length=255, blank=True)
+    data = models.JSONField()
+    fetched_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["account", "template_id"], name="template_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.template_id})"

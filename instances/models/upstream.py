@@ -1,0 +1,81 @@
+"""What all processes must agree on about the upstream: who we are there, how much we may call."""
+
+import secrets
+
+from django.db import models
+from django.db.models.functions import Now
+
+
+def new_installation_id() -> str:
+    return secrets.token_hex(4)
+
+
+def new_signing_key() -> str:
+    return secrets.token_hex(32)
+
+
+class Installation(models.Model):
+    """This installation's own mark on upstream names: its id, and the key that signs it.
+
+    One row. Names signed with the key are provably ours; nothing else is ever touched.
+    """
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    installation_id = models.CharField(max_length=16, default=new_installation_id)
+    signing_key = models.CharField(max_length=64, default=new_signing_key)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(id=1), name="installation_only_one")
+        ]
+
+    def __str__(self) -> str:
+        return self.installation_id
+
+
+class UpstreamGate(models.Model):
+    """Call budget and circuit breaker of one upstream account, shared by all processes.
+
+    Tokens refill with time (``calls`` per minute, see instances/gate.py). The breaker: closed
+    while ``opened_until`` is null; open until that moment; then half-open, where one caller at a
+    time may try (``probe_until`` is its reservation).
+    """
+
+    account = models.CharField(max_length=16, unique=True)
+    # Thousandths of a call, so that slow refills lose nothing to rounding.
+    tokens_e3 = models.BigIntegerField(default=0, db_default=0)
+    refilled_at = models.DateTimeField(db_default=Now())
+    paused_until = models.DateTimeField(null=True, blank=True, help_text="Novita said 429")
+    failures_in_a_row = models.PositiveIntegerField(default=0, db_default=0)
+    opened_until = models.DateTimeField(null=True, blank=True)
+    probe_until = models.DateTimeField(null=True, blank=True)
+    # What /health reports: what the workers saw last.
+    last_success_at = models.DateTimeField(null=True, blank=True)
+    last_failure_at = models.DateTimeField(null=True, blank=True)
+    last_error = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        verbose_name = "upstream gate"
+
+    def __str__(self) -> str:
+        return self.account
+
+
+class Tally(models.Model):
+    """A counter that all processes add to, for /api/metrics: name, labels, value.
+
+    In the database and not in process memory: workers have no HTTP port, and containers share no
+    folder.
+    """
+
+    name = models.CharField(max_length=60)
+    labels = models.JSONField(default=dict)
+    value = models.DecimalField(max_digits=24, decimal_places=6, default=0)
+
+    class Meta:
+        verbose_name_plural = "tallies"
+        constraints = [models.UniqueConstraint(fields=["name", "labels"], name="tally_once")]
+
+    def __str__(self) -> str:
+        return f"{self.name}{self.labels} = {self.value}"

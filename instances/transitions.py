@@ -1,0 +1,80 @@
+"""Changes of status and their events: always together, always under the instance's row lock."""
+
+from datetime import datetime
+from typing import Any
+
+from instances import outbox
+from instances.choices import ENDED_STATUSES, TRANSITIONS, InstanceStatus
+from instances.errors import IllegalTransition
+from instances.models import Instance, InstanceEvent
+from instances.types import Cause, Failure
+
+
+def change_status(
+    instance: Instance,
+    to: InstanceStatus,
+    *,
+    cause: Cause,
+    now: datetime,
+    data: dict[str, Any] | None = None,
+) -> InstanceEvent:
+    """Follow one arrow, write its event and queue its webhook.
+
+    Call with the row locked, inside a transaction; every changed field of ``instance`` is saved.
+    Raises IllegalTransition where there is no such arrow.
+    """
+    before = InstanceStatus(instance.status)
+    if to not in TRANSITIONS[before]:
+        raise IllegalTransition(instance.public_id, before, to)
+    instance.status = to
+    instance.status_changed_at = now
+    if to in ENDED_STATUSES:
+        instance.ended_at = now
+    return record_event(
+        instance, f"instance.{to}", cause=cause, now=now, before=before, after=to, data=data
+    )
+
+
+def fail(instance: Instance, failure: Failure, *, cause: Cause, now: datetime) -> InstanceEvent:
+    """End an instance with a reason that a person understands."""
+    instance.error_code = failure.code
+    instance.error_message = failure.message
+    return change_status(
+        instance,
+        InstanceStatus.FAILED,
+        cause=cause,
+        now=now,
+        data={"code": failure.code, "message": failure.message},
+    )
+
+
+def record_event(
+    instance: Instance,
+    type_: str,
+    *,
+    cause: Cause,
+    now: datetime,
+    before: str = "",
+    after: str = "",
+    data: dict[str, Any] | None = None,
+) -> InstanceEvent:
+    """Number and write one event, save the instance, and queue the webhook of a status change."""
+    instance.sequence += 1
+    instance.save()
+    event = InstanceEvent.objects.create(
+        project_id=instance.project_id,
+        instance=instance,
+        sequence=instance.sequence,
+        type=type_,
+        from_status=before,
+        to_status=after,
+        occurred_at=now,
+        actor=cause.actor,
+        cause=cause.reason[:300],
+        request_id=cause.request_id,
+        job_id=cause.job_id,
+        data=data or {},
+    )
+    if after:
+        outbox.add(event)
+    return event

@@ -1,0 +1,40 @@
+"""Frozen dataclasses that cross layers."""
+
+from dataclasses import dataclass
+
+from instances.choices import BillingMode
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a caller asked for, validated. Sizes in GB; the region is a code of this API."""
+
+    name: str
+    product_name: str
+    template_id: str
+    region: str
+    gpu_num: int = 1
+    rootfs_size_gb: int = 60
+    billing_mode: BillingMode = BillingMode.SPOT
+    webhook_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Who changed something and why; every event carries it.
+
+    actor: ``key:…``, ``operator:NAME`` or ``worker``. reason: in words a person understands.
+    """
+
+    actor: str
+    reason: str = ""
+    request_id: str = ""
+    job_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an instance failed: a stable code (choices.FailureCode) and a sentence."""
+
+    code: str
+    message: str

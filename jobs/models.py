@@ -1,0 +1,167 @@
+"""A job row and what may be said about it. Only ``queue`` writes the state of jobs."""
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from accounts.ids import new_public_id
+from accounts.models import Project
+
+
+def new_job_id() -> str:
+    return new_public_id("job")
+
+
+class JobStatus(models.TextChoices):
+    """Where a job stands; the arrows are in the docstring of Job."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+LIVE = (JobStatus.PENDING, JobStatus.PROCESSING)
+ENDED = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED)
+
+
+class JobPriority(models.IntegerChoices):
+    """Higher goes first."""
+
+    LOW = 1
+    NORMAL = 2
+    HIGH = 3
+    CRITICAL = 4
+
+
+class JobQuerySet(models.QuerySet["Job"]):
+    """Jobs by what can be said of them."""
+
+    def live(self) -> "JobQuerySet":
+        return self.filter(status__in=LIVE)
+
+    def failed(self) -> "JobQuerySet":
+        return self.filter(status=JobStatus.FAILED)
+
+    def due(self) -> "JobQuerySet":
+        return self.filter(status=JobStatus.PENDING, run_at__lte=Now())
+
+
+class Job(models.Model):
+    """One piece of work that survives every crash.
+
+    enqueue: -> pending; claim: pending -> processing (lease, token); done: processing ->
+    completed; again, retry, release: processing -> pending; give up or attempts used up:
+    processing -> failed; cancel: pending -> cancelled; redrive: failed -> pending. A processing
+    row whose lease lapsed is claimed again, under a new token: whoever held the old one can no
+    longer write.
+    """
+
+    public_id = models.CharField(max_length=40, unique=True, default=new_job_id, editable=False)
+    # Null for the service's own recurring work, which belongs to nobody.
+    project = models.ForeignKey(Project, null=True, blank=True, on_delete=models.PROTECT)
+    type = models.CharField(max_length=60)
+    # What the job is about, in a word its handler understands (an instance id); jobs knows no more.
+    subject = models.CharField(max_length=80, blank=True)
+    payload = models.JSONField(default=dict)
+    status = models.CharField(
+        max_length=10, choices=JobStatus.choices, default=JobStatus.PENDING, db_default="pending"
+    )
+    priority = models.SmallIntegerField(
+        choices=JobPriority.choices, default=JobPriority.NORMAL, db_default=2
+    )
+    # Counted when work starts, and forgotten when it made progress (the outcome "again").
+    attempts = models.PositiveSmallIntegerField(default=0, db_default=0)
+    max_attempts = models.PositiveSmallIntegerField(default=5, db_default=5)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    run_at = models.DateTimeField(db_default=Now())
+    processed_at = models.DateTimeField(null=True, blank=True, help_text="when work last started")
+    completed_at = models.DateTimeField(null=True, blank=True, help_text="when the job ended")
+    error = models.TextField(blank=True, help_text="the last error")
+    # The last errors with tracebacks, newest last: [{"at", "attempt", "error", "traceback"}].
+    errors = models.JSONField(default=list)
+    dedupe_key = models.CharField(max_length=120, null=True, blank=True)
+    # Somebody asked for the same work while this row was at it: it runs once more when done.
+    rerun = models.BooleanField(default=False, db_default=False)
+    lease_token = models.BigIntegerField(null=True, blank=True)
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    # Came back from a worker that died: handed out alone, so that poison harms no neighbour.
+    is_suspect = models.BooleanField(default=False, db_default=False)
+    worker = models.CharField(max_length=80, blank=True, help_text="host:pid that claimed it last")
+    request_id = models.CharField(max_length=80, blank=True)
+
+    objects = JobQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            # The claim's own order: by priority within a type, then by due time.
+            models.Index(
+                "type",
+                F("priority").desc(),
+                "run_at",
+                condition=Q(status="pending"),
+                name="job_due",
+            ),
+            models.Index("lease_expires_at", condition=Q(status="processing"), name="job_leased"),
+            models.Index("type", condition=Q(status="processing"), name="job_in_flight"),
+            models.Index(fields=["subject", "-id"], name="job_subject"),
+            models.Index(fields=["project", "-id"], name="job_project"),
+            models.Index("id", condition=Q(status="failed"), name="job_failed"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["dedupe_key"],
+                condition=Q(status__in=["pending", "processing"]),
+                name="job_live_dedupe_key",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=JobStatus.values), name="job_status_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(priority__in=JobPriority.values), name="job_priority_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    status="processing", lease_token__isnull=False, lease_expires_at__isnull=False
+                )
+                | (
+                    ~Q(status="processing")
+                    & Q(lease_token__isnull=True, lease_expires_at__isnull=True)
+                ),
+                name="job_lease_while_processing",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    status__in=["completed", "failed", "cancelled"], completed_at__isnull=False
+                )
+                | Q(status__in=["pending", "processing"], completed_at__isnull=True),
+                name="job_completed_at_when_ended",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.public_id}"
+
+    @property
+    def is_live(self) -> bool:
+        return self.status in LIVE
+
+
+class Worker(models.Model):
+    """A process of a cluster, as its heartbeat last told."""
+
+    name = models.CharField(max_length=120, unique=True, help_text="host:pid:start")
+    host = models.CharField(max_length=80)
+    pid = models.PositiveIntegerField()
+    started_at = models.DateTimeField(db_default=Now())
+    last_seen_at = models.DateTimeField(db_default=Now())
+    in_flight = models.PositiveIntegerField(default=0, db_default=0)
+
+    class Meta:
+        ordering = ["-last_seen_at"]
+        indexes = [models.Index(fields=["last_seen_at"], name="worker_last_seen")]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,229 @@
+"""Django settings: what the configuration (config.py) means to Django and its apps."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+from corsheaders.defaults import default_headers
+from django.core.exceptions import ImproperlyConfigured
+
+from novitai import VERSION
+from novitai.config import ConfigError, load_config
+from novitai.development import kept_secret
+from novitai.logs import logging_config
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+try:
+    CONFIG = load_config()
+except ConfigError as error:
+    raise ImproperlyConfigured(str(error)) from None
+
+DEBUG = False
+DATA_DIR = (BASE_DIR / CONFIG.data_dir).resolve()
+SECRET_KEY = (
+    CONFIG.secret_key.get_secret_value()
+    if CONFIG.secret_key
+    else kept_secret(DATA_DIR / "secret_key")
+)
+ALLOWED_HOSTS = list(CONFIG.allowed_hosts)
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "django_prometheus",
+    "corsheaders",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_q",
+    "accounts",
+    "jobs",
+    "instances",
+    "novitai",
+]
+
+MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "novitai.middleware.RequestIdMiddleware",
+    "novitai.middleware.RequestLogMiddleware",
+    "novitai.middleware.SecurityHeadersMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "novitai.middleware.BodyLimitMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
+]
+
+ROOT_URLCONF = "novitai.urls"
+WSGI_APPLICATION = "novitai.wsgi.application"
+APPEND_SLASH = False
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# Database
+
+
+def _database() -> dict[str, Any]:
+    if CONFIG.database_url is None:
+        return {
+            "ENGINE": "novitai.embedded_postgres.backend",
+            "NAME": "novitai",
+            "EMBEDDED_DATA_DIR": str(DATA_DIR / "postgres"),
+        }
+    url = CONFIG.database_url.get_secret_value()
+    try:
+        parsed = dict(dj_database_url.parse(url))
+    except (ValueError, dj_database_url.ParseError, dj_database_url.UnknownSchemeError):
+        parsed = {}
+    if "postgresql" not in str(parsed.get("ENGINE", "")):
+        raise ImproperlyConfigured(
+            "The configuration cannot be used:\n  DATABASE_URL: is not a Postgres URL. "
+            "Hint: postgresql://USER:PASSWORD@HOST:PORT/NAME"
+        )
+    return parsed
+
+
+DATABASES = {
+    "default": {
+        **_database(),
+        # Persistent: a connection per request would cost more than the request's own queries.
+        "CONN_MAX_AGE": None,
+        "CONN_HEALTH_CHECKS": True,
+        "ATOMIC_REQUESTS": False,
+        # Views run many short transactions; none may hang on a lock or a lost client for ever.
+        "OPTIONS": {
+            "options": "-c lock_timeout=10s -c statement_timeout=30s"
+            " -c idle_in_transaction_session_timeout=60s"
+        },
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Shared by all processes, in Postgres; "local" is for what one process may forget at any time.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "novitai_cache",
+        "TIMEOUT": 300,
+    },
+    "local": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+}
+
+# Time and language
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en-us"
+USE_I18N = False
+
+# Static files
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+# Serves straight from the packages, so that neither tests nor `make run` need collectstatic.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+
+# API
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.HasApiKey"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["novitai.parsers.StrictJSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "novitai.errors.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+    "UNAUTHENTICATED_TOKEN": None,
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "novitai",
+    "DESCRIPTION": "Creates, watches and ends GPU instances on Novita.ai. One POST gets one GPU "
+    "at the best price; a signed webhook tells when it is usable.",
+    "VERSION": VERSION,
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": "/api/",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+}
+
+# The worker cluster (jobs/cluster.py runs it; the queue is the job rows themselves)
+
+Q_CLUSTER = {
+    "name": "novitai",
+    "broker_class": "jobs.broker.JobBroker",
+    "workers": CONFIG.job_workers,
+    # One message waits while the others are worked on: more would sit unstarted past its lease.
+    "queue_limit": 1,
+    # Run limits are the heartbeat's (jobs/heartbeat.py): q2's alarm interrupts at any bytecode.
+    "timeout": 1_000_000_000,
+    "retry": 2_000_000_000,
+    # A recycled worker would end the calls that its threads still make.
+    "recycle": 1_000_000_000,
+    "save_limit": -1,
+    "ack_failures": True,
+    "scheduler": False,
+    "catch_up": False,
+    # The sentinel writes statistics twice a second; they belong in memory, not in the database.
+    "cache": "local",
+    "guard_cycle": 0.5,
+    "log_level": "WARNING",
+}
+
+# Browsers
+
+CORS_ALLOWED_ORIGINS = list(CONFIG.cors_allowed_origins)
+CORS_URLS_REGEX = r"^/(api/|health$)"
+CORS_ALLOW_HEADERS = [*default_headers, "idempotency-key", "x-request-id"]
+CORS_EXPOSE_HEADERS = ["X-Request-Id", "Retry-After"]
+CSRF_TRUSTED_ORIGINS = list(CONFIG.csrf_trusted_origins)
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = CONFIG.is_production
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if CONFIG.is_production else None
+SECURE_HSTS_SECONDS = int(timedelta(days=365).total_seconds()) if CONFIG.is_production else 0
+X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = CONFIG.max_body_bytes
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+# Logs
+
+LOGGING = logging_config(
+    level=CONFIG.log_level,
+    style=CONFIG.log_format or ("json" if CONFIG.is_production else "console"),
+)
