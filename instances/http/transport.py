@@ -19,6 +19,7 @@ from urllib3.exceptions import HTTPError as Urllib3Error
 from urllib3.exceptions import IncompleteRead
 from urllib3.exceptions import TimeoutError as Urllib3Timeout
 from urllib3.util.ssl_ import create_urllib3_context
+from urllib3.util.ssl_match_hostname import CertificateError
 
 from instances.http.connection import DeadlineHTTPConnectionPool, DeadlineHTTPSConnectionPool
 from instances.http.errors import (
@@ -215,10 +216,13 @@ def _transport_error(error: Exception, state: Exchange) -> TransportError:
     ):
         return state.deadline.expired(is_sent=state.has_sent)
     root = _root_cause(error)
-    words = f"{type(root).__name__}: {root}"
+    # Only the system's own words: a library's text may hold the URL and its query.
+    words = getattr(root, "strerror", None) or type(root).__name__
     if not state.has_sent:
         if isinstance(root, ssl.SSLError):
             return TlsFailed(f"TLS failed: {getattr(root, 'verify_message', '') or root.reason}")
+        if isinstance(root, CertificateError):
+            return TlsFailed("TLS failed: the certificate is for another host")
         if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader)):
             return InvalidTarget("the URL or a header is not valid")
         return ConnectFailed(words)
