@@ -25,9 +25,7 @@ def transport():
 
 
 def exchange(transport, url, *, seconds=SHORT, method="GET", body=None, **options):
-    return transport.exchange(
-        HttpRequest(method, url, {}, body), Deadline(seconds), **options
-    )
+    return transport.exchange(HttpRequest(method, url, {}, body), Deadline(seconds), **options)
 
 
 def drip_headers(peer: Peer) -> None:

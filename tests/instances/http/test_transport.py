@@ -226,7 +226,9 @@ def test_the_environment_s_proxies_and_netrc_are_ignored(transport, monkeypatch,
     assert b"authorization" not in server.requests[0].lower()
 
 
-@pytest.mark.parametrize("url", ["", "nothing", "http://", "http://[::1", "http://a b/", "ftp://x/"])
+@pytest.mark.parametrize(
+    "url", ["", "nothing", "http://", "http://[::1", "http://a b/", "ftp://x/"]
+)
 def test_a_url_without_a_target_is_invalid_and_never_sent(transport, url):
     with pytest.raises(ConnectFailed) as caught:
         exchange(transport, url)
