@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import os
 import ssl
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -105,9 +104,7 @@ class Transport:
         self._pool_size = pool_size
         self._ssl_context = create_urllib3_context()
         self._ssl_context.load_verify_locations(ca_bundle or requests.utils.DEFAULT_CA_BUNDLE_PATH)
-        self._lock = threading.Lock()
-        self._pooled = self._new_adapter()
-        self._owner_pid = os.getpid()
+        self._pooled = (os.getpid(), self._new_adapter())
 
     def exchange(
         self,
@@ -142,7 +139,7 @@ class Transport:
 
     def close(self) -> None:
         """Close the idle connections; the transport stays usable."""
-        self._pooled.close()
+        self._pooled[1].close()
 
     def _new_adapter(self) -> _DeadlineAdapter:
         return _DeadlineAdapter(self._ssl_context, self._pool_size)
@@ -159,12 +156,13 @@ class Transport:
             adapter.close()
 
     def _pooled_adapter(self) -> _DeadlineAdapter:
-        with self._lock:
-            if self._owner_pid != os.getpid():
-                # The parent goes on using these sockets: sharing them would mix up answers.
-                self._pooled = self._new_adapter()
-                self._owner_pid = os.getpid()
-            return self._pooled
+        owner, adapter = self._pooled
+        if owner != os.getpid():
+            # The parent goes on using these sockets: sharing them would mix up answers. No lock,
+            # since a fork may happen while one is held; two threads here cost one spare adapter.
+            adapter = self._new_adapter()
+            self._pooled = (os.getpid(), adapter)
+        return adapter
 
     def _body(
         self, response: requests.Response, state: Exchange, is_optional: bool

@@ -6,7 +6,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 _LONG = 10.0  # Ends a test that would otherwise hang; no test waits for it when it passes.
@@ -122,10 +122,8 @@ def serving(script: Script, tls: ssl.SSLContext | None = None) -> Iterator[RawSe
         server.listener.close()
         acceptor.join(_LONG)
         for sock in server.socks:
-            try:
+            with suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
         for thread in server.threads:
             thread.join(_LONG)
             assert not thread.is_alive()

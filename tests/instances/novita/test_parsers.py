@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -55,10 +56,8 @@ def test_whatever_the_json_only_a_protocol_error_comes_out(body):
         lambda value: parsers.parse_instance(value, "ab"),
         *(lambda value, read=read: parsers.parse_list(value, "data", read) for read in readers),
     ):
-        try:
+        with suppress(NovitaProtocolError):
             parse(body)
-        except NovitaProtocolError:
-            pass
 
 
 @settings(max_examples=200, deadline=None)
@@ -73,10 +72,8 @@ def test_what_is_read_of_an_instance_can_be_stored(body):
 
 @given(st.binary())
 def test_bytes_that_are_not_json_are_a_value_error(data):
-    try:
+    with suppress(ValueError):
         values.parse_json(data)
-    except ValueError:
-        pass
 
 
 @pytest.mark.parametrize("data", [b"[" * 100_000, b"9" * 5000, b"NaN", b"[Infinity]", b"\xff"])
