@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 import threading
 
 from simulator.api import GPU_BASE, Api
 from simulator.clock import SimulatedClock
 from simulator.control_api import ControlApi
-from simulator.server import Server
+from simulator.server import Server, end_on_signals, wait_for_end
 from simulator.store import Store
 from simulator.world.world import World
 
@@ -18,9 +17,7 @@ from simulator.world.world import World
 def main() -> None:
     """Serve until SIGTERM or SIGINT; prints one line once connections are accepted."""
     options = _parser().parse_args()
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+    stopping = end_on_signals()
     store = Store(options.state)
     world = _open_world(store, options)
     api = Api(world, options.api_key, sleep=stopping.wait)
@@ -31,7 +28,7 @@ def main() -> None:
     host, port = server.server_address[:2]
     sys.stdout.write(f"Simulator http://{host!s}:{port}{GPU_BASE}\n")
     sys.stdout.flush()
-    stopping.wait()
+    wait_for_end(stopping, with_parent=options.end_with_parent)
     server.shutdown()
     server.server_close()
     world.close()
@@ -60,6 +57,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--time-scale", type=float, help="simulated seconds per real second")
     parser.add_argument("--start-seconds", type=float, help="simulated seconds to running")
     parser.add_argument("--seed", type=int, default=0, help="of the price drift")
+    parser.add_argument(
+        "--end-with-parent", action="store_true", help="end when the process that started it does"
+    )
     parser.add_argument("--verbose", action="store_true", help="log each request to stderr")
     return parser
 

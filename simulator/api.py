@@ -6,7 +6,6 @@ import hmac
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from simulator.calls import CallLog
 from simulator.clock import real_now_ms
@@ -14,13 +13,13 @@ from simulator.errors import ApiError, DoneAnywayError, unauthorized
 from simulator.faults import Fault, FaultPlan
 from simulator.http import Json, Request, Response, Routes, json_response, text_response
 from simulator.ratelimit import RateLimiter
-from simulator.routes import catalogue, instances, templates
+from simulator.routes import account, catalogue, changes, instances, jobs, storage, templates
 from simulator.world.world import World
 
 GPU_BASE = "/gpu-instance/openapi/v1"
 ACCOUNT_BASE = "/openapi/v1"
-GPU_MODULES = (catalogue, instances, templates)
-ACCOUNT_MODULES: tuple[Any, ...] = ()
+GPU_MODULES = (catalogue, instances, changes, templates, storage, jobs)
+ACCOUNT_MODULES = (account,)
 
 SEVERING = ("reset", "close", "hang")
 """Effects after which the client has no answer."""

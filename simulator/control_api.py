@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from simulator.api import Answer, Api
+from simulator.checked import build
 from simulator.errors import ApiError, ControlError
 from simulator.faults import Fault
 from simulator.http import Json, Request, json_response
@@ -16,6 +18,14 @@ from simulator.world.stock import StockRule
 from simulator.world.world import World
 
 PREFIX = "/_sim"
+
+
+@dataclass
+class ClockOrder:
+    """Push the simulated clock ahead, or change its speed (0 stops it)."""
+
+    advance_seconds: float = 0.0
+    scale: float | None = None
 
 
 class ControlApi:
@@ -49,7 +59,7 @@ class ControlApi:
                 return Answer(json_response(self._dispatch(now_ms, request)))
         except ApiError as error:
             return Answer(json_response(error.body(), error.status))
-        except (ControlError, TypeError) as error:
+        except ControlError as error:
             return Answer(json_response({"error": str(error)}, 400))
 
     def _dispatch(self, now_ms: int, request: Request) -> Any:
@@ -96,7 +106,7 @@ class ControlApi:
         return {"rules": [rule.as_json() for rule in self.world.stock.rules]}
 
     def _add_stock(self, now_ms: int, request: Request) -> Json:
-        self.world.stock.rules.append(StockRule(**request.json()))
+        self.world.stock.rules.append(build(StockRule, request.json()))
         self.world.save_stock_rules()
         return self._list_stock(now_ms, request)
 
@@ -117,13 +127,10 @@ class ControlApi:
         return {"simMs": clock.now_ms(), "scale": clock.scale, "originMs": self.world.origin_ms}
 
     def _set_clock(self, now_ms: int, request: Request) -> Json:
-        orders = request.json()
-        unknown = set(orders) - {"advance_seconds", "scale"}
-        if unknown:
-            raise ControlError(f"unknown clock order(s) {', '.join(sorted(unknown))}")
-        if "scale" in orders:
-            self.world.clock.set_scale(orders["scale"])
-        self.world.clock.advance(orders.get("advance_seconds", 0))
+        orders = build(ClockOrder, request.json())
+        if orders.scale is not None:
+            self.world.clock.set_scale(orders.scale)
+        self.world.clock.advance(orders.advance_seconds)
         self.world.save_clock()
         self.world.settle()
         return self._get_clock(now_ms, request)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from simulator.checked import build
 from simulator.errors import ControlError
 from simulator.http import Request
 
@@ -47,6 +48,8 @@ class Fault:
     headers: dict[str, str] = field(default_factory=dict)
     retry_after: int | None = None
     hang_seconds: float = 3600.0
+    drip_headers: bool = False
+    """Drip the status line and the headers too (slow-loris), not only the body."""
     drip_bytes: int = 1
     drip_seconds: float = 0.05
 
@@ -58,15 +61,12 @@ class Fault:
     @classmethod
     def parse(cls, body: dict[str, Any]) -> Fault:
         """Raises ControlError for unknown fields, effects or broken expressions."""
-        known = {item.name for item in fields(cls)}
-        unknown = set(body) - known
-        if unknown:
-            raise ControlError(f"unknown fault field(s) {', '.join(sorted(unknown))}")
-        fault = cls(**body)
+        fault = build(cls, body)
         if fault.effect not in EFFECTS or fault.when not in ("before", "after"):
             raise ControlError(f"effect must be one of {', '.join(EFFECTS)}; when before or after")
         try:
-            re.compile(fault.path), re.compile(fault.body)
+            re.compile(fault.path)
+            re.compile(fault.body)
         except re.error as error:
             raise ControlError(f"bad expression: {error}") from error
         return fault

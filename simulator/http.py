@@ -65,11 +65,12 @@ class Request:
 
 @dataclass
 class Response:
-    """One HTTP response; `body` is already encoded."""
+    """One HTTP response; `body` is already encoded, and followed by so many spaces."""
 
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
+    pad_bytes: int = 0
 
 
 def json_response(value: Any, status: int = 200) -> Response:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import struct
 import sys
 import threading
 from collections.abc import Callable
+from email.utils import formatdate
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -16,6 +19,7 @@ from simulator.faults import Fault
 from simulator.http import Request, Response
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
+LOOPBACK = ("127.0.0.1", "::1")
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -64,38 +68,46 @@ class Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         if length > MAX_BODY_BYTES or self.headers.get("Transfer-Encoding"):
             self.close_connection = True
-            self._send(Response(413), self.wfile.write)
+            self.wfile.write(head(Response(413)))
             return
         body = self.rfile.read(length)
         request = Request.parse(self.command, self.path, dict(self.headers.items()), body)
+        if request.path.startswith("/_") and self.client_address[0] not in LOOPBACK:
+            self.wfile.write(head(Response(403)))
+            return
         self._reply(self.server.answer(request))
+        self.log_request()
 
     do_POST = do_PUT = do_DELETE = do_PATCH = do_GET  # noqa: N815
 
     def _reply(self, answer: Answer) -> None:
-        fault = answer.fault
-        if fault is None or fault.effect not in ("reset", "close", "hang", "drip"):
-            self._send(answer.response, self.wfile.write)
-        elif fault.effect == "drip":
-            self._send(answer.response, lambda data: self._drip(data, fault))
-        else:
+        fault, response = answer.fault, answer.response
+        if fault is not None and answer.is_severed:
             self._sever(fault)
+        elif fault is not None and fault.effect == "drip":
+            self._drip(response, fault)
+        else:
+            self.wfile.write(head(response) + response.body)
+            self._pad(response.pad_bytes)
 
-    def _send(self, response: Response, write: Callable[[bytes], object]) -> None:
-        self.send_response(response.status)
-        for name, value in response.headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(response.body)))
-        self.end_headers()
-        write(response.body)
+    def _pad(self, size: int) -> None:
+        """Write in pieces: a body of a gigabyte must not cost a gigabyte here."""
+        chunk = b" " * min(size, 65_536)
+        while size > 0 and not self.server.stopping.is_set():
+            self.wfile.write(chunk[:size])
+            size -= len(chunk)
 
-    def _drip(self, data: bytes, fault: Fault) -> None:
+    def _drip(self, response: Response, fault: Fault) -> None:
         """Slow enough to outlive any timeout that counts from the last byte read."""
-        self.wfile.flush()
-        for start in range(0, len(data), fault.drip_bytes):
-            self.wfile.write(data[start : start + fault.drip_bytes])
+        quick, slow = head(response), response.body
+        if fault.drip_headers:
+            quick, slow = b"", quick + slow
+        self.wfile.write(quick)
+        for start in range(0, len(slow), fault.drip_bytes):
+            self.wfile.write(slow[start : start + fault.drip_bytes])
             self.wfile.flush()
             if self.server.stopping.wait(fault.drip_seconds):
+                self.close_connection = True
                 return
 
     def _sever(self, fault: Fault) -> None:
@@ -108,6 +120,38 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         if self.server.verbose:
             super().log_message(format, *args)
+
+
+def end_on_signals() -> threading.Event:
+    """An event that SIGTERM and SIGINT set."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    return stopping
+
+
+def wait_for_end(stopping: threading.Event, *, with_parent: bool) -> None:
+    """Until told to stop or, on request, until the parent process is no more."""
+    parent = os.getppid()
+    while not stopping.wait(0.5):
+        if with_parent and os.getppid() != parent:
+            stopping.set()
+
+
+def head(response: Response) -> bytes:
+    """Status line and headers; the length announced includes the padding."""
+    try:
+        phrase = HTTPStatus(response.status).phrase
+    except ValueError:
+        phrase = "Unknown"
+    headers = {
+        "Date": formatdate(usegmt=True),
+        **response.headers,
+        "Content-Length": str(len(response.body) + response.pad_bytes),
+    }
+    lines = [f"HTTP/1.1 {response.status} {phrase}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
 def reset(connection: socket.socket) -> None:

@@ -27,6 +27,7 @@ def create_instance(world: World, now_ms: int, body: Json, origin: str = "api") 
     _check_references(world, wish, cluster_id)
     instance = _build(world, wish, product, cluster_id, now_ms, origin)
     world.add(instance)
+    _join_network(world, instance)
     world.replan(instance, now_ms, start_steps(world, instance, "pending"))
     _plan_failure(world, instance, now_ms)
     _plan_spot(world, instance, now_ms)
@@ -80,6 +81,16 @@ def _plan_spot(world: World, instance: Instance, now_ms: int) -> None:
         protected_ms = round(world.settings.spot_protection_seconds * 1000)
         notice_ms = now_ms + max(round(after_seconds * 1000), protected_ms)
         plan_reclaim(world, instance, now_ms, notice_ms)
+
+
+def _join_network(world: World, instance: Instance) -> None:
+    network = world.things.get("network", {}).get(instance.network_id)
+    if network is not None:
+        taken = {entry["Ip"] for entry in network["Addresses"]}
+        prefix = network["segment"].rpartition(".")[0]
+        free = next((ip for n in range(2, 255) if (ip := f"{prefix}.{n}") not in taken), "")
+        addresses = [*network["Addresses"], {"Id": instance.id, "Ip": free}]
+        world.put_thing("network", network["Id"], {**network, "Addresses": addresses})
 
 
 def _product(world: World, wish: Wish) -> Product:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from simulator.errors import ControlError
+from simulator.checked import check_fields
 
 
 @dataclass
@@ -73,17 +73,6 @@ class Settings:
 
     def update(self, changes: dict[str, Any]) -> None:
         """Apply all changes or, with ControlError, none."""
-        known = asdict(self)
-        for name, value in changes.items():
-            if name not in known:
-                raise ControlError(f"unknown setting {name!r}; known: {', '.join(known)}")
-            if not _fits(value, known[name]):
-                raise ControlError(f"setting {name!r} must be {type(known[name]).__name__}")
+        check_fields(Settings, changes)
         for name, value in changes.items():
             setattr(self, name, value)
-
-
-def _fits(value: Any, example: Any) -> bool:
-    if isinstance(example, float):
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    return type(value) is type(example)

@@ -73,7 +73,7 @@ def parse_wish(body: Json, *, strict_names: bool = False) -> Wish:
         min_cuda=text(body, "minCudaVersion", 0, 16),
         ports=ports,
         tools=tools,
-        envs=_envs(body, 100 if kind == "gpu" else 30),
+        envs=parse_envs(body, 100 if kind == "gpu" else 30),
         storages=_storages(body),
     )
 
@@ -149,7 +149,7 @@ def _billing_mode(body: Json, month: int) -> str:
     return "monthly" if month > 0 else mode
 
 
-def _envs(body: Json, most: int) -> list[dict[str, str]]:
+def parse_envs(body: Json, most: int) -> list[dict[str, str]]:
     """An unknown name such as `env` in place of `key` is ignored, so the key is empty."""
     return [
         {"key": text(item, "key", 0, 511), "value": text(item, "value", 0, 4095)}
