@@ -125,10 +125,10 @@ class Api:
             return response, isinstance(error, DoneAnywayError)
 
     def _admit(self, request: Request) -> None:
+        settings = self.world.settings
         given = request.headers.get("authorization", "")
         if not hmac.compare_digest(given.encode(), self._authorization.encode()):
-            raise unauthorized()
-        settings = self.world.settings
+            raise unauthorized(settings.bad_key_status)
         seconds = self.limiter.wait_seconds(settings.rate_limit_per_minute, self._real_ms())
         if seconds:
             error = ApiError(429, "RATE_LIMIT_EXCEEDED", "too many requests")

@@ -128,6 +128,8 @@ class ControlApi:
 
     def _set_clock(self, now_ms: int, request: Request) -> Json:
         orders = build(ClockOrder, request.json())
+        if orders.advance_seconds < 0 or (orders.scale or 0) < 0:
+            raise ControlError("the clock does not run backwards")
         if orders.scale is not None:
             self.world.clock.set_scale(orders.scale)
         self.world.clock.advance(orders.advance_seconds)

@@ -49,12 +49,10 @@ def out_of_stock(product_id: str) -> ApiError:
     return refused("INSUFFICIENT_RESOURCE", f"resource insufficient with product {product_id}")
 
 
-def wrong_state() -> ApiError:
-    return refused("REQUEST", "invalid state change")
-
-
-def unauthorized() -> ApiError:
-    return ApiError(401, "UNAUTHORIZED", "invalid or missing API key")
+def unauthorized(status: int) -> ApiError:
+    """The GPU pages say 401 UNAUTHORIZED, the image pages 403 INVALID_API_KEY."""
+    reason = "UNAUTHORIZED" if status == 401 else "INVALID_API_KEY"
+    return ApiError(status, reason, "invalid or missing API key")
 
 
 class DoneAnywayError(ApiError):

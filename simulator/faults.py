@@ -27,8 +27,10 @@ class Fault:
     when: str = "before"
     method: str = ""
     path: str = ""
-    """Regular expression, searched in the path; likewise `body` in the request's body."""
+    query: str = ""
     body: str = ""
+    """Regular expressions: `path` is searched in the path, `query` in the decoded query
+    (`instanceId=abc`), `body` in the request's body."""
     nth: list[int] = field(default_factory=list)
     """Strike only these matching calls, counted from 1; empty for all."""
     skip: int = 0
@@ -65,8 +67,8 @@ class Fault:
         if fault.effect not in EFFECTS or fault.when not in ("before", "after"):
             raise ControlError(f"effect must be one of {', '.join(EFFECTS)}; when before or after")
         try:
-            re.compile(fault.path)
-            re.compile(fault.body)
+            for expression in (fault.path, fault.query, fault.body):
+                re.compile(expression)
         except re.error as error:
             raise ControlError(f"bad expression: {error}") from error
         return fault
@@ -80,7 +82,8 @@ class Fault:
         age_seconds = (real_ms - self.ordered_ms) / 1000 - self.starts_in_seconds
         if age_seconds < 0 or (self.for_seconds is not None and age_seconds >= self.for_seconds):
             return False
-        if not re.search(self.path, request.path):
+        query = "&".join(f"{name}={value}" for name, value in request.query.items())
+        if not re.search(self.path, request.path) or not re.search(self.query, query):
             return False
         return not self.body or bool(re.search(self.body, request.body.decode(errors="replace")))
 

@@ -28,6 +28,10 @@ class Store:
     """Not thread-safe: the world's lock guards it."""
 
     def __init__(self, path: Path | str = ":memory:") -> None:
+        if path != ":memory:":
+            # It holds registry passwords; SQLite gives its side files the mode of the main one.
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            Path(path).touch(mode=0o600)
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=OFF")

@@ -183,6 +183,9 @@ class Transport:
 
 def _prepared(request: HttpRequest) -> requests.PreparedRequest:
     try:
+        for name, value in request.headers.items():
+            # http.client would find out only after it has connected.
+            name.encode("ascii"), value.encode("latin-1")
         return requests.Request(
             request.method,
             request.url,

@@ -55,8 +55,9 @@ def get_template(world: World, now_ms: int, request: Request) -> Json:
 def create_template(world: World, now_ms: int, request: Request) -> Json:
     template_id = str(200_000 + secrets.randbelow(10**9))
     given = _checked(request)
-    body = template(template_id, given["name"], given["channel"], given["image"], **given)
-    world.put_thing("template", template_id, {**body, "createdAt": unix_seconds(now_ms)})
+    empty = template(template_id, "", "", "")
+    body = {**empty, **given, "createdAt": unix_seconds(now_ms)}
+    world.put_thing("template", template_id, body)
     return {"templateId": template_id}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simulator.errors import ApiError, out_of_stock, refused, wrong_state
+from simulator.errors import ApiError, out_of_stock, refused
 from simulator.world.creation import start_steps
 from simulator.world.records import Instance
 from simulator.world.spot import forget_reclaim
@@ -21,7 +21,7 @@ def find_instance(world: World, now_ms: int, instance_id: str) -> Instance:
 
 def start(world: World, instance: Instance, now_ms: int) -> None:
     """Needs GPUs again: a stop gave them back."""
-    _require(instance, now_ms, "exited")
+    _require(world, instance, now_ms, "exited")
     if world.purse.balance_e5() <= 0:
         raise refused("BALANCE_NOT_ENOUGH", "balance not enough")
     if _free(world, instance, instance.cluster_id) < instance.units():
@@ -31,20 +31,20 @@ def start(world: World, instance: Instance, now_ms: int) -> None:
 
 
 def stop(world: World, instance: Instance, now_ms: int) -> None:
-    _require(instance, now_ms, "running")
+    _require(world, instance, now_ms, "running")
     forget_reclaim(instance, now_ms, restart=False)
     end_ms = round(world.settings.stop_seconds * 1000)
     world.replan(instance, now_ms, [(0, "toStop"), (end_ms // 3, "stopping"), (end_ms, "exited")])
 
 
 def restart(world: World, instance: Instance, now_ms: int) -> None:
-    _require(instance, now_ms, "running")
+    _require(world, instance, now_ms, "running")
     _renew(world, instance, now_ms, ("toRestart", "restarting"), world.settings.restart_seconds)
 
 
 def reset(world: World, instance: Instance, now_ms: int) -> None:
     """The walk of an upgrade: a new container on the same id."""
-    _require(instance, now_ms, "running", "exited")
+    _require(world, instance, now_ms, "running", "exited")
     needs_gpu = instance.status(now_ms) == "exited"
     if needs_gpu and _free(world, instance, instance.cluster_id) < instance.units():
         raise out_of_stock(instance.product_id)
@@ -54,7 +54,7 @@ def reset(world: World, instance: Instance, now_ms: int) -> None:
 
 def migrate(world: World, instance: Instance, now_ms: int) -> None:
     """To the same cluster if it has room again, else to the one with most; the id stays."""
-    _require(instance, now_ms, "exited")
+    _require(world, instance, now_ms, "exited")
     product = world.products[instance.product_id]
     free = {cluster_id: _free(world, instance, cluster_id) for cluster_id in product.capacity}
     roomy = [cluster_id for cluster_id in free if free[cluster_id] >= instance.units()]
@@ -82,9 +82,9 @@ def delete(world: World, instance: Instance, now_ms: int) -> None:
     world.replan(instance, now_ms, steps)
 
 
-def _require(instance: Instance, now_ms: int, *statuses: str) -> None:
+def _require(world: World, instance: Instance, now_ms: int, *statuses: str) -> None:
     if instance.status(now_ms) not in statuses:
-        raise wrong_state()
+        raise refused(world.settings.wrong_state_reason, "invalid state change")
 
 
 def _free(world: World, instance: Instance, cluster_id: str) -> int:

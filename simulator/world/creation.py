@@ -96,7 +96,8 @@ def _join_network(world: World, instance: Instance) -> None:
 def _product(world: World, wish: Wish) -> Product:
     product = world.products.get(wish.product_id)
     if product is None or product.kind != wish.kind:
-        raise refused("RESOURCE_NOT_FOUND", f"product {wish.product_id} not found")
+        reason = world.settings.unknown_product_reason
+        raise refused(reason, f"product {wish.product_id} not found")
     return product
 
 

@@ -27,7 +27,10 @@ class Settings:
     """Image (or a part of its name) to `{start_seconds?, stuck_in?, fail_in?, message?}`."""
     status_after_failure: str = "exited"
 
+    bad_key_status: int = 401
     not_found_status: int = 400
+    unknown_product_reason: str = "RESOURCE_NOT_FOUND"
+    wrong_state_reason: str = "REQUEST"
     action_400_yet_done: list[str] = field(default_factory=list)
     """Actions (`start`, `stop`, ...) that happen and yet answer 400 `invalid state change`."""
     delete_reply: str = "object"

@@ -63,7 +63,7 @@ def cut(timeline: Timeline, now_ms: int) -> Timeline:
 def spans(timeline: Timeline, until_ms: int) -> list[tuple[Phase, int, int]]:
     """Each phase that has begun, with its start and its end (or `until_ms`)."""
     begun = cut(timeline, until_ms)
-    ends = [phase.at_ms for phase in begun[1:]] + [until_ms]
+    ends = [*(phase.at_ms for phase in begun), until_ms][1:]
     return [(phase, phase.at_ms, end) for phase, end in zip(begun, ends, strict=True)]
 
 

@@ -54,8 +54,9 @@ class Cloud:
     def __init__(self, store: Store | None = None) -> None:
         self.real_ms = 1_800_000_000_000
         self.slept: list[float] = []
-        clock = SimulatedClock(0.0, real_ms=lambda: self.real_ms)
         self.store = store or Store()
+        anchor, _ = self.store.fact("clock") or (None, 0)
+        clock = SimulatedClock(0.0, real_ms=lambda: self.real_ms, anchor=anchor)
         self.world = World(self.store, clock, seed=7)
         self.api = Api(self.world, KEY, sleep=self.slept.append, real_ms=lambda: self.real_ms)
         self.control = ControlApi(self.api)

@@ -15,6 +15,16 @@ def test_every_route_refuses_a_wrong_key_with_a_kratos_body(cloud):
         assert set(reply.json) == {"code", "reason", "message", "metadata"}
 
 
+def test_unconfirmed_reasons_are_selectable(cloud):
+    cloud.settings(
+        bad_key_status=403, unknown_product_reason="VALIDATOR_PARAM", wrong_state_reason="CONFLICT"
+    )
+    reply = cloud.send("GET", "/gpu-instance/openapi/v1/products", key="wrong")
+    assert (reply.status, reply.reason) == (403, "INVALID_API_KEY")
+    assert cloud.try_create(productId="no-such").reason == "VALIDATOR_PARAM"
+    assert cloud.act("stop", cloud.create()).reason == "CONFLICT"
+
+
 def test_an_unknown_route_is_a_plain_404_and_a_wrong_method_a_405(cloud):
     assert cloud.get("/gpu/instance/list").status == 404
     assert not cloud.get("/gpu/instance/list").raw.startswith(b"{")

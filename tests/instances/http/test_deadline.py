@@ -11,7 +11,7 @@ import pytest
 from instances.http.errors import ExchangeTimeout, NameNotResolved
 from instances.http.exchange import Deadline
 from instances.http.transport import HttpRequest, Transport
-from tests.instances.http.raw_server import Peer, serving
+from tests.instances.http.raw_server import Peer, polite, serving
 
 SHORT = 0.15
 LONG_TEXT = b"x" * 400  # 8 seconds of dripping
@@ -123,6 +123,20 @@ def test_a_name_without_an_address_is_told_apart(transport, monkeypatch):
     with pytest.raises(NameNotResolved, match=r"nowhere\.test") as caught:
         exchange(transport, "http://nowhere.test/")
     assert not caught.value.is_sent
+
+
+def test_lookups_that_cannot_start_do_not_use_up_the_places_for_lookups(transport, monkeypatch):
+    def no_thread(self):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_thread)
+        for _ in range(100):
+            with pytest.raises(NameNotResolved, match="no thread"):
+                exchange(transport, "http://any.test/", seconds=1)
+    resolve_everything_to_localhost(monkeypatch)
+    with serving(polite) as server:
+        assert exchange(transport, f"http://any.test:{server.port}/", seconds=5).status == 200
 
 
 def test_a_deadline_that_is_over_touches_no_network(transport):

@@ -7,6 +7,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import LocationParseError
 
 from instances.http.errors import (
     AddressRefused,
@@ -235,9 +237,25 @@ def test_a_url_without_a_target_is_invalid_and_never_sent(transport, url):
     assert not caught.value.is_sent
 
 
-def test_a_header_with_a_line_break_is_refused(transport):
-    with pytest.raises(InvalidTarget):
-        exchange(transport, "http://127.0.0.1:1/", headers={"X": "a\r\nEvil: b"})
+@pytest.mark.parametrize("headers", [{"X": "a\r\nEvil: b"}, {"X": "\u2603"}, {"\u2603": "a"}])
+def test_a_header_that_cannot_be_sent_is_refused_before_connecting(transport, headers):
+    with serving(polite) as server:
+        with pytest.raises(InvalidTarget):
+            exchange(transport, server.url, headers=headers)
+        assert server.accepted == 0
+
+
+def test_a_library_s_error_text_with_the_url_in_it_is_not_passed_on(transport, monkeypatch):
+    def fail(*args, **options):
+        raise LocationParseError("http://h.test/?token=hush")
+
+    monkeypatch.setattr(HTTPAdapter, "send", fail)
+    with pytest.raises(TransportError) as caught:
+        exchange(transport, "http://h.test/?token=hush")
+    assert "hush" not in str(caught.value)
+    # The causes hold the request, and the request holds the key.
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
 
 
 def test_tls_goes_to_the_name_whatever_the_address(certificate, monkeypatch):

@@ -61,6 +61,7 @@ def test_each_refusal_has_its_kind(status, reason, message, kind):
         (400, "", "instance not found"),
         (400, "UNKNOWN", "Instance Not Fount"),
         (400, "REQUEST", "instance 3560 does not exist"),
+        (400, "", "instance 3560 not found in cluster us-ca-6"),
     ],
 )
 def test_an_unknown_instance_is_recognised_in_every_form(status, reason, message):

@@ -5,6 +5,8 @@ import socket
 from ipaddress import ip_network
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from instances.http.transport import Transport
 from instances.webhooks import transport as module
@@ -232,6 +234,17 @@ def test_a_url_that_is_refused_touches_no_network(monkeypatch, url):
 
 def test_a_header_with_a_line_break_is_a_result():
     assert send("http://127.0.0.1:1/", headers={"x": "a\r\nEvil: 1"}).error
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(), st.text(max_size=5), st.text(max_size=5))
+def test_no_url_and_no_header_makes_it_raise(text, name, value):
+    with pytest.MonkeyPatch.context() as patch:
+        Resolver(patch)
+        for url in (text, f"https://{text}", f"http://h.test/{text}", f"http://h.test:{text}"):
+            result = send(url, headers={name: value})
+            assert not result.is_delivered
+            assert result.error
 
 
 def test_a_2xx_counts_although_its_body_never_ends():
