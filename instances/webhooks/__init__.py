@@ -1,0 +1,1 @@
+"""Outgoing webhooks: signing, and the transport that refuses private addresses."""

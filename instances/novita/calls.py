@@ -1,0 +1,83 @@
+"""What is counted about calls: how many are still allowed, and how each one ended."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from enum import StrEnum
+
+from instances.novita.errors import (
+    CallBudgetExhausted,
+    NovitaConnectionError,
+    NovitaError,
+    NovitaTimeout,
+    NovitaUnavailable,
+    RateLimited,
+)
+
+
+class CallBudget:
+    """An allowance of calls, taken one by one before the network is touched. Thread-safe."""
+
+    def __init__(self, calls: int) -> None:
+        if calls < 0:
+            raise ValueError(f"a budget of {calls} calls")
+        self.limit = calls
+        self._used = 0
+        self._lock = threading.Lock()
+
+    @property
+    def used(self) -> int:
+        return self._used
+
+    @property
+    def remaining(self) -> int:
+        return self.limit - self._used
+
+    def take(self) -> None:
+        """Raises CallBudgetExhausted when nothing is left."""
+        with self._lock:
+            if self._used >= self.limit:
+                raise CallBudgetExhausted(f"the budget of {self.limit} upstream calls is used up")
+            self._used += 1
+
+
+class CallOutcome(StrEnum):
+    """Values are labels of a metric."""
+
+    OK = "ok"
+    CLIENT_ERROR = "client_error"
+    RATE_LIMITED = "rate_limited"
+    SERVER_ERROR = "server_error"
+    TIMEOUT = "timeout"
+    CONNECTION_ERROR = "connection_error"
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """One finished call. `endpoint` is the client's method, so there are few different ones.
+
+    `counts_as_outage` and `retry_after` are what a circuit breaker and a limiter want to know.
+    """
+
+    endpoint: str
+    outcome: CallOutcome
+    seconds: float
+    status: int | None = None
+    counts_as_outage: bool = False
+    retry_after: float | None = None
+
+
+def outcome_of(error: NovitaError | None) -> CallOutcome:
+    """Protocol garbage is filed under server_error: it was the server that sent it."""
+    if error is None:
+        return CallOutcome.OK
+    for kind, outcome in (
+        (NovitaTimeout, CallOutcome.TIMEOUT),
+        (NovitaConnectionError, CallOutcome.CONNECTION_ERROR),
+        (NovitaUnavailable, CallOutcome.SERVER_ERROR),
+        (RateLimited, CallOutcome.RATE_LIMITED),
+    ):
+        if isinstance(error, kind):
+            return outcome
+    return CallOutcome.CLIENT_ERROR

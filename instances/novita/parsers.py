@@ -1,0 +1,294 @@
+"""From JSON to `types`. A broken item is skipped and recorded; a broken envelope raises.
+
+Only NovitaProtocolError ever leaves this module, whatever the JSON.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+from urllib.parse import urlsplit
+
+from instances.novita.errors import NovitaProtocolError, clean_text
+from instances.novita.types import (
+    Balance,
+    Cluster,
+    EnvVar,
+    InstancePage,
+    PortMapping,
+    Product,
+    RegistryAuth,
+    Skipped,
+    Template,
+    TemplatePort,
+    Tool,
+    UpstreamInstance,
+)
+from instances.novita.values import (
+    count,
+    flag,
+    integer,
+    mapping,
+    moment,
+    money_e5,
+    sequence,
+    text,
+    verbatim,
+)
+
+T = TypeVar("T")
+# What may stand in a URL query, a log line and a database key; real ids are hex, decimal or UUIDs.
+_ID = re.compile(r"[!-~]{1,255}")
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedList(Generic[T]):
+    """What could be read of a list, and what could not."""
+
+    items: tuple[T, ...]
+    skipped: tuple[Skipped, ...] = ()
+    total: int | None = None
+
+
+def parse_list(body: Any, key: str, parse_item: Callable[[Any], T | None]) -> ParsedList[T]:
+    """The list under `key`; null and, beside a total of 0, a missing key are empty lists."""
+    raw = _envelope(body, key)
+    items: list[T] = []
+    skipped: list[Skipped] = []
+    for index, value in enumerate(raw):
+        item = parse_item(value)
+        if item is None:
+            skipped.append(Skipped(index, "not an object with an id"))
+        else:
+            items.append(item)
+    return ParsedList(tuple(items), tuple(skipped), _total(body, len(raw)))
+
+
+def _envelope(body: Any, key: str) -> list[Any]:
+    if not isinstance(body, dict):
+        raise NovitaProtocolError(f"expected an object with {key!r}")
+    value = body.get(key)
+    if isinstance(value, list):
+        return value
+    is_empty = key in body or integer(body.get("total")) == 0
+    if value is None and is_empty:
+        return []
+    raise NovitaProtocolError(f"expected a list under {key!r}")
+
+
+def parse_instance_page(body: Any) -> InstancePage:
+    parsed = parse_list(body, "instances", read_instance)
+    return InstancePage(parsed.items, parsed.total, parsed.skipped)
+
+
+def _total(body: dict[str, Any], item_count: int) -> int | None:
+    """None when it is missing or smaller than the page that it came with."""
+    total = integer(body.get("total"))
+    return total if total is not None and total >= item_count else None
+
+
+def parse_instance(body: Any, instance_id: str) -> UpstreamInstance:
+    """A bare object, or one under "instance" or "data".
+
+    Another instance than the one asked for must never be acted upon, so its id is compared.
+    """
+    for candidate in (body, mapping(body).get("instance"), mapping(body).get("data")):
+        instance = read_instance(candidate)
+        if instance is not None:
+            if instance.id != instance_id:
+                raise NovitaProtocolError("the upstream answered with another instance")
+            return instance
+    raise NovitaProtocolError("expected an instance with an id")
+
+
+def parse_template(body: Any) -> Template:
+    inner = mapping(body).get("template")
+    first = inner[0] if isinstance(inner, list) and inner else inner
+    template = read_template(first) or read_template(body)
+    if template is None:
+        raise NovitaProtocolError("expected a template with an id")
+    return template
+
+
+def parse_created_id(body: Any) -> str:
+    """Without an id nobody knows whether an instance was made, so the error says so."""
+    data = mapping(body)
+    for value in (data.get("id"), data.get("instanceId"), mapping(data.get("data")).get("id")):
+        if found := _id(value):
+            return found
+    raise NovitaProtocolError("create was accepted without an id", is_outcome_unknown=True)
+
+
+def parse_balance(body: Any) -> Balance:
+    data = mapping(body)
+    available = integer(data.get("availableBalance"))
+    if available is None:
+        raise NovitaProtocolError("expected a balance")
+    cash, credit = integer(data.get("cashBalance")), integer(data.get("creditLimit"))
+    return Balance(available * 10, (cash or 0) * 10, (credit or 0) * 10)
+
+
+def read_cluster(value: Any) -> Cluster | None:
+    data = mapping(value)
+    cluster_id = _id(data.get("id"))
+    if not cluster_id:
+        return None
+    return Cluster(cluster_id, text(data.get("name")), _texts(data.get("availableGpuType")))
+
+
+def read_product(value: Any) -> Product | None:
+    data = mapping(value)
+    product_id = _id(data.get("id"))
+    if not product_id:
+        return None
+    inventory = text(data.get("inventoryState"))
+    deployable = flag(data.get("availableDeploy"))
+    return Product(
+        id=product_id,
+        name=text(data.get("name")),
+        cpu_per_gpu=count(data.get("cpuPerGpu")),
+        memory_per_gpu_gb=count(data.get("memoryPerGpu")),
+        # Without the flag, an offer is tried unless its stock is known to be out.
+        available_deploy=inventory != "none" if deployable is None else deployable,
+        inventory_state=inventory,
+        min_rootfs_gb=count(data.get("minRootFS")),
+        max_rootfs_gb=count(data.get("maxRootFS")) or None,
+        regions=_texts(data.get("regions")),
+        on_demand_price_e5_usd=money_e5(data.get("price")),
+        spot_price_e5_usd=money_e5(data.get("spotPrice")),
+        billing_modes=frozenset(_texts(data.get("billingMethods"))),
+    )
+
+
+def read_template(value: Any) -> Template | None:
+    data = mapping(value)
+    template_id = _id(data.get("Id")) or _id(data.get("id"))
+    if not template_id:
+        return None
+    return Template(
+        id=template_id,
+        name=text(data.get("name")),
+        image=text(data.get("image")),
+        image_auth_id=_reference(data.get("imageAuth")),
+        start_command=text(data.get("startCommand")),
+        entrypoint=text(data.get("entrypoint")),
+        rootfs_size_gb=count(data.get("rootfsSize")),
+        ports=_template_ports(data.get("ports")),
+        envs=_envs(data.get("envs")),
+        tools=_tools(data.get("tools")),
+        min_cuda_version=text(data.get("minCudaVersion")),
+        type=text(data.get("type")),
+        channel=text(data.get("channel")),
+    )
+
+
+def read_registry_auth(value: Any) -> RegistryAuth | None:
+    data = mapping(value)
+    auth_id = _id(data.get("id")) or _id(data.get("Id"))
+    if not auth_id:
+        return None
+    return RegistryAuth(auth_id, text(data.get("name")), text(data.get("username")))
+
+
+def read_instance(value: Any) -> UpstreamInstance | None:
+    data = mapping(value)
+    instance_id = _id(data.get("id"))
+    if not instance_id:
+        return None
+    problem = mapping(data.get("statusError"))
+    ssh = mapping(data.get("connectComponentSSH"))
+    return UpstreamInstance(
+        id=instance_id,
+        name=text(data.get("name")),
+        status=text(data.get("status")),
+        status_error_state=clean_text(text(problem.get("state"))),
+        status_error_message=clean_text(text(problem.get("message"))),
+        cluster_id=text(data.get("clusterId")),
+        cluster_name=text(data.get("clusterName")),
+        product_id=text(data.get("productId")),
+        product_name=text(data.get("productName")),
+        gpu_num=count(data.get("gpuNum")),
+        billing_mode=text(data.get("billingMode")),
+        image_url=text(data.get("imageUrl")),
+        rootfs_size_gb=count(data.get("rootfsSize")),
+        port_mappings=_port_mappings(data.get("portMappings")),
+        ssh_command=text(ssh.get("sshCommand")) or text(data.get("sshCommand")),
+        jupyter_url=_without_login(mapping(data.get("connectComponentJupyter")).get("address")),
+        web_terminal_url=_without_login(
+            mapping(data.get("connectComponentWebTerminal")).get("address")
+        ),
+        spot_status=text(data.get("spotStatus")),
+        spot_reclaim_at=moment(data.get("spotReclaimTime")),
+        created_at=moment(data.get("createdAt")),
+        last_started_at=moment(data.get("lastStartedAt")) or moment(data.get("startedAt")),
+        last_stopped_at=moment(data.get("lastStoppedAt")) or moment(data.get("stoppedAt")),
+        use_time_seconds=count(data.get("useTime")),
+        price_e5_usd=money_e5(data.get("instancePrice")),
+    )
+
+
+def _id(value: object) -> str:
+    found = text(value)
+    return found if _ID.fullmatch(found) else ""
+
+
+def _reference(value: object) -> str:
+    """The id of something optional: "0" is none."""
+    found = _id(value)
+    return "" if found == "0" else found
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(filter(None, map(text, sequence(value))))
+
+
+def _port(value: object) -> int | None:
+    number = integer(value)
+    return number if number is not None and 0 < number < 65536 else None
+
+
+def _port_mappings(value: object) -> tuple[PortMapping, ...]:
+    return tuple(
+        PortMapping(port, text(item.get("endpoint")), text(item.get("type")))
+        for item in map(mapping, sequence(value))
+        if (port := _port(item.get("port")))
+    )
+
+
+def _template_ports(value: object) -> tuple[TemplatePort, ...]:
+    """`{type, ports: [..]}` groups, flattened; a group with a single `port` is taken as well."""
+    return tuple(
+        TemplatePort(text(group.get("type")) or "http", port)
+        for group in map(mapping, sequence(value))
+        for number in [*sequence(group.get("ports")), group.get("port")]
+        if (port := _port(number))
+    )
+
+
+def _envs(value: object) -> tuple[EnvVar, ...]:
+    """One client calls the key `env`."""
+    return tuple(
+        EnvVar(key, verbatim(item.get("value")))
+        for item in map(mapping, sequence(value))
+        if (key := text(item.get("key")) or text(item.get("env")))
+    )
+
+
+def _tools(value: object) -> tuple[Tool, ...]:
+    return tuple(
+        Tool(name, port, text(item.get("type")) or "http")
+        for item in map(mapping, sequence(value))
+        if (name := text(item.get("name"))) and (port := _port(item.get("port")))
+    )
+
+
+def _without_login(value: object) -> str:
+    """A URL without the user and password that may stand in it."""
+    url = text(value)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() if url else ""

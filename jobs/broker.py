@@ -1,0 +1,117 @@
+"""The django-q2 broker that hands job rows to the cluster: claim, group by type, sign, wait.
+
+django-q2 keeps no queue of its own here; a message carries only ids and lease tokens.
+"""
+
+import time
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+import structlog
+from django.db import Error, connection
+from django.utils import timezone
+from django_q.brokers import Broker
+from django_q.signing import SignedPackage
+
+from jobs import cluster_state, queue, registry, settle
+from jobs.heartbeat import worker_name
+from jobs.queue import Lease
+
+logger = structlog.get_logger()
+
+LONGEST_WAIT_SECONDS = 1.0
+BLOCKED_WAIT_SECONDS = 0.1
+
+
+class JobBroker(Broker):
+    """Called by django-q2's pusher process, over and over."""
+
+    def __init__(self, list_key: str | None = None) -> None:
+        super().__init__(list_key)
+        self._is_listening = False
+
+    def dequeue(self) -> list[tuple[str, str]]:
+        """Messages for the workers; an empty list after waiting a second in vain. Never raises:
+        the pusher would sleep ten seconds and die.
+        """
+        try:
+            return self._claim_or_wait()
+        except Error as error:
+            logger.warning("claim_failed", error=str(error))
+            self._is_listening = False
+            connection.close()
+            time.sleep(0.5)
+            return []
+
+    def _claim_or_wait(self) -> list[tuple[str, str]]:
+        if cluster_state.is_stopping() or not self._workers_are_free():
+            return []
+        self._listen()
+        leases = queue.claim(worker=worker_name())
+        settle.bury([lease for lease in leases if lease.is_suspect and lease.is_exhausted])
+        alive = [lease for lease in leases if not (lease.is_suspect and lease.is_exhausted)]
+        if not leases:
+            self._wait()
+        return [_message(batch) for batch in batches(alive)]
+
+    def _workers_are_free(self) -> bool:
+        """Claim only while nothing waits to be taken: a prefetched batch would lapse unstarted."""
+        deadline = time.monotonic() + LONGEST_WAIT_SECONDS
+        while not cluster_state.is_task_taken():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.001)
+        return True
+
+    def _listen(self) -> None:
+        if not self._is_listening:
+            with connection.cursor() as cursor:
+                cursor.execute(f"LISTEN {queue.CHANNEL}")
+            self._is_listening = True
+
+    def _wait(self) -> None:
+        """Until a NOTIFY, the next due time, or a second has passed."""
+        longest = BLOCKED_WAIT_SECONDS if queue.has_blocked_rows() else LONGEST_WAIT_SECONDS
+        next_due = queue.seconds_to_next_due()
+        seconds = longest if next_due is None else min(longest, next_due)
+        for _ in connection.connection.notifies(timeout=max(seconds, 0.001), stop_after=1):
+            pass
+
+    def ping(self) -> bool:
+        return True
+
+    def info(self) -> str:
+        return "novitai jobs"
+
+    def set_stat(self, key: str, value: str, timeout: int) -> None:
+        """Statistics live in Worker rows; django-q2's own would be written twice a second."""
+
+    def acknowledge(self, task_id: Any) -> None:
+        """Job rows are settled by the runner."""
+
+    def fail(self, task_id: Any) -> None:
+        """Job rows are settled by the runner."""
+
+
+def batches(leases: Sequence[Lease]) -> list[list[Lease]]:
+    """One type each, at most its batch size; a row from a dead worker goes alone."""
+    result: list[list[Lease]] = [[lease] for lease in leases if lease.is_suspect]
+    fresh = sorted((lease for lease in leases if not lease.is_suspect), key=lambda x: x.type)
+    for name, group in groupby(fresh, key=lambda lease: lease.type):
+        rows, size = list(group), registry.get(name).batch_size
+        result += [rows[i : i + size] for i in range(0, len(rows), size)]
+    return result
+
+
+def _message(batch: Sequence[Lease]) -> tuple[str, str]:
+    task = {
+        "id": f"{batch[0].job_id}-{batch[0].token}",
+        "name": f"{batch[0].type} x{len(batch)}",
+        "func": "jobs.cluster.run_message",
+        "args": ([(lease.job_id, lease.token) for lease in batch],),
+        "kwargs": {},
+        "started": timezone.now(),
+        "save": False,
+    }
+    return task["id"], SignedPackage.dumps(task)  # type: ignore[return-value]

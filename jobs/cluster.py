@@ -1,0 +1,136 @@
+"""The worker cluster: django-q2's processes, with the remedies that make them safe to kill.
+
+``manage.py worker`` runs it. Processes: this command, its sentinel, and the sentinel's children:
+a pusher (claims rows), the workers (run them) and a monitor (django-q2's results; ours is empty).
+"""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Sequence
+from multiprocessing import util
+from typing import Any
+
+import psutil
+import structlog
+from django.conf import settings
+from django.db import Error, connections
+from django_q import cluster as q2
+from django_q import pusher as q2_pusher
+from django_q.signals import post_spawn
+
+from jobs import cluster_state, heartbeat, queue
+from jobs.runner import Runner
+
+logger = structlog.get_logger()
+
+RESTART_PAUSE_SECONDS = 0.5
+STOP_SECONDS = 10.0
+
+_runner: Runner | None = None
+
+
+def run_message(leases: Sequence[tuple[int, int]]) -> None:
+    """What a message makes a worker do. A stopping cluster gives the rows back instead."""
+    if cluster_state.is_stopping() or _runner is None:
+        queue.hand_back(leases)
+    else:
+        _runner.run(leases)
+
+
+def _begin_worker(**_: Any) -> None:
+    """In a new worker process: its own threads, connections and end."""
+    global _runner  # noqa: PLW0603 - one runner a process, made after the fork
+    exit_with_parent()
+    connections.close_all()
+    _runner = Runner(settings.CONFIG.job_threads)
+    # atexit does not run in multiprocessing's children; its finalizers do.
+    util.Finalize(None, _end_worker, exitpriority=100)
+
+
+def _end_worker() -> None:
+    try:
+        if _runner is not None:
+            _runner.stop()
+            heartbeat.forget()
+    except Error as error:
+        logger.warning("worker_stop_incomplete", error=str(error))
+    # What still hangs was given back; the interpreter would wait for its thread.
+    os._exit(0)
+
+
+class Sentinel(q2.Sentinel):
+    """Guards the pusher, the workers and the monitor, and outlives a signal to the whole group."""
+
+    def start(self) -> None:
+        # A supervisor may signal every process of the group: only the command reacts, and tells
+        # the others. The children made from here on inherit this.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        exit_with_parent()
+        super().start()
+
+
+class Cluster(q2.Cluster):
+    """Starts a sentinel and replaces one that died; stops once, quickly, from a signal."""
+
+    def stop(self) -> bool:
+        """Tell everyone to stop and wait; whoever is not done in time is ended."""
+        cluster_state.set_stopping(True)
+        if self.sentinel is None or not self.sentinel.is_alive():
+            return False
+        children = psutil.Process(self.sentinel.pid).children(recursive=True)
+        self.stop_event.set()
+        self.sentinel.join(timeout=STOP_SECONDS)
+        if self.sentinel.is_alive():
+            logger.error("cluster_stop_forced")
+            self.sentinel.kill()
+        # A child that outlived its sentinel would notice by itself, but only after this returns.
+        for child in psutil.wait_procs(children, timeout=1.0)[1]:
+            child.kill()
+        return True
+
+    def run(self) -> int:
+        """Until told to stop. Returns the process's exit status."""
+        install_remedies()
+        while not cluster_state.is_stopping():
+            cluster_state.forget_queues()
+            connections.close_all()
+            self.start()
+            self._watch()
+        return 0
+
+    def _watch(self) -> None:
+        """Wait for the sentinel's end; the lease of what it held lapses by itself."""
+        while self.sentinel is not None and self.sentinel.is_alive():
+            self.sentinel.join(timeout=1.0)
+        if not cluster_state.is_stopping():
+            logger.error("sentinel_died", exitcode=getattr(self.sentinel, "exitcode", None))
+            time.sleep(RESTART_PAUSE_SECONDS)
+
+
+def install_remedies() -> None:
+    """Put our parts where django-q2 looks for its own; each is tested by the fault it mends."""
+    q2.Sentinel = Sentinel
+    q2.Queue = cluster_state.make_queue
+    original = q2_pusher.pusher
+
+    def pusher(*args: Any, **kwargs: Any) -> None:
+        exit_with_parent()
+        original(*args, **kwargs)
+
+    q2.pusher = pusher
+    post_spawn.connect(_begin_worker, dispatch_uid="jobs.begin_worker")
+
+
+def exit_with_parent() -> None:
+    """End this process when its parent is gone: an orphan would go on claiming unwatched."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()

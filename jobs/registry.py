@@ -1,0 +1,120 @@
+"""Job types: what runs a job, how many at once, how long, and how often it is tried."""
+
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Generic, TypeVar
+
+from jobs.errors import UnknownJobType
+from jobs.models import Job
+from jobs.outcomes import Outcome
+
+W = TypeVar("W")
+R = TypeVar("R")
+
+FOREVER = 32_767
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """Exponential backoff with jitter: first, first x 2, x 4 ... up to ``longest``.
+
+    ``jitter`` is the share of the delay that chance may add or take, so that what failed together
+    does not come back together.
+    """
+
+    max_attempts: int = 5
+    first: timedelta = timedelta(seconds=2)
+    longest: timedelta = timedelta(minutes=5)
+    jitter: float = 0.2
+
+    def delay(self, attempt: int) -> timedelta:
+        """Wait after the given attempt, counted from 1."""
+        plain = self.first * 2.0 ** min(attempt - 1, 30)
+        return min(plain, self.longest) * random.uniform(1 - self.jitter, 1 + self.jitter)  # noqa: S311
+
+
+@dataclass(frozen=True, slots=True)
+class Unit(Generic[W]):
+    """Jobs that are talked about in one go: one each for single calls, many for a shared listing."""
+
+    jobs: Sequence[Job]
+    work: W
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """Jobs that need no talk: the outcome is known from the database alone."""
+
+    outcomes: Mapping[int, Outcome]
+
+
+class Handler(ABC, Generic[W, R]):
+    """A job type's work in three paragraphs; each may run twice for the same job.
+
+    load: read what the batch needs, in one query if possible; may commit small writes of its own,
+    guarded by ``queue.still_ours``. talk: the network, in a thread; no database, no transaction.
+    apply: write what was learnt, inside the transaction that ends the job; the job rows are
+    locked and still ours.
+    """
+
+    @abstractmethod
+    def load(self, jobs: Sequence[Job]) -> Sequence[Unit[W] | Decided]: ...
+
+    @abstractmethod
+    def talk(self, work: W) -> R: ...
+
+    @abstractmethod
+    def apply(self, jobs: Sequence[Job], work: W, result: R) -> Mapping[int, Outcome]: ...
+
+    def on_give_up(self, job: Job, error: str) -> None:
+        """Hear, in the same transaction, that the job failed for good."""
+
+    def is_redrivable(self, job: Job) -> bool:
+        """Whether an operator may set a failed job going again."""
+        return True
+
+    def on_redrive(self, job: Job) -> None:
+        """Hear, in the same transaction, that a failed job goes again."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobType:
+    """How jobs of a name are run.
+
+    batch_size: rows handed to a worker at once. max_in_flight: rows being worked on over all
+    processes, so that a type that hangs cannot take every slot. run_limit: how long the heartbeat
+    extends a lease before the worker process is ended. every: interval of recurring work.
+    """
+
+    name: str
+    handler: Handler[Any, Any]
+    batch_size: int = 50
+    max_in_flight: int = 100
+    run_limit: timedelta = timedelta(minutes=2)
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    every: timedelta | None = None
+
+
+_types: dict[str, JobType] = {}
+
+
+def register(job_type: JobType) -> None:
+    """Make a type known to this process; the last registration of a name counts."""
+    _types[str(job_type.name)] = job_type
+
+
+def get(name: str) -> JobType:
+    """The type of that name. Raises UnknownJobType."""
+    try:
+        return _types[name]
+    except KeyError:
+        raise UnknownJobType(f"No job type is registered as {name}.") from None
+
+
+def all_types() -> Sequence[JobType]:
+    return tuple(_types.values())
+
+

@@ -1,0 +1,139 @@
+"""How a worked-on job ends or goes on: outcomes to row states, in the caller's transaction."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from jobs import queue, registry
+from jobs.models import Job, JobStatus
+from jobs.queue import Lease
+from jobs.registry import FOREVER
+from jobs.outcomes import Again, Done, GiveUp, Outcome, Released, Retry
+
+KEPT_ERRORS = 10
+
+_DONE = """
+UPDATE jobs_job SET
+    status = CASE WHEN rerun THEN 'pending' ELSE 'completed' END,
+    completed_at = CASE WHEN rerun THEN NULL ELSE clock_timestamp() END,
+    run_at = CASE WHEN rerun THEN clock_timestamp() ELSE run_at END,
+    attempts = CASE WHEN rerun THEN 0 ELSE attempts END,
+    rerun = false, is_suspect = false, error = '', lease_token = NULL, lease_expires_at = NULL
+WHERE id = ANY(%s)
+"""
+
+_PENDING_AGAIN = """
+UPDATE jobs_job j SET
+    status = 'pending',
+    run_at = CASE WHEN rerun THEN clock_timestamp() ELSE clock_timestamp() + o.after END,
+    attempts = greatest(attempts - o.taken_back, 0),
+    error = coalesce(o.error, error), errors = coalesce(o.errors::jsonb, errors),
+    rerun = false, is_suspect = is_suspect AND o.error IS NOT NULL,
+    lease_token = NULL, lease_expires_at = NULL
+FROM unnest(%s::bigint[], %s::interval[], %s::int[], %s::text[], %s::text[])
+    AS o(id, after, taken_back, error, errors)
+WHERE j.id = o.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """A row on its way back to pending; ``taken_back`` attempts are forgotten."""
+
+    job_id: int
+    after: timedelta
+    taken_back: int = 0
+    error: str | None = None
+    errors: str | None = None
+
+
+def settle(jobs: Mapping[int, Job], outcomes: Mapping[int, Outcome]) -> None:
+    """Write the outcomes of jobs that are locked and ours (queue.still_ours)."""
+    done: list[int] = []
+    pending: list[_Pending] = []
+    for pk, outcome in outcomes.items():
+        match outcome:
+            case Done():
+                done.append(pk)
+            case Again(after):
+                pending.append(_Pending(pk, after, taken_back=FOREVER))
+            case Released():
+                pending.append(_Pending(pk, timedelta(0), taken_back=1))
+            case Retry() if jobs[pk].attempts < jobs[pk].max_attempts:
+                pending.append(_retried(jobs[pk], outcome))
+            case Retry() | GiveUp():
+                give_up(jobs[pk], outcome.error, outcome.traceback)
+    _write_done(done)
+    _write_pending(pending)
+
+
+def give_up(job: Job, error: str, traceback: str = "") -> None:
+    """Fail a job for good and tell its handler, in the caller's transaction. The row is ours."""
+    job.status = JobStatus.FAILED
+    job.completed_at = timezone.now()
+    job.lease_token = job.lease_expires_at = None
+    job.rerun = False
+    job.error = error
+    job.errors = _history(job, error, traceback)
+    job.save()
+    registry.get(job.type).handler.on_give_up(job, error)
+
+
+def bury(leases: Sequence[Lease]) -> None:
+    """Fail rows that came back from dead workers with all their attempts used up."""
+    if not leases:
+        return
+    tokens = {lease.job_id: lease.token for lease in leases}
+    with transaction.atomic():
+        rows = Job.objects.select_for_update().filter(pk__in=tokens).order_by("pk")
+        for job in rows:
+            if job.lease_token == tokens[job.pk]:
+                give_up(job, f"The worker died in each of {job.attempts} attempts.")
+
+
+def _retried(job: Job, outcome: Retry) -> _Pending:
+    policy = registry.get(job.type).retry
+    return _Pending(
+        job.pk,
+        outcome.after if outcome.after is not None else policy.delay(job.attempts),
+        error=outcome.error,
+        errors=json.dumps(_history(job, outcome.error, outcome.traceback)),
+    )
+
+
+def _history(job: Job, error: str, traceback: str) -> list[dict[str, object]]:
+    entry = {
+        "at": timezone.now().isoformat(),
+        "attempt": job.attempts,
+        "error": error[:2000],
+        "traceback": traceback[-8000:],
+    }
+    return [*job.errors, entry][-KEPT_ERRORS:]
+
+
+def _write_done(ids: list[int]) -> None:
+    if ids:
+        with connection.cursor() as cursor:
+            cursor.execute(_DONE, [ids])
+
+
+def _write_pending(rows: list[_Pending]) -> None:
+    if not rows:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _PENDING_AGAIN,
+            [
+                [row.job_id for row in rows],
+                [row.after for row in rows],
+                [row.taken_back for row in rows],
+                [row.error for row in rows],
+                [row.errors for row in rows],
+            ],
+        )
+    # Due at once, or sooner than the pushers' next look: they must hear of it.
+    queue.notify()

@@ -1,0 +1,1 @@
+"""Django database engine: Postgres, with the server started at the first connection."""

@@ -1,0 +1,35 @@
+"""ENGINE = "novitai.embedded_postgres.backend", with the extra key DATA_DIR (the data folder).
+
+    DATABASES = {"default": {"ENGINE": ..., "NAME": "novitai", "DATA_DIR": BASE_DIR / ".data/pg"}}
+
+All other keys mean what they mean for django.db.backends.postgresql; HOST, PORT and USER are set
+by the server that is running. Importing this, or the settings, starts nothing.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db.backends.postgresql import base
+
+from novitai.embedded_postgres import ConnectionInfo, ensure_running
+from novitai.embedded_postgres.backend.client import DatabaseClient
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """Postgres whose address is asked for at every new connection, as the server may be new."""
+
+    client_class = DatabaseClient
+
+    def get_connection_params(self) -> dict[str, Any]:
+        params: dict[str, Any] = super().get_connection_params()
+        info = running_server(self.settings_dict)
+        return {**params, "host": info.host, "port": info.port, "user": info.user}
+
+
+def running_server(settings: dict[str, Any]) -> ConnectionInfo:
+    """Start the server of an entry of DATABASES; raises ImproperlyConfigured without DATA_DIR."""
+    data_dir = settings.get("DATA_DIR")
+    if not data_dir:
+        raise ImproperlyConfigured("The embedded Postgres needs DATA_DIR in its DATABASES entry.")
+    return ensure_running(Path(data_dir))

@@ -1,0 +1,25 @@
+"""`manage.py dbshell` with the psql of the wheel."""
+
+import os
+from typing import Any
+
+from django.db.backends.postgresql import client
+
+from novitai.embedded_postgres.binaries import bin_folder
+
+
+class DatabaseClient(client.DatabaseClient):
+    """Starts the server first. psql runs as our child, so this process stays a user meanwhile."""
+
+    executable_name = "psql"
+
+    @classmethod
+    def settings_to_cmd_args_env(
+        cls, settings_dict: dict[str, Any], parameters: list[str]
+    ) -> tuple[list[str], dict[str, str] | None]:
+        from novitai.embedded_postgres.backend.base import running_server
+
+        info = running_server(settings_dict)
+        address = {"HOST": info.host, "PORT": info.port, "USER": info.user}
+        arguments, env = super().settings_to_cmd_args_env({**settings_dict, **address}, parameters)
+        return [os.fspath(bin_folder() / "psql"), *arguments[1:]], env

@@ -1,0 +1,150 @@
+"""Which account the server runs under. Postgres refuses user id 0, and root must still just work.
+
+As root the server becomes `nobody` but keeps CAP_DAC_OVERRIDE as an ambient capability (see
+capabilities(7)), with which it reaches its program and its data below folders that are closed to
+`nobody`, a home of mode 0700 for one. No folder needs to be opened for it. It owns its cluster
+inside the data folder; that folder stays root's with mode 0700, so other processes of `nobody`
+cannot get at the cluster.
+
+Where root may not change its user id, or the account has no name (initdb insists on one), a user
+namespace in which the own id is called 65534 does the same (user_namespaces(7)).
+"""
+
+import ctypes
+import os
+import pwd
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+_IS_LINUX = sys.platform == "linux"
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_KEEPCAPS = 1, 4, 8
+_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE = 47, 2
+_CLONE_NEWUSER = 0x10000000
+_CAPABILITY_VERSION_3 = 0x20080522
+_CAP_CHOWN, _CAP_DAC_OVERRIDE, _CAP_SETGID, _CAP_SETUID = 0, 1, 6, 7
+_NEEDED = sum(1 << cap for cap in (_CAP_CHOWN, _CAP_DAC_OVERRIDE, _CAP_SETGID, _CAP_SETUID))
+_UNPRIVILEGED_ID = 65534
+
+
+@dataclass(frozen=True)
+class Account:
+    """Whom the server runs as; `reaches_all` keeps CAP_DAC_OVERRIDE, `is_mapped` is a namespace."""
+
+    uid: int
+    gid: int
+    reaches_all: bool = False
+    is_mapped: bool = False
+
+    @property
+    def has_name(self) -> bool:
+        try:
+            pwd.getpwuid(self.uid)
+        except KeyError:
+            return False
+        return True
+
+
+def choose_account(data_dir: Path, cluster: Path) -> Account:
+    """Ourselves unless we are root; then the owner of what is there, or `nobody`.
+
+    A data folder of an ordinary user stays that user's, and its server gets no capability: that
+    user writes the configuration it obeys.
+    """
+    if os.geteuid() != 0:
+        return Account(os.geteuid(), os.getegid())
+    folder = data_dir.stat()
+    if folder.st_uid != 0:
+        return Account(folder.st_uid, folder.st_gid)
+    owner = cluster.stat() if cluster.exists() else _nobody()
+    if owner is None or owner.st_uid == 0:
+        return Account(0, os.getegid(), is_mapped=True)
+    return Account(owner.st_uid, owner.st_gid, reaches_all=_IS_LINUX)
+
+
+def become(account: Account, *, needs_name: bool, death_signal: int | None) -> Callable[[], None]:
+    """What a child does between fork and exec, for Popen's preexec_fn.
+
+    With `death_signal` the kernel sends it to the child when its parent dies (Linux only); a
+    change of credentials clears that wish, hence the order. Only for single-threaded parents, as
+    Python code between fork and exec can deadlock otherwise.
+    """
+    parent = os.getpid()
+
+    def prepare() -> None:
+        if account.uid != os.geteuid():
+            _drop_to(account)
+        if account.is_mapped or (needs_name and not account.has_name):
+            _enter_namespace()
+        if _IS_LINUX and death_signal is not None:
+            _prctl(_PR_SET_PDEATHSIG, death_signal)
+            if os.getppid() != parent:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    return prepare
+
+
+def _nobody() -> "_Owner | None":
+    """The account for a new cluster of root's; None if root lacks the rights to hand it over."""
+    if _IS_LINUX and _permitted_capabilities() & _NEEDED != _NEEDED:
+        return None
+    try:
+        entry = pwd.getpwnam("nobody")
+    except KeyError:
+        return None
+    # macOS calls it -2, which Python reports as an unsigned number.
+    return _Owner(entry.pw_uid, entry.pw_gid)
+
+
+@dataclass(frozen=True)
+class _Owner:
+    st_uid: int
+    st_gid: int
+
+
+def _drop_to(account: Account) -> None:
+    if account.reaches_all:
+        _prctl(_PR_SET_KEEPCAPS, 1)
+    os.setgroups([])
+    os.setgid(account.gid)
+    os.setuid(account.uid)
+    if account.reaches_all:
+        _set_capabilities(1 << _CAP_DAC_OVERRIDE)
+        _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, _CAP_DAC_OVERRIDE)
+
+
+def _enter_namespace() -> None:
+    uid, gid = os.geteuid(), os.getegid()
+    _check(_LIBC.unshare(_CLONE_NEWUSER), "unshare")
+    # A change of user id hands /proc/self to root until the process is dumpable again.
+    _prctl(_PR_SET_DUMPABLE, 1)
+    # The kernel wants setgroups given up before it lets an unprivileged process map its group.
+    Path("/proc/self/setgroups").write_text("deny")
+    Path("/proc/self/uid_map").write_text(f"{_UNPRIVILEGED_ID} {uid} 1")
+    Path("/proc/self/gid_map").write_text(f"{_UNPRIVILEGED_ID} {gid} 1")
+
+
+def _permitted_capabilities() -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1], 16) for line in lines if line.startswith("CapPrm:"))
+
+
+def _set_capabilities(mask: int) -> None:
+    """Make `mask` the permitted, effective and inheritable set: capset(2), all below bit 32."""
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
+    data = (ctypes.c_uint32 * 6)(mask, mask, mask, 0, 0, 0)
+    _check(_LIBC.capset(header, data), "capset")
+
+
+def _prctl(option: int, first: int, second: int = 0) -> None:
+    arguments = [ctypes.c_ulong(value) for value in (first, second, 0, 0)]
+    _check(_LIBC.prctl(option, *arguments), "prctl")
+
+
+def _check(result: int, call: str) -> None:
+    if result != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"{call}: {os.strerror(code)}")
