@@ -148,7 +148,7 @@ def _announced_length(request: HttpRequest) -> int:
 
 def _replace_body(request: HttpRequest, body: bytes) -> None:
     request.META["CONTENT_LENGTH"] = str(len(body))
-    request._stream = io.BytesIO(body)  # type: ignore[attr-defined]
+    request._stream = io.BytesIO(body)
 
 
 def _too_large(limit: int) -> str:

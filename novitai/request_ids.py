@@ -8,7 +8,7 @@ _ACCEPTED = re.compile(r"[A-Za-z0-9._-]{1,80}")
 
 
 def request_id_from(header: str | None) -> str:
-    """The caller's own id where it is one word of at most 80 harmless characters, else a new one."""
+    """The caller's own id if it is one word of 80 harmless characters at most, else a new one."""
     if header and _ACCEPTED.fullmatch(header):
         return header
     return f"req_{secrets.token_hex(12)}"

@@ -51,6 +51,8 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    # Outside of whatever may refuse a request, so that refusals are counted by status, too.
+    "novitai.middleware.RequestMetricsMiddleware",
     "novitai.middleware.RequestIdMiddleware",
     "novitai.middleware.RequestLogMiddleware",
     "novitai.middleware.SecurityHeadersMiddleware",
@@ -64,7 +66,6 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
 ROOT_URLCONF = "novitai.urls"
@@ -144,8 +145,7 @@ USE_I18N = False
 # Static files
 
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
-# Serves straight from the packages, so that neither tests nor `make run` need collectstatic.
+# Serves straight from the packages: nothing needs collectstatic, not even the image.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
 
@@ -157,7 +157,10 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["novitai.parsers.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_PAGINATION_CLASS": "novitai.pagination.KeysetPagination",
     "EXCEPTION_HANDLER": "novitai.errors.exception_handler",
+    # ?format=… would answer 404 for formats that there are not.
+    "URL_FORMAT_OVERRIDE": None,
     "UNAUTHENTICATED_USER": None,
     "UNAUTHENTICATED_TOKEN": None,
 }
@@ -208,6 +211,7 @@ CORS_ALLOWED_ORIGINS = list(CONFIG.cors_allowed_origins)
 CORS_URLS_REGEX = r"^/(api/|health$)"
 CORS_ALLOW_HEADERS = [*default_headers, "idempotency-key", "x-request-id"]
 CORS_EXPOSE_HEADERS = ["X-Request-Id", "Retry-After"]
+CSRF_FAILURE_VIEW = "novitai.errors.csrf_failure"
 CSRF_TRUSTED_ORIGINS = list(CONFIG.csrf_trusted_origins)
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = CONFIG.is_production

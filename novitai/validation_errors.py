@@ -10,7 +10,7 @@ from rest_framework.request import Request
 
 ECHO_LIMIT = 200
 # A rule marks a value that may hold a secret with this code; it is then not echoed.
-SECRET = "secret"
+NOT_ECHOED = "not_echoed"
 _SECRET_NAME = re.compile(r"secret|password|token|authorization|api_?key", re.IGNORECASE)
 _MISSING = object()
 
@@ -61,7 +61,7 @@ def _value_at(path: Path, sent: Any) -> Any:
 
 def _is_secret(path: Path, error: ErrorDetail) -> bool:
     named = any(isinstance(step, str) and _SECRET_NAME.search(step) for step in path)
-    return named or error.code == SECRET
+    return named or error.code == NOT_ECHOED
 
 
 def _echo(value: Any) -> Any:

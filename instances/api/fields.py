@@ -1,7 +1,7 @@
 """Field types that take JSON at its word: ``"2"`` is no integer, ``5`` is no string."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any, NoReturn
 
 from drf_spectacular.drainage import set_override
@@ -105,12 +105,15 @@ class IntegerField(StrictField):
 
 
 class OneOfField(StrictField):
-    """One of the given words, spelled exactly; the message lists them."""
+    """One of the given words, spelled exactly; the message lists them.
+
+    ``choices`` is asked anew for every request: what is configured is known only then.
+    """
 
     default_error_messages = {"choice": "{label} must be one of: {choices}"}
 
-    def __init__(self, *, choices: Collection[str], **kwargs: Any) -> None:
-        self.choices = tuple(choices)
+    def __init__(self, *, choices: Callable[[], Collection[str]], **kwargs: Any) -> None:
+        self.choices = tuple(choices())
         super().__init__(schema={"type": "string", "enum": list(self.choices)}, **kwargs)
 
     def to_internal_value(self, data: Any) -> str:
@@ -159,10 +162,10 @@ class WebhookUrlField(StrictField):
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
-            raise serializers.ValidationError(f"{self.label} must be a string", code="secret")
+            raise serializers.ValidationError(f"{self.label} must be a string", code="not_echoed")
         try:
             check_webhook_url(data)
         except WebhookUrlError as error:
-            code = "secret" if error.holds_secret else "invalid"
+            code = "not_echoed" if error.holds_secret else "invalid"
             raise serializers.ValidationError(str(error), code=code) from None
         return data

@@ -28,9 +28,9 @@ class StrictSerializer(serializers.Serializer[Any]):
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, Mapping):
             raise serializers.ValidationError({"body": [self.error_messages["invalid"]]})
-        # Marked as secret: nobody knows what stands in a field that we do not know.
+        # Not echoed: nobody knows what stands in a field that we do not know.
         errors: dict[Any, Any] = {
-            name: [serializers.ErrorDetail("Unknown field", code="secret")]
+            name: [serializers.ErrorDetail("Unknown field", code="not_echoed")]
             for name in data
             if name not in self.fields
         }
@@ -56,9 +56,7 @@ class CreateInstanceRequest(StrictSerializer):
     )
     productName = TextField(label="Product name", source="product_name", max_length=200)
     templateId = TemplateIdField(label="Template ID", source="template_id")
-    gpuNum = IntegerField(
-        label="GPU number", source="gpu_num", min_value=1, max_value=8, default=1
-    )
+    gpuNum = IntegerField(label="GPU number", source="gpu_num", min_value=1, max_value=8, default=1)
     rootfsSize = IntegerField(
         label="Root filesystem size",
         source="rootfs_size_gb",
@@ -69,13 +67,13 @@ class CreateInstanceRequest(StrictSerializer):
     )
     region = OneOfField(
         label="Region",
-        choices=tuple(settings.CONFIG.regions),
-        default=settings.CONFIG.default_region,
+        choices=lambda: settings.CONFIG.regions,
+        default=lambda: settings.CONFIG.default_region,
     )
     billingMode = OneOfField(
         label="Billing mode",
         source="billing_mode",
-        choices=BillingMode.values,
+        choices=lambda: BillingMode.values,
         default=BillingMode.SPOT.value,
     )
     webhookUrl = WebhookUrlField(label="Webhook URL", source="webhook_url", required=False)

@@ -9,7 +9,7 @@ _VISIBLE = re.compile(r"[!-~]+")
 
 
 class WebhookUrlError(ValueError):
-    """The text cannot be a receiver's address. ``holds_secret``: it must not be echoed or logged."""
+    """The text is no receiver's address. ``holds_secret``: it must not be echoed or logged."""
 
     def __init__(self, message: str, *, holds_secret: bool = False) -> None:
         super().__init__(message)
