@@ -4,15 +4,13 @@
 """
 
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import wraps
 from typing import Any
 
 import structlog
 from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse
+from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -35,7 +33,9 @@ CODES: dict[str, tuple[int, str]] = {
     "METHOD_NOT_ALLOWED": (405, "This method is not allowed here."),
     "NOT_ACCEPTABLE": (406, "This address answers application/json only."),
     "PAYLOAD_TOO_LARGE": (413, "The request body is too large."),
+    "URI_TOO_LONG": (414, "The address is too long."),
     "UNSUPPORTED_MEDIA_TYPE": (415, "The body must be application/json in UTF-8."),
+    "HEADERS_TOO_LARGE": (431, "The headers are too large."),
     "RATE_LIMIT_EXCEEDED": (429, "Too many requests; Retry-After says when to come back."),
     "INTERNAL_SERVER_ERROR": (500, "Something went wrong on our side; the logs know this request."),
     "SERVICE_UNAVAILABLE": (503, "The service cannot reach its database; please retry."),
@@ -133,22 +133,6 @@ def server_error(request: HttpRequest) -> JsonResponse:
         return error_response(request, "SERVICE_UNAVAILABLE")
     logger.error("unhandled_exception", exc_info=True)
     return error_response(request, "INTERNAL_SERVER_ERROR")
-
-
-def read_only(
-    view: Callable[[HttpRequest], HttpResponseBase],
-) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Only GET and HEAD reach the view; Django's own decorator would answer without a body."""
-
-    @wraps(view)
-    def guarded(request: HttpRequest) -> HttpResponseBase:
-        if request.method in ("GET", "HEAD"):
-            return view(request)
-        response = error_response(request, "METHOD_NOT_ALLOWED")
-        response["Allow"] = "GET, HEAD"
-        return response
-
-    return guarded
 
 
 class ServiceUnavailable(exceptions.APIException):

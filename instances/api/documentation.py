@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 
 from instances.api import schemas
-from instances.api.serializers import CreateInstanceRequest
+from instances.api.serializers import CreateInstance
 
 TAG = ["Instances"]
 CREATED_MESSAGE = "The instance is being created; its webhook or its details tell when it runs."
@@ -70,7 +70,7 @@ CREATE: dict[str, Any] = {
     "description": "Answers at once; workers then choose the cheapest offer, create the instance "
     "and watch it until it runs.",
     "tags": TAG,
-    "request": CreateInstanceRequest,
+    "request": CreateInstance,
     "responses": {201: schemas.CreatedInstance},
     "examples": [
         OpenApiExample("A request", _REQUEST, request_only=True),

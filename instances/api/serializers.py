@@ -43,7 +43,7 @@ class StrictSerializer(serializers.Serializer[Any]):
         return value
 
 
-class CreateInstanceRequest(StrictSerializer):
+class CreateInstance(StrictSerializer):
     """The wish for an instance."""
 
     name = TextField(

@@ -12,7 +12,7 @@ from accounts.authentication import Caller
 from instances import services
 from instances.api import documentation
 from instances.api.events import event_details
-from instances.api.serializers import CreateInstanceRequest
+from instances.api.serializers import CreateInstance
 from instances.choices import InstanceStatus
 from instances.clock import iso
 from instances.database_clock import database_now
@@ -25,7 +25,7 @@ class InstanceViewSet(GenericViewSet[Instance]):
     """Instances of the caller's project; those of others do not exist here."""
 
     queryset = Instance.objects.all()
-    serializer_class = CreateInstanceRequest
+    serializer_class = CreateInstance
     lookup_field = "public_id"
     lookup_url_kwarg = "id"
     # Anything goes in, so that every wrong id is answered as a wrong id.
@@ -38,7 +38,7 @@ class InstanceViewSet(GenericViewSet[Instance]):
 
     @extend_schema(**documentation.CREATE)
     def create(self, request: Request) -> Response:
-        body = CreateInstanceRequest(data=request.data)
+        body = CreateInstance(data=request.data)
         body.is_valid(raise_exception=True)
         created = services.create_instance(
             project=caller_of(request).project, wish=body.wish(), cause=_cause_of(request)

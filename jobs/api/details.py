@@ -1,11 +1,10 @@
 """A job as this API writes it: the fields of the contract, and no secrets."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from jobs.models import Job, JobStatus
+from jobs.redaction import redacted
 
 
 def job_details(job: Job) -> dict[str, Any]:
@@ -30,27 +29,6 @@ def job_details(job: Job) -> dict[str, Any]:
         "requestId": job.request_id,
     }
     return details | {name: value for name, value in optional.items() if value}
-
-
-def redacted(value: Any, name: str = "") -> Any:
-    """The payload with the query string of every URL field replaced: people put tokens there."""
-    if isinstance(value, Mapping):
-        return {key: redacted(inner, key) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [redacted(inner, name) for inner in value]
-    if isinstance(value, str) and name.lower().endswith("url"):
-        return redact_url(value)
-    return value
-
-
-def redact_url(url: str) -> str:
-    """``https://a.example/hook?key=1`` becomes ``https://a.example/hook?…``."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "…"
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path, "…" if parts.query else "", ""))
 
 
 def _iso(moment: datetime | None) -> str | None:
