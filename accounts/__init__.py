@@ -1,0 +1,1 @@
+"""Who owns rows and who may ask: projects, API keys, authentication."""

@@ -7,6 +7,7 @@ import secrets
 from datetime import datetime
 
 from django.conf import settings
+from django.db.models.functions import Now
 
 from accounts.models import DEFAULT_PROJECT, ApiKey, Project
 
@@ -41,6 +42,11 @@ def keep_api_key(
         },
     )
     return api_key
+
+
+def revoke_api_key(api_key: ApiKey) -> None:
+    """End a key for good; a second call leaves the first one's time."""
+    ApiKey.objects.filter(pk=api_key.pk, revoked_at=None).update(revoked_at=Now())
 
 
 def find_api_key(key: str) -> ApiKey | None:

@@ -99,6 +99,13 @@ class Config(BaseModel):
     log_format: Literal["json", "console"] | None = Field(
         None, description="json or console (default: json in production, console in development)"
     )
+    web_host: str = Field(
+        "127.0.0.1", description="address the web server listens on; 0.0.0.0 in a container"
+    )
+    forwarded_allow_ips: str = Field(
+        "127.0.0.1,::1",
+        description="comma-separated addresses of proxies whose X-Forwarded-* headers count, or *",
+    )
     port: int = Field(8000, ge=1, le=65535, description="web port, 1 to 65535")
     web_workers: int = Field(2, ge=1, le=64, description="web processes, 1 to 64")
     web_threads: int = Field(8, ge=1, le=256, description="threads per web process, 1 to 256")

@@ -51,6 +51,8 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    # Outside of whatever may refuse a request, so that refusals are counted by status, too.
+    "novitai.middleware.RequestMetricsMiddleware",
     "novitai.middleware.RequestIdMiddleware",
     "novitai.middleware.RequestLogMiddleware",
     "novitai.middleware.SecurityHeadersMiddleware",
@@ -64,7 +66,6 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
 ROOT_URLCONF = "novitai.urls"
@@ -116,9 +117,12 @@ DATABASES = {
         "CONN_HEALTH_CHECKS": True,
         "ATOMIC_REQUESTS": False,
         # Views run many short transactions; none may hang on a lock or a lost client for ever.
+        # A server that vanished is noticed in seconds, so that /health answers in time.
         "OPTIONS": {
+            "connect_timeout": 3,
+            "tcp_user_timeout": 10_000,
             "options": "-c lock_timeout=10s -c statement_timeout=30s"
-            " -c idle_in_transaction_session_timeout=60s"
+            " -c idle_in_transaction_session_timeout=60s",
         },
     }
 }
@@ -144,8 +148,7 @@ USE_I18N = False
 # Static files
 
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
-# Serves straight from the packages, so that neither tests nor `make run` need collectstatic.
+# Serves straight from the packages: nothing needs collectstatic, not even the image.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
 
@@ -157,7 +160,10 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["novitai.parsers.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_PAGINATION_CLASS": "novitai.pagination.KeysetPagination",
     "EXCEPTION_HANDLER": "novitai.errors.exception_handler",
+    # ?format=… would answer 404 for formats that there are not.
+    "URL_FORMAT_OVERRIDE": None,
     "UNAUTHENTICATED_USER": None,
     "UNAUTHENTICATED_TOKEN": None,
 }
@@ -177,6 +183,25 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENUM_NAME_OVERRIDES": {
+        "InstanceStatus": "instances.choices.InstanceStatus",
+        "BillingMode": "instances.choices.BillingMode",
+        "FailureCode": "instances.choices.FailureCode",
+        "JobStatus": "jobs.models.JobStatus",
+        "JobPriority": "jobs.models.JobPriority",
+        "UpOrDown": ["up", "down"],
+        "HealthStatus": ["healthy", "unhealthy"],
+        "ReadinessStatus": ["ready", "not ready"],
+    },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "novitai.schema.add_errors",
+    ],
+    "TAGS": [
+        {"name": "Instances", "description": "Ask for GPU instances and see what became of them."},
+        {"name": "Jobs", "description": "The work behind the instances."},
+        {"name": "Service", "description": "How the service itself is."},
+    ],
 }
 
 # The worker cluster (jobs/cluster.py runs it; the queue is the job rows themselves)
@@ -208,10 +233,12 @@ CORS_ALLOWED_ORIGINS = list(CONFIG.cors_allowed_origins)
 CORS_URLS_REGEX = r"^/(api/|health$)"
 CORS_ALLOW_HEADERS = [*default_headers, "idempotency-key", "x-request-id"]
 CORS_EXPOSE_HEADERS = ["X-Request-Id", "Retry-After"]
+CSRF_FAILURE_VIEW = "novitai.errors.csrf_failure"
 CSRF_TRUSTED_ORIGINS = list(CONFIG.csrf_trusted_origins)
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = CONFIG.is_production
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if CONFIG.is_production else None
+# gunicorn judges X-Forwarded-Proto, by FORWARDED_ALLOW_IPS: here anyone's header would count.
+SECURE_PROXY_SSL_HEADER = None
 SECURE_HSTS_SECONDS = int(timedelta(days=365).total_seconds()) if CONFIG.is_production else 0
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = CONFIG.max_body_bytes

@@ -1,0 +1,1 @@
+"""The HTTP side of instances: shapes in, shapes out."""

@@ -1,0 +1,72 @@
+"""Projects and API keys for operators."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+
+from accounts.admin_base import ReadOnlyAdmin
+from accounts.models import ApiKey, Project
+from accounts.services import create_api_key, digest_of, revoke_api_key
+
+
+@admin.register(Project)
+class ProjectAdmin(ReadOnlyAdmin[Project]):
+    """Projects can be made, not renamed; the signing secret is never shown."""
+
+    list_display = ("name", "public_id", "created_at")
+    search_fields = ("name", "=public_id")
+    fields = ("name", "public_id", "created_at")
+    readonly_fields = ("public_id", "created_at")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.add_project")
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(ReadOnlyAdmin[ApiKey]):
+    """Keys are made here and shown once; what is stored cannot be used."""
+
+    list_display = ("name", "start", "project", "created_at", "expires_at", "revoked_at")
+    list_filter = (("revoked_at", admin.EmptyFieldListFilter), "project")
+    list_select_related = ("project",)
+    search_fields = ("name", "=public_id", "=start")
+    readonly_fields = ("public_id", "start", "created_at", "revoked_at")
+    actions = ("revoke_selected",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.add_apikey")
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.change_apikey")
+
+    def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> tuple[str, ...]:
+        asked = ("project", "name", "expires_at")
+        return asked if obj is None else (*asked, *self.readonly_fields)
+
+    def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
+        """Only ever an addition: changing is not permitted. The key waits for ``response_add``."""
+        key = create_api_key(project=obj.project, name=obj.name, expires_at=obj.expires_at)
+        obj.pk = ApiKey.objects.get(digest=digest_of(key)).pk
+        request.made_key = key  # type: ignore[attr-defined]
+
+    def response_add(
+        self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """A page of its own: a message would leave the key in a cookie."""
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "New API key",
+            "api_key": obj,
+            "key": request.made_key,  # type: ignore[attr-defined]
+        }
+        return TemplateResponse(request, "admin/accounts/apikey/made.html", context)
+
+    @admin.action(description="Revoke selected keys", permissions=["revoke"])
+    def revoke_selected(self, request: HttpRequest, rows: QuerySet[ApiKey]) -> None:
+        for api_key in rows:
+            revoke_api_key(api_key)
+            self.log_change(request, api_key, "Revoked.")
+        self.message_user(request, "The keys are revoked.")

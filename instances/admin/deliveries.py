@@ -1,0 +1,29 @@
+"""Webhook messages for operators: which did not arrive, and why."""
+
+from django.contrib import admin
+from django.utils.safestring import SafeString
+
+from accounts.admin_base import ReadOnlyAdmin
+from instances.models import WebhookDelivery
+from jobs.display import pretty_json
+
+
+@admin.register(WebhookDelivery)
+class WebhookDeliveryAdmin(ReadOnlyAdmin[WebhookDelivery]):
+    """Rows are the outbox's; a failed message goes again by retrying its job."""
+
+    list_display = (
+        "public_id", "status", "instance", "attempts", "last_status_code", "last_error",
+        "created_at",
+    )  # fmt: skip
+    list_filter = ("status",)
+    list_select_related = ("instance",)
+    search_fields = ("=public_id", "=instance__public_id")
+    fields = (
+        "public_id", "status", "instance", "attempts", "last_status_code", "last_error",
+        "created_at", "ended_at", "pretty_payload",
+    )  # fmt: skip
+
+    @admin.display(description="payload")
+    def pretty_payload(self, delivery: WebhookDelivery) -> SafeString:
+        return pretty_json(delivery.payload)

@@ -1,0 +1,16 @@
+"""Call budget and breaker of the upstream, to look at."""
+
+from django.contrib import admin
+
+from accounts.admin_base import ReadOnlyAdmin
+from instances.models import UpstreamGate
+
+
+@admin.register(UpstreamGate)
+class UpstreamGateAdmin(ReadOnlyAdmin[UpstreamGate]):
+    """Is Novita answering, and since when not?"""
+
+    list_display = (
+        "account", "failures_in_a_row", "opened_until", "paused_until", "last_success_at",
+        "last_failure_at", "last_error",
+    )  # fmt: skip

@@ -1,0 +1,101 @@
+"""What the OpenAPI document says of each operation, with the examples of the contract."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter
+
+from instances.api import schemas
+from instances.api.serializers import CreateInstance
+
+TAG = ["Instances"]
+CREATED_MESSAGE = "The instance is being created; its webhook or its details tell when it runs."
+
+_REQUEST = {
+    "name": "my-gpu-instance",
+    "productName": "A100-SXM4-40GB",
+    "templateId": "tf-training-template-1",
+    "gpuNum": 2,
+    "rootfsSize": 100,
+    "region": "US-WEST-01",
+    "webhookUrl": "https://myapp.com/webhook",
+}
+_CREATED = {
+    "instanceId": "inst_9f86d081884c7d659a2feaa0",
+    "status": "creating",
+    "message": CREATED_MESSAGE,
+    "estimatedReadyTime": "2023-12-01T10:05:00.000Z",
+}
+_DETAILS = {
+    "id": "inst_9f86d081884c7d659a2feaa0",
+    "name": "my-gpu-instance",
+    "status": "running",
+    "gpuNum": 2,
+    "region": "US-WEST-01",
+    "product": {"name": "A100-SXM4-40GB", "id": "prod-a100-usca6"},
+    "templateId": "tf-training-template-1",
+    "rootfsSize": 100,
+    "billingMode": "spot",
+    "portMappings": [
+        {"port": 22, "endpoint": "ssh://gpu-instance-123.novitai.com:22", "type": "tcp"},
+        {
+            "port": 8888,
+            "endpoint": "https://jupyter.gpu-instance-123.novitai.com",
+            "type": "https",
+        },
+    ],
+    "connectionDetails": {
+        "ssh": "ssh://gpu-instance-123.novitai.com:22",
+        "jupyter": "https://jupyter.gpu-instance-123.novitai.com",
+    },
+    "createdAt": "2023-12-01T10:00:00.000Z",
+    "readyAt": "2023-12-01T10:04:30.000Z",
+    "pricePerHourUsd": "0.70",
+    "costUsd": "0.0525",
+    "events": "/api/instances/inst_9f86d081884c7d659a2feaa0/events",
+    "jobs": "/api/jobs?instance=inst_9f86d081884c7d659a2feaa0",
+}
+_PAGE = [
+    OpenApiParameter(
+        "limit",
+        {"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
+        description="rows per page",
+    ),
+    OpenApiParameter("cursor", str, description="nextCursor of the page before"),
+]
+_ID = [OpenApiParameter("id", str, OpenApiParameter.PATH, description="inst_…")]
+
+CREATE: dict[str, Any] = {
+    "operation_id": "createInstance",
+    "summary": "Request an instance",
+    "description": "Answers at once; workers then choose the cheapest offer, create the instance "
+    "and watch it until it runs.",
+    "tags": TAG,
+    "request": CreateInstance,
+    "responses": {201: schemas.CreatedInstance},
+    "examples": [
+        OpenApiExample("A request", _REQUEST, request_only=True),
+        OpenApiExample("Accepted", _CREATED, response_only=True, status_codes=["201"]),
+    ],
+}
+LIST: dict[str, Any] = {
+    "operation_id": "listInstances",
+    "summary": "List instances, newest first",
+    "tags": TAG,
+    "parameters": _PAGE,
+    "responses": {200: schemas.InstanceList},
+}
+RETRIEVE: dict[str, Any] = {
+    "operation_id": "getInstance",
+    "summary": "Get an instance",
+    "tags": TAG,
+    "parameters": _ID,
+    "responses": {200: schemas.InstanceDetails},
+    "examples": [OpenApiExample("Running", _DETAILS, response_only=True, status_codes=["200"])],
+}
+EVENTS: dict[str, Any] = {
+    "operation_id": "listInstanceEvents",
+    "summary": "List what happened to an instance, oldest first",
+    "tags": TAG,
+    "parameters": [*_ID, *_PAGE],
+    "responses": {200: schemas.EventList},
+}

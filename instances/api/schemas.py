@@ -1,0 +1,128 @@
+"""What the API answers, for the OpenAPI document. ``instances.details`` writes the real thing; a
+test keeps the two equal.
+"""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
+from rest_framework import serializers
+
+from instances.choices import BillingMode, FailureCode, InstanceStatus
+
+Object = serializers.Serializer[Any]
+
+MOMENT = {"type": "string", "format": "date-time", "examples": ["2023-12-01T10:00:00.000Z"]}
+USD = {"type": "string", "pattern": r"^\d+\.\d{2,5}$", "examples": ["0.35"]}
+
+
+@extend_schema_field(MOMENT)
+class MomentField(serializers.CharField):
+    """ISO 8601 in UTC with milliseconds."""
+
+
+@extend_schema_field(USD)
+class UsdField(serializers.CharField):
+    """US dollars as a decimal string: money is no float."""
+
+
+class CreatedInstance(Object):
+    """The 201 answer."""
+
+    instanceId = serializers.CharField()
+    status = serializers.ChoiceField([InstanceStatus.CREATING.value])
+    message = serializers.CharField()
+    estimatedReadyTime = MomentField()
+
+
+class PortMapping(Object):
+    """A port of the container and where it can be reached."""
+
+    port = serializers.IntegerField()
+    endpoint = serializers.CharField()
+    type = serializers.CharField()
+
+
+class ConnectionDetails(Object):
+    """How to get in."""
+
+    ssh = serializers.CharField(required=False)
+    jupyter = serializers.CharField(required=False)
+    webTerminal = serializers.CharField(required=False)
+
+
+class Product(Object):
+    """What was asked for by name and, once chosen, its id at Novita."""
+
+    name = serializers.CharField()
+    id = serializers.CharField(required=False)
+
+
+class InstanceFailure(Object):
+    """Why an instance failed."""
+
+    code = serializers.ChoiceField(FailureCode.choices)
+    message = serializers.CharField()
+
+
+class InstanceDetails(Object):
+    """An instance as far as it is known; optional fields are absent until they are."""
+
+    id = serializers.CharField()
+    name = serializers.CharField()
+    status = serializers.ChoiceField(InstanceStatus.choices)
+    gpuNum = serializers.IntegerField()
+    region = serializers.CharField()
+    product = Product()
+    templateId = serializers.CharField()
+    rootfsSize = serializers.IntegerField(help_text="GB")
+    billingMode = serializers.ChoiceField(BillingMode.choices)
+    portMappings = PortMapping(many=True)
+    connectionDetails = ConnectionDetails(required=False)
+    createdAt = MomentField()
+    startedAt = MomentField(required=False)
+    readyAt = MomentField(required=False)
+    endedAt = MomentField(required=False)
+    novitaInstanceId = serializers.CharField(required=False)
+    novitaStatus = serializers.CharField(required=False)
+    pricePerHourUsd = UsdField(required=False, help_text="all GPUs together")
+    costUsd = UsdField(required=False, help_text="so far")
+    placement = serializers.DictField(required=False, help_text="the chosen offer, and why")
+    error = InstanceFailure(required=False)
+    events = serializers.CharField(help_text="link")
+    jobs = serializers.CharField(help_text="link")
+
+
+@extend_schema_serializer(many=False)
+class InstanceList(Object):
+    """A page of instances, newest first."""
+
+    instances = InstanceDetails(many=True)
+    total = serializers.IntegerField(help_text="exact up to 10,000")
+    totalIsCapped = serializers.BooleanField(required=False)
+    nextCursor = serializers.CharField(required=False)
+
+
+class Event(Object):
+    """One thing that happened to an instance."""
+
+    id = serializers.CharField()
+    sequence = serializers.IntegerField()
+    type = serializers.CharField()
+    fromStatus = serializers.CharField(required=False)
+    toStatus = serializers.CharField(required=False)
+    occurredAt = MomentField()
+    actor = serializers.CharField()
+    cause = serializers.CharField(required=False)
+    requestId = serializers.CharField(required=False)
+    jobId = serializers.CharField(required=False)
+    data = serializers.DictField(required=False)  # type: ignore[assignment]
+
+
+@extend_schema_serializer(many=False)
+class EventList(Object):
+    """A page of events, oldest first."""
+
+    events = Event(many=True)
+    total = serializers.IntegerField()
+    totalIsCapped = serializers.BooleanField(required=False)
+    nextCursor = serializers.CharField(required=False)

@@ -1,0 +1,84 @@
+"""What callers may send. Shape only: whether a product exists is for the job to find out."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from rest_framework import serializers
+
+from instances.api.fields import (
+    IntegerField,
+    OneOfField,
+    TemplateIdField,
+    TextField,
+    WebhookUrlField,
+)
+from instances.choices import BillingMode
+from instances.types import Wish
+
+NAME_PATTERN = re.compile(r"[a-zA-Z0-9_-]+")
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """A JSON object of known fields only; every error of every field at once."""
+
+    default_error_messages = {"invalid": "The body must be a JSON object"}
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            raise serializers.ValidationError({"body": [self.error_messages["invalid"]]})
+        # Not echoed: nobody knows what stands in a field that we do not know.
+        errors: dict[Any, Any] = {
+            name: [serializers.ErrorDetail("Unknown field", code="not_echoed")]
+            for name in data
+            if name not in self.fields
+        }
+        try:
+            value = super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            errors = {**error.detail, **errors}  # type: ignore[dict-item]
+        if errors:
+            raise serializers.ValidationError(errors)
+        return value
+
+
+class CreateInstance(StrictSerializer):
+    """The wish for an instance."""
+
+    name = TextField(
+        label="Name",
+        max_length=100,
+        pattern=NAME_PATTERN,
+        error_messages={
+            "pattern": "Name must contain only alphanumeric characters, hyphens, and underscores"
+        },
+    )
+    productName = TextField(label="Product name", source="product_name", max_length=200)
+    templateId = TemplateIdField(label="Template ID", source="template_id")
+    gpuNum = IntegerField(label="GPU number", source="gpu_num", min_value=1, max_value=8, default=1)
+    rootfsSize = IntegerField(
+        label="Root filesystem size",
+        source="rootfs_size_gb",
+        min_value=20,
+        max_value=1000,
+        unit="GB",
+        default=60,
+    )
+    region = OneOfField(
+        label="Region",
+        choices=lambda: settings.CONFIG.regions,
+        default=lambda: settings.CONFIG.default_region,
+    )
+    billingMode = OneOfField(
+        label="Billing mode",
+        source="billing_mode",
+        choices=lambda: BillingMode.values,
+        default=BillingMode.SPOT.value,
+    )
+    webhookUrl = WebhookUrlField(label="Webhook URL", source="webhook_url", required=False)
+
+    def wish(self) -> Wish:
+        """The validated request as the services know it."""
+        fields = dict(self.validated_data)
+        return Wish(**{**fields, "billing_mode": BillingMode(fields["billing_mode"])})

@@ -1,0 +1,105 @@
+"""The HTTP side of instances: translates, decides nothing."""
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import NotAuthenticated, NotFound
+from rest_framework.generics import GenericAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
+
+from accounts.authentication import Caller
+from instances import services
+from instances.api import documentation
+from instances.api.events import event_details
+from instances.api.serializers import CreateInstance
+from instances.choices import InstanceStatus
+from instances.clock import iso
+from instances.database_clock import database_now
+from instances.details import instance_details
+from instances.models import Instance, InstanceEvent
+from instances.types import Cause
+
+
+class InstanceViewSet(GenericViewSet[Instance]):
+    """Instances of the caller's project; those of others do not exist here."""
+
+    queryset = Instance.objects.all()
+    serializer_class = CreateInstance
+    lookup_field = "public_id"
+    lookup_url_kwarg = "id"
+    # Anything goes in, so that every wrong id is answered as a wrong id.
+    lookup_value_regex = "[^/]+"
+    results_name = "instances"
+    page_order = "-id"
+
+    def get_queryset(self) -> QuerySet[Instance]:
+        return Instance.objects.of(caller_of(self.request).project)
+
+    @extend_schema(**documentation.CREATE)
+    def create(self, request: Request) -> Response:
+        body = CreateInstance(data=request.data)
+        body.is_valid(raise_exception=True)
+        created = services.create_instance(
+            project=caller_of(request).project, wish=body.wish(), cause=_cause_of(request)
+        )
+        public_id = created.instance.public_id
+        answer = {
+            "instanceId": public_id,
+            "status": InstanceStatus.CREATING.value,
+            "message": documentation.CREATED_MESSAGE,
+            "estimatedReadyTime": iso(created.estimated_ready_at),
+        }
+        return Response(answer, status=201, headers={"Location": f"/api/instances/{public_id}"})
+
+    @extend_schema(**documentation.LIST)
+    def list(self, request: Request) -> Response:
+        page = self.paginate_queryset(self.get_queryset())
+        now = database_now()
+        return self.get_paginated_response([instance_details(row, now=now) for row in page or []])
+
+    @extend_schema(**documentation.RETRIEVE)
+    def retrieve(self, request: Request, id: str) -> Response:  # noqa: A002 - the path's own word
+        instance = find_instance(caller_of(request), id)
+        return Response(instance_details(instance, now=database_now()))
+
+
+class InstanceEventsView(GenericAPIView[InstanceEvent]):
+    """What happened to one instance, in order."""
+
+    queryset = InstanceEvent.objects.all()
+    results_name = "events"
+    page_order = "sequence"
+
+    @extend_schema(**documentation.EVENTS)
+    def get(self, request: Request, id: str) -> Response:  # noqa: A002 - the path's own word
+        instance = find_instance(caller_of(request), id)
+        page = self.paginate_queryset(InstanceEvent.objects.filter(instance=instance))
+        return self.get_paginated_response([event_details(event) for event in page or []])
+
+
+def find_instance(caller: Caller, public_id: str) -> Instance:
+    """The caller's instance of that id; for those of others the answer is the same 404."""
+    # Postgres cannot even be asked for NUL.
+    found = None
+    if "\0" not in public_id:
+        found = Instance.objects.of(caller.project).filter(public_id=public_id).first()
+    if found is None:
+        raise NotFound(f"There is no instance {public_id[:60]}.", code="INSTANCE_NOT_FOUND")
+    return found
+
+
+def caller_of(request: Request) -> Caller:
+    """The permission let only callers with a key through."""
+    caller = request.user
+    if not isinstance(caller, Caller):
+        raise NotAuthenticated
+    return caller
+
+
+def _cause_of(request: Request) -> Cause:
+    return Cause(
+        actor=caller_of(request).actor,
+        reason="requested over the API",
+        request_id=getattr(request, "request_id", ""),
+    )

@@ -1,0 +1,50 @@
+"""Payloads without what must not be shown: query strings, user info, env values, secrets."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+HIDDEN = "…"
+_SECRET_NAME = re.compile(r"secret|password|token|authorization|api_?key|digest", re.IGNORECASE)
+_ENV_NAMES = ("env", "envs", "environment")
+
+
+def redacted(value: Any, name: str = "") -> Any:
+    """The same value, safe to show. ``name`` is the key it stands under."""
+    if _SECRET_NAME.search(name):
+        return HIDDEN
+    if name.lower() in _ENV_NAMES:
+        return _names_only(value)
+    if isinstance(value, Mapping):
+        return {key: redacted(inner, str(key)) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [redacted(inner, name) for inner in value]
+    if isinstance(value, str) and name.lower().endswith("url"):
+        return redact_url(value)
+    return value
+
+
+def redact_url(url: str) -> str:
+    """``https://me:pw@a.example/hook?key=1`` becomes ``https://a.example/hook?…``."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return HIDDEN
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path, HIDDEN if parts.query else "", ""))
+
+
+def _names_only(value: Any) -> Any:
+    """Env as a mapping or as a list of ``{"key", "value"}``: the values are the user's secrets."""
+    if isinstance(value, Mapping):
+        return {key: HIDDEN for key in value}
+    if isinstance(value, list):
+        return [_without_value(item) for item in value]
+    return HIDDEN
+
+
+def _without_value(item: Any) -> Any:
+    if isinstance(item, Mapping):
+        return {key: HIDDEN if key == "value" else inner for key, inner in item.items()}
+    return HIDDEN

@@ -1,0 +1,181 @@
+"""The one error format, whoever refuses a request: REST framework, Django or a middleware.
+
+``{"error": {"code", "message", "details"?, "timestamp", "requestId", "validationErrors"?}}``
+"""
+
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, JsonResponse
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from instances.clock import iso
+from novitai.request_ids import request_id_of
+from novitai.validation_errors import validation_entries
+
+logger = structlog.get_logger(__name__)
+
+# Every code this service answers with, the status it goes with, and what it says by default.
+CODES: dict[str, tuple[int, str]] = {
+    "BAD_REQUEST": (400, "The request cannot be understood."),
+    "VALIDATION_ERROR": (400, "The request is not valid; validationErrors says where."),
+    "UNAUTHORIZED": (401, "An API key is required: Authorization: Bearer KEY."),
+    "FORBIDDEN": (403, "This is not allowed."),
+    "NOT_FOUND": (404, "There is nothing at this address."),
+    "INSTANCE_NOT_FOUND": (404, "There is no such instance."),
+    "JOB_NOT_FOUND": (404, "There is no such job."),
+    "METHOD_NOT_ALLOWED": (405, "This method is not allowed here."),
+    "NOT_ACCEPTABLE": (406, "This address answers application/json only."),
+    "PAYLOAD_TOO_LARGE": (413, "The request body is too large."),
+    "URI_TOO_LONG": (414, "The address is too long."),
+    "UNSUPPORTED_MEDIA_TYPE": (415, "The body must be application/json in UTF-8."),
+    "HEADERS_TOO_LARGE": (431, "The headers are too large."),
+    "RATE_LIMIT_EXCEEDED": (429, "Too many requests; Retry-After says when to come back."),
+    "INTERNAL_SERVER_ERROR": (500, "Something went wrong on our side; the logs know this request."),
+    "SERVICE_UNAVAILABLE": (503, "The service cannot reach its database; please retry."),
+}
+_OF_STATUS = {
+    400: "BAD_REQUEST",
+    401: "UNAUTHORIZED",
+    403: "FORBIDDEN",
+    404: "NOT_FOUND",
+    405: "METHOD_NOT_ALLOWED",
+    406: "NOT_ACCEPTABLE",
+    413: "PAYLOAD_TOO_LARGE",
+    415: "UNSUPPORTED_MEDIA_TYPE",
+    429: "RATE_LIMIT_EXCEEDED",
+    503: "SERVICE_UNAVAILABLE",
+}
+RETRY_AFTER_SECONDS = 5
+# What the database driver raises when the server is gone, refuses or takes too long.
+DATABASE_DOWN = (OperationalError, InterfaceError)
+
+
+def error_body(
+    request: HttpRequest | None,
+    code: str,
+    message: str = "",
+    *,
+    details: Any = None,
+    entries: list[dict[str, Any]] | None = None,
+) -> dict[str, Any]:
+    """The body of an error answer; without a message, the code's own."""
+    error: dict[str, Any] = {
+        "code": code,
+        "message": message or CODES[code][1],
+        "timestamp": iso(datetime.now(UTC)),
+        "requestId": request_id_of(request),
+    }
+    if details is not None:
+        error["details"] = details
+    if entries is not None:
+        error["validationErrors"] = entries
+    return {"error": error}
+
+
+def error_response(request: HttpRequest | None, code: str, message: str = "") -> JsonResponse:
+    """The same for code outside REST framework; the status is the code's."""
+    response = JsonResponse(error_body(request, code, message), status=CODES[code][0])
+    if code == "SERVICE_UNAVAILABLE":
+        response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
+
+
+def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
+    """REST framework's hook. None leaves an unforeseen exception to ``server_error``."""
+    request = context["request"]
+    exc = _as_api_exception(exc)
+    if not isinstance(exc, exceptions.APIException):
+        return None
+    set_rollback()
+    code = _code_of(exc)
+    if isinstance(exc, exceptions.ValidationError):
+        body = error_body(request, code, entries=validation_entries(exc.detail, request))
+    else:
+        body = error_body(request, code, _message_of(exc))
+    return Response(body, status=exc.status_code, headers=_headers_of(exc))
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> JsonResponse:
+    """Django's handler400: a host that is not ours, a broken form, a suspicious path."""
+    return error_response(request, "BAD_REQUEST")
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> JsonResponse:
+    """Django's handler403."""
+    return error_response(request, "FORBIDDEN")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
+    """Django's handler404: no route."""
+    return error_response(request, "NOT_FOUND")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> JsonResponse:
+    """Django's CSRF_FAILURE_VIEW: a form of the admin without its token."""
+    return error_response(request, "FORBIDDEN", "The form has expired; reload it and try again.")
+
+
+def server_error(request: HttpRequest) -> JsonResponse:
+    """Django's handler500, called while the exception is being handled.
+
+    It goes to the log with its traceback; the client gets the request id to ask us with.
+    """
+    exc = sys.exc_info()[1]
+    if isinstance(exc, DATABASE_DOWN):
+        logger.error("database_unavailable", exc_info=True)
+        return error_response(request, "SERVICE_UNAVAILABLE")
+    logger.error("unhandled_exception", exc_info=True)
+    return error_response(request, "INTERNAL_SERVER_ERROR")
+
+
+class ServiceUnavailable(exceptions.APIException):
+    """Something this answer needs is down; it is worth coming back."""
+
+    status_code = 503
+    default_detail = CODES["SERVICE_UNAVAILABLE"][1]
+    default_code = "SERVICE_UNAVAILABLE"
+    wait = RETRY_AFTER_SECONDS
+
+
+def _as_api_exception(exc: Exception) -> Exception:
+    if isinstance(exc, Http404):
+        return exceptions.NotFound()
+    if isinstance(exc, PermissionDenied):
+        return exceptions.PermissionDenied(CODES["FORBIDDEN"][1])
+    if isinstance(exc, DATABASE_DOWN):
+        logger.error("database_unavailable", exc_info=exc)
+        return ServiceUnavailable()
+    return exc
+
+
+def _code_of(exc: exceptions.APIException) -> str:
+    """An exception's own code where it is one of ours, else the one of its status."""
+    if isinstance(exc, exceptions.ValidationError):
+        return "VALIDATION_ERROR"
+    own = getattr(exc.detail, "code", "")
+    return own if own in CODES else _OF_STATUS.get(exc.status_code, "INTERNAL_SERVER_ERROR")
+
+
+def _message_of(exc: exceptions.APIException) -> str:
+    """REST framework's own words say less than ours where a request has no key or no address."""
+    if isinstance(exc, (exceptions.NotAuthenticated, exceptions.NotAcceptable)):
+        return ""
+    if isinstance(exc, exceptions.NotFound) and exc.detail.code == "not_found":  # type: ignore[union-attr]
+        return ""
+    return str(exc.detail)
+
+
+def _headers_of(exc: exceptions.APIException) -> dict[str, str]:
+    headers = {}
+    if challenge := getattr(exc, "auth_header", None):
+        headers["WWW-Authenticate"] = challenge
+    if wait := getattr(exc, "wait", None):
+        headers["Retry-After"] = str(int(wait))
+    return headers

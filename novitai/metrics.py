@@ -1,0 +1,53 @@
+"""``GET /api/metrics``: Prometheus text of what web processes counted and what Postgres knows.
+
+Request counters live in each process; with several (gunicorn) they meet in the files of
+PROMETHEUS_MULTIPROC_DIR. That mode drops custom collectors, so the rest comes from a registry of
+its own. Workers have no port and share no folder with the web: what they count is in the
+database (``Tally``).
+"""
+
+import os
+
+from django.db import connection, transaction
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from prometheus_client import REGISTRY, CollectorRegistry, generate_latest, multiprocess
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from novitai import documentation
+from novitai.collector import DatabaseCollector
+from novitai.negotiation import OnlyOneForm
+
+QUERY_TIMEOUT = "10s"
+
+
+class MetricsView(APIView):
+    """Everything that can be counted; needs a key like all of the API."""
+
+    # Scrapers ask for formats of their own; they get text, and errors as JSON.
+    content_negotiation_class = OnlyOneForm
+
+    @extend_schema(**documentation.METRICS)
+    def get(self, request: Request) -> HttpResponse:
+        text = generate_latest(request_registry()) + generate_latest(_database_registry())
+        return HttpResponse(text, content_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+def request_registry() -> CollectorRegistry:
+    """The request metrics of all web processes, or of this one where it is the only one."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return REGISTRY
+    registry = CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return registry
+
+
+def _database_registry() -> CollectorRegistry:
+    """Read in one bounded transaction, before anything of the answer is written."""
+    registry = CollectorRegistry()
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL statement_timeout = '{QUERY_TIMEOUT}'")
+        registry.register(DatabaseCollector.read())
+    return registry

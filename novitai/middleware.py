@@ -1,0 +1,155 @@
+"""What happens to every request, whichever door it takes."""
+
+import io
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django_prometheus.middleware import PrometheusAfterMiddleware
+
+from novitai.errors import error_response
+from novitai.request_ids import request_id_from
+
+logger = structlog.get_logger(__name__)
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+
+class RequestIdMiddleware:
+    """Names the request, by ``X-Request-ID`` if that is usable, in every log line and answer."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        request_id = request_id_from(request.headers.get("X-Request-ID"))
+        request.request_id = request_id  # type: ignore[attr-defined]
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            response = self.get_response(request)
+        response["X-Request-Id"] = request_id
+        return response
+
+
+class RequestLogMiddleware:
+    """One line per request. The route, not the path: ids and query strings stay out of logs."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        started = time.monotonic()
+        response = self.get_response(request)
+        logger.info(
+            "http_request",
+            method=(request.method or "")[:20],
+            route=_route(request),
+            status=response.status_code,
+            duration_ms=round((time.monotonic() - started) * 1000, 1),
+            **_caller(request),
+        )
+        return response
+
+
+def _route(request: HttpRequest) -> str:
+    match = request.resolver_match
+    return match.route if match is not None else "unmatched"
+
+
+def _caller(request: HttpRequest) -> dict[str, str]:
+    """REST framework leaves the key here; ``request.user`` would ask the database for a session."""
+    api_key = getattr(request, "auth", None)
+    if api_key is None:
+        return {}
+    return {"project": api_key.project.public_id, "api_key": api_key.public_id}
+
+
+class RequestMetricsMiddleware(PrometheusAfterMiddleware):  # type: ignore[misc]
+    """django-prometheus, with methods bounded: it would keep a series per invented method."""
+
+    def label_metric(
+        self, metric: Any, request: HttpRequest, response: Any = None, **labels: str
+    ) -> Any:
+        if "method" in labels:
+            labels["method"] = self._method(request)
+        return super().label_metric(metric, request, response, **labels)
+
+
+_STRICT = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+_PAGES = (
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; "
+    "frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
+)
+# Swagger UI and Redoc style themselves from scripts, and Redoc searches in a worker of its own.
+_DOCS = f"{_PAGES}; style-src 'self' 'unsafe-inline'; worker-src 'self' blob:"
+_POLICIES = (
+    (re.compile(r"/api/(docs|redoc)(/|$)"), _DOCS),
+    (re.compile(r"/(admin|static)(/|$)"), _PAGES),
+)
+
+
+class SecurityHeadersMiddleware:
+    """Tells browsers to run nothing that an answer did not mean to be run, and to keep nothing."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        response.headers.setdefault("Content-Security-Policy", _policy_for(request.path))
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        response.headers.setdefault("Referrer-Policy", "same-origin")
+        response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        # Static files come with a Cache-Control of their own.
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+
+def _policy_for(path: str) -> str:
+    return next((policy for pattern, policy in _POLICIES if pattern.match(path)), _STRICT)
+
+
+class BodyLimitMiddleware:
+    """Refuses bodies over MAX_BODY_BYTES, before reading them where their length is announced.
+
+    A chunked body has no announced length, and Django takes it for empty; it is read here, up to
+    the limit, and handed on with its length.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        limit = settings.CONFIG.max_body_bytes
+        if _is_chunked(request):
+            body = request.environ["wsgi.input"].read(limit + 1)  # type: ignore[attr-defined]
+            if len(body) > limit:
+                return error_response(request, "PAYLOAD_TOO_LARGE", _too_large(limit))
+            _replace_body(request, body)
+        elif _announced_length(request) > limit:
+            return error_response(request, "PAYLOAD_TOO_LARGE", _too_large(limit))
+        return self.get_response(request)
+
+
+def _is_chunked(request: HttpRequest) -> bool:
+    """Only where the server decodes the chunks and ends the stream (``wsgi.input_terminated``)."""
+    coding = request.META.get("HTTP_TRANSFER_ENCODING", "").lower()
+    return "chunked" in coding and bool(request.META.get("wsgi.input_terminated"))
+
+
+def _announced_length(request: HttpRequest) -> int:
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    return int(length) if length.isdecimal() else 0
+
+
+def _replace_body(request: HttpRequest, body: bytes) -> None:
+    request.META["CONTENT_LENGTH"] = str(len(body))
+    request._stream = io.BytesIO(body)
+
+
+def _too_large(limit: int) -> str:
+    return f"The request body is larger than {limit} bytes."

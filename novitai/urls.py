@@ -1,0 +1,35 @@
+"""Every address of the service. No trailing slashes, but in the admin, whose links have them."""
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+from drf_spectacular.views import (
+    SpectacularJSONAPIView,
+    SpectacularRedocView,
+    SpectacularSwaggerSplitView,
+)
+
+from novitai.health import HealthView, LivezView, ReadyzView
+from novitai.metrics import MetricsView
+
+_redoc = SpectacularRedocView.as_view(url_name="schema", template_name="novitai/redoc.html")
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="docs"), name="home"),
+    path("health", HealthView.as_view(), name="health"),
+    path("livez", LivezView.as_view(), name="livez"),
+    path("readyz", ReadyzView.as_view(), name="readyz"),
+    path("api/metrics", MetricsView.as_view(), name="metrics"),
+    path("api/schema", SpectacularJSONAPIView.as_view(), name="schema"),
+    path("api/docs", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+    path("api/redoc", _redoc, name="redoc"),
+    path("api/", include("instances.api.urls")),
+    path("api/", include("jobs.api.urls")),
+    path("admin", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/", admin.site.urls),
+]
+
+handler400 = "novitai.errors.bad_request"
+handler403 = "novitai.errors.permission_denied"
+handler404 = "novitai.errors.not_found"
+handler500 = "novitai.errors.server_error"

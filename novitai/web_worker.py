@@ -1,0 +1,50 @@
+"""gunicorn's threaded worker, refusing what is no HTTP in the same error format as the rest."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from gunicorn import util
+from gunicorn.http import errors
+from gunicorn.workers.gthread import ThreadWorker
+
+# First match wins. These never reach Django: there is no request to hand over.
+_REFUSALS: tuple[tuple[type[Exception], int, str, str], ...] = (
+    (errors.LimitRequestLine, 414, "URI Too Long", "URI_TOO_LONG"),
+    (errors.LimitRequestHeaders, 431, "Request Header Fields Too Large", "HEADERS_TOO_LARGE"),
+    (errors.ExpectationFailed, 417, "Expectation Failed", "BAD_REQUEST"),
+    (errors.UnsupportedTransferCoding, 501, "Not Implemented", "BAD_REQUEST"),
+    (errors.ForbiddenProxyRequest, 403, "Forbidden", "FORBIDDEN"),
+    (errors.InvalidResponseHeader, 500, "Internal Server Error", "INTERNAL_SERVER_ERROR"),
+    (errors.InvalidResponseHeaderName, 500, "Internal Server Error", "INTERNAL_SERVER_ERROR"),
+    (errors.ParseException, 400, "Bad Request", "BAD_REQUEST"),
+    (Exception, 500, "Internal Server Error", "INTERNAL_SERVER_ERROR"),
+)
+
+
+class WebWorker(ThreadWorker):  # type: ignore[misc]
+    """Answers protocol errors as JSON; the fault's text may hold what was sent, so it stays here."""
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
+        _, status, reason, code = next(row for row in _REFUSALS if isinstance(exc, row[0]))
+        if status == 500:
+            self.log.error("Error handling a request", exc_info=exc)
+        else:
+            self.log.info("Refused what is no request of ours: %s", type(exc).__name__)
+        try:
+            util.write_nonblock(client, b"".join(_answer(status, reason, code)))
+        except OSError:
+            self.log.debug("The client did not wait for its error.")
+
+
+def _answer(status: int, reason: str, code: str) -> Iterator[bytes]:
+    # Not earlier: gunicorn loads this module before Django has its settings.
+    from novitai.errors import error_body
+
+    error = error_body(None, code)
+    body = json.dumps(error).encode()
+    yield f"HTTP/1.1 {status} {reason}\r\n".encode()
+    yield f"X-Request-Id: {error['error']['requestId']}\r\n".encode()
+    yield b"Connection: close\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n"
+    yield f"Content-Length: {len(body)}\r\n\r\n".encode()
+    yield body
