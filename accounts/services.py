@@ -1,10 +1,12 @@
 """The verbs on projects and keys."""
 
+import base64
 import hashlib
 import re
 import secrets
 from datetime import datetime
 
+from django.conf import settings
 from django.db.models.functions import Now
 
 from accounts.models import DEFAULT_PROJECT, ApiKey, Project
@@ -52,6 +54,22 @@ def find_api_key(key: str) -> ApiKey | None:
     if not _KEY.fullmatch(key):
         return None
     return ApiKey.objects.usable().select_related("project").filter(digest=digest_of(key)).first()
+
+
+def webhook_secret_of(project: Project) -> str:
+    """What signs a project's webhooks: its own secret, made at the first use.
+
+    WEBHOOK_SECRET, where configured, is the default project's, so that a service with one user
+    needs nothing but its environment.
+    """
+    configured = settings.CONFIG.webhook_secret
+    if configured is not None and project.name == DEFAULT_PROJECT:
+        return str(configured.get_secret_value())
+    if not project.webhook_secret:
+        made = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+        Project.objects.filter(pk=project.pk, webhook_secret="").update(webhook_secret=made)
+        project.refresh_from_db(fields=["webhook_secret"])
+    return project.webhook_secret
 
 
 def digest_of(key: str) -> str:

@@ -48,9 +48,9 @@ class BillingMode(TextChoices):
 class CreateStep(TextChoices):
     """The cursor of creation; each step is one job run and is persisted before the next.
 
-    choose: rank offers, keep one. post: ``posted_at`` is written and committed, then the create
-    is sent. look_up: the create's outcome is unknown; the upstream list is searched for our name.
-    placed: the upstream id is known.
+    choose: an offer is looked for; nothing was sent. post: ``posted_at`` is committed, the create
+    may have been sent. look_up: its outcome is unknown; the upstream list is searched for our
+    name. placed: the upstream id is known.
     """
 
     CHOOSE = "choose"

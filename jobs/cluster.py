@@ -41,7 +41,7 @@ def run_message(leases: Sequence[tuple[int, int]]) -> None:
 
 def _begin_worker(**_: Any) -> None:
     """In a new worker process: its own threads, connections and end."""
-    global _runner  # noqa: PLW0603 - one runner a process, made after the fork
+    global _runner
     exit_with_parent()
     connections.close_all()
     _runner = Runner(settings.CONFIG.job_threads)

@@ -81,7 +81,8 @@ class Job(models.Model):
     error = models.TextField(blank=True, help_text="the last error")
     # The last errors with tracebacks, newest last: [{"at", "attempt", "error", "traceback"}].
     errors = models.JSONField(default=list)
-    dedupe_key = models.CharField(max_length=120, null=True, blank=True)
+    # Null for work that may be done twice: unlike "", null never equals itself in an index.
+    dedupe_key = models.CharField(max_length=120, null=True, blank=True)  # noqa: DJ001
     # Somebody asked for the same work while this row was at it: it runs once more when done.
     rerun = models.BooleanField(default=False, db_default=False)
     lease_token = models.BigIntegerField(null=True, blank=True)

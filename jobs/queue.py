@@ -63,12 +63,7 @@ def _save_once(job: Job) -> Job:
     """Insert unless the key is live. The loop ends: a key that is not live can be inserted."""
     while True:
         Job.objects.bulk_create([job], ignore_conflicts=True)
-        kept = (
-            Job.objects.live()
-            .select_for_update()
-            .filter(dedupe_key=job.dedupe_key)
-            .first()
-        )
+        kept = Job.objects.live().select_for_update().filter(dedupe_key=job.dedupe_key).first()
         if kept is None:
             continue
         if kept.public_id != job.public_id and kept.status == JobStatus.PROCESSING:
@@ -139,7 +134,7 @@ RETURNING id, lease_token, type, is_suspect, attempts >= max_attempts
 def claim(*, worker: str, limit: int = 500) -> list[Lease]:
     """Take due rows and rows whose lease lapsed, and lease them to this worker."""
     types = registry.all_types()
-    parameters = {
+    parameters: dict[str, Any] = {
         "types": [str(t.name) for t in types],
         "batches": [t.batch_size for t in types],
         "caps": [t.max_in_flight for t in types],
@@ -223,12 +218,12 @@ def renew(leases: Mapping[int, int]) -> set[int]:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE jobs_job j SET lease_expires_at = clock_timestamp() + %s
+            UPDATE jobs_job j SET lease_expires_at = clock_timestamp() + make_interval(secs => %s)
             FROM unnest(%s::bigint[], %s::bigint[]) AS mine(id, token)
             WHERE j.id = mine.id AND j.lease_token = mine.token AND j.status = 'processing'
             RETURNING j.id
             """,
-            [LEASE, list(leases), list(leases.values())],
+            [LEASE.total_seconds(), list(leases), list(leases.values())],
         )
         return {row[0] for row in cursor.fetchall()}
 
@@ -276,12 +271,10 @@ def redrive(job: Job, *, actor: str) -> Job:
 def ensure_recurring() -> None:
     """Make the row of every recurring type that has none; run at each start of a cluster."""
     for job_type in registry.all_types():
-        if job_type.every is not None:
+        if job_type.is_recurring:
             enqueue(
                 job_type.name,
                 payload={},
                 priority=JobPriority.LOW,
                 dedupe_key=f"recurring:{job_type.name}",
             )
-
-

@@ -12,6 +12,7 @@ from jobs.models import Job
 from jobs.outcomes import Outcome
 
 W = TypeVar("W")
+U_co = TypeVar("U_co", covariant=True)
 R = TypeVar("R")
 
 FOREVER = 32_767
@@ -37,11 +38,11 @@ class RetryPolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class Unit(Generic[W]):
+class Unit(Generic[U_co]):
     """Jobs that are talked about in one go: one each for single calls, many for a shared listing."""
 
     jobs: Sequence[Job]
-    work: W
+    work: U_co
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,8 @@ class JobType:
 
     batch_size: rows handed to a worker at once. max_in_flight: rows being worked on over all
     processes, so that a type that hangs cannot take every slot. run_limit: how long the heartbeat
-    extends a lease before the worker process is ended. every: interval of recurring work.
+    extends a lease before the worker process is ended. is_recurring: one row lives for ever, answering
+    "again"; clusters make it at their start.
     """
 
     name: str
@@ -95,7 +97,7 @@ class JobType:
     max_in_flight: int = 100
     run_limit: timedelta = timedelta(minutes=2)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
-    every: timedelta | None = None
+    is_recurring: bool = False
 
 
 _types: dict[str, JobType] = {}
@@ -116,5 +118,3 @@ def get(name: str) -> JobType:
 
 def all_types() -> Sequence[JobType]:
     return tuple(_types.values())
-
-

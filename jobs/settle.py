@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from jobs import queue, registry
 from jobs.models import Job, JobStatus
+from jobs.outcomes import Again, Done, GiveUp, Outcome, Released, Retry
 from jobs.queue import Lease
 from jobs.registry import FOREVER
-from jobs.outcomes import Again, Done, GiveUp, Outcome, Released, Retry
 
 KEPT_ERRORS = 10
 

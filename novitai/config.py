@@ -7,6 +7,7 @@ also be given as a file: ``SECRET_KEY_FILE=/run/secrets/key``.
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import json
 import os
@@ -127,7 +128,7 @@ class Config(BaseModel):
     )
     catalogue_ttl: float = Field(
         60.0,
-        ge=0,
+        ge=5,
         description="seconds that cached products and templates are used without asking again",
     )
     create_settle: float = Field(
@@ -202,7 +203,7 @@ class Config(BaseModel):
 
     @property
     def upstream_account(self) -> str:
-        """Identity of the account at Novita: rows made under another prove nothing about this one."""
+        """The account at Novita: rows made under another prove nothing about this one."""
         key = self.novita_api_key.get_secret_value() if self.novita_api_key else ""
         return hashlib.sha256(f"{self.novita_api_base_url}\n{key}".encode()).hexdigest()[:16]
 
@@ -245,10 +246,8 @@ def _decode_json(values: dict[str, str]) -> dict[str, Any]:
     """REGIONS alone is JSON; broken JSON is left as text, so that validation names it."""
     decoded: dict[str, Any] = dict(values)
     if "regions" in values:
-        try:
+        with contextlib.suppress(ValueError):
             decoded["regions"] = json.loads(values["regions"])
-        except ValueError:
-            pass
     return decoded
 
 

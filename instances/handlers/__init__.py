@@ -1,5 +1,68 @@
 """One module per job type; each is load, talk, apply."""
 
+from datetime import timedelta
+
+from instances.choices import JobType
+from jobs import registry
+from jobs.registry import FOREVER, RetryPolicy
+
+# Its own deadline ends a create or a watch, not a number of attempts: an hour's outage at Novita
+# must not fail what nobody has refused.
+UNTIL_DEADLINE = RetryPolicy(
+    max_attempts=FOREVER, first=timedelta(seconds=1), longest=timedelta(seconds=30)
+)
+# 5 s, 10 s, 20 s ... about 28 hours in all, most of it at six-hour steps.
+WEBHOOK_RETRIES = RetryPolicy(
+    max_attempts=16, first=timedelta(seconds=5), longest=timedelta(hours=6)
+)
+
 
 def register_job_types() -> None:
     """Tell the queue which handlers there are; called once when Django is ready."""
+    from instances.handlers import catalogue, create, monitor, probe, terminate, webhook
+
+    for job_type in (
+        registry.JobType(
+            JobType.CREATE_INSTANCE,
+            create.CreateInstance(),
+            batch_size=50,
+            max_in_flight=100,
+            retry=UNTIL_DEADLINE,
+        ),
+        registry.JobType(
+            JobType.MONITOR_INSTANCE,
+            monitor.MonitorInstance(),
+            batch_size=500,
+            max_in_flight=2000,
+            retry=UNTIL_DEADLINE,
+        ),
+        registry.JobType(
+            JobType.SEND_WEBHOOK,
+            webhook.SendWebhook(),
+            batch_size=20,
+            max_in_flight=60,
+            retry=WEBHOOK_RETRIES,
+        ),
+        registry.JobType(
+            JobType.TERMINATE_INSTANCE,
+            terminate.TerminateInstance(),
+            batch_size=20,
+            max_in_flight=60,
+            retry=UNTIL_DEADLINE,
+        ),
+        registry.JobType(
+            JobType.REFRESH_CATALOGUE,
+            catalogue.RefreshCatalogue(),
+            max_in_flight=1,
+            retry=UNTIL_DEADLINE,
+            is_recurring=True,
+        ),
+        registry.JobType(
+            JobType.PROBE_UPSTREAM,
+            probe.ProbeUpstream(),
+            max_in_flight=1,
+            retry=UNTIL_DEADLINE,
+            is_recurring=True,
+        ),
+    ):
+        registry.register(job_type)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import os
 import ssl
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from urllib3.exceptions import HTTPError as Urllib3Error
 from urllib3.exceptions import IncompleteRead
 from urllib3.exceptions import TimeoutError as Urllib3Timeout
 from urllib3.util.ssl_ import create_urllib3_context
+from urllib3.util.ssl_match_hostname import CertificateError
 
 from instances.http.connection import DeadlineHTTPConnectionPool, DeadlineHTTPSConnectionPool
 from instances.http.errors import (
@@ -104,9 +104,7 @@ class Transport:
         self._pool_size = pool_size
         self._ssl_context = create_urllib3_context()
         self._ssl_context.load_verify_locations(ca_bundle or requests.utils.DEFAULT_CA_BUNDLE_PATH)
-        self._lock = threading.Lock()
-        self._pooled = self._new_adapter()
-        self._owner_pid = os.getpid()
+        self._pooled = (os.getpid(), self._new_adapter())
 
     def exchange(
         self,
@@ -141,7 +139,7 @@ class Transport:
 
     def close(self) -> None:
         """Close the idle connections; the transport stays usable."""
-        self._pooled.close()
+        self._pooled[1].close()
 
     def _new_adapter(self) -> _DeadlineAdapter:
         return _DeadlineAdapter(self._ssl_context, self._pool_size)
@@ -158,12 +156,13 @@ class Transport:
             adapter.close()
 
     def _pooled_adapter(self) -> _DeadlineAdapter:
-        with self._lock:
-            if self._owner_pid != os.getpid():
-                # The parent goes on using these sockets: sharing them would mix up answers.
-                self._pooled = self._new_adapter()
-                self._owner_pid = os.getpid()
-            return self._pooled
+        owner, adapter = self._pooled
+        if owner != os.getpid():
+            # The parent goes on using these sockets: sharing them would mix up answers. No lock,
+            # since a fork may happen while one is held; two threads here cost one spare adapter.
+            adapter = self._new_adapter()
+            self._pooled = (os.getpid(), adapter)
+        return adapter
 
     def _body(
         self, response: requests.Response, state: Exchange, is_optional: bool
@@ -184,6 +183,9 @@ class Transport:
 
 def _prepared(request: HttpRequest) -> requests.PreparedRequest:
     try:
+        for name, value in request.headers.items():
+            # http.client would find out only after it has connected.
+            name.encode("ascii"), value.encode("latin-1")
         return requests.Request(
             request.method,
             request.url,
@@ -215,10 +217,13 @@ def _transport_error(error: Exception, state: Exchange) -> TransportError:
     ):
         return state.deadline.expired(is_sent=state.has_sent)
     root = _root_cause(error)
-    words = f"{type(root).__name__}: {root}"
+    # Only the system's own words: a library's text may hold the URL and its query.
+    words = getattr(root, "strerror", None) or type(root).__name__
     if not state.has_sent:
         if isinstance(root, ssl.SSLError):
             return TlsFailed(f"TLS failed: {getattr(root, 'verify_message', '') or root.reason}")
+        if isinstance(root, CertificateError):
+            return TlsFailed("TLS failed: the certificate is for another host")
         if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader)):
             return InvalidTarget("the URL or a header is not valid")
         return ConnectFailed(words)

@@ -3,7 +3,7 @@
 from instances.models.catalogue import CachedProduct, CachedTemplate, Cluster
 from instances.models.event import InstanceEvent
 from instances.models.instance import Instance
-from instances.models.upstream import Installation, Tally, UpstreamGate
+from instances.models.upstream import Installation, Tally, UpstreamEnding, UpstreamGate
 from instances.models.webhook import WebhookDelivery
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Instance",
     "InstanceEvent",
     "Tally",
+    "UpstreamEnding",
     "UpstreamGate",
     "WebhookDelivery",
 ]

@@ -102,6 +102,11 @@ class Instance(models.Model):
     upstream_id = models.CharField(max_length=64, blank=True)
     upstream_status = models.CharField(max_length=40, blank=True)
     upstream_seen_at = models.DateTimeField(null=True, blank=True)
+    absence_seen_at = models.DateTimeField(
+        null=True, blank=True, help_text="first of the two direct looks that prove absence"
+    )
+    # Lists lack the connect blocks; whether a look by id has brought them.
+    has_details = models.BooleanField(default=False, db_default=False)
     port_mappings = models.JSONField(default=list, blank=True)
     connection = models.JSONField(default=dict, blank=True)
 

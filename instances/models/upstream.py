@@ -5,6 +5,9 @@ import secrets
 from django.db import models
 from django.db.models.functions import Now
 
+from accounts.models import Project
+from instances.models.instance import Instance
+
 
 def new_installation_id() -> str:
     return secrets.token_hex(4)
@@ -60,6 +63,37 @@ class UpstreamGate(models.Model):
 
     def __str__(self) -> str:
         return self.account
+
+
+class UpstreamEnding(models.Model):
+    """A GPU at Novita that must end: a failed instance's, or one that a create made too many.
+
+    Open until its absence was seen twice; a failed instance keeps its status meanwhile.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT)
+    instance = models.ForeignKey(Instance, on_delete=models.PROTECT, related_name="endings")
+    account = models.CharField(max_length=16)
+    upstream_id = models.CharField(max_length=64)
+    reason = models.CharField(max_length=300)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    absence_seen_at = models.DateTimeField(null=True, blank=True)
+    confirmed_at = models.DateTimeField(null=True, blank=True)
+    last_error = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["account", "upstream_id"], name="ending_once")
+        ]
+        indexes = [
+            models.Index(
+                fields=["id"], condition=models.Q(confirmed_at__isnull=True), name="ending_open"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.upstream_id} ({'ended' if self.confirmed_at else 'ending'})"
 
 
 class Tally(models.Model):

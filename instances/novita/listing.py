@@ -51,8 +51,7 @@ def read_all_pages(fetch: Callable[[int], InstancePage], *, max_pages: int) -> L
     """Calls `fetch` with page numbers, at most `max_pages` + 1 times."""
     reader = _Reader(fetch)
     has_ended = reader.read_up_to(max_pages)
-    is_short = not reader.seen if reader.total is None else not reader.has_total
-    if has_ended and is_short:
+    if has_ended and not reader.has_total:
         # Where the first page is number 0, page 1 was the second one.
         reader.read(0)
     is_steady = len(reader.totals) == 1 and not reader.skipped

@@ -70,6 +70,9 @@ _OTHER_THING = re.compile(
     r"\b(user|wallet|template|image|network|storage|job|product|cluster|route|page|path|key)\b"
 )
 
+# "instance 3560 not found in cluster us-ca-6" names a cluster, and is about the instance.
+_INSTANCE_MISSING = re.compile(r"\binstance( \S+)? (is |was )?(not foun[dt]|does ?n[o']t exist)")
+
 
 @dataclass(frozen=True, slots=True)
 class ErrorBody:
@@ -154,7 +157,8 @@ def _by_words(error: ErrorBody, subject: Subject) -> type[NovitaRefused] | None:
         if pattern.search(message):
             return kind
     if error.reason in _EMPTY_REASONS and error.is_api and _NOT_FOUND_MESSAGE.search(message):
-        return NotFound if _OTHER_THING.search(message) else _missing(subject)
+        is_other = _OTHER_THING.search(message) and not _INSTANCE_MISSING.search(message)
+        return NotFound if is_other else _missing(subject)
     return None
 
 

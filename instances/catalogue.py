@@ -1,0 +1,159 @@
+"""The cached catalogue: what was fetched, when, and whether it is fresh enough to decide by."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db import transaction
+from django.db.models.functions import Now
+
+from instances import tally
+from instances.database_clock import database_now
+from instances.models import CachedProduct, CachedTemplate, Cluster
+from instances.novita import types as novita
+from instances.regions import cluster_for
+
+FETCH_SECONDS = 5
+
+
+def find_cluster(region: str) -> novita.Cluster | None:
+    """The upstream cluster that the configuration maps a region to, if it was ever listed."""
+    rows = Cluster.objects.filter(account=settings.CONFIG.upstream_account)
+    return cluster_for(region, (novita.Cluster(row.cluster_id, row.name) for row in rows))
+
+
+def fresh_products(cluster_id: str, billing_mode: str) -> list[novita.Product] | None:
+    """The products of a cluster and mode; None when they must be asked for again."""
+    rows = CachedProduct.objects.filter(
+        account=settings.CONFIG.upstream_account,
+        cluster_id=cluster_id,
+        billing_mode=billing_mode,
+        fetched_at__gte=_oldest(),
+    )
+    found = [_product(row.data) for row in rows]
+    _count("products", is_hit=bool(found))
+    return found or None
+
+
+def fresh_template(template_id: str) -> novita.Template | None:
+    """A template by id; None when it must be asked for again."""
+    row = find_template(template_id, is_fresh=True)
+    _count("templates", is_hit=row is not None)
+    return row
+
+
+def find_template(template_id: str, *, is_fresh: bool = False) -> novita.Template | None:
+    """A cached template of any age, or only a fresh one."""
+    rows = CachedTemplate.objects.filter(
+        account=settings.CONFIG.upstream_account, template_id=template_id
+    )
+    if is_fresh:
+        rows = rows.filter(fetched_at__gte=_oldest())
+    row = rows.first()
+    return _template(row.data) if row else None
+
+
+def keep_clusters(clusters: Sequence[novita.Cluster]) -> None:
+    rows = [
+        Cluster(
+            account=settings.CONFIG.upstream_account,
+            cluster_id=cluster.id,
+            name=cluster.name,
+            fetched_at=Now(),
+        )
+        for cluster in sorted(clusters, key=lambda cluster: cluster.id)
+    ]
+    Cluster.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["account", "cluster_id"],
+        update_fields=["name", "fetched_at"],
+    )
+
+
+def keep_products(cluster_id: str, billing_mode: str, products: Sequence[novita.Product]) -> None:
+    """Replace what is known of a cluster and mode: a product no longer listed is not for sale."""
+    account = settings.CONFIG.upstream_account
+    rows = [
+        CachedProduct(
+            account=account,
+            cluster_id=cluster_id,
+            billing_mode=billing_mode,
+            product_id=product.id,
+            name=product.name,
+            is_available=product.available_deploy,
+            inventory_state=product.inventory_state,
+            on_demand_price_e5_usd=product.on_demand_price_e5_usd,
+            spot_price_e5_usd=product.spot_price_e5_usd,
+            data=_as_json(product),
+            fetched_at=Now(),
+        )
+        for product in sorted(products, key=lambda product: product.id)
+    ]
+    fields = [f.name for f in CachedProduct._meta.fields if f.name not in ("id", *_PRODUCT_KEY)]
+    with transaction.atomic():
+        CachedProduct.objects.filter(
+            account=account, cluster_id=cluster_id, billing_mode=billing_mode
+        ).exclude(product_id__in=[product.id for product in products]).delete()
+        CachedProduct.objects.bulk_create(
+            rows, update_conflicts=True, unique_fields=_PRODUCT_KEY, update_fields=fields
+        )
+
+
+def keep_template(template_id: str, template: novita.Template) -> None:
+    CachedTemplate.objects.update_or_create(
+        account=settings.CONFIG.upstream_account,
+        template_id=template_id,
+        defaults={"name": template.name, "data": _as_json(template), "fetched_at": Now()},
+    )
+
+
+def claim_fetch(what: str) -> bool:
+    """Whether this caller is the one to ask the upstream; the others wait for what it brings."""
+    key = f"fetch:{settings.CONFIG.upstream_account}:{what}"
+    return bool(cache.add(key, 1, timeout=FETCH_SECONDS))
+
+
+def release_fetch(what: str) -> None:
+    cache.delete(f"fetch:{settings.CONFIG.upstream_account}:{what}")
+
+
+_PRODUCT_KEY = ["account", "cluster_id", "billing_mode", "product_id"]
+
+
+def _oldest() -> Any:
+    return database_now() - timedelta(seconds=settings.CONFIG.catalogue_ttl)
+
+
+def _count(what: str, *, is_hit: bool) -> None:
+    result = "hit" if is_hit else "miss"
+    tally.add({tally.key("catalogue_cache_total", cache=what, result=result): 1})
+
+
+def _as_json(value: Any) -> dict[str, Any]:
+    fields = asdict(value)
+    return {key: sorted(v) if isinstance(v, frozenset) else v for key, v in fields.items()}
+
+
+def _product(data: dict[str, Any]) -> novita.Product:
+    return novita.Product(
+        **{
+            **data,
+            "regions": tuple(data["regions"]),
+            "billing_modes": frozenset(data["billing_modes"]),
+        }
+    )
+
+
+def _template(data: dict[str, Any]) -> novita.Template:
+    return novita.Template(
+        **{
+            **data,
+            "ports": tuple(novita.TemplatePort(**port) for port in data["ports"]),
+            "envs": tuple(novita.EnvVar(**env) for env in data["envs"]),
+            "tools": tuple(novita.Tool(**tool) for tool in data["tools"]),
+        }
+    )

@@ -1,0 +1,1 @@
+"""The steps of creating an instance exactly once; handlers/create.py strings them together."""

@@ -1,0 +1,164 @@
+"""Before the create: ask the upstream for what the cache does not hold, for all who wait for it."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from instances import catalogue, gate
+from instances.choices import FailureCode
+from instances.creation.common import (
+    ask_again,
+    given_up,
+    pending_instances,
+    refused,
+    wish_of,
+)
+from instances.gate import Permit
+from instances.handlers import upstream
+from instances.models import Instance
+from instances.novita.calls import CallRecord
+from instances.novita.client import NovitaClient
+from instances.novita.errors import NovitaError, TemplateNotFound
+from instances.novita.types import Cluster, Product, Template
+from instances.placement import is_same_name, rank
+from instances.regions import cluster_for
+from instances.types import Failure
+from jobs.models import Job
+from jobs.outcomes import Again, Outcome
+
+# Clusters, products of the cluster, products anywhere in two modes, template, registry auths.
+MOST_CALLS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class FetchWork:
+    """What a group of wishes has in common; ``template`` is set if the cache holds it."""
+
+    region: str
+    billing_mode: str
+    template_id: str
+    product_name: str
+    template: Template | None
+    permit: Permit
+    request_id: str = ""
+
+    @property
+    def key(self) -> str:
+        wished = f"{self.region}:{self.billing_mode}:{self.template_id}:{self.product_name}"
+        return hashlib.sha256(wished.encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What came back: a failure that is final for these wishes, an error that may pass, or data."""
+
+    calls: Sequence[CallRecord]
+    clusters: Sequence[Cluster] = ()
+    cluster: Cluster | None = None
+    products: Sequence[Product] = ()
+    template: Template | None = None
+    failure: Failure | None = None
+    error: NovitaError | None = None
+
+
+def talk(work: FetchWork) -> Fetched:
+    client = upstream.client(work.permit, request_id=work.request_id)
+    try:
+        return _fetch(client, work)
+    except NovitaError as error:
+        return Fetched(client.calls, error=error)
+
+
+def _fetch(client: NovitaClient, work: FetchWork) -> Fetched:
+    clusters = client.list_clusters()
+    cluster = cluster_for(work.region, clusters)
+    if cluster is None:
+        names = ", ".join(sorted(item.name for item in clusters))
+        failure = Failure(
+            FailureCode.NO_OPTIMAL_PRODUCT,
+            f"Novita lists no cluster for region {work.region}; it lists {names}.",
+        )
+        return Fetched(client.calls, clusters, failure=failure)
+    template, problem = _fetch_template(client, work)
+    products = client.list_products(cluster_id=cluster.id, billing_mode=work.billing_mode)
+    if problem is None and not _has(products, work.product_name):
+        problem = _not_sold_here(client, work, cluster)
+    return Fetched(client.calls, clusters, cluster, products, template, problem)
+
+
+def _fetch_template(
+    client: NovitaClient, work: FetchWork
+) -> tuple[Template | None, Failure | None]:
+    if work.template is not None:
+        return work.template, None
+    try:
+        template = client.get_template(work.template_id)
+    except TemplateNotFound:
+        message = f"Novita has no template {work.template_id} that this account may use."
+        return None, Failure(FailureCode.TEMPLATE_NOT_FOUND, message)
+    auth_id = template.image_auth_id
+    if auth_id and auth_id not in {auth.id for auth in client.list_registry_auths()}:
+        message = (
+            f"Template {work.template_id} needs the registry credentials {auth_id}, "
+            "which this Novita account does not have."
+        )
+        return None, Failure(FailureCode.REGISTRY_AUTH_NOT_FOUND, message)
+    return template, None
+
+
+def _not_sold_here(client: NovitaClient, work: FetchWork, cluster: Cluster) -> Failure:
+    """Unknown everywhere and sold elsewhere are different mistakes of the caller."""
+    anywhere = [*client.list_products(billing_mode=work.billing_mode), *client.list_products()]
+    known = [product for product in anywhere if is_same_name(product.name, work.product_name)]
+    if not known:
+        message = f"Novita has no product named {work.product_name}."
+        return Failure(FailureCode.PRODUCT_NOT_FOUND, message)
+    places = sorted({place for product in known for place in product.regions}) or ["no region"]
+    message = (
+        f"{work.product_name} is not sold as {work.billing_mode} in {work.region} "
+        f"({cluster.name}); it is listed for {', '.join(places)}."
+    )
+    return Failure(FailureCode.NO_OPTIMAL_PRODUCT, message)
+
+
+def _has(products: Sequence[Product], name: str) -> bool:
+    return any(is_same_name(product.name, name) for product in products)
+
+
+def apply(jobs: Sequence[Job], work: FetchWork, result: Fetched) -> Mapping[int, Outcome]:
+    gate.report(work.permit, result.calls)
+    catalogue.release_fetch(work.key)
+    if result.error is not None:
+        return _after_error(jobs, result.error)
+    catalogue.keep_clusters(result.clusters)
+    if result.cluster is not None:
+        catalogue.keep_products(result.cluster.id, work.billing_mode, result.products)
+    if result.template is not None:
+        catalogue.keep_template(work.template_id, result.template)
+    instances = pending_instances(jobs)
+    return {job.pk: _judge(instances[job.subject], result) for job in jobs}
+
+
+def _after_error(jobs: Sequence[Job], error: NovitaError) -> Mapping[int, Outcome]:
+    outcome = ask_again(error) if error.retryable else given_up(refused(error))
+    return {job.pk: outcome for job in jobs}
+
+
+def _judge(instance: Instance, result: Fetched) -> Outcome:
+    """Fail now what cannot be placed by fresh data; the rest is posted in the next run."""
+    if result.failure is not None:
+        return given_up(result.failure)
+    wish = wish_of(instance)
+    place = result.cluster.name if result.cluster else ""
+    ranking = rank(
+        result.products, wish, cluster_name=place, refused=instance.refused_offers.items()
+    )
+    if ranking.offers:
+        return Again()
+    reasons = "; ".join(f"{item.product_id}: {item.reason}" for item in ranking.rejections[:10])
+    was_refused = set(instance.refused_offers) & {item.product_id for item in ranking.rejections}
+    sold_out = was_refused or all(item.reason == "sold out" for item in ranking.rejections)
+    code = FailureCode.INSUFFICIENT_RESOURCE if was_refused else FailureCode.NO_OPTIMAL_PRODUCT
+    what = "is sold out" if sold_out else "has no offer that fits"
+    message = f"{wish.product_name} {what} in {wish.region} as {wish.billing_mode} ({reasons})."
+    return given_up(Failure(code, message))

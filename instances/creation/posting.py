@@ -1,0 +1,294 @@
+"""The create itself: the intent is committed, then sent once."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+
+from instances import catalogue, gate
+from instances.choices import CreateStep, FailureCode, InstanceStatus, JobType
+from instances.clock import iso
+from instances.creation.common import (
+    ask_again,
+    cause_of,
+    given_up,
+    locked_instances,
+    refused,
+    wish_of,
+)
+from instances.creation.fetching import MOST_CALLS, FetchWork
+from instances.database_clock import database_now
+from instances.gate import Permit
+from instances.handlers import upstream
+from instances.models import Instance
+from instances.naming import Mark
+from instances.novita.calls import CallRecord
+from instances.novita.errors import (
+    InsufficientResource,
+    InvalidRequest,
+    NotFound,
+    NovitaError,
+)
+from instances.novita.types import Cluster, CreateRequest, Product, Template
+from instances.placement import Ranking, explain, rank
+from instances.schedule import next_look
+from instances.transitions import change_status, record_event
+from instances.types import Failure
+from jobs import queue
+from jobs.models import Job, JobPriority
+from jobs.outcomes import Again, Done, Outcome
+from jobs.registry import Decided, Unit
+
+LOOK_UP_AFTER = timedelta(seconds=1)
+WAIT_FOR_FETCH = timedelta(milliseconds=150)
+
+
+@dataclass(frozen=True, slots=True)
+class PostWork:
+    """A create that may be sent until ``not_after`` (monotonic seconds) and never later: by then
+    less of the lease would be left than the call may take.
+    """
+
+    request: CreateRequest
+    permit: Permit
+    not_after: float
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """The upstream id, or why there is none; neither means that it was not sent."""
+
+    calls: Sequence[CallRecord] = ()
+    upstream_id: str = ""
+    error: NovitaError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A wish with an offer from the cache."""
+
+    job: Job
+    ranking: Ranking
+    cluster_id: str
+    template: Template
+
+
+def prepare(
+    jobs: Sequence[Job], instances: Mapping[str, Instance]
+) -> Sequence[Unit[PostWork] | Unit[FetchWork] | Decided]:
+    """Choose from the cache and commit the intent; ask for what the cache lacks.
+
+    Writes: instances (posted_at, offer) and the shared call budget, each in its own transaction.
+    """
+    now = database_now()
+    late = [job for job in jobs if _is_late(instances[job.subject], now)]
+    plans: list[_Plan] = []
+    missing: dict[str, tuple[FetchWork, list[Job]]] = {}
+    for job in (job for job in jobs if job not in late):
+        found = _plan(job, instances[job.subject])
+        if isinstance(found, _Plan):
+            plans.append(found)
+        else:
+            missing.setdefault(found.key, (found, []))[1].append(job)
+    parts: list[Unit[PostWork] | Unit[FetchWork] | Decided] = [
+        _fetch(work, waiting) for work, waiting in missing.values()
+    ]
+    return [*parts, *_post(plans, instances), Decided({job.pk: _too_late(job) for job in late})]
+
+
+def _is_late(instance: Instance, now: datetime) -> bool:
+    return instance.start_deadline_at is not None and instance.start_deadline_at <= now
+
+
+def _plan(job: Job, instance: Instance) -> _Plan | FetchWork:
+    """An offer by the cache alone, or what must be fetched to find one."""
+    template = catalogue.fresh_template(instance.template_id)
+    cluster = catalogue.find_cluster(instance.region)
+    products = _products(cluster, instance)
+    if template is not None and cluster is not None and products:
+        ranking = rank(
+            products,
+            wish_of(instance),
+            cluster_name=cluster.name,
+            refused=instance.refused_offers.items(),
+        )
+        if ranking.offers:
+            return _Plan(job, ranking, cluster.id, template)
+    return FetchWork(
+        region=instance.region,
+        billing_mode=instance.billing_mode,
+        template_id=instance.template_id,
+        product_name=instance.product_name,
+        template=template,
+        permit=Permit(0),
+        request_id=job.request_id,
+    )
+
+
+def _products(cluster: Cluster | None, instance: Instance) -> list[Product]:
+    if cluster is None:
+        return []
+    return catalogue.fresh_products(cluster.id, instance.billing_mode) or []
+
+
+def _too_late(job: Job) -> Outcome:
+    last = f" Last error: {job.error}" if job.error else ""
+    message = f"Could not be created before the start timeout.{last}"
+    return given_up(Failure(FailureCode.STARTUP_TIMEOUT, message))
+
+
+def _fetch(work: FetchWork, waiting: Sequence[Job]) -> Unit[FetchWork] | Decided:
+    """One caller asks; those who want the same look into the cache again a moment later."""
+    if not catalogue.claim_fetch(work.key):
+        return Decided({job.pk: Again(WAIT_FOR_FETCH) for job in waiting})
+    permit = gate.reserve(MOST_CALLS)
+    if not permit.is_granted:
+        catalogue.release_fetch(work.key)
+        return Decided({job.pk: Again(permit.wait) for job in waiting})
+    return Unit(waiting, replace(work, permit=permit))
+
+
+def _post(
+    plans: Sequence[_Plan], instances: Mapping[str, Instance]
+) -> Sequence[Unit[PostWork] | Decided]:
+    if not plans:
+        return []
+    permit = gate.reserve(len(plans), at_least=1)
+    go, wait = plans[: permit.calls], plans[permit.calls :]
+    pause = permit.wait or gate.time_for(1)
+    parts: list[Unit[PostWork] | Decided] = [Decided({p.job.pk: Again(pause) for p in wait})]
+    mark = upstream.mark()
+    with transaction.atomic():
+        ours = queue.still_ours(plan.job for plan in go)
+        locked = locked_instances(plan.job for plan in go)
+        for plan in go:
+            if plan.job.pk in ours:
+                parts.append(_intend(plan, locked[plan.job.subject], mark))
+    return parts
+
+
+def _intend(plan: _Plan, instance: Instance, mark: Mark) -> Unit[PostWork] | Decided:
+    """Write down that a create is about to be sent, and what it will say."""
+    if instance.create_step != CreateStep.CHOOSE:
+        return Decided({plan.job.pk: Again()})
+    best = plan.ranking.offers[0]
+    instance.product_id = best.product_id
+    instance.price_e5_usd = best.price_e5_usd
+    instance.cluster_id = plan.cluster_id
+    instance.placement = explain(plan.ranking, wish_of(instance))
+    instance.upstream_account = settings.CONFIG.upstream_account
+    instance.upstream_name = mark.name(instance.name, instance.reference)
+    instance.create_step = CreateStep.POST
+    instance.posted_at = database_now()
+    instance.lookup_count = 0
+    instance.save()
+    spare = queue.LEASE.total_seconds() - settings.CONFIG.novita_timeout
+    work = PostWork(
+        request=create_request(instance, plan.template),
+        permit=Permit(1),
+        not_after=time.monotonic() + max(spare / 2, 0.5),
+        request_id=plan.job.request_id,
+    )
+    return Unit([plan.job], work)
+
+
+def create_request(instance: Instance, template: Template) -> CreateRequest:
+    """The template expanded: the upstream's create knows no template id."""
+    return CreateRequest(
+        name=instance.upstream_name,
+        product_id=instance.product_id,
+        gpu_num=instance.gpu_num,
+        rootfs_size_gb=instance.rootfs_size_gb,
+        image_url=template.image,
+        image_auth_id=template.image_auth_id,
+        ports=",".join(f"{port.port}/{port.type}" for port in template.ports),
+        envs=template.envs,
+        tools=template.tools,
+        command=template.start_command,
+        entrypoint=template.entrypoint,
+        cluster_id=instance.cluster_id,
+        billing_mode=instance.billing_mode,
+        min_cuda_version=template.min_cuda_version,
+    )
+
+
+def talk(work: PostWork) -> Posted:
+    if time.monotonic() > work.not_after:
+        return Posted()
+    client = upstream.client(work.permit, request_id=work.request_id)
+    try:
+        upstream_id = client.create_instance(work.request)
+    except NovitaError as error:
+        return Posted(client.calls, error=error)
+    return Posted(client.calls, upstream_id)
+
+
+def apply(jobs: Sequence[Job], work: PostWork, result: Posted) -> Mapping[int, Outcome]:
+    gate.report(work.permit, result.calls)
+    (job,) = jobs
+    instance = locked_instances(jobs)[job.subject]
+    if instance.create_step != CreateStep.POST:
+        return {job.pk: Again()}
+    if result.upstream_id:
+        return {job.pk: placed(job, instance, result.upstream_id, "Novita accepted the create")}
+    if result.error is not None and result.error.is_outcome_unknown:
+        return {job.pk: _doubt(job, instance, result.error)}
+    return {job.pk: _not_created(instance, result.error)}
+
+
+def placed(job: Job, instance: Instance, upstream_id: str, reason: str) -> Outcome:
+    """The upstream id is known: start watching."""
+    now = database_now()
+    instance.upstream_id = upstream_id
+    instance.create_step = CreateStep.PLACED
+    cause = cause_of(job, reason)
+    data = {"novitaInstanceId": upstream_id, "productId": instance.product_id}
+    change_status(instance, InstanceStatus.STARTING, cause=cause, now=now, data=data)
+    queue.enqueue(
+        JobType.MONITOR_INSTANCE,
+        payload=_monitor_payload(instance),
+        subject=instance.public_id,
+        project=instance.project,
+        priority=JobPriority.HIGH,
+        dedupe_key=f"monitor:{instance.public_id}",
+        request_id=job.request_id,
+        run_at=next_look(now),
+    )
+    return Done()
+
+
+def _monitor_payload(instance: Instance) -> dict[str, object]:
+    payload: dict[str, object] = {
+        "instanceId": instance.public_id,
+        "novitaInstanceId": instance.upstream_id,
+        "startTime": iso(instance.created_at),
+        "maxWaitTime": int(settings.CONFIG.instance_start_timeout * 1000),
+    }
+    if instance.webhook_url:
+        payload["webhookUrl"] = instance.webhook_url
+    return payload
+
+
+def _doubt(job: Job, instance: Instance, error: NovitaError) -> Outcome:
+    """The create may have acted: from here on only a look-up may decide."""
+    instance.create_step = CreateStep.LOOK_UP
+    cause = cause_of(job, f"the answer to the create was lost: {error}")
+    record_event(instance, "instance.create_ambiguous", cause=cause, now=database_now())
+    return Again(LOOK_UP_AFTER)
+
+
+def _not_created(instance: Instance, error: NovitaError | None) -> Outcome:
+    """Nothing was made, for certain: forget the intent and choose again, or give up."""
+    instance.create_step = CreateStep.CHOOSE
+    instance.posted_at = None
+    is_of_the_offer = isinstance(error, InsufficientResource | NotFound | InvalidRequest)
+    if error is not None and is_of_the_offer:
+        instance.refused_offers[instance.product_id] = str(error)
+    instance.save()
+    if error is None or is_of_the_offer:
+        return Again()
+    return ask_again(error) if error.retryable else given_up(refused(error))

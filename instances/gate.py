@@ -1,0 +1,139 @@
+"""How much the upstream may be called, and whether at all: agreed on by all processes in Postgres.
+
+Handlers ask in ``load`` and report in ``apply``; in between no database is touched. Libraries for
+limits and breakers decide around the call itself, which here is where no database may be used.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+
+from instances import tally
+from instances.database_clock import database_now
+from instances.models import UpstreamGate
+from instances.novita.calls import CallRecord
+
+# The breaker opens after so many outages in a row, for this long, doubling while they go on.
+OUTAGES_TO_OPEN = 5
+FIRST_OPEN = timedelta(seconds=10)
+LONGEST_OPEN = timedelta(seconds=60)
+# One caller at a time tries a half-open breaker; a prober that died frees the place after this.
+PROBE = timedelta(seconds=30)
+DEFAULT_PAUSE = timedelta(seconds=5)
+# This share of the bucket is kept for ending instances, which must never wait behind creating.
+CRITICAL_SHARE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """Leave to make some calls, or how long to wait before asking again."""
+
+    calls: int
+    wait: timedelta = timedelta(0)
+
+    @property
+    def is_granted(self) -> bool:
+        return self.calls > 0
+
+
+def reserve(wanted: int, *, at_least: int | None = None, is_critical: bool = False) -> Permit:
+    """Take up to ``wanted`` calls from the shared budget, all or at least ``at_least``.
+
+    A critical caller (ending what costs money) may use the reserve and passes an open breaker.
+    """
+    at_least = wanted if at_least is None else at_least
+    with transaction.atomic():
+        gate, now = _lock(), database_now()
+        _refill(gate, now)
+        blocked = _blocked_for(gate, now, is_critical=is_critical)
+        if blocked:
+            return Permit(0, blocked)
+        floor = 0 if is_critical else _capacity_e3() // CRITICAL_SHARE
+        room = max(gate.tokens_e3 - floor, 0) // 1000
+        calls = min(wanted, room)
+        if calls < min(at_least, _capacity_e3() // 1000):
+            gate.save()
+            return Permit(0, time_for(at_least - calls))
+        gate.tokens_e3 -= calls * 1000
+        if gate.opened_until is not None:
+            gate.probe_until = now + PROBE
+        gate.save()
+    return Permit(calls)
+
+
+def report(permit: Permit, calls: Sequence[CallRecord]) -> None:
+    """Give back what was not used, count what was, and let the breaker learn."""
+    tally.add(tally.of_calls(calls))
+    with transaction.atomic():
+        gate, now = _lock(), database_now()
+        gate.tokens_e3 += max(permit.calls - len(calls), 0) * 1000
+        for call in calls:
+            _learn(gate, call, now)
+        if not calls:
+            gate.probe_until = None
+        gate.save()
+
+
+def _learn(gate: UpstreamGate, call: CallRecord, now: datetime) -> None:
+    """An answer of any kind closes the breaker, a 4xx included: the upstream works."""
+    if call.counts_as_outage:
+        gate.failures_in_a_row += 1
+        gate.last_failure_at = now
+        gate.last_error = f"{call.endpoint}: {call.outcome}"
+        if gate.failures_in_a_row >= OUTAGES_TO_OPEN:
+            doublings = min(gate.failures_in_a_row - OUTAGES_TO_OPEN, 10)
+            gate.opened_until = now + min(FIRST_OPEN * 2**doublings, LONGEST_OPEN)
+    else:
+        gate.failures_in_a_row = 0
+        gate.last_success_at = now
+        gate.opened_until = None
+    gate.probe_until = None
+    if call.outcome == "rate_limited":
+        pause = timedelta(seconds=call.retry_after) if call.retry_after else DEFAULT_PAUSE
+        gate.paused_until = max(gate.paused_until or now, now + pause)
+
+
+def _blocked_for(gate: UpstreamGate, now: datetime, *, is_critical: bool) -> timedelta | None:
+    if gate.paused_until is not None and gate.paused_until > now:
+        return gate.paused_until - now
+    if gate.opened_until is None or is_critical:
+        return None
+    if gate.opened_until > now:
+        return gate.opened_until - now
+    if gate.probe_until is not None and gate.probe_until > now:
+        return timedelta(seconds=1)
+    return None
+
+
+def _lock() -> UpstreamGate:
+    """The account's row, locked; made full at the first call."""
+    account = settings.CONFIG.upstream_account
+    UpstreamGate.objects.get_or_create(account=account, defaults={"tokens_e3": _capacity_e3()})
+    return UpstreamGate.objects.select_for_update().get(account=account)
+
+
+def _capacity_e3() -> int:
+    """A fifth of the minute's calls may come at once. Bucket plus a minute's refill is the limit,
+    so no window of a minute ever holds more calls than NOVITA_RATE_LIMIT.
+    """
+    return max(settings.CONFIG.novita_rate_limit // 5, 1) * 1000
+
+
+def _refill_e3_per_second() -> int:
+    return (settings.CONFIG.novita_rate_limit * 1000 - _capacity_e3()) // 60
+
+
+def _refill(gate: UpstreamGate, now: datetime) -> None:
+    milliseconds = max((now - gate.refilled_at) // timedelta(milliseconds=1), 0)
+    gained = milliseconds * _refill_e3_per_second() // 1000
+    gate.tokens_e3 = min(gate.tokens_e3 + gained, _capacity_e3())
+    gate.refilled_at = now
+
+
+def time_for(calls: int) -> timedelta:
+    """How long the budget takes to grow by so many calls; at most half a minute."""
+    seconds = calls * 1000 / _refill_e3_per_second()
+    return timedelta(seconds=min(max(seconds, 0.1), 30))

@@ -1,0 +1,82 @@
+"""create_instance: from a wish to exactly one instance at Novita.
+
+choose -> post -> placed, and post -> look_up -> placed or post again. What each run found is
+written before the next one acts on it; ``posted_at`` is committed before the create is sent, so
+that a crash at any line leads to a look-up and never to a second create.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from instances.choices import CreateStep, InstanceStatus
+from instances.creation import fetching, looking_up, posting
+from instances.creation.common import cause_of, failure_of, pending_instances
+from instances.creation.fetching import Fetched, FetchWork
+from instances.creation.looking_up import LookedUp, LookUpWork
+from instances.creation.posting import Posted, PostWork
+from instances.database_clock import database_now
+from instances.models import Instance
+from instances.transitions import fail
+from jobs.models import Job
+from jobs.outcomes import Done, Outcome
+from jobs.registry import Decided, Handler, Unit
+
+Work = FetchWork | PostWork | LookUpWork
+Result = Fetched | Posted | LookedUp
+
+
+class CreateInstance(Handler[Work, Result]):
+    """One run is one step; the step is on the row."""
+
+    def load(self, jobs: Sequence[Job]) -> Sequence[Unit[Work] | Decided]:
+        instances = pending_instances(jobs)
+        by_step: dict[str, list[Job]] = {step: [] for step in CreateStep}
+        for job in jobs:
+            instance = instances.get(job.subject)
+            if instance is not None and instance.status == InstanceStatus.CREATING:
+                by_step[_step(instance)].append(job)
+        parts = [
+            *posting.prepare(by_step[CreateStep.CHOOSE], instances),
+            *looking_up.prepare(by_step[CreateStep.LOOK_UP], instances),
+        ]
+        covered = {pk for part in parts for pk in _job_ids(part)}
+        return [*parts, Decided({job.pk: Done() for job in jobs if job.pk not in covered})]
+
+    def talk(self, work: Work) -> Result:
+        match work:
+            case FetchWork():
+                return fetching.talk(work)
+            case PostWork():
+                return posting.talk(work)
+            case LookUpWork():
+                return looking_up.talk(work)
+
+    def apply(self, jobs: Sequence[Job], work: Work, result: Result) -> Mapping[int, Outcome]:
+        match work, result:
+            case FetchWork(), Fetched():
+                return fetching.apply(jobs, work, result)
+            case PostWork(), Posted():
+                return posting.apply(jobs, work, result)
+            case LookUpWork(), LookedUp():
+                return looking_up.apply(jobs, work, result)
+            case _:
+                raise TypeError(f"{type(work).__name__} with {type(result).__name__}")
+
+    def on_give_up(self, job: Job, error: str) -> None:
+        """An instance must not stay ``creating`` for ever while its job is dead."""
+        instance = Instance.objects.select_for_update().filter(public_id=job.subject).first()
+        if instance is not None and instance.status == InstanceStatus.CREATING:
+            cause = cause_of(job, "the create job was given up")
+            fail(instance, failure_of(error), cause=cause, now=database_now())
+
+    def is_redrivable(self, job: Job) -> bool:
+        """A failed instance stays failed: the caller asks anew."""
+        return False
+
+
+def _step(instance: Instance) -> str:
+    """A row found in ``post`` belonged to a worker that died: whether it sent is unknown."""
+    return CreateStep.LOOK_UP if instance.create_step == CreateStep.POST else instance.create_step
+
+
+def _job_ids(part: Unit[Work] | Decided) -> list[int]:
+    return list(part.outcomes) if isinstance(part, Decided) else [job.pk for job in part.jobs]

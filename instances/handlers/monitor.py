@@ -1,0 +1,167 @@
+"""monitor_instance: watches pending instances until they run, fail or time out.
+
+Hundreds of pending instances are answered by a few list pages. Lists lack the connect blocks, so
+an instance that is seen running is read once by itself.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from django.conf import settings
+
+from instances import gate, watching
+from instances.choices import InstanceStatus
+from instances.creation.common import locked_instances, pending_instances
+from instances.database_clock import database_now
+from instances.gate import Permit
+from instances.handlers import upstream
+from instances.models import Instance
+from instances.novita.calls import CallRecord
+from instances.novita.client import NovitaClient
+from instances.novita.errors import InstanceNotFound, NovitaError
+from instances.novita.types import UpstreamInstance
+from instances.watching import Sighting
+from jobs.models import Job
+from jobs.outcomes import Again, Done, Outcome
+from jobs.registry import Decided, Handler, Unit
+
+PAGE_SIZE = 100
+# So few are read one by one: a listing would cost as many calls and tell less.
+FEW = 2
+# What a listing may cost beyond its pages: looks at instances that it did not show.
+SINGLE_LOOKS = 5
+OTHER_ACCOUNT = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class WatchWork:
+    """Upstream ids to look at, and the word that the upstream's name filter finds ours by."""
+
+    upstream_ids: tuple[str, ...]
+    search_word: str
+    permit: Permit
+    must_get: bool = False
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What was seen, by upstream id; an id without an entry was not seen, which proves nothing."""
+
+    calls: Sequence[CallRecord]
+    sightings: Mapping[str, Sighting] = field(default_factory=dict)
+
+
+class MonitorInstance(Handler[WatchWork, Watched]):
+    """One listing for all that are pending, one read for each that has come to run."""
+
+    def load(self, jobs: Sequence[Job]) -> Sequence[Unit[WatchWork] | Decided]:
+        instances = pending_instances(jobs)
+        pending: list[Job] = []
+        arrived: list[Job] = []
+        outcomes: dict[int, Outcome] = {}
+        for job in jobs:
+            instance = instances.get(job.subject)
+            if instance is None or not watching.is_watched(instance):
+                outcomes[job.pk] = Done()
+            elif instance.upstream_account != settings.CONFIG.upstream_account:
+                outcomes[job.pk] = Again(OTHER_ACCOUNT)
+            else:
+                (arrived if instance.upstream_status == "running" else pending).append(job)
+        return [
+            Decided(outcomes),
+            *_list(pending, instances),
+            *_get_each(arrived, instances),
+        ]
+
+    def talk(self, work: WatchWork) -> Watched:
+        client = upstream.client(work.permit, request_id=work.request_id)
+        if work.must_get or len(work.upstream_ids) <= FEW:
+            return Watched(client.calls, _get(client, work.upstream_ids))
+        return Watched(client.calls, _list_and_get(client, work))
+
+    def apply(self, jobs: Sequence[Job], work: WatchWork, result: Watched) -> Mapping[int, Outcome]:
+        gate.report(work.permit, result.calls)
+        instances = locked_instances(jobs)
+        now = database_now()
+        outcomes: dict[int, Outcome] = {}
+        for job in jobs:
+            instance = instances[job.subject]
+            sighting = result.sightings.get(instance.upstream_id)
+            outcomes[job.pk] = watching.observe(
+                instance, sighting, job=job, now=now, is_last_resort=work.must_get
+            )
+        return outcomes
+
+    def on_give_up(self, job: Job, error: str) -> None:
+        """A watch that died would leave its instance starting, and billed, for ever."""
+        instance = Instance.objects.select_for_update().filter(public_id=job.subject).first()
+        if instance is not None and instance.status == InstanceStatus.STARTING:
+            watching.fail_unwatched(instance, error, job=job, now=database_now())
+
+    def is_redrivable(self, job: Job) -> bool:
+        return Instance.objects.filter(
+            public_id=job.subject, status=InstanceStatus.STARTING
+        ).exists()
+
+
+def _list(
+    jobs: Sequence[Job], instances: Mapping[str, Instance]
+) -> Sequence[Unit[WatchWork] | Decided]:
+    if not jobs:
+        return []
+    pages = len(jobs) // PAGE_SIZE + 2
+    permit = gate.reserve(min(len(jobs), FEW) if len(jobs) <= FEW else pages + SINGLE_LOOKS)
+    if not permit.is_granted:
+        return [Decided({job.pk: Again(permit.wait) for job in jobs})]
+    ids = tuple(instances[job.subject].upstream_id for job in jobs)
+    return [Unit(jobs, WatchWork(ids, upstream.mark().search_word, permit))]
+
+
+def _get_each(
+    jobs: Sequence[Job], instances: Mapping[str, Instance]
+) -> Sequence[Unit[WatchWork] | Decided]:
+    """One read each, as far as the budget goes; the others are told without the connect blocks,
+    since a webhook must not wait for them, and read later.
+    """
+    permit = gate.reserve(len(jobs), at_least=1) if jobs else Permit(0)
+    parts: list[Unit[WatchWork] | Decided] = []
+    for number, job in enumerate(jobs):
+        instance = instances[job.subject]
+        mine = Permit(1 if number < permit.calls else 0)
+        work = WatchWork((instance.upstream_id,), "", mine, True, job.request_id)
+        parts.append(Unit([job], work))
+    return parts
+
+
+def _get(client: NovitaClient, upstream_ids: Sequence[str]) -> dict[str, Sighting]:
+    sightings: dict[str, Sighting] = {}
+    for upstream_id in upstream_ids:
+        try:
+            seen = client.get_instance(upstream_id)
+            sightings[upstream_id] = Sighting(seen, has_details=True)
+        except InstanceNotFound:
+            sightings[upstream_id] = Sighting(None)
+        except NovitaError:
+            # Unknown: the next look tells. What the error means for others, the gate learns.
+            continue
+    return sightings
+
+
+def _list_and_get(client: NovitaClient, work: WatchWork) -> dict[str, Sighting]:
+    """The listing by our own word, then single looks at what it did not show."""
+    sightings: dict[str, Sighting] = {}
+    try:
+        pages = work.permit.calls - SINGLE_LOOKS - 1
+        listing = client.list_all_instances(
+            name=work.search_word, page_size=PAGE_SIZE, max_pages=max(pages, 1)
+        )
+        listed: Mapping[str, UpstreamInstance] = listing.instances
+    except NovitaError:
+        return sightings
+    for upstream_id in work.upstream_ids:
+        if upstream_id in listed:
+            sightings[upstream_id] = Sighting(listed[upstream_id])
+    missing = [each for each in work.upstream_ids if each not in listed]
+    return sightings | _get(client, missing[: work.permit.calls - len(client.calls)])

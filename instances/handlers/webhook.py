@@ -1,0 +1,140 @@
+"""send_webhook: tells a receiver, signed, until it answers 2xx or a day of trying is over."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
+
+from django.conf import settings
+
+from accounts.services import webhook_secret_of
+from instances import outbox, tally
+from instances.choices import DeliveryStatus
+from instances.creation.common import locked_instances
+from instances.database_clock import database_now
+from instances.models import WebhookDelivery
+from instances.webhooks.signing import signed_headers
+from instances.webhooks.transport import DeliveryResult, deliver
+from jobs import registry
+from jobs.models import Job
+from jobs.outcomes import Done, GiveUp, Outcome, Retry
+from jobs.registry import Decided, Handler, Unit
+
+LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What goes out: the body's bytes are made once and signed as they are sent."""
+
+    message_id: str
+    url: str
+    body: bytes
+    secret: str
+    sent_at: datetime
+
+
+class SendWebhook(Handler[Message, DeliveryResult]):
+    """One message; its end makes the job of the instance's next one."""
+
+    def load(self, jobs: Sequence[Job]) -> Sequence[Unit[Message] | Decided]:
+        deliveries = _deliveries(jobs)
+        now = database_now()
+        parts: list[Unit[Message] | Decided] = []
+        for job in jobs:
+            delivery = deliveries.get(job.payload["deliveryId"])
+            if delivery is None or delivery.status != DeliveryStatus.PENDING:
+                parts.append(Decided({job.pk: Done()}))
+            else:
+                parts.append(Unit([job], _message(delivery, now)))
+        return parts
+
+    def talk(self, work: Message) -> DeliveryResult:
+        headers = {
+            "Content-Type": "application/json",
+            **signed_headers(work.secret, work.message_id, work.body, work.sent_at),
+        }
+        return deliver(
+            work.url,
+            work.body,
+            headers,
+            allowed_networks=allowed_networks(),
+            timeout_seconds=settings.CONFIG.webhook_timeout,
+        )
+
+    def apply(
+        self, jobs: Sequence[Job], work: Message, result: DeliveryResult
+    ) -> Mapping[int, Outcome]:
+        (job,) = jobs
+        locked_instances(jobs)
+        delivery = WebhookDelivery.objects.select_related("instance").get(public_id=work.message_id)
+        delivery.attempts += 1
+        delivery.last_status_code = result.status_code
+        delivery.last_error = "" if result.is_delivered else (result.error or "")[:500]
+        outcome = "delivered" if result.is_delivered else "refused"
+        tally.add({tally.key("webhook_attempts_total", outcome=outcome): 1})
+        if result.is_delivered:
+            _end(delivery, DeliveryStatus.DELIVERED, request_id=job.request_id)
+            return {job.pk: Done()}
+        delivery.save()
+        return {job.pk: _after_failure(job, result)}
+
+    def on_give_up(self, job: Job, error: str) -> None:
+        delivery = (
+            WebhookDelivery.objects.select_for_update(of=["self"])
+            .select_related("instance")
+            .filter(public_id=job.payload["deliveryId"], status=DeliveryStatus.PENDING)
+            .first()
+        )
+        if delivery is not None:
+            delivery.last_error = delivery.last_error or error[:500]
+            _end(delivery, DeliveryStatus.FAILED, request_id=job.request_id)
+
+    def on_redrive(self, job: Job) -> None:
+        WebhookDelivery.objects.filter(public_id=job.payload["deliveryId"]).update(
+            status=DeliveryStatus.PENDING, ended_at=None
+        )
+
+
+def allowed_networks() -> Sequence[IPv4Network | IPv6Network]:
+    """Private networks that receivers may live in; development's own machine by default."""
+    configured = settings.CONFIG.webhook_allowed_networks
+    if configured is not None:
+        return tuple(configured)
+    return () if settings.CONFIG.is_production else LOOPBACK
+
+
+def _deliveries(jobs: Sequence[Job]) -> dict[str, WebhookDelivery]:
+    rows = WebhookDelivery.objects.select_related("instance", "project").filter(
+        public_id__in={job.payload["deliveryId"] for job in jobs}
+    )
+    return {row.public_id: row for row in rows}
+
+
+def _message(delivery: WebhookDelivery, now: datetime) -> Message:
+    """The receiver of now, so that a corrected URL applies to what is still to be sent."""
+    return Message(
+        message_id=delivery.public_id,
+        url=delivery.instance.webhook_url,
+        body=json.dumps(delivery.payload, separators=(",", ":")).encode(),
+        secret=webhook_secret_of(delivery.project),
+        sent_at=now,
+    )
+
+
+def _after_failure(job: Job, result: DeliveryResult) -> Outcome:
+    error = result.error or f"HTTP {result.status_code}"
+    if result.is_permanent:
+        return GiveUp(error)
+    planned = registry.get(job.type).retry.delay(job.attempts)
+    asked = timedelta(seconds=result.retry_after or 0)
+    # A receiver may slow us down, but not switch itself off for a week by one header.
+    return Retry(error, min(max(planned, asked), max(planned * 2, timedelta(minutes=1))))
+
+
+def _end(delivery: WebhookDelivery, status: DeliveryStatus, *, request_id: str) -> None:
+    delivery.status = status
+    delivery.ended_at = database_now()
+    delivery.save()
+    outbox.enqueue_next(delivery.instance, request_id=request_id)

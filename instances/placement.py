@@ -1,0 +1,133 @@
+"""Which offer is best for a wish, and why not the others. Pure: no database, no network."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from instances.choices import BillingMode
+from instances.money import usd_text
+from instances.novita.types import Product
+from instances.types import Wish
+
+_NO_PRICE = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A product that fits, at its price in the wished mode (1/100,000 USD per GPU-hour)."""
+
+    product_id: str
+    product_name: str
+    price_e5_usd: int
+    on_demand_price_e5_usd: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A product of the wished name that does not fit, and why."""
+
+    product_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Offers, best first, and the products of that name that were passed over."""
+
+    offers: tuple[Offer, ...]
+    rejections: tuple[Rejection, ...]
+
+    @property
+    def is_name_known(self) -> bool:
+        return bool(self.offers or self.rejections)
+
+
+def rank(
+    products: Iterable[Product],
+    wish: Wish,
+    *,
+    cluster_name: str,
+    refused: Iterable[tuple[str, str]] = (),
+) -> Ranking:
+    """Cheapest in the wished mode first, then cheapest on demand, then by id.
+
+    ``cluster_name`` is the display name of the region's cluster; ``refused`` are product ids that
+    the upstream already turned down for this wish, each with its words.
+    """
+    turned_down = dict(refused)
+    offers: list[Offer] = []
+    rejections: list[Rejection] = []
+    for product in products:
+        if not is_same_name(product.name, wish.product_name):
+            continue
+        reason = turned_down.get(product.id) or _misfit(product, wish, cluster_name)
+        price = _price(product, wish.billing_mode)
+        if reason is None and price is not None:
+            offers.append(Offer(product.id, product.name, price, product.on_demand_price_e5_usd))
+        else:
+            rejections.append(Rejection(product.id, reason or "has no price"))
+    offers.sort(key=_order)
+    return Ranking(tuple(offers), tuple(rejections))
+
+
+def _order(offer: Offer) -> tuple[int, int, str]:
+    on_demand = offer.on_demand_price_e5_usd
+    return offer.price_e5_usd, _NO_PRICE if on_demand is None else on_demand, offer.product_id
+
+
+def _misfit(product: Product, wish: Wish, cluster_name: str) -> str | None:
+    mode = wish.billing_mode
+    if product.regions and not any(is_place(name, cluster_name) for name in product.regions):
+        return f"not sold in {cluster_name}"
+    if mode not in product.billing_modes or _price(product, mode) is None:
+        return f"not offered as {mode}"
+    if not product.available_deploy:
+        return "sold out"
+    if wish.rootfs_size_gb < product.min_rootfs_gb:
+        return f"needs at least {product.min_rootfs_gb} GB of root disk"
+    if product.max_rootfs_gb is not None and wish.rootfs_size_gb > product.max_rootfs_gb:
+        return f"allows at most {product.max_rootfs_gb} GB of root disk"
+    return None
+
+
+def _price(product: Product, mode: str) -> int | None:
+    if mode == BillingMode.SPOT:
+        return product.spot_price_e5_usd
+    return product.on_demand_price_e5_usd
+
+
+def is_same_name(one: str, other: str) -> bool:
+    """Equal but for case and repeated spaces."""
+    return one.split() == other.split() or one.casefold().split() == other.casefold().split()
+
+
+def is_place(display_name: str, place: str) -> bool:
+    """``US-CA-06 (California)`` is US-CA-06, and is itself; the code alone was used until 2025."""
+    return _code(display_name) == _code(place)
+
+
+def _code(name: str) -> str:
+    return name.partition("(")[0].strip().casefold()
+
+
+def explain(ranking: Ranking, wish: Wish) -> dict[str, Any]:
+    """The choice as operators and callers read it: what was taken, and why nothing else."""
+    best = ranking.offers[0]
+    others = len(ranking.offers) - 1
+    beaten = f"cheapest of {others + 1} offers" if others else "the only offer"
+    return {
+        "reason": f"{beaten} for {wish.product_name} as {wish.billing_mode} in {wish.region}",
+        "chosen": _offer_json(best),
+        "alternatives": [_offer_json(offer) for offer in ranking.offers[1:6]],
+        "rejected": [
+            {"productId": item.product_id, "reason": item.reason}
+            for item in ranking.rejections[:10]
+        ],
+    }
+
+
+def _offer_json(offer: Offer) -> dict[str, str]:
+    return {
+        "productId": offer.product_id,
+        "pricePerGpuHourUsd": usd_text(offer.price_e5_usd),
+    }

@@ -1,0 +1,74 @@
+"""Signatures per Standard Webhooks 1.0.0 (symmetric, v1).
+
+A receiver verifies with any library of that specification. The body is signed as the very bytes
+that are sent: serialise once.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from standardwebhooks import Webhook
+
+_PREFIX = "whsec_"
+_MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
+_MIN_BYTES, _MAX_BYTES, _NEW_BYTES = 24, 64, 32
+
+
+def generate_secret() -> str:
+    """A new signing secret, to be shown to its owner once."""
+    return _PREFIX + base64.b64encode(secrets.token_bytes(_NEW_BYTES)).decode()
+
+
+def is_usable_secret(text: str) -> bool:
+    """Whether it is whsec_ and the base64 of 24 to 64 bytes, as the specification demands.
+
+    Checked here because the library decodes leniently: it would sign with the few bytes that
+    happen to be base64 in a pass phrase.
+    """
+    encoded = text.removeprefix(_PREFIX)
+    if encoded == text:
+        return False
+    try:
+        key = base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return _MIN_BYTES <= len(key) <= _MAX_BYTES
+
+
+def signed_headers(
+    secret: str,
+    message_id: str,
+    body: bytes,
+    now: datetime,
+    *,
+    also_sign_with: Sequence[str] = (),
+) -> dict[str, str]:
+    """The three headers of one attempt. The id stays the same on a retry, `now` does not.
+
+    `also_sign_with` holds the previous secrets while a rotation lasts. Raises ValueError for a
+    naive `now`, an unusable secret, an id that the signed text could not be split at again, and
+    a body that is not UTF-8.
+    """
+    if now.tzinfo is None:
+        raise ValueError("now must be an aware datetime")
+    if not _MESSAGE_ID.fullmatch(message_id):
+        raise ValueError(f"not a message id: {message_id!r}")
+    all_secrets = (secret, *also_sign_with)
+    if not all(map(is_usable_secret, all_secrets)):
+        raise ValueError("a signing secret is not usable")
+    # The library replaces the time zone instead of converting, so it must get UTC.
+    moment = now.astimezone(UTC)
+    text = body.decode()
+    return {
+        "webhook-id": message_id,
+        "webhook-timestamp": str(int(moment.timestamp())),
+        "webhook-signature": " ".join(
+            Webhook(each).sign(message_id, moment, text) for each in all_secrets
+        ),
+    }

@@ -1,0 +1,62 @@
+"""Refusals in the shape of the upstream service: a go-kratos body beside the HTTP status."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class ApiError(Exception):
+    """A refusal; becomes `{"code", "reason", "message", "metadata"}` on the wire."""
+
+    def __init__(
+        self,
+        status: int,
+        reason: str,
+        message: str,
+        metadata: dict[str, str] | list[str] | None = None,
+    ) -> None:
+        super().__init__(f"{status} {reason}: {message}")
+        self.status = status
+        self.reason = reason
+        self.message = message
+        self.metadata = metadata if metadata is not None else {}
+        self.headers: dict[str, str] = {}
+
+    def body(self) -> dict[str, Any]:
+        return {
+            "code": self.status,
+            "reason": self.reason,
+            "message": self.message,
+            "metadata": self.metadata,
+        }
+
+
+class ControlError(Exception):
+    """A control call that makes no sense; answered 400 with its message."""
+
+
+def refused(reason: str, message: str, metadata: list[str] | None = None) -> ApiError:
+    """Nearly every refusal of the upstream service is a 400; the reason tells them apart."""
+    return ApiError(400, reason, message, metadata)
+
+
+def invalid(field: str, problem: str) -> ApiError:
+    """The wording follows protoc-gen-validate, which go-kratos services use."""
+    return refused("VALIDATOR_PARAM", f"invalid {field}: {problem}")
+
+
+def out_of_stock(product_id: str) -> ApiError:
+    return refused("INSUFFICIENT_RESOURCE", f"resource insufficient with product {product_id}")
+
+
+def unauthorized(status: int) -> ApiError:
+    """The GPU pages say 401 UNAUTHORIZED, the image pages 403 INVALID_API_KEY."""
+    reason = "UNAUTHORIZED" if status == 401 else "INVALID_API_KEY"
+    return ApiError(status, reason, "invalid or missing API key")
+
+
+class DoneAnywayError(ApiError):
+    """A refusal although the call took effect, as seen upstream with `invalid state change`."""
+
+    def __init__(self) -> None:
+        super().__init__(400, "REQUEST", "invalid state change")

@@ -1,0 +1,84 @@
+"""Instances: create, read, and everything done to one that exists."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from simulator.errors import DoneAnywayError, invalid
+from simulator.http import Json, Request, Routes
+from simulator.routes.paging import page
+from simulator.shapes import full_instance, listed_instance, total
+from simulator.world import actions
+from simulator.world.creation import create_instance
+from simulator.world.records import Instance
+from simulator.world.world import World
+
+
+def create(world: World, now_ms: int, request: Request) -> Json:
+    return {"id": create_instance(world, now_ms, request.json()).id}
+
+
+def get(world: World, now_ms: int, request: Request) -> Json:
+    return full_instance(world, named(world, now_ms, request), now_ms)
+
+
+def list_(world: World, now_ms: int, request: Request) -> Json:
+    """Newest first; items may shift between two pages while instances come and go."""
+    lag_ms = round(world.settings.list_lag_seconds * 1000)
+    found = [
+        instance
+        for instance in reversed(world.instances.values())
+        if now_ms - instance.created_ms >= lag_ms and _matches(instance, now_ms, request.query)
+    ]
+    shown = page(world.settings, request, found)
+    return {
+        "instances": [listed_instance(world, instance, now_ms) for instance in shown],
+        "total": total(world, len(found)),
+    }
+
+
+def _matches(instance: Instance, now_ms: int, query: dict[str, str]) -> bool:
+    name, product, status = query.get("name"), query.get("productName"), query.get("status")
+    if name and name.lower() not in instance.name.lower():
+        return False
+    if product and product.lower() not in instance.product_name.lower():
+        return False
+    return not status or instance.status(now_ms) == status
+
+
+def named(world: World, now_ms: int, request: Request) -> Instance:
+    """The instance a call is about; raises VALIDATOR_PARAM without an id, else not-found."""
+    instance_id = request.text("instanceId")
+    if not instance_id:
+        raise invalid("instanceId", "value length must be at least 1 runes")
+    return actions.find_instance(world, now_ms, instance_id)
+
+
+def action(name: str, perform: Callable[[World, Instance, int], None]) -> Callable[..., Json]:
+    """A call that moves an instance; may answer 400 although it happened, when told so."""
+
+    def handle(world: World, now_ms: int, request: Request) -> Json:
+        instance = named(world, now_ms, request)
+        perform(world, instance, now_ms)
+        if name in world.settings.action_400_yet_done:
+            raise DoneAnywayError
+        return {"instanceId": instance.id, "state": instance.status(now_ms)}
+
+    return handle
+
+
+def delete(world: World, now_ms: int, request: Request) -> Json | None:
+    answer = action("delete", actions.delete)(world, now_ms, request)
+    return {"object": {}, "fields": answer}.get(world.settings.delete_reply)
+
+
+ROUTES: Routes = {
+    ("POST", "/gpu/instance/create"): create,
+    ("GET", "/gpu/instance"): get,
+    ("GET", "/gpu/instances"): list_,
+    ("POST", "/gpu/instance/start"): action("start", actions.start),
+    ("POST", "/gpu/instance/stop"): action("stop", actions.stop),
+    ("POST", "/gpu/instance/restart"): action("restart", actions.restart),
+    ("POST", "/gpu/instance/migrate"): action("migrate", actions.migrate),
+    ("POST", "/gpu/instance/delete"): delete,
+}

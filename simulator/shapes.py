@@ -1,0 +1,214 @@
+"""Instances, products and prices as the service writes them: 64-bit numbers as decimal strings,
+Unix seconds as strings with "0" for never, empty strings for nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from simulator.http import Json
+from simulator.world.catalogue import Cluster
+from simulator.world.records import DISK_E5_PER_GB_DAY, FREE_DISK_GB, Instance
+from simulator.world.timeline import last_entered_ms
+from simulator.world.world import World
+
+GB_PER_STORAGE_PRICE = str(DISK_E5_PER_GB_DAY)
+ONLY_ON_OLDER_PAGES = frozenset(
+    {"productId", "productName", "rootfsSize", "spotStatus", "spotReclaimTime"}
+    | {"createdAt", "lastStartedAt", "lastStoppedAt", "useTime", "instancePrice"}
+    | {"localStoragePrice", "exitedLocalStoragePrice"}
+)
+
+
+def unix_seconds(at_ms: int | None) -> str:
+    return "0" if at_ms is None else str(at_ms // 1000)
+
+
+def cluster_name(world: World, cluster: Cluster) -> str:
+    """The display name; without the place in brackets in the older manner."""
+    if world.settings.region_names_short:
+        return cluster.name.partition(" (")[0]
+    return f"{cluster.name} · 云" if world.settings.unicode else cluster.name
+
+
+def listed_instance(world: World, instance: Instance, now_ms: int) -> Json:
+    """An item of the list: everything but the connect blocks."""
+    state, message = instance.error(now_ms)
+    spot_status, reclaim_ms = instance.spot_state(now_ms)
+    started = last_entered_ms(instance.timeline, "running", now_ms)
+    stopped = last_entered_ms(instance.timeline, "exited", now_ms)
+    return {
+        "id": instance.id,
+        "name": instance.name,
+        "clusterId": instance.cluster_id,
+        "clusterName": cluster_name(world, world.clusters[instance.cluster_id]),
+        "status": instance.status(now_ms),
+        "statusError": {"state": state, "message": message},
+        "imageUrl": instance.image,
+        "imageAuthId": instance.image_auth_id,
+        "command": instance.command,
+        "entrypoint": instance.entrypoint,
+        "cpuNum": str(instance.cpu_num),
+        "memory": str(instance.memory_gb),
+        "gpuNum": str(instance.gpu_num),
+        "portMappings": port_mappings(world, instance, now_ms),
+        "productId": instance.product_id,
+        "productName": instance.product_name,
+        "rootfsSize": instance.rootfs_gb,
+        "volumeMounts": _volume_mounts(world, instance),
+        "envs": instance.envs,
+        "tools": instance.tools,
+        "kind": instance.kind,
+        "billingMode": instance.billing_mode,
+        "endTime": "-1" if instance.end_ms < 0 else str(instance.end_ms // 1000),
+        "spotStatus": spot_status,
+        "spotReclaimTime": str(reclaim_ms // 1000),
+        "createdAt": unix_seconds(instance.created_ms),
+        "lastStartedAt": unix_seconds(started),
+        "lastStoppedAt": unix_seconds(stopped),
+        "useTime": "0" if started is None else str((now_ms - started) // 1000),
+        "instancePrice": str(instance.price_e5),
+        "localStoragePrice": GB_PER_STORAGE_PRICE,
+        "exitedLocalStoragePrice": GB_PER_STORAGE_PRICE,
+        "autoRenew": instance.auto_renew,
+        "autoRenewMonth": instance.auto_renew_month,
+        "releaseDataAt": _release_data_at(world, instance, now_ms),
+        "uuid": instance.uuid,
+    }
+
+
+def full_instance(world: World, instance: Instance, now_ms: int) -> Json:
+    """The answer of get: the list's item plus network, node, jobs and connect blocks."""
+    body = listed_instance(world, instance, now_ms)
+    if world.settings.sparse_get:
+        for name in ONLY_ON_OLDER_PAGES:
+            del body[name]
+    jobs = world.things.get("job", {}).values()
+    return {
+        **body,
+        "network": _network(world, instance),
+        "node": {"maxRootfsSize": 6144, "maxLocalVolumeSize": 2048},
+        "jobs": [
+            {"id": job["Id"], "type": job["type"]}
+            for job in jobs
+            if job["instanceId"] == instance.id
+        ],
+        "freeStorageSize": FREE_DISK_GB,
+        "keepDataDay": world.settings.keep_data_days,
+        **_connect_blocks(instance, instance.status(now_ms) == "running"),
+    }
+
+
+def is_published(world: World, instance: Instance, now_ms: int) -> bool:
+    """Whether the endpoints are out: running, for at least the endpoint lag."""
+    phase = instance.phase(now_ms)
+    lag_ms = round(world.settings.endpoint_lag_seconds * 1000)
+    return phase.status == "running" and now_ms - phase.at_ms >= lag_ms
+
+
+def port_mappings(world: World, instance: Instance, now_ms: int) -> list[Json]:
+    published = is_published(world, instance, now_ms)
+    pairs = [*instance.ports, *([int(tool["port"]), tool["type"]] for tool in instance.tools)]
+    return [
+        {
+            "port": port,
+            "endpoint": _endpoint(world, instance, port, kind) if published else "",
+            "type": kind,
+        }
+        for port, kind in pairs
+    ]
+
+
+def _endpoint(world: World, instance: Instance, port: int, kind: str) -> str:
+    if kind == "http":
+        return world.settings.http_endpoint_template.format(
+            id=instance.id, port=port, cluster=instance.cluster_id
+        )
+    return f"{_proxy(instance)}:{high_port(instance.id, port)}"
+
+
+def _proxy(instance: Instance) -> str:
+    return f"proxy.{instance.cluster_id}.gpu-instance.novita.ai"
+
+
+def high_port(instance_id: str, port: int) -> int:
+    """The proxy's port for a TCP port of the instance; stable, 30000-59999."""
+    digest = hashlib.blake2b(f"{instance_id}/{port}".encode(), digest_size=4).digest()
+    return 30_000 + int.from_bytes(digest, "big") % 30_000
+
+
+def _connect_blocks(instance: Instance, is_running: bool) -> Json:
+    proxy, secret = _proxy(instance), hashlib.sha256(instance.id.encode()).hexdigest()[:20]
+    web = f"https://{instance.id}-{{}}.{instance.cluster_id}.gpu-instance.novita.ai"
+    logs = f"http://{proxy}:{high_port(instance.id, 2)}/logs/{instance.id}"
+    shown = {
+        "sshCommand": f"ssh -p {high_port(instance.id, 22)} root@{proxy}",
+        "sshPassword": secret,
+        "terminal": web.format(2222),
+        "systemLog": f"{logs}/system",
+        "instanceLog": f"{logs}/instance",
+    }
+    shown = {name: value if is_running else "" for name, value in shown.items()}
+    jupyter = next((tool for tool in instance.tools if tool["name"] == "Jupyter"), None)
+    has_jupyter = is_running and jupyter is not None
+    jupyter_port = int(jupyter["port"]) if jupyter else 0
+    return {
+        "connectComponentSSH": {
+            "sshCommand": shown["sshCommand"],
+            "password": shown["sshPassword"],
+            "isRunning": is_running,
+        },
+        "connectComponentWebTerminal": {
+            "address": shown["terminal"],
+            "username": "root" if is_running else "",
+            "password": shown["sshPassword"],
+            "isRunning": is_running,
+        },
+        "connectComponentJupyter": {
+            "port": jupyter_port,
+            "address": web.format(jupyter_port) if has_jupyter else "",
+            "isRunning": has_jupyter,
+        },
+        "connectComponentLog": {
+            "systemLogAddress": shown["systemLog"],
+            "instanceLogAddress": shown["instanceLog"],
+            "isRunning": is_running,
+        },
+    }
+
+
+def _volume_mounts(world: World, instance: Instance) -> list[Json]:
+    storages = world.things.get("storage", {})
+    return [
+        {
+            "type": "network",
+            "size": str(storages.get(mount["id"], {}).get("storageSize", 0)),
+            "id": mount["id"],
+            "mountPath": mount["mount"],
+        }
+        for mount in instance.storages
+    ]
+
+
+def _network(world: World, instance: Instance) -> Json:
+    network = world.things.get("network", {}).get(instance.network_id)
+    if network is None:
+        return {"id": "", "ip": ""}
+    ips = [entry["Ip"] for entry in network["Addresses"] if entry["Id"] == instance.id]
+    return {"id": instance.network_id, "ip": ips[0] if ips else ""}
+
+
+def _release_data_at(world: World, instance: Instance, now_ms: int) -> str:
+    phase = instance.phase(now_ms)
+    if phase.status != "exited":
+        return "0"
+    return unix_seconds(phase.at_ms + world.settings.keep_data_days * 86_400_000)
+
+
+def price(world: World, amount: int) -> Any:
+    """Prices arrive as strings although the documentation says integer."""
+    return str(amount) if world.settings.prices_as_strings else amount
+
+
+def total(world: World, count: int) -> Any:
+    return str(count) if world.settings.total_as_string else count

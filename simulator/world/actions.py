@@ -1,0 +1,107 @@
+"""What may be done to an instance, from which statuses, and where it leads."""
+
+from __future__ import annotations
+
+from simulator.errors import ApiError, out_of_stock, refused
+from simulator.world.creation import start_steps
+from simulator.world.records import Instance
+from simulator.world.spot import forget_reclaim
+from simulator.world.timeline import GONE
+from simulator.world.world import World
+
+
+def find_instance(world: World, now_ms: int, instance_id: str) -> Instance:
+    """Raises the not-found of the mode in force (400 or 404)."""
+    instance = world.instances.get(instance_id)
+    if instance is None or instance.is_gone(now_ms):
+        status = world.settings.not_found_status
+        raise ApiError(status, "RESOURCE_NOT_FOUND", "instance not found")
+    return instance
+
+
+def start(world: World, instance: Instance, now_ms: int) -> None:
+    """Needs GPUs again: a stop gave them back."""
+    _require(world, instance, now_ms, "exited")
+    if world.purse.balance_e5() <= 0:
+        raise refused("BALANCE_NOT_ENOUGH", "balance not enough")
+    if _free(world, instance, instance.cluster_id) < instance.units():
+        raise out_of_stock(instance.product_id)
+    _clear(instance, now_ms)
+    world.replan(instance, now_ms, start_steps(world, instance, "toStart"))
+
+
+def stop(world: World, instance: Instance, now_ms: int) -> None:
+    _require(world, instance, now_ms, "running")
+    forget_reclaim(instance, now_ms, restart=False)
+    end_ms = round(world.settings.stop_seconds * 1000)
+    world.replan(instance, now_ms, [(0, "toStop"), (end_ms // 3, "stopping"), (end_ms, "exited")])
+
+
+def restart(world: World, instance: Instance, now_ms: int) -> None:
+    _require(world, instance, now_ms, "running")
+    _renew(world, instance, now_ms, ("toRestart", "restarting"), world.settings.restart_seconds)
+
+
+def reset(world: World, instance: Instance, now_ms: int) -> None:
+    """The walk of an upgrade: a new container on the same id."""
+    _require(world, instance, now_ms, "running", "exited")
+    needs_gpu = instance.status(now_ms) == "exited"
+    if needs_gpu and _free(world, instance, instance.cluster_id) < instance.units():
+        raise out_of_stock(instance.product_id)
+    _clear(instance, now_ms)
+    _renew(world, instance, now_ms, ("toReset", "resetting"), world.settings.start_seconds)
+
+
+def migrate(world: World, instance: Instance, now_ms: int) -> None:
+    """To the same cluster if it has room again, else to the one with most; the id stays."""
+    _require(world, instance, now_ms, "exited")
+    product = world.products[instance.product_id]
+    free = {cluster_id: _free(world, instance, cluster_id) for cluster_id in product.capacity}
+    roomy = [cluster_id for cluster_id in free if free[cluster_id] >= instance.units()]
+    if not roomy:
+        raise refused("MIGRATE_INSUFFICIENT_RESOURCE", "no resource to migrate to")
+    stays = instance.cluster_id in roomy
+    world.move(instance, instance.cluster_id if stays else max(roomy, key=lambda c: free[c]))
+    _clear(instance, now_ms)
+    end_ms = round(world.settings.migrate_seconds * 1000)
+    world.replan(instance, now_ms, [(0, "migrating"), (end_ms, "running")])
+
+
+def delete(world: World, instance: Instance, now_ms: int) -> None:
+    """From any status; once removed, the same refusal as for an id that never was."""
+    if instance.status(now_ms) == "removed":
+        raise ApiError(world.settings.not_found_status, "RESOURCE_NOT_FOUND", "instance not found")
+    if instance.billing_mode == "monthly" and now_ms < instance.end_ms:
+        reason = "PREPAID_INSTANCE_NOT_SUPPORT_RELEASE"
+        raise refused(reason, "prepaid instance does not support release")
+    if world.settings.delete_ignored or instance.status(now_ms) in ("toRemove", "removing"):
+        return
+    end_ms = round(world.settings.remove_seconds * 1000)
+    gone_ms = end_ms + round(world.settings.removed_visible_seconds * 1000)
+    steps = [(0, "toRemove"), (end_ms // 2, "removing"), (end_ms, "removed"), (gone_ms, GONE)]
+    world.replan(instance, now_ms, steps)
+
+
+def _require(world: World, instance: Instance, now_ms: int, *statuses: str) -> None:
+    if instance.status(now_ms) not in statuses:
+        raise refused(world.settings.wrong_state_reason, "invalid state change")
+
+
+def _free(world: World, instance: Instance, cluster_id: str) -> int:
+    product = world.products[instance.product_id]
+    return world.stock.free(product, cluster_id, instance.billing_mode, buying=True)
+
+
+def _clear(instance: Instance, now_ms: int) -> None:
+    """A new life: no failure, no reclaim."""
+    instance.errors = [entry for entry in instance.errors if entry[0] <= now_ms]
+    if instance.errors:
+        instance.errors.append([now_ms, "", ""])
+    forget_reclaim(instance, now_ms, restart=True)
+
+
+def _renew(
+    world: World, instance: Instance, now_ms: int, words: tuple[str, str], seconds: float
+) -> None:
+    end_ms = round(seconds * 1000)
+    world.replan(instance, now_ms, [(0, words[0]), (end_ms // 4, words[1]), (end_ms, "running")])

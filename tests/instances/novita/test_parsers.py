@@ -1,0 +1,327 @@
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from instances.novita import parsers, values
+from instances.novita.errors import NovitaProtocolError
+from instances.novita.types import EnvVar, PortMapping, TemplatePort, Tool
+
+FIELDS = st.sampled_from(
+    [
+        *("id", "Id", "name", "status", "data", "instances", "instance", "template", "total"),
+        *("statusError", "state", "message", "portMappings", "port", "ports", "endpoint", "type"),
+        *("price", "spotPrice", "regions", "createdAt", "gpuNum", "envs", "key", "value", "tools"),
+        *("connectComponentJupyter", "address", "availableBalance", "spotReclaimTime", "useTime"),
+    ]
+)
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.sampled_from(["", "0", "-1", "35000", "9" * 30, "1e9", "\ud800", "\x00", "http://[", "٣"])
+)
+JSON = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(FIELDS | st.text(), inner),
+    max_leaves=25,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(JSON)
+def test_whatever_the_json_only_a_protocol_error_comes_out(body):
+    readers = (
+        parsers.read_cluster,
+        parsers.read_product,
+        parsers.read_template,
+        parsers.read_registry_auth,
+        parsers.read_instance,
+    )
+    for reader in readers:
+        reader(body)
+    for parse in (
+        parsers.parse_instance_page,
+        parsers.parse_template,
+        parsers.parse_created_id,
+        parsers.parse_balance,
+        lambda value: parsers.parse_instance(value, "ab"),
+        *(lambda value, read=read: parsers.parse_list(value, "data", read) for read in readers),
+    ):
+        with suppress(NovitaProtocolError):
+            parse(body)
+
+
+@settings(max_examples=200, deadline=None)
+@given(JSON)
+def test_what_is_read_of_an_instance_can_be_stored(body):
+    instance = parsers.read_instance({"id": "ab", "name": body, "status": body, "useTime": body})
+    assert instance is not None
+    assert "\x00" not in instance.name
+    instance.name.encode()
+    assert 0 <= instance.use_time_seconds < 2**63
+
+
+@given(st.binary())
+def test_bytes_that_are_not_json_are_a_value_error(data):
+    with suppress(ValueError):
+        values.parse_json(data)
+
+
+@pytest.mark.parametrize("data", [b"[" * 100_000, b"9" * 5000, b"NaN", b"[Infinity]", b"\xff"])
+def test_hostile_json_is_a_value_error(data):
+    with pytest.raises(ValueError):
+        values.parse_json(data)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("35000", 35000),
+        (35000, 35000),
+        (" 35000 ", 35000),
+        (Decimal("35000.0"), 35000),
+        ("35000.2", 35001),
+        (2**63 - 1, 2**63 - 1),
+        *((nothing, None) for nothing in ("", "0", 0, None, [], {}, True, "-5", -5, "1e5", "x")),
+        ("9" * 30, None),
+        (2**63, None),
+        (1.5, None),
+    ],
+)
+def test_money_is_an_integer_or_nothing(value, expected):
+    assert values.money_e5(value) == expected
+
+
+def test_a_price_that_no_float_can_hold_survives():
+    body = values.parse_json(b'{"price": 9007199254740993.0}')
+    assert values.money_e5(body["price"]) == 9007199254740993
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("1785780950", datetime(2026, 8, 3, 18, 15, 50, tzinfo=UTC)),
+        (1785780950, datetime(2026, 8, 3, 18, 15, 50, tzinfo=UTC)),
+        *((never, None) for never in ("0", 0, "-1", "", None, [], "soon", 10**13, "1785780950123")),
+    ],
+)
+def test_times_are_utc_or_never(value, expected):
+    assert values.moment(value) == expected
+
+
+INSTANCE = {
+    "id": "3560b7fec915bbf9",
+    "name": "n",
+    "status": "running",
+    "statusError": {"state": "", "message": ""},
+    "clusterId": "us-ca-6",
+    "clusterName": "US-CA-06 (California)",
+    "productId": "4090.16c62g",
+    "productName": "RTX 4090 24GB",
+    "gpuNum": "2",
+    "cpuNum": "32",
+    "billingMode": "spot",
+    "imageUrl": "img",
+    "rootfsSize": 60,
+    "portMappings": [
+        {"port": 80, "endpoint": "x-80.gpu.test", "type": "http"},
+        {"port": "22", "endpoint": "", "type": "tcp"},
+        {"port": "many"},
+        None,
+    ],
+    "connectComponentSSH": {"sshCommand": "ssh -p 1 root@h", "password": "hush-ssh"},
+    "connectComponentWebTerminal": {"address": "https://u:hush-term@t.test/x", "password": "hush"},
+    "connectComponentJupyter": {"port": 8888, "address": "https://j.test"},
+    "sshPassword": "hush-top",
+    "envs": [{"key": "TOKEN", "value": "hush-env"}],
+    "spotStatus": "notified",
+    "spotReclaimTime": "1785780950",
+    "createdAt": "1785780000",
+    "lastStartedAt": "0",
+    "lastStoppedAt": "",
+    "useTime": "950",
+    "instancePrice": "17500",
+    "unheardOf": {"a": 1},
+}
+
+
+def test_an_instance_is_read_and_its_passwords_are_not():
+    instance = parsers.parse_instance(INSTANCE, "3560b7fec915bbf9")
+    assert instance.is_running
+    assert (instance.gpu_num, instance.rootfs_size_gb, instance.price_e5_usd) == (2, 60, 17500)
+    assert instance.port_mappings == (
+        PortMapping(80, "x-80.gpu.test", "http"),
+        PortMapping(22, "", "tcp"),
+    )
+    assert [port.address for port in instance.port_mappings] == ["https://x-80.gpu.test", ""]
+    assert instance.ssh_command == "ssh -p 1 root@h"
+    assert instance.web_terminal_url == "https://t.test/x"
+    assert instance.spot_reclaim_at == datetime(2026, 8, 3, 18, 15, 50, tzinfo=UTC)
+    assert instance.last_started_at is None
+    assert instance.use_time_seconds == 950
+    every_value = [getattr(instance, name) for name in type(instance).__slots__]
+    assert "hush" not in repr(every_value)
+
+
+@pytest.mark.parametrize("wrap", ["instance", "data"])
+def test_an_instance_in_an_envelope_is_found(wrap):
+    assert parsers.parse_instance({wrap: {"id": "ab"}}, "ab").id == "ab"
+
+
+def test_another_instance_than_the_one_asked_for_is_refused():
+    with pytest.raises(NovitaProtocolError, match="another instance"):
+        parsers.parse_instance(INSTANCE, "ffff")
+
+
+def words(status: str) -> tuple[bool, bool, bool, bool]:
+    instance = parsers.parse_instance({"id": "ab", "status": status}, "ab")
+    return (
+        instance.is_running,
+        instance.is_stopped,
+        instance.is_leaving_word,
+        instance.is_gone_word,
+    )
+
+
+def test_leaving_is_not_gone():
+    assert words("running") == (True, False, False, False)
+    assert words("exited") == (False, True, False, False)
+    assert words("toRemove") == words("removing") == (False, False, True, False)
+    assert words("removed") == (False, False, False, True)
+    assert words("toRestart") == words("") == (False, False, False, False)
+
+
+def test_the_failure_reason_prefers_the_message_and_is_none_when_blank():
+    def reason(**error: str) -> str | None:
+        return parsers.parse_instance({"id": "ab", "statusError": error}, "ab").failure_reason
+
+    assert reason(state="IMAGE", message="pull\nfailed") == "pull failed"
+    assert reason(state="IMAGE", message="") == "IMAGE"
+    assert reason(state="", message="") is None
+
+
+def test_a_product_is_read_with_string_and_integer_prices():
+    product = parsers.read_product(
+        {
+            "id": "4090.16c62g",
+            "name": "RTX 4090 24GB",
+            "cpuPerGpu": 16,
+            "memoryPerGpu": "62",
+            "availableDeploy": True,
+            "inventoryState": "low",
+            "minRootFS": 10,
+            "maxRootFS": "6144",
+            "regions": ["US-CA-06 (California)"],
+            "price": "35000",
+            "spotPrice": "17500",
+            "billingMethods": ["onDemand", "spot"],
+        }
+    )
+    assert product is not None
+    assert (product.on_demand_price_e5_usd, product.spot_price_e5_usd) == (35000, 17500)
+    assert (product.cpu_per_gpu, product.memory_per_gpu_gb) == (16, 62)
+    assert (product.min_rootfs_gb, product.max_rootfs_gb) == (10, 6144)
+    assert product.regions == ("US-CA-06 (California)",)
+    assert product.billing_modes == {"onDemand", "spot"}
+
+
+def test_a_product_without_spot_everywhere_and_of_unknown_stock():
+    product = parsers.read_product({"id": "26", "price": 67000, "spotPrice": "0", "regions": {}})
+    assert product is not None
+    assert product.spot_price_e5_usd is None
+    assert product.regions == ()
+    assert product.available_deploy
+    assert product.max_rootfs_gb is None
+
+
+def test_a_product_out_of_stock_is_not_deployable():
+    for fields in ({"inventoryState": "none"}, {"availableDeploy": False}):
+        product = parsers.read_product({"id": "26"} | fields)
+        assert product is not None
+        assert not product.available_deploy
+
+
+def test_a_template_is_flattened_and_hides_its_values():
+    template = parsers.parse_template(
+        {
+            "template": {
+                "Id": "212",
+                "name": "ubuntu",
+                "image": "ubuntu:latest",
+                "imageAuth": "0",
+                "rootfsSize": "10",
+                "ports": [{"type": "tcp", "ports": [8080, "8090"]}, {"type": "http", "port": 6000}],
+                "envs": [{"key": "A", "value": " hush "}, {"env": "B", "value": ""}, {"value": 1}],
+                "tools": [{"name": "Jupyter", "port": "8888", "type": "http"}],
+            }
+        }
+    )
+    assert template.ports == (
+        TemplatePort("tcp", 8080),
+        TemplatePort("tcp", 8090),
+        TemplatePort("http", 6000),
+    )
+    assert template.envs == (EnvVar("A", " hush "), EnvVar("B", ""))
+    assert template.tools == (Tool("Jupyter", 8888, "http"),)
+    assert (template.image_auth_id, template.rootfs_size_gb) == ("", 10)
+    assert "hush" not in repr(template)
+
+
+def test_a_registry_password_is_not_kept():
+    auth = parsers.read_registry_auth({"id": 7, "name": "n", "username": "u", "password": "hush"})
+    assert auth is not None
+    assert (auth.id, auth.username) == ("7", "u")
+    assert not any("hush" in str(getattr(auth, name)) for name in type(auth).__slots__)
+
+
+def test_one_broken_item_does_not_lose_the_others():
+    body = {"data": [{"id": "a"}, 5, None, {"id": ""}, {"id": "has space"}, {"id": "b"}]}
+    parsed = parsers.parse_list(body, "data", parsers.read_cluster)
+    assert [item.id for item in parsed.items] == ["a", "b"]
+    assert [item.index for item in parsed.skipped] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("body", [None, [], "x", {}, {"data": {}}, {"data": "x"}, {"total": 3}])
+def test_a_broken_envelope_is_a_protocol_error(body):
+    with pytest.raises(NovitaProtocolError):
+        parsers.parse_list(body, "data", parsers.read_cluster)
+
+
+@pytest.mark.parametrize("body", [{"data": []}, {"data": None}, {"total": "0"}])
+def test_an_empty_list_comes_in_three_spellings(body):
+    assert parsers.parse_list(body, "data", parsers.read_cluster).items == ()
+
+
+@pytest.mark.parametrize(("total", "read"), [(5, 5), ("5", 5), (None, None), ("", None), (0, None)])
+def test_a_total_is_believed_unless_it_is_below_the_page(total, read):
+    page = parsers.parse_instance_page({"instances": [{"id": "a"}], "total": total})
+    assert page.total == read
+
+
+@pytest.mark.parametrize(
+    "body", [{"id": "ab"}, {"instanceId": "ab"}, {"data": {"id": "ab"}}, {"id": "ab", "x": 1}]
+)
+def test_the_id_of_a_created_instance_is_found(body):
+    assert parsers.parse_created_id(body) == "ab"
+
+
+@pytest.mark.parametrize("body", [None, {}, [], {"id": ""}, {"id": None}, {"id": "a b"}, "ab"])
+def test_a_create_answer_without_an_id_leaves_the_outcome_unknown(body):
+    with pytest.raises(NovitaProtocolError) as caught:
+        parsers.parse_created_id(body)
+    assert caught.value.is_outcome_unknown
+
+
+def test_a_balance_is_tenfold_in_our_unit_and_may_be_negative():
+    balance = parsers.parse_balance({"availableBalance": "-123", "cashBalance": 5})
+    assert (balance.available_e5_usd, balance.cash_e5_usd) == (-1230, 50)
+    json.dumps(balance.available_e5_usd)

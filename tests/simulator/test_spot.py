@@ -1,0 +1,75 @@
+"""Protected time, notice, reclaim, and the ways back."""
+
+import pytest
+
+
+@pytest.fixture
+def spot(cloud):
+    return cloud.running(billingMode="spot")
+
+
+def state(cloud, instance_id):
+    body = cloud.instance(instance_id)
+    return body["status"], body["spotStatus"], body["spotReclaimTime"]
+
+
+def test_a_spot_instance_pays_the_spot_price_and_runs_unthreatened(cloud, spot):
+    assert cloud.instance(spot)["instancePrice"] == "60000"
+    assert state(cloud, spot) == ("running", "running", "0")
+
+
+def test_no_notice_comes_within_the_protected_hour(cloud, spot):
+    cloud.order(spot, "spot_notice")
+    cloud.advance(3579)
+    assert state(cloud, spot)[1] == "running"
+    cloud.advance(1)
+    assert state(cloud, spot) == ("running", "notified", "1800007200")
+
+
+def test_the_reclaim_follows_the_notice_by_an_hour(cloud, spot):
+    cloud.order(spot, "spot_notice", force=True)
+    assert state(cloud, spot) == ("running", "notified", "1800003620")
+    cloud.advance(3600)
+    assert state(cloud, spot) == ("stopping", "reclaiming", "1800003620")
+    cloud.advance(30)
+    assert state(cloud, spot) == ("exited", "terminated", "1800003620")
+
+
+def test_a_users_stop_leaves_no_reclaim_under_way(cloud, spot):
+    cloud.order(spot, "spot_notice", force=True)
+    cloud.act("stop", spot)
+    cloud.advance(5000)
+    assert state(cloud, spot) == ("exited", "running", "0")
+
+
+def test_migrate_stays_when_there_is_room(cloud, spot):
+    cloud.order(spot, "spot_reclaim")
+    cloud.advance(30)
+    assert cloud.act("migrate", spot).json["state"] == "migrating"
+    cloud.advance(10)
+    assert state(cloud, spot) == ("running", "running", "0")
+    assert cloud.instance(spot)["clusterId"] == "us-ca-6"
+
+
+def test_migrate_goes_where_there_is_room_and_takes_its_stock_along(cloud, spot):
+    cloud.order(spot, "spot_reclaim")
+    cloud.advance(30)
+    cloud.sim("POST", "/stock", {"cluster_id": "us-ca-6", "free": 0})
+    cloud.act("migrate", spot)
+    cloud.advance(10)
+    assert cloud.instance(spot)["clusterId"] in ("cn-hongkong-1", "eu-gb-1")
+
+
+def test_migrate_without_any_room_is_refused(cloud, spot):
+    cloud.order(spot, "spot_reclaim")
+    cloud.advance(30)
+    cloud.sim("POST", "/stock", {"free": 0})
+    assert cloud.act("migrate", spot).reason == "MIGRATE_INSUFFICIENT_RESOURCE"
+    assert cloud.act("start", spot).reason == "INSUFFICIENT_RESOURCE"
+
+
+def test_reclaims_can_come_by_themselves(cloud):
+    cloud.settings(spot_reclaim_after_seconds=1, spot_protection_seconds=60)
+    instance_id = cloud.create(billingMode="spot")
+    cloud.advance(60)
+    assert state(cloud, instance_id)[1] == "notified"
