@@ -13,7 +13,7 @@ from accounts.services import create_api_key, digest_of, revoke_api_key
 
 
 @admin.register(Project)
-class ProjectAdmin(ReadOnlyAdmin[Project]):
+class ProjectAdmin(ReadOnlyAdmin):
     """Projects can be made, not renamed; the signing secret is never shown."""
 
     list_display = ("name", "public_id", "created_at")
@@ -26,7 +26,7 @@ class ProjectAdmin(ReadOnlyAdmin[Project]):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(ReadOnlyAdmin[ApiKey]):
+class ApiKeyAdmin(ReadOnlyAdmin):
     """Keys are made here and shown once; what is stored cannot be used."""
 
     list_display = ("name", "start", "project", "created_at", "expires_at", "revoked_at")

@@ -1,6 +1,6 @@
 """What all admin pages of rows have in common: to look at, cheap on big tables."""
 
-from typing import Any, TypeVar
+from typing import Any
 
 from django.contrib import admin
 from django.core.paginator import Paginator
@@ -8,12 +8,10 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
-M = TypeVar("M", bound=Model)
-
 COUNT_CAP = 1_000
 
 
-class CappedPaginator(Paginator[Any]):
+class CappedPaginator(Paginator):  # type: ignore[type-arg]
     """Counts no further than operators page: COUNT(*) over a million rows takes seconds."""
 
     @cached_property
@@ -22,7 +20,7 @@ class CappedPaginator(Paginator[Any]):
         return len(rows[:COUNT_CAP]) if isinstance(rows, list) else rows[:COUNT_CAP].count()
 
 
-class ReadOnlyAdmin(admin.ModelAdmin[M]):
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Rows change through services only; the admin shows them, and its buttons call services."""
 
     show_full_result_count = False
@@ -33,14 +31,14 @@ class ReadOnlyAdmin(admin.ModelAdmin[M]):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
 
-class ReadOnlyInline(admin.TabularInline[Any, Any]):
+class ReadOnlyInline(admin.TabularInline):  # type: ignore[type-arg]
     """Rows that hang on another one, to look at."""
 
     extra = 0

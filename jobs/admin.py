@@ -19,7 +19,7 @@ from jobs.models import Job, JobStatus, Worker
 
 
 @admin.register(Job)
-class JobAdmin(ReadOnlyAdmin[Job]):
+class JobAdmin(ReadOnlyAdmin):
     """Rows are the queue's; "Retry" is ``jobs.queue.redrive``."""
 
     list_display = (
@@ -103,7 +103,7 @@ def may_retry(request: HttpRequest) -> bool:
 
 
 @admin.register(Worker)
-class WorkerAdmin(ReadOnlyAdmin[Worker]):
+class WorkerAdmin(ReadOnlyAdmin):
     """Who is working, as the heartbeats tell."""
 
     list_display = ("name", "host", "pid", "in_flight", "started_at", "last_seen_at")

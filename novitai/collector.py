@@ -114,5 +114,7 @@ def _tally_counters(tallies: list[Tally]) -> Iterator[Metric]:
         labels = sorted({label for row in rows for label in row.labels})
         family = CounterMetricFamily(f"novitai_{name}", f"Tally {name}.", labels=labels)
         for row in rows:
-            family.add_metric([str(row.labels.get(label, "")) for label in labels], float(row.value))
+            family.add_metric(
+                [str(row.labels.get(label, "")) for label in labels], float(row.value)
+            )
         yield family

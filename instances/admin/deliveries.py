@@ -9,7 +9,7 @@ from jobs.display import pretty_json
 
 
 @admin.register(WebhookDelivery)
-class WebhookDeliveryAdmin(ReadOnlyAdmin[WebhookDelivery]):
+class WebhookDeliveryAdmin(ReadOnlyAdmin):
     """Rows are the outbox's; a failed message goes again by retrying its job."""
 
     list_display = (

@@ -7,7 +7,7 @@ from instances.models import UpstreamGate
 
 
 @admin.register(UpstreamGate)
-class UpstreamGateAdmin(ReadOnlyAdmin[UpstreamGate]):
+class UpstreamGateAdmin(ReadOnlyAdmin):
     """Is Novita answering, and since when not?"""
 
     list_display = (

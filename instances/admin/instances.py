@@ -35,7 +35,7 @@ class DeliveryInline(ReadOnlyInline):
 
 
 @admin.register(Instance)
-class InstanceAdmin(ReadOnlyAdmin[Instance]):
+class InstanceAdmin(ReadOnlyAdmin):
     """Rows are the services'; env values and signing secrets are nowhere in here."""
 
     list_display = (
