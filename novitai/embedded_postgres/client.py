@@ -88,8 +88,11 @@ def _become_user(layout: Layout, deadline: float) -> None:
 
 def _find_running(layout: Layout) -> ConnectionInfo | None:
     """The server's address if it answers and has a keeper; an orphan must get one first."""
+    if not is_held(layout.keeper_lock):
+        return None
+    # Read after the look at the lock: a new keeper removes its predecessor's record.
     info = layout.read_info()
-    return info if info and is_held(layout.keeper_lock) and info.answers() else None
+    return info if info and info.answers() else None
 
 
 def _start(layout: Layout, deadline: float) -> ConnectionInfo:

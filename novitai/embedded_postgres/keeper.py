@@ -82,6 +82,7 @@ def main() -> int:
     lock = FileLock(layout.keeper_lock)
     if not lock.wait_exclusive(time.monotonic() + _KEEPER_LOCK_PATIENCE_SECONDS):
         return 0
+    layout.forget_info()
     _leave_parent()
     lock.write(str(os.getpid()))
     try:

@@ -26,6 +26,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
         info = running_server(self.settings_dict)
         return {**params, "host": info.host, "port": info.port, "user": info.user}
 
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        """Try twice: the server can end between being asked for and being connected to."""
+        try:
+            return super().get_new_connection(conn_params)
+        except base.Database.OperationalError:
+            return super().get_new_connection(self.get_connection_params())
+
 
 def running_server(settings: dict[str, Any]) -> ConnectionInfo:
     """Start the server of an entry of DATABASES; raises ImproperlyConfigured without DATA_DIR."""
