@@ -107,13 +107,16 @@ def _start(layout: Layout, deadline: float) -> ConnectionInfo:
 
 
 def _await_server(layout: Layout, deadline: float) -> ConnectionInfo:
-    """Loop, as there can be a keeper already: one that ends, or one whose starter was killed."""
+    """Loop, as there can be a keeper already: one that ends, or one whose starter was killed.
+
+    A keeper that fails says so in its log; one that was killed left no word, so try another.
+    """
     has_launched = False
     while time.monotonic() < deadline:
         if info := _find_running(layout):
             return info
         if not is_held(layout.keeper_lock):
-            if has_launched:
+            if has_launched and tail(layout.keeper_log):
                 raise _error(layout, "Postgres could not be started")
             _launch_keeper(layout)
             has_launched = True

@@ -52,7 +52,12 @@ def environment() -> dict[str, str]:
     """Ours, so that novitai is found and the settings of the outer test run are not."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("DJANGO")}
     kept.pop("DATABASE_URL", None)
-    return {**kept, "PYTHONPATH": str(PROJECT)}
+    return {
+        **kept,
+        "PYTHONPATH": os.pathsep.join(
+            map(str, [PROJECT, *filter(None, [os.environ.get("PYTHONPATH")])])
+        ),
+    }
 
 
 class UserProcess:

@@ -107,6 +107,20 @@ def test_no_data_folder_in_the_settings_is_said_so(empty_dir: Path, tmp_path: Pa
     assert is_gone(empty_dir)
 
 
+def test_a_server_that_cannot_be_had_is_an_operational_error(
+    empty_dir: Path, tmp_path: Path
+) -> None:
+    project = _project(tmp_path, empty_dir)
+    empty_dir.mkdir()
+    (empty_dir / "letters").touch()
+
+    with pytest.raises(subprocess.CalledProcessError) as failure:
+        _python(project, _SETUP + _QUERY)
+
+    assert "django.db.utils.OperationalError" in failure.value.stderr
+    assert "Set DATABASE_URL" in failure.value.stderr
+
+
 def _project(folder: Path, data_dir: Path, options: str = "{}") -> Path:
     project = folder / "project"
     project.mkdir()

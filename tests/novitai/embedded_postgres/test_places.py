@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -13,6 +13,7 @@ import pytest
 
 from novitai.embedded_postgres import EmbeddedPostgresError, ensure_running, stop
 from novitai.embedded_postgres.binaries import bin_folder
+from novitai.embedded_postgres.privileges import Account, become
 from tests.novitai.embedded_postgres.conftest import StartUser
 from tests.novitai.embedded_postgres.processes import environment, server_pid
 
@@ -90,22 +91,22 @@ def test_programs_below_a_closed_home_are_reached(tmp_path: Path, start_user: St
     assert (Path(program).is_relative_to(home), home.stat().st_mode & 0o777) == (True, 0o700)
 
 
-def test_an_account_without_a_name_works_or_is_told_what_to_do(
+def test_an_ordinary_account_without_a_name_works_or_is_told_what_to_do(
     foreign_dir: Path, start_user: StartUser
 ) -> None:
-    """Where nobody may make a user namespace (Docker), initdb cannot run: a clear error then."""
-    account = {"user": NUMERIC_UID, "group": NUMERIC_UID, "extra_groups": []}
-    if not _can_become(account):
-        account = {}
-    else:
-        os.chown(foreign_dir, NUMERIC_UID, NUMERIC_UID)
-    user = start_user(foreign_dir / "data", **account)
+    """initdb insists on a name: where no user namespace is to be had (Docker) it cannot run."""
+    account = Account(NUMERIC_UID, NUMERIC_UID, reaches_all=sys.platform == "linux")
+    if os.geteuid() != 0:
+        account = Account(os.geteuid(), os.getegid())
+    os.chown(foreign_dir, account.uid, account.gid)
+    user = start_user(foreign_dir / "data", preexec_fn=_become(account))
 
-    if account and not _has_namespaces(account):
+    if not _can_run_initdb(account):
         assert "Set DATABASE_URL" in user.failure()
         return
     assert user.answer()["database"] == "novitai"
-    assert (foreign_dir / "data").stat().st_uid == account.get("user", os.geteuid())
+    assert (foreign_dir / "data").stat().st_uid == account.uid
+    assert psutil.Process(server_pid(foreign_dir / "data")).uids().effective == account.uid
 
 
 def test_root_runs_the_server_of_another_user_as_that_user(
@@ -114,7 +115,7 @@ def test_root_runs_the_server_of_another_user_as_that_user(
     """Not being root, we get a refusal instead: what belongs to root is not ours to use."""
     if os.geteuid() != 0:
         with pytest.raises(EmbeddedPostgresError, match="belongs to user id 0"):
-            ensure_running(Path("/root"))
+            ensure_running(Path("/etc"))
         return
     data = foreign_dir / "data"
     data.mkdir(mode=0o700)
@@ -167,16 +168,16 @@ def test_a_server_that_cannot_start_shows_the_end_of_its_log(
     assert "max_connections_misspelt" in failure
 
 
-def _can_become(account: dict[str, object]) -> bool:
-    """Whether the account exists for us and reaches the interpreter and this project."""
-    command = [sys.executable, "-c", "import novitai.embedded_postgres"]
+def _become(account: Account, *, needs_name: bool = False) -> Callable[[], None]:
+    """With the capability to reach the interpreter, which may lie in a home that is closed."""
+    return become(account, needs_name=needs_name, death_signal=None)
+
+
+def _can_run_initdb(account: Account) -> bool:
+    command = [bin_folder() / "initdb", "--version"]
+    prepare = _become(account, needs_name=True)
     try:
-        found = subprocess.run(command, env=environment(), cwd="/", capture_output=True, **account)  # type: ignore[call-overload]
-    except OSError:
+        subprocess.run(command, cwd="/", check=True, capture_output=True, preexec_fn=prepare)
+    except (OSError, subprocess.SubprocessError):
         return False
-    return found.returncode == 0
-
-
-def _has_namespaces(account: dict[str, object]) -> bool:
-    code = "import ctypes, sys; sys.exit(ctypes.CDLL(None).unshare(0x10000000) != 0)"
-    return subprocess.run([sys.executable, "-c", code], cwd="/", **account).returncode == 0  # type: ignore[call-overload]
+    return True
