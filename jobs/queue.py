@@ -112,19 +112,22 @@ WHERE id = ANY(ARRAY(
     ) lapsed
     UNION ALL
     SELECT id FROM (
-        SELECT j.id
+        -- A type's room is shared by its priorities.
+        SELECT j.id, j.run_at, lane.priority, lane.room, row_number() OVER (
+            PARTITION BY lane.type ORDER BY lane.priority DESC, j.run_at
+        ) AS place
         FROM (
             SELECT p.priority, o.type, o.room
             FROM generate_series(4, 1, -1) AS p(priority) CROSS JOIN open o
-            ORDER BY p.priority DESC
         ) lane, LATERAL (
-            SELECT id FROM jobs_job
+            SELECT id, run_at FROM jobs_job
             WHERE status = 'pending' AND type = lane.type AND priority = lane.priority
               AND run_at <= clock_timestamp()
             ORDER BY run_at LIMIT lane.room FOR UPDATE SKIP LOCKED
         ) j
-        LIMIT %(limit)s
+        ORDER BY lane.priority DESC, j.run_at
     ) due
+    WHERE place <= room
     LIMIT %(limit)s
 ))
 RETURNING id, lease_token, type, is_suspect, attempts >= max_attempts

@@ -49,9 +49,12 @@ class Runner:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="talk")
         self._finished: stdlib_queue.SimpleQueue[Finished] = stdlib_queue.SimpleQueue()
         self.live = heartbeat.LiveJobs()
+        self._begin()
+
+    def _begin(self) -> None:
+        """Start what goes on beside the work, for the life of the process."""
         heartbeat.start(self.live)
-        self._keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
-        self._keeper.start()
+        threading.Thread(target=self._keep, name="keeper", daemon=True).start()
 
     def run(self, leases: Sequence[tuple[int, int]]) -> None:
         """Start a batch of one type, load it, and hand it to the threads."""
