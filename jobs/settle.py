@@ -15,6 +15,10 @@ from jobs.queue import Lease
 from jobs.registry import FOREVER
 
 KEPT_ERRORS = 10
+_GIVEN_UP = [
+    *("status", "completed_at", "lease_token", "lease_expires_at"),
+    *("rerun", "error", "errors"),
+]
 
 _DONE = """
 UPDATE jobs_job SET
@@ -79,7 +83,7 @@ def give_up(job: Job, error: str, traceback: str = "") -> None:
     job.rerun = False
     job.error = error
     job.errors = _history(job, error, traceback)
-    job.save()
+    job.save(update_fields=_GIVEN_UP)
     registry.get(job.type).handler.on_give_up(job, error)
 
 

@@ -69,7 +69,9 @@ class FakeNovita:
     def client(self, permit: Permit, *, request_id: str = "") -> FakeClient:
         return FakeClient(self, CallBudget(permit.calls))
 
-    def fail(self, endpoint: str, error: NovitaError, *, times: int = 1, acts: bool = False) -> None:
+    def fail(
+        self, endpoint: str, error: NovitaError, *, times: int = 1, acts: bool = False
+    ) -> None:
         """The next calls of an endpoint raise; with ``acts`` they do their work all the same."""
         self._faults.setdefault(endpoint, []).extend([(error, acts)] * times)
 
@@ -78,7 +80,8 @@ class FakeNovita:
 
     def put(self, upstream_id: str, **fields: Any) -> UpstreamInstance:
         made = replace(
-            self.instances.get(upstream_id, UpstreamInstance(upstream_id, created_at=BORN)), **fields
+            self.instances.get(upstream_id, UpstreamInstance(upstream_id, created_at=BORN)),
+            **fields,
         )
         self.instances[upstream_id] = made
         return made

@@ -11,6 +11,7 @@ from django.db import connection
 
 from jobs import registry
 from jobs.registry import JobType
+from jobs.taskqueue import TaskQueue
 from tests.engine import ScriptedHandler
 
 Register = Callable[..., ScriptedHandler]
@@ -46,3 +47,10 @@ def in_thread(work: Callable[[], Any]) -> Any:
     thread.join(timeout=20)
     assert result, "the thread failed or hangs"
     return result[0]
+
+
+def close(*pipes: TaskQueue) -> None:
+    """Its own close leaves the sockets to the end of the process."""
+    for pipe in pipes:
+        pipe._reader.close()
+        pipe._writer.close()

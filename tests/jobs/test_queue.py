@@ -300,7 +300,11 @@ def test_each_recurring_type_has_one_row_however_often_clusters_start(register: 
 def failed(**fields: Any) -> Job:
     job = add(**fields)
     Job.objects.filter(pk=job.pk).update(
-        status="failed", completed_at=database_time(), attempts=5, error="why", errors=[{"error": 1}]
+        status="failed",
+        completed_at=database_time(),
+        attempts=5,
+        error="why",
+        errors=[{"error": 1}],
     )
     job.refresh_from_db()
     return job
