@@ -32,6 +32,10 @@ class Sighting:
     seen: UpstreamInstance | None
     has_details: bool = False
 
+    @property
+    def is_of_a_running_instance(self) -> bool:
+        return self.seen is not None and self.seen.is_running
+
 
 def is_watched(instance: Instance) -> bool:
     """Pending, or running but never read by itself."""
@@ -61,10 +65,10 @@ def observe(
             return _fail(instance, failure, job=job, now=now)
     if _is_ready(instance, is_last_resort=is_last_resort and sighting is None):
         return _arrive(instance, job=job, now=now)
-    if _is_late(instance, now):
+    has_just_arrived = sighting is not None and sighting.is_of_a_running_instance
+    if _is_late(instance, now) and not has_just_arrived:
         return _fail(instance, _timeout(instance), job=job, now=now)
     instance.save()
-    has_just_arrived = sighting is not None and instance.upstream_status == "running"
     return Again() if has_just_arrived else Again(next_look(now) - now)
 
 
