@@ -1,6 +1,5 @@
 """What all admin pages of rows have in common: to look at, cheap on big tables."""
 
-from typing import Any
 
 from django.contrib import admin
 from django.core.paginator import Paginator

@@ -11,8 +11,8 @@ from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
-from jobs import queue
 from accounts.admin_base import ReadOnlyAdmin
+from jobs import queue
 from jobs.display import pretty_json
 from jobs.errors import JobError
 from jobs.models import Job, JobStatus, Worker

@@ -214,14 +214,23 @@ def hand_back(leases: Sequence[tuple[int, int]]) -> None:
 
 
 def renew(leases: Mapping[int, int]) -> set[int]:
-    """Extend the leases; return the ids that are still ours. The heartbeat's statement."""
+    """Extend the leases; return the ids that were extended. The heartbeat's statement.
+
+    A row that is locked is being settled at this moment: waiting for it would deadlock with the
+    settling of the others, so it is skipped.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE jobs_job j SET lease_expires_at = clock_timestamp() + make_interval(secs => %s)
-            FROM unnest(%s::bigint[], %s::bigint[]) AS mine(id, token)
-            WHERE j.id = mine.id AND j.lease_token = mine.token AND j.status = 'processing'
-            RETURNING j.id
+            UPDATE jobs_job SET lease_expires_at = clock_timestamp() + make_interval(secs => %s)
+            WHERE id = ANY(ARRAY(
+                SELECT j.id FROM jobs_job j
+                JOIN unnest(%s::bigint[], %s::bigint[]) AS mine(id, token)
+                  ON j.id = mine.id AND j.lease_token = mine.token
+                WHERE j.status = 'processing'
+                ORDER BY j.id FOR UPDATE OF j SKIP LOCKED
+            ))
+            RETURNING id
             """,
             [LEASE.total_seconds(), list(leases), list(leases.values())],
         )

@@ -34,12 +34,13 @@ class RetryPolicy:
     def delay(self, attempt: int) -> timedelta:
         """Wait after the given attempt, counted from 1."""
         plain = self.first * 2.0 ** min(attempt - 1, 30)
-        return min(plain, self.longest) * random.uniform(1 - self.jitter, 1 + self.jitter)  # noqa: S311
+        chance = random.uniform(1 - self.jitter, 1 + self.jitter)  # noqa: S311 - no secret
+        return min(plain, self.longest) * chance
 
 
 @dataclass(frozen=True, slots=True)
 class Unit(Generic[U_co]):
-    """Jobs that are talked about in one go: one each for single calls, many for a shared listing."""
+    """Jobs that are talked about in one go: one for a single call, many for a shared listing."""
 
     jobs: Sequence[Job]
     work: U_co
@@ -66,6 +67,12 @@ class Handler(ABC, Generic[W, R]):
 
     @abstractmethod
     def talk(self, work: W) -> R: ...
+
+    def book(self, talks: Sequence[tuple[W, R]]) -> None:
+        """Write what talks cost, for all that have finished, before they are applied.
+
+        Outside of apply's transaction: rows that everybody writes would be locked through it.
+        """
 
     @abstractmethod
     def apply(self, jobs: Sequence[Job], work: W, result: R) -> Mapping[int, Outcome]: ...

@@ -28,9 +28,10 @@ logger = structlog.get_logger()
 # How long the keeper lets finished units gather, so that they share a transaction.
 GATHER_SECONDS = 0.02
 DRAIN_SECONDS = 5.0
+START_ATTEMPTS = 5
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Finished:
     """A unit that has been talked about, or whose outcome is known without."""
 
@@ -39,6 +40,7 @@ class Finished:
     work: Any = None
     result: Any = None
     outcomes: Mapping[int, Outcome] | None = None
+    is_booked: bool = False
 
 
 class Runner:
@@ -55,7 +57,7 @@ class Runner:
 
     def run(self, leases: Sequence[tuple[int, int]]) -> None:
         """Start a batch of one type, load it, and hand it to the threads."""
-        jobs = queue.start(leases)
+        jobs = self._start(leases)
         if not jobs:
             return
         job_type = registry.get(jobs[0].type)
@@ -66,6 +68,17 @@ class Runner:
                 self._finished.put(Finished(chosen, job_type.handler, outcomes=part.outcomes))
             else:
                 self._submit(job_type.handler, part)
+
+    def _start(self, leases: Sequence[tuple[int, int]]) -> Sequence[Job]:
+        """Rows that cannot be started would lie idle until their lease lapses: try again first."""
+        for attempt in range(START_ATTEMPTS):
+            try:
+                return queue.start(leases)
+            except (OperationalError, InterfaceError) as error:
+                logger.warning("jobs_start_failed", error=str(error), attempt=attempt + 1)
+                connection.close()
+                time.sleep(0.1 * (attempt + 1))
+        return []
 
     def _load(
         self, handler: Handler[Any, Any], jobs: Sequence[Job]
@@ -114,6 +127,7 @@ class Runner:
 
     def _apply_all(self, waiting: list[Finished]) -> None:
         """One transaction for all single-job units, one for each shared one; then forget them."""
+        self._book(waiting)
         single = [unit for unit in waiting if len(unit.jobs) == 1]
         # By subject everywhere, so that two workers lock the same domain rows in one order.
         single.sort(key=lambda unit: unit.jobs[0].subject)
@@ -123,6 +137,19 @@ class Runner:
             for unit in group:
                 waiting.remove(unit)
                 self.live.discard(unit.jobs)
+
+    def _book(self, waiting: Sequence[Finished]) -> None:
+        """Once for each handler and talk; what was booked is not booked again on a second try."""
+        talks: dict[Handler[Any, Any], list[tuple[Any, Any]]] = {}
+        for unit in waiting:
+            if unit.outcomes is None and not unit.is_booked:
+                talks.setdefault(unit.handler, []).append((unit.work, unit.result))
+                unit.is_booked = True
+        for handler, finished in talks.items():
+            try:
+                handler.book(finished)
+            except (OperationalError, InterfaceError) as error:
+                logger.warning("talks_not_booked", error=str(error), talks=len(finished))
 
     def _apply_or_drop(self, group: Sequence[Finished]) -> None:
         """What cannot be written at all is left to its lease: the keeper must go on."""

@@ -81,8 +81,10 @@ class MonitorInstance(Handler[WatchWork, Watched]):
             return Watched(client.calls, _get(client, work.upstream_ids))
         return Watched(client.calls, _list_and_get(client, work))
 
+    def book(self, talks: Sequence[tuple[WatchWork, Watched]]) -> None:
+        gate.report((work.permit, result.calls) for work, result in talks)
+
     def apply(self, jobs: Sequence[Job], work: WatchWork, result: Watched) -> Mapping[int, Outcome]:
-        gate.report(work.permit, result.calls)
         instances = locked_instances(jobs)
         now = database_now()
         outcomes: dict[int, Outcome] = {}

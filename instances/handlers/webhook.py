@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from django.conf import settings
@@ -63,6 +64,17 @@ class SendWebhook(Handler[Message, DeliveryResult]):
             timeout_seconds=settings.CONFIG.webhook_timeout,
         )
 
+    def book(self, talks: Sequence[tuple[Message, DeliveryResult]]) -> None:
+        delivered = sum(result.is_delivered for _, result in talks)
+        tally.add(
+            {
+                tally.key("webhook_attempts_total", outcome="delivered"): Decimal(delivered),
+                tally.key("webhook_attempts_total", outcome="refused"): Decimal(
+                    len(talks) - delivered
+                ),
+            }
+        )
+
     def apply(
         self, jobs: Sequence[Job], work: Message, result: DeliveryResult
     ) -> Mapping[int, Outcome]:
@@ -72,8 +84,6 @@ class SendWebhook(Handler[Message, DeliveryResult]):
         delivery.attempts += 1
         delivery.last_status_code = result.status_code
         delivery.last_error = "" if result.is_delivered else (result.error or "")[:500]
-        outcome = "delivered" if result.is_delivered else "refused"
-        tally.count("webhook_attempts_total", outcome=outcome)
         if result.is_delivered:
             _end(delivery, DeliveryStatus.DELIVERED, request_id=job.request_id)
             return {job.pk: Done()}

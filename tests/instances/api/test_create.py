@@ -3,12 +3,11 @@
 import json
 from typing import Any
 
-import pytest
 from django.test import Client
 
 from accounts.models import Project
-from instances.models import Instance, InstanceEvent
-from jobs.models import Job, JobPriority
+from instances.models import Instance
+from jobs.models import Job
 
 VALID = {
     "name": "my-gpu-instance",
