@@ -130,7 +130,7 @@ def _oldest() -> Any:
 
 def _count(what: str, *, is_hit: bool) -> None:
     result = "hit" if is_hit else "miss"
-    tally.add({tally.key("catalogue_cache_total", cache=what, result=result): 1})
+    tally.count("catalogue_cache_total", cache=what, result=result)
 
 
 def _as_json(value: Any) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Counters that all processes add to; /api/metrics reads them."""
 
 import json
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
@@ -10,14 +10,14 @@ from django.db import connection
 from instances.novita.calls import CallRecord
 
 Key = tuple[str, tuple[tuple[str, str], ...]]
+Counts = Mapping[Key, Decimal]
 
 
-def add(counts: Mapping[Key, Decimal | int]) -> None:
+def add(counts: Counts) -> None:
     """Add to many counters in one statement, in one order, so that adders cannot deadlock."""
     if not counts:
         return
-    rows = sorted((name, json.dumps(dict(labels), sort_keys=True)) for name, labels in counts)
-    values = [counts[(name, tuple(sorted(json.loads(labels).items())))] for name, labels in rows]
+    rows = sorted((name, json.dumps(dict(labels)), counts[name, labels]) for name, labels in counts)
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -25,20 +25,25 @@ def add(counts: Mapping[Key, Decimal | int]) -> None:
             SELECT * FROM unnest(%s::text[], %s::jsonb[], %s::numeric[])
             ON CONFLICT (name, labels) DO UPDATE SET value = instances_tally.value + EXCLUDED.value
             """,
-            [[name for name, _ in rows], [labels for _, labels in rows], values],
+            [[row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows]],
         )
+
+
+def count(name: str, **labels: str) -> None:
+    """Add one to one counter."""
+    add({key(name, **labels): Decimal(1)})
 
 
 def key(name: str, **labels: str) -> Key:
     return name, tuple(sorted(labels.items()))
 
 
-def of_calls(calls: Iterable[CallRecord]) -> Counter[Key]:
+def of_calls(calls: Iterable[CallRecord]) -> Counts:
     """Upstream calls by endpoint and outcome, and the seconds they took."""
-    counts: Counter[Key] = Counter()
+    counts: dict[Key, Decimal] = defaultdict(Decimal)
     for call in calls:
-        labels = {"endpoint": call.endpoint, "outcome": str(call.outcome)}
-        counts[key("upstream_calls_total", **labels)] += 1
+        outcome = str(call.outcome)
+        counts[key("upstream_calls_total", endpoint=call.endpoint, outcome=outcome)] += 1
         seconds = key("upstream_call_seconds_total", endpoint=call.endpoint)
-        counts[seconds] += Decimal(str(round(call.seconds, 6)))  # type: ignore[assignment]
+        counts[seconds] += Decimal(str(round(call.seconds, 6)))
     return counts

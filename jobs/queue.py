@@ -270,8 +270,9 @@ def redrive(job: Job, *, actor: str) -> Job:
 
 def ensure_recurring() -> None:
     """Make the row of every recurring type that has none; run at each start of a cluster."""
-    for job_type in registry.all_types():
-        if job_type.is_recurring:
+    recurring = [job_type for job_type in registry.all_types() if job_type.is_recurring]
+    with transaction.atomic():
+        for job_type in recurring:
             enqueue(
                 job_type.name,
                 payload={},

@@ -119,10 +119,25 @@ class Runner:
         single.sort(key=lambda unit: unit.jobs[0].subject)
         groups = ([single] if single else []) + [[u] for u in waiting if len(u.jobs) != 1]
         for group in groups:
-            self._apply(group)
+            self._apply_or_drop(group)
             for unit in group:
                 waiting.remove(unit)
                 self.live.discard(unit.jobs)
+
+    def _apply_or_drop(self, group: Sequence[Finished]) -> None:
+        """What cannot be written at all is left to its lease: the keeper must go on."""
+        try:
+            self._apply(group)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            if len(group) > 1:
+                for unit in group:
+                    self._apply_or_drop([unit])
+            else:
+                logger.exception(
+                    "jobs_unwritable", job_ids=[job.public_id for job in group[0].jobs]
+                )
 
     def _apply(self, group: Sequence[Finished]) -> None:
         jobs = {job.pk: job for unit in group for job in unit.jobs}

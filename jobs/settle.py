@@ -29,10 +29,10 @@ WHERE id = ANY(%s)
 _PENDING_AGAIN = """
 UPDATE jobs_job j SET
     status = 'pending',
-    run_at = CASE WHEN rerun THEN clock_timestamp() ELSE clock_timestamp() + o.after END,
-    attempts = greatest(attempts - o.taken_back, 0),
-    error = coalesce(o.error, error), errors = coalesce(o.errors::jsonb, errors),
-    rerun = false, is_suspect = is_suspect AND o.error IS NOT NULL,
+    run_at = clock_timestamp() + CASE WHEN j.rerun THEN interval '0' ELSE o.after END,
+    attempts = greatest(j.attempts - o.taken_back, 0),
+    error = coalesce(o.error, j.error), errors = coalesce(o.errors::jsonb, j.errors),
+    rerun = false, is_suspect = j.is_suspect AND o.error IS NOT NULL,
     lease_token = NULL, lease_expires_at = NULL
 FROM unnest(%s::bigint[], %s::interval[], %s::int[], %s::text[], %s::text[])
     AS o(id, after, taken_back, error, errors)

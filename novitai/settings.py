@@ -94,7 +94,7 @@ def _database() -> dict[str, Any]:
         return {
             "ENGINE": "novitai.embedded_postgres.backend",
             "NAME": "novitai",
-            "EMBEDDED_DATA_DIR": str(DATA_DIR / "postgres"),
+            "DATA_DIR": DATA_DIR / "postgres",
         }
     url = CONFIG.database_url.get_secret_value()
     try:

@@ -12,10 +12,14 @@ from instances.novita.calls import CallBudget
 from instances.novita.client import NovitaClient
 
 
+# Far above the longest list page, far below what would hurt a worker.
+MAX_BODY_BYTES = 10_000_000
+
+
 @cache
 def _transport() -> Transport:
     """Made at the first call, so after the fork."""
-    return Transport()
+    return Transport(max_body_bytes=MAX_BODY_BYTES)
 
 
 def client(permit: Permit, *, request_id: str = "") -> NovitaClient:

@@ -73,7 +73,7 @@ class SendWebhook(Handler[Message, DeliveryResult]):
         delivery.last_status_code = result.status_code
         delivery.last_error = "" if result.is_delivered else (result.error or "")[:500]
         outcome = "delivered" if result.is_delivered else "refused"
-        tally.add({tally.key("webhook_attempts_total", outcome=outcome): 1})
+        tally.count("webhook_attempts_total", outcome=outcome)
         if result.is_delivered:
             _end(delivery, DeliveryStatus.DELIVERED, request_id=job.request_id)
             return {job.pk: Done()}

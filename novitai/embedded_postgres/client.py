@@ -88,8 +88,11 @@ def _become_user(layout: Layout, deadline: float) -> None:
 
 def _find_running(layout: Layout) -> ConnectionInfo | None:
     """The server's address if it answers and has a keeper; an orphan must get one first."""
+    if not is_held(layout.keeper_lock):
+        return None
+    # Read after the look at the lock: a new keeper removes its predecessor's record.
     info = layout.read_info()
-    return info if info and is_held(layout.keeper_lock) and info.answers() else None
+    return info if info and info.answers() else None
 
 
 def _start(layout: Layout, deadline: float) -> ConnectionInfo:
@@ -104,13 +107,16 @@ def _start(layout: Layout, deadline: float) -> ConnectionInfo:
 
 
 def _await_server(layout: Layout, deadline: float) -> ConnectionInfo:
-    """Loop, as there can be a keeper already: one that ends, or one whose starter was killed."""
+    """Loop, as there can be a keeper already: one that ends, or one whose starter was killed.
+
+    A keeper that fails says so in its log; one that was killed left no word, so try another.
+    """
     has_launched = False
     while time.monotonic() < deadline:
         if info := _find_running(layout):
             return info
         if not is_held(layout.keeper_lock):
-            if has_launched:
+            if has_launched and tail(layout.keeper_log):
                 raise _error(layout, "Postgres could not be started")
             _launch_keeper(layout)
             has_launched = True

@@ -82,11 +82,13 @@ def main() -> int:
     lock = FileLock(layout.keeper_lock)
     if not lock.wait_exclusive(time.monotonic() + _KEEPER_LOCK_PATIENCE_SECONDS):
         return 0
+    layout.forget_info()
     _leave_parent()
     lock.write(str(os.getpid()))
     try:
         server = start_postmaster(layout, timeout_seconds=START_TIMEOUT_SECONDS)
-    except EmbeddedPostgresError as error:
+    except (EmbeddedPostgresError, OSError) as error:
+        # The starter shows the end of this log to its user.
         sys.stderr.write(f"{error}\n")
         return 1
     layout.write_info(server.info)

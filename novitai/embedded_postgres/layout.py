@@ -141,30 +141,43 @@ def open_layout(data_dir: Path) -> Layout:
     """Make the data folder if need be; raises when it holds or belongs to something else."""
     resolved = data_dir.expanduser().resolve()
     layout = Layout(resolved)
-    resolved.parent.mkdir(parents=True, exist_ok=True)
-    if resolved.exists() and not layout.users_lock.exists() and any(resolved.iterdir()):
-        raise EmbeddedPostgresError(
-            f"{resolved} is not empty and holds no embedded Postgres; choose another folder. "
-            f"{REMEDY}"
-        )
-    make_private(resolved)
+    try:
+        resolved.parent.mkdir(parents=True, exist_ok=True)
+        if resolved.exists():
+            _check_owner(resolved)
+            _check_content(layout)
+        make_private(resolved)
+    except OSError as error:
+        raise EmbeddedPostgresError(f"{error}. {REMEDY}") from error
     return layout
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder only its owner can enter; raises if another user's stands in its place.
-
-    Root may use another user's folder: the server then runs as that user.
-    """
+    """Make a folder only its owner can enter; raises if another user's stands in its place."""
     folder.mkdir(mode=0o700, exist_ok=True)
+    found = _check_owner(folder)
+    if stat.S_IMODE(found.st_mode) & 0o077:
+        folder.chmod(0o700)
+
+
+def _check_owner(folder: Path) -> os.stat_result:
+    """Raise unless it is ours. Root may use another user's; the server then runs as that user."""
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or os.geteuid() not in (0, found.st_uid):
         raise EmbeddedPostgresError(
             f"{folder} belongs to user id {found.st_uid}, this process runs as {os.geteuid()}. "
             f"Run as that user, remove it, or: {REMEDY}"
         )
-    if stat.S_IMODE(found.st_mode) & 0o077:
-        folder.chmod(0o700)
+    return found
+
+
+def _check_content(layout: Layout) -> None:
+    """Raise for a folder of something else: it must not be made private by a slip in a setting."""
+    if not layout.users_lock.exists() and any(layout.data_dir.iterdir()):
+        raise EmbeddedPostgresError(
+            f"{layout.data_dir} is not empty and holds no embedded Postgres; choose another "
+            f"folder. {REMEDY}"
+        )
 
 
 def _is_usable(folder: Path) -> bool:

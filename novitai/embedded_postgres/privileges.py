@@ -22,7 +22,8 @@ from pathlib import Path
 _IS_LINUX = sys.platform == "linux"
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_KEEPCAPS = 1, 4, 8
-_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE = 47, 2
+_PR_SET_SECUREBITS, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE = 28, 47, 2
+_SECBIT_NO_SETUID_FIXUP = 1 << 2
 _CLONE_NEWUSER = 0x10000000
 _CAPABILITY_VERSION_3 = 0x20080522
 _CAP_CHOWN, _CAP_DAC_OVERRIDE, _CAP_SETGID, _CAP_SETUID = 0, 1, 6, 7
@@ -107,13 +108,24 @@ class _Owner:
 
 def _drop_to(account: Account) -> None:
     if account.reaches_all:
-        _prctl(_PR_SET_KEEPCAPS, 1)
+        _keep_capabilities()
     os.setgroups([])
     os.setgid(account.gid)
     os.setuid(account.uid)
     if account.reaches_all:
         _set_capabilities(1 << _CAP_DAC_OVERRIDE)
         _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, _CAP_DAC_OVERRIDE)
+
+
+def _keep_capabilities() -> None:
+    """Let them survive setuid, and count in access(2), with which initdb looks for its programs.
+
+    Without CAP_SETPCAP the first alone: programs below a closed folder then stay out of reach.
+    """
+    try:
+        _prctl(_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP)
+    except PermissionError:
+        _prctl(_PR_SET_KEEPCAPS, 1)
 
 
 def _enter_namespace() -> None:

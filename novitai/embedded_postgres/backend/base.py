@@ -9,10 +9,11 @@ by the server that is running. Importing this, or the settings, starts nothing.
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from django.core.exceptions import ImproperlyConfigured
 from django.db.backends.postgresql import base
 
-from novitai.embedded_postgres import ConnectionInfo, ensure_running
+from novitai.embedded_postgres import ConnectionInfo, EmbeddedPostgresError, ensure_running
 from novitai.embedded_postgres.backend.client import DatabaseClient
 
 
@@ -26,10 +27,23 @@ class DatabaseWrapper(base.DatabaseWrapper):
         info = running_server(self.settings_dict)
         return {**params, "host": info.host, "port": info.port, "user": info.user}
 
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        """Try twice: the server can end between being asked for and being connected to."""
+        try:
+            return super().get_new_connection(conn_params)
+        except psycopg.OperationalError:
+            return super().get_new_connection(self.get_connection_params())
+
 
 def running_server(settings: dict[str, Any]) -> ConnectionInfo:
-    """Start the server of an entry of DATABASES; raises ImproperlyConfigured without DATA_DIR."""
+    """Start the server of an entry of DATABASES; raises ImproperlyConfigured without DATA_DIR.
+
+    A server that cannot be had is an OperationalError, as with any other database.
+    """
     data_dir = settings.get("DATA_DIR")
     if not data_dir:
         raise ImproperlyConfigured("The embedded Postgres needs DATA_DIR in its DATABASES entry.")
-    return ensure_running(Path(data_dir))
+    try:
+        return ensure_running(Path(data_dir))
+    except EmbeddedPostgresError as error:
+        raise psycopg.OperationalError(str(error)) from error

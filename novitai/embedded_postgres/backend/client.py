@@ -1,6 +1,7 @@
 """`manage.py dbshell` with the psql of the wheel."""
 
 import os
+from collections.abc import Iterable
 from typing import Any
 
 from django.db.backends.postgresql import client
@@ -15,11 +16,13 @@ class DatabaseClient(client.DatabaseClient):
 
     @classmethod
     def settings_to_cmd_args_env(
-        cls, settings_dict: dict[str, Any], parameters: list[str]
+        cls, settings_dict: dict[str, Any], parameters: Iterable[str]
     ) -> tuple[list[str], dict[str, str] | None]:
         from novitai.embedded_postgres.backend.base import running_server
 
         info = running_server(settings_dict)
         address = {"HOST": info.host, "PORT": info.port, "USER": info.user}
-        arguments, env = super().settings_to_cmd_args_env({**settings_dict, **address}, parameters)
+        arguments, env = super().settings_to_cmd_args_env(
+            {**settings_dict, **address}, list(parameters)
+        )
         return [os.fspath(bin_folder() / "psql"), *arguments[1:]], env
