@@ -1,0 +1,1 @@
+def demo(environ): raise SystemExit(1)
