@@ -10,7 +10,7 @@ TIMEOUT_SECONDS = 10.0
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-class Unanswered(Exception):  # noqa: N818 - named for what happened
+class Unanswered(Exception):
     """Nothing listens, or what listens did not answer with JSON."""
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from launcher.client import Unanswered, call
 from launcher.demo_report import Report
 from launcher.ending import Ending
-from launcher.errors import LaunchError, ToldToEnd
+from launcher.errors import DemoError, LaunchError, ToldToEnd
 from launcher.ports import free_port
 from launcher.process import Process
 from launcher.service import start_service, start_simulator
@@ -47,7 +47,7 @@ def demo(environ: Mapping[str, str]) -> int:
         data_dir = Path(folder).resolve()
         try:
             with Stack(data_dir, _environment(environ, data_dir), ending) as stack:
-                _tell(stack, Report())
+                _tell_with_logs(stack)
         except ToldToEnd:
             say("\nThe demo was stopped. Nothing is left running.")
             return 128 + (ending.signal or 1)
@@ -60,6 +60,14 @@ def _environment(environ: Mapping[str, str], data_dir: Path) -> dict[str, str]:
     return {**hermetic_environment(environ), **TUNING, "TMPDIR": str(temporary)}
 
 
+def _tell_with_logs(stack: Stack) -> None:
+    """Add the logs to what went wrong in the story; the stack's own failures bring theirs."""
+    try:
+        _tell(stack, Report())
+    except (DemoError, Unanswered) as error:
+        raise LaunchError(f"{error}\n{stack.logs()}") from error
+
+
 def _tell(stack: Stack, report: Report) -> None:
     credentials = keep_credentials(stack.data_dir, load_config({}))
     report.title()
@@ -70,12 +78,12 @@ def _tell(stack: Stack, report: Report) -> None:
     status, answer = call("POST", f"{api}/api/instances", key=credentials.api_key, body=request)
     report.answer(status, answer)
     if status != 201:
-        raise LaunchError(f"The request was refused with {status}: {answer}\n{stack.logs()}")
+        raise DemoError(f"The request was refused with {status}: {answer}")
     instance_url = f"{api}/api/instances/{answer['instanceId']}"
     details = _follow(stack, instance_url, credentials.api_key, report, posted_at)
     report.connection(details)
     report.price(details)
-    report.webhook(_await_webhook(stack, receiver, credentials, details, report))
+    report.webhook(_await_webhook(stack, receiver, credentials, details))
     report.end()
 
 
@@ -96,33 +104,32 @@ def _start_receiver(stack: Stack) -> Process:
     return stack.start("receiver", "-m", "simulator.receiver", "--port", "0")
 
 
-def _follow(
-    stack: Stack, url: str, key: str, report: Report, posted_at: float
-) -> dict[str, Any]:
+def _follow(stack: Stack, url: str, key: str, report: Report, posted_at: float) -> dict[str, Any]:
     """Show every status until the instance runs; returns its details."""
     deadline = time.monotonic() + DEADLINE_SECONDS
     with report.progress(posted_at) as show:
         while time.monotonic() < deadline:
-            _, details = call("GET", url, key=key)
+            status, details = call("GET", url, key=key)
+            if status != 200:
+                raise DemoError(f"{url} answered {status}: {details}")
             show(details)
             if details["status"] == "running":
                 return dict(details)
             if details["status"] == "failed":
-                raise LaunchError(f"The instance failed: {details.get('error')}\n{stack.logs()}")
+                raise DemoError(f"The instance failed: {details.get('error')}")
             stack.sleep(POLL_SECONDS)
-    raise LaunchError(f"The instance does not run after {DEADLINE_SECONDS} s.\n{stack.logs()}")
+    raise DemoError(f"The instance does not run after {DEADLINE_SECONDS} s.")
 
 
 def _await_webhook(
-    stack: Stack, receiver: str, credentials: Credentials, details: dict[str, Any], report: Report
+    stack: Stack, receiver: str, credentials: Credentials, details: dict[str, Any]
 ) -> Webhook:
-    """The message that the instance runs. Raises LaunchError when it is missing or not genuine."""
+    """The message that the instance runs. Raises DemoError when it is missing or not genuine."""
     deadline = time.monotonic() + DEADLINE_SECONDS
-    report.starting("the webhook")
     while time.monotonic() < deadline:
         found = find_webhook(receiver, details["id"], "instance.running")
         if found is not None:
             found.verify(credentials.webhook_secret)
             return found
         stack.sleep(POLL_SECONDS)
-    raise LaunchError(f"No webhook came within {DEADLINE_SECONDS} s.\n{stack.logs()}")
+    raise DemoError(f"No webhook came within {DEADLINE_SECONDS} s.")

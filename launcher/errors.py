@@ -5,5 +5,9 @@ class LaunchError(Exception):
     """The parts cannot be started or kept running; the text says why and what to do."""
 
 
-class ToldToEnd(Exception):  # noqa: N818 - no error: somebody asked for it
+class DemoError(LaunchError):
+    """The parts run, but the story did not end well; the logs are to be added."""
+
+
+class ToldToEnd(Exception):
     """A signal, or the end of the process that started the launcher."""

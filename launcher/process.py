@@ -1,5 +1,6 @@
 """One part of the service as a child process that cannot outlive the launcher."""
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -22,7 +23,9 @@ class Process:
     order instead. Standard output and error go to `log`.
     """
 
-    def __init__(self, name: str, command: Sequence[str], env: Mapping[str, str], log: Path):
+    def __init__(
+        self, name: str, command: Sequence[str], env: Mapping[str, str], log: Path
+    ) -> None:
         self.name = name
         self.log = log
         self._command = [sys.executable, *command]
@@ -65,11 +68,9 @@ class Process:
         while self.is_running and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
         ended = not self.is_running
-        try:
+        # Nobody is left in the group; macOS says so with the second error.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._popen.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            # Nobody is left in the group; macOS says so with the second error.
-            pass
         self._popen.wait()
         self._popen = None
         return ended

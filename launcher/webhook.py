@@ -9,7 +9,7 @@ import standardwebhooks
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from launcher.client import call
-from launcher.errors import LaunchError
+from launcher.errors import DemoError
 
 SIGNING_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 
@@ -27,11 +27,11 @@ class Webhook:
         return message
 
     def verify(self, secret: str) -> None:
-        """By the library of the specification, over the raw bytes. Raises LaunchError."""
+        """By the library of the specification, over the raw bytes. Raises DemoError."""
         try:
             standardwebhooks.Webhook(secret).verify(self.body, self.headers)
         except WebhookVerificationError as error:
-            raise LaunchError(f"A webhook came, but its signature is wrong: {error}") from error
+            raise DemoError(f"A webhook came, but its signature is wrong: {error}") from error
 
 
 def find_webhook(receiver: str, instance_id: str, kind: str) -> Webhook | None:

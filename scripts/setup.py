@@ -20,7 +20,7 @@ REQUIREMENTS = ("requirements.txt", "requirements-dev.txt", "constraints.txt")
 
 def main():
     """Return the exit code."""
-    if sys.version_info < (3, 11):  # noqa: UP036 - older ones are who this is for
+    if sys.version_info < (3, 11):
         found = ".".join(map(str, sys.version_info[:3]))
         return fail(
             "novitai needs Python 3.11 or newer; %s is %s." % (sys.executable, found)
@@ -66,11 +66,15 @@ def make_venv():
         return None
     # Debian and Ubuntu keep ensurepip in a package of its own; a pip outside will do as well.
     code, output = run([sys.executable, "-m", "venv", "--clear", "--without-pip", VENV])
-    if code == 0 and run([sys.executable, "-m", "pip", "--python", VENV_PYTHON, "--version"])[0] == 0:
+    if (
+        code == 0
+        and run([sys.executable, "-m", "pip", "--python", VENV_PYTHON, "--version"])[0] == 0
+    ):
         return None
     return (
         "%s cannot make a virtual environment with pip.\n" % sys.executable
-        + "On Debian or Ubuntu: apt-get install python3-venv\n" + output
+        + "On Debian or Ubuntu: apt-get install python3-venv\n"
+        + output
     )
 
 
@@ -80,12 +84,12 @@ def install_requirements():
     if run([*pip, "--version"])[0] != 0:
         pip = [sys.executable, "-m", "pip", "--python", VENV_PYTHON]
     options = ["--quiet", "--disable-pip-version-check", "--no-input"]
-    code, output = run([*pip, "install", *options, "-r", "requirements-dev.txt", "-c", "constraints.txt"])
+    code, output = run(
+        [*pip, "install", *options, "-r", "requirements-dev.txt", "-c", "constraints.txt"]
+    )
     if code == 0:
         return None
-    return (
-        "pip could not install requirements-dev.txt (it needs the network this once):\n" + output
-    )
+    return "pip could not install requirements-dev.txt (it needs the network this once):\n" + output
 
 
 def run(command):
@@ -95,7 +99,12 @@ def run(command):
         environment.pop(name, None)
     with tempfile.TemporaryFile("w+") as output:
         code = subprocess.call(
-            command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
         )
         output.seek(0)
         return code, "".join(output.readlines()[-15:])
