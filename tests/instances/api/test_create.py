@@ -3,13 +3,14 @@
 import json
 from typing import Any
 
+import pytest
 from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.models import Project
-from instances.models import Instance
-from jobs.models import Job
+from instances.models import Instance, InstanceEvent
+from jobs.models import Job, JobPriority
 
 VALID = {
     "name": "my-gpu-instance",
