@@ -38,8 +38,8 @@ def enqueue_next(request_ids: Mapping[int, str]) -> None:
             instance__in=list(request_ids), status=DeliveryStatus.PENDING
         )
         .select_related("instance", "project")
-        .order_by("instance", "id")
-        .distinct("instance")
+        .order_by("instance_id", "id")
+        .distinct("instance_id")
     )
     for delivery in first:
         _enqueue(delivery, request_id=request_ids[delivery.instance_id])

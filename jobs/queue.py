@@ -79,7 +79,7 @@ def notify() -> None:
     the notification.
     """
     if connection.in_atomic_block:
-        if any(function is _is_notified for _, function, _ in connection.run_on_commit):
+        if any(entry[1] is _is_notified for entry in connection.run_on_commit):
             return
         transaction.on_commit(_is_notified)
     with connection.cursor() as cursor:

@@ -91,6 +91,10 @@ class MonitorInstance(Handler[WatchWork, Watched]):
         """One lock for all of them, in the order that every locker keeps."""
         instances = locked_instances(job for talk in talks for job in talk.jobs)
         now = database_now()
+        seen = [upstream_id for talk in talks for upstream_id in talk.result.sightings]
+        Instance.objects.filter(
+            pk__in=[row.pk for row in instances.values()], upstream_id__in=seen
+        ).update(upstream_seen_at=now)
         return {
             job.pk: watching.observe(
                 instances[job.subject],
