@@ -97,7 +97,7 @@ def chunked(body: bytes) -> tuple[HttpRequest, Counting]:
     """A request as a server hands it over that has decoded the chunks."""
     request = RequestFactory().post("/api/instances", b"", content_type="application/json")
     stream = Counting(body)
-    request.environ |= {"wsgi.input": stream}  # type: ignore[attr-defined]
+    request.environ |= {"wsgi.input": stream}
     request.META |= {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
     request.META.pop("CONTENT_LENGTH", None)
     return request, stream
