@@ -65,7 +65,7 @@ def observe(
         return _fail(instance, _timeout(instance), job=job, now=now)
     instance.save()
     has_just_arrived = sighting is not None and instance.upstream_status == "running"
-    return Again() if has_just_arrived else Again(next_look(now) - now)
+    return Again() if has_just_arrived else Again(at=next_look(now))
 
 
 def _take_note(instance: Instance, sighting: Sighting, now: datetime) -> Failure | None:
@@ -113,7 +113,7 @@ def _arrive(instance: Instance, *, job: Job, now: datetime) -> Outcome:
         change_status(instance, InstanceStatus.RUNNING, cause=cause, now=now, data=data)
     else:
         instance.save()
-    return Done() if instance.has_details else Again(next_look(now) - now)
+    return Done() if instance.has_details else Again(at=next_look(now))
 
 
 def _is_late(instance: Instance, now: datetime) -> bool:

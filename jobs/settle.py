@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -15,6 +16,10 @@ from jobs.queue import Lease
 from jobs.registry import FOREVER
 
 KEPT_ERRORS = 10
+_GIVEN_UP = [
+    *("status", "completed_at", "lease_token", "lease_expires_at"),
+    *("rerun", "error", "errors"),
+]
 
 _DONE = """
 UPDATE jobs_job SET
@@ -29,13 +34,14 @@ WHERE id = ANY(%s)
 _PENDING_AGAIN = """
 UPDATE jobs_job j SET
     status = 'pending',
-    run_at = clock_timestamp() + CASE WHEN j.rerun THEN interval '0' ELSE o.after END,
+    run_at = CASE WHEN j.rerun THEN clock_timestamp()
+                  ELSE coalesce(o.at, clock_timestamp() + o.after) END,
     attempts = greatest(j.attempts - o.taken_back, 0),
     error = coalesce(o.error, j.error), errors = coalesce(o.errors::jsonb, j.errors),
     rerun = false, is_suspect = j.is_suspect AND o.error IS NOT NULL,
     lease_token = NULL, lease_expires_at = NULL
-FROM unnest(%s::bigint[], %s::interval[], %s::int[], %s::text[], %s::text[])
-    AS o(id, after, taken_back, error, errors)
+FROM unnest(%s::bigint[], %s::interval[], %s::timestamptz[], %s::int[], %s::text[], %s::text[])
+    AS o(id, after, at, taken_back, error, errors)
 WHERE j.id = o.id
 """
 
@@ -46,6 +52,7 @@ class _Pending:
 
     job_id: int
     after: timedelta
+    at: datetime | None = None
     taken_back: int = 0
     error: str | None = None
     errors: str | None = None
@@ -59,8 +66,8 @@ def settle(jobs: Mapping[int, Job], outcomes: Mapping[int, Outcome]) -> None:
         match outcome:
             case Done():
                 done.append(pk)
-            case Again(after):
-                pending.append(_Pending(pk, after, taken_back=FOREVER))
+            case Again(after, at):
+                pending.append(_Pending(pk, after, at, taken_back=FOREVER))
             case Released():
                 pending.append(_Pending(pk, timedelta(0), taken_back=1))
             case Retry() if jobs[pk].attempts < jobs[pk].max_attempts:
@@ -72,15 +79,19 @@ def settle(jobs: Mapping[int, Job], outcomes: Mapping[int, Outcome]) -> None:
 
 
 def give_up(job: Job, error: str, traceback: str = "") -> None:
-    """Fail a job for good and tell its handler, in the caller's transaction. The row is ours."""
-    job.status = JobStatus.FAILED
-    job.completed_at = timezone.now()
-    job.lease_token = job.lease_expires_at = None
-    job.rerun = False
-    job.error = error
-    job.errors = _history(job, error, traceback)
-    job.save()
-    registry.get(job.type).handler.on_give_up(job, error)
+    """Fail a job for good and tell its handler, in the caller's transaction. The row is ours.
+
+    ``job`` itself keeps its token: if its handler raises, nothing of this has happened.
+    """
+    ended = copy(job)
+    ended.status = JobStatus.FAILED
+    ended.completed_at = timezone.now()
+    ended.lease_token = ended.lease_expires_at = None
+    ended.rerun = False
+    ended.error = error
+    ended.errors = _history(job, error, traceback)
+    ended.save(update_fields=_GIVEN_UP)
+    registry.get(job.type).handler.on_give_up(ended, error)
 
 
 def bury(leases: Sequence[Lease]) -> None:
@@ -130,6 +141,7 @@ def _write_pending(rows: list[_Pending]) -> None:
             [
                 [row.job_id for row in rows],
                 [row.after for row in rows],
+                [row.at for row in rows],
                 [row.taken_back for row in rows],
                 [row.error for row in rows],
                 [row.errors for row in rows],

@@ -1,4 +1,4 @@
-"""Configuration from the environment: typed, validated at the start, every error at once with a hint.
+"""Configuration from the environment: typed, validated at the start, all errors at once.
 
 Each field is one environment variable of the same name in capitals. Its description is the hint
 that an operator sees when the value is wrong, and the text of the README's table. A secret may
@@ -145,7 +145,8 @@ class Config(BaseModel):
     regions: dict[str, Region] = Field(
         DEFAULT_REGIONS,
         min_length=1,
-        description='JSON, code to upstream place: {"US-WEST-01": {"cluster": "us-ca-6", "name": "US-CA-06"}}',
+        description="JSON, code to upstream place: "
+        '{"US-WEST-01": {"cluster": "us-ca-6", "name": "US-CA-06"}}',
     )
     default_region: str = Field(
         "CN-HK-01", description="region of a request that names none; one of REGIONS"

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from instances import catalogue, gate
+from instances import catalogue
 from instances.choices import FailureCode
 from instances.creation.common import (
     ask_again,
@@ -126,7 +126,6 @@ def _has(products: Sequence[Product], name: str) -> bool:
 
 
 def apply(jobs: Sequence[Job], work: FetchWork, result: Fetched) -> Mapping[int, Outcome]:
-    gate.report(work.permit, result.calls)
     catalogue.release_fetch(work.key)
     if result.error is not None:
         return _after_error(jobs, result.error)

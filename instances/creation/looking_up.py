@@ -85,7 +85,6 @@ def talk(work: LookUpWork) -> LookedUp:
 
 
 def apply(jobs: Sequence[Job], work: LookUpWork, result: LookedUp) -> Mapping[int, Outcome]:
-    gate.report(work.permit, result.calls)
     (job,) = jobs
     instance = locked_instances(jobs)[job.subject]
     now = database_now()

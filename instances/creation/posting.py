@@ -32,7 +32,7 @@ from instances.novita.errors import (
     NotFound,
     NovitaError,
 )
-from instances.novita.types import Cluster, CreateRequest, Product, Template
+from instances.novita.types import CreateRequest, Template
 from instances.placement import Ranking, explain, rank
 from instances.schedule import next_look
 from instances.transitions import change_status, record_event
@@ -87,13 +87,15 @@ def prepare(
     now = database_now()
     late = [job for job in jobs if _is_late(instances[job.subject], now)]
     plans: list[_Plan] = []
+    shelf = catalogue.Shelf()
     missing: dict[str, tuple[FetchWork, list[Job]]] = {}
     for job in (job for job in jobs if job not in late):
-        found = _plan(job, instances[job.subject])
+        found = _plan(job, instances[job.subject], shelf)
         if isinstance(found, _Plan):
             plans.append(found)
         else:
             missing.setdefault(found.key, (found, []))[1].append(job)
+    shelf.book()
     parts: list[Unit[PostWork] | Unit[FetchWork] | Decided] = [
         _fetch(work, waiting) for work, waiting in missing.values()
     ]
@@ -104,11 +106,11 @@ def _is_late(instance: Instance, now: datetime) -> bool:
     return instance.start_deadline_at is not None and instance.start_deadline_at <= now
 
 
-def _plan(job: Job, instance: Instance) -> _Plan | FetchWork:
+def _plan(job: Job, instance: Instance, shelf: catalogue.Shelf) -> _Plan | FetchWork:
     """An offer by the cache alone, or what must be fetched to find one."""
-    template = catalogue.fresh_template(instance.template_id)
-    cluster = catalogue.find_cluster(instance.region)
-    products = _products(cluster, instance)
+    template = shelf.template(instance.template_id)
+    cluster = shelf.cluster(instance.region)
+    products = shelf.products(cluster.id, instance.billing_mode) if cluster else []
     if template is not None and cluster is not None and products:
         ranking = rank(
             products,
@@ -127,12 +129,6 @@ def _plan(job: Job, instance: Instance) -> _Plan | FetchWork:
         permit=Permit(0),
         request_id=job.request_id,
     )
-
-
-def _products(cluster: Cluster | None, instance: Instance) -> list[Product]:
-    if cluster is None:
-        return []
-    return catalogue.fresh_products(cluster.id, instance.billing_mode) or []
 
 
 def _too_late(job: Job) -> Outcome:
@@ -228,7 +224,6 @@ def talk(work: PostWork) -> Posted:
 
 
 def apply(jobs: Sequence[Job], work: PostWork, result: Posted) -> Mapping[int, Outcome]:
-    gate.report(work.permit, result.calls)
     (job,) = jobs
     instance = locked_instances(jobs)[job.subject]
     if instance.create_step != CreateStep.POST:

@@ -53,8 +53,10 @@ class RefreshCatalogue(Handler[Permit, Listed]):
             pass
         return Listed(client.calls, clusters, products)
 
+    def book(self, talks: Sequence[tuple[Permit, Listed]]) -> None:
+        gate.report((work, result.calls) for work, result in talks)
+
     def apply(self, jobs: Sequence[Job], work: Permit, result: Listed) -> Mapping[int, Outcome]:
-        gate.report(work, result.calls)
         catalogue.keep_clusters(result.clusters)
         for (cluster_id, mode), products in result.products.items():
             catalogue.keep_products(cluster_id, mode, products)

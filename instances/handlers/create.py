@@ -7,6 +7,7 @@ that a crash at any line leads to a look-up and never to a second create.
 
 from collections.abc import Mapping, Sequence
 
+from instances import gate
 from instances.choices import CreateStep, InstanceStatus
 from instances.creation import fetching, looking_up, posting
 from instances.creation.common import cause_of, failure_of, pending_instances
@@ -49,6 +50,9 @@ class CreateInstance(Handler[Work, Result]):
                 return posting.talk(work)
             case LookUpWork():
                 return looking_up.talk(work)
+
+    def book(self, talks: Sequence[tuple[Work, Result]]) -> None:
+        gate.report((work.permit, result.calls) for work, result in talks)
 
     def apply(self, jobs: Sequence[Job], work: Work, result: Result) -> Mapping[int, Outcome]:
         match work, result:

@@ -42,8 +42,10 @@ class ProbeUpstream(Handler[Permit, Sequence[CallRecord]]):
             return client.calls
         return client.calls
 
+    def book(self, talks: Sequence[tuple[Permit, Sequence[CallRecord]]]) -> None:
+        gate.report((work, result) for work, result in talks)
+
     def apply(
         self, jobs: Sequence[Job], work: Permit, result: Sequence[CallRecord]
     ) -> Mapping[int, Outcome]:
-        gate.report(work, result)
         return {job.pk: Again(EVERY) for job in jobs}

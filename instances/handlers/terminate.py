@@ -76,8 +76,10 @@ class TerminateInstance(Handler[EndWork, Looked]):
             return Looked(client.calls, error=error)
         return Looked(client.calls)
 
+    def book(self, talks: Sequence[tuple[EndWork, Looked]]) -> None:
+        gate.report((work.permit, result.calls) for work, result in talks)
+
     def apply(self, jobs: Sequence[Job], work: EndWork, result: Looked) -> Mapping[int, Outcome]:
-        gate.report(work.permit, result.calls)
         (job,) = jobs
         instance = locked_instances(jobs)[job.subject]
         ending, now = _ending(job), database_now()
