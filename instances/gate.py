@@ -23,6 +23,10 @@ LONGEST_OPEN = timedelta(seconds=60)
 # One caller at a time tries a half-open breaker; a prober that died frees the place after this.
 PROBE = timedelta(seconds=30)
 DEFAULT_PAUSE = timedelta(seconds=5)
+# Nobody calls meanwhile, not even to end a GPU: one header must not decide that for a day.
+LONGEST_PAUSE = timedelta(minutes=1)
+# What the largest piece of work needs in one go.
+ENOUGH_AT_ONCE = 10
 # This share of the bucket is kept for ending instances, which must never wait behind creating.
 CRITICAL_SHARE = 10
 
@@ -51,15 +55,15 @@ def reserve(wanted: int, *, at_least: int | None = None, is_critical: bool = Fal
         blocked = _blocked_for(gate, now, is_critical=is_critical)
         if blocked:
             return Permit(0, blocked)
-        floor = 0 if is_critical else _capacity_e3() // CRITICAL_SHARE
-        room = max(gate.tokens_e3 - floor, 0) // 1000
-        calls = min(wanted, room)
-        if calls < min(at_least, _capacity_e3() // 1000):
+        if gate.opened_until is not None:
+            wanted, gate.probe_until = at_least, now + PROBE
+        calls = min(wanted, _room(gate.tokens_e3, is_critical=is_critical))
+        at_least = min(at_least, _room(_capacity_e3(), is_critical=is_critical))
+        if calls < at_least:
+            gate.probe_until = None
             gate.save()
             return Permit(0, time_for(at_least - calls))
         gate.tokens_e3 -= calls * 1000
-        if gate.opened_until is not None:
-            gate.probe_until = now + PROBE
         gate.save()
     return Permit(calls)
 
@@ -69,9 +73,10 @@ def report(talks: Iterable[tuple[Permit, Sequence[CallRecord]]]) -> None:
     talks = list(talks)
     calls = [call for _, made in talks for call in made]
     unused = sum(max(permit.calls - len(made), 0) for permit, made in talks)
-    tally.add(tally.of_calls(calls))
     with transaction.atomic():
+        # First of all locks: who holds a counter while waiting for this row could deadlock.
         gate, now = _lock(), database_now()
+        tally.add(tally.of_calls(calls))
         gate.tokens_e3 += unused * 1000
         for call in calls:
             _learn(gate, call, now)
@@ -96,7 +101,7 @@ def _learn(gate: UpstreamGate, call: CallRecord, now: datetime) -> None:
     gate.probe_until = None
     if call.outcome == "rate_limited":
         pause = timedelta(seconds=call.retry_after) if call.retry_after else DEFAULT_PAUSE
-        gate.paused_until = max(gate.paused_until or now, now + pause)
+        gate.paused_until = max(gate.paused_until or now, now + min(pause, LONGEST_PAUSE))
 
 
 def _blocked_for(gate: UpstreamGate, now: datetime, *, is_critical: bool) -> timedelta | None:
@@ -119,10 +124,18 @@ def _lock() -> UpstreamGate:
 
 
 def _capacity_e3() -> int:
-    """A fifth of the minute's calls may come at once. Bucket plus a minute's refill is the limit,
-    so no window of a minute ever holds more calls than NOVITA_RATE_LIMIT.
+    """A fifth of the minute's calls may come at once, with a small limit a half, since some work
+    needs several calls. Bucket plus a minute's refill is the limit, so no window of a minute ever
+    holds more calls than NOVITA_RATE_LIMIT.
     """
-    return max(settings.CONFIG.novita_rate_limit // 5, 1) * 1000
+    limit = settings.CONFIG.novita_rate_limit
+    return max(limit // 5, min(limit // 2, ENOUGH_AT_ONCE)) * 1000
+
+
+def _room(tokens_e3: int, *, is_critical: bool) -> int:
+    """Calls that so many tokens allow. A bucket too small for a reserve has none."""
+    reserve = 0 if is_critical else _capacity_e3() // CRITICAL_SHARE // 1000 * 1000
+    return max(tokens_e3 - reserve, 0) // 1000
 
 
 def _refill_e3_per_second() -> int:

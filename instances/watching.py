@@ -1,6 +1,7 @@
 """What a look at Novita means for an instance."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -37,6 +38,14 @@ class Sighting:
     has_details: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What comes next, and whether what was noted is still to be saved."""
+
+    outcome: Outcome
+    is_to_be_saved: bool = False
+
+
 def is_watched(instance: Instance) -> bool:
     """Pending, or running but never read by itself."""
     if instance.status == InstanceStatus.RUNNING:
@@ -51,27 +60,33 @@ def observe(
     job: Job,
     now: datetime,
     is_last_resort: bool = False,
-) -> Outcome:
-    """Write what was seen and decide what comes next. The instance is locked.
+) -> Look:
+    """Note what was seen and decide what comes next. The instance is locked.
 
+    A change of status is written at once; mere notes are left to ``save_notes``, for all at once.
     ``is_last_resort``: a listing showed it running, and this look was to bring the connect
     blocks; if it did not, the instance is announced without them and read again later.
     """
     if not is_watched(instance):
-        return Done()
+        return Look(Done())
     before = _noted(instance)
     if sighting is not None:
         failure = _take_note(instance, sighting, now)
         if failure is not None and instance.status == InstanceStatus.STARTING:
-            return _fail(instance, failure, job=job, now=now)
+            return Look(_fail(instance, failure, job=job, now=now))
     if _is_ready(instance, is_last_resort=is_last_resort and sighting is None):
-        return _arrive(instance, job=job, now=now)
+        return Look(_arrive(instance, job=job, now=now))
     if _is_late(instance, now):
-        return _fail(instance, _timeout(instance), job=job, now=now)
-    if _noted(instance) != before:
-        instance.save()
+        return Look(_fail(instance, _timeout(instance), job=job, now=now))
     has_just_arrived = sighting is not None and instance.upstream_status == "running"
-    return Again() if has_just_arrived else Again(at=next_look(now))
+    outcome = Again() if has_just_arrived else Again(at=next_look(now))
+    return Look(outcome, is_to_be_saved=_noted(instance) != before)
+
+
+def save_notes(changed: Sequence[Instance], seen: Sequence[Instance], *, now: datetime) -> None:
+    """Two statements for a whole listing, however many instances it showed."""
+    Instance.objects.bulk_update(changed, NOTED)
+    Instance.objects.filter(pk__in=[instance.pk for instance in seen]).update(upstream_seen_at=now)
 
 
 def _noted(instance: Instance) -> tuple[object, ...]:

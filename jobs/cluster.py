@@ -8,7 +8,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from multiprocessing import util
 from typing import Any
 
@@ -17,6 +18,7 @@ import structlog
 from django.conf import settings
 from django.db import Error, connections
 from django_q import cluster as q2
+from django_q import monitor as q2_monitor
 from django_q import pusher as q2_pusher
 from django_q.signals import post_spawn
 
@@ -114,14 +116,20 @@ def install_remedies() -> None:
     """Put our parts where django-q2 looks for its own; each is tested by the fault it mends."""
     q2.Sentinel = Sentinel
     q2.Queue = cluster_state.make_queue
-    original = q2_pusher.pusher
-
-    def pusher(*args: Any, **kwargs: Any) -> None:
-        exit_with_parent()
-        original(*args, **kwargs)
-
-    q2.pusher = pusher
+    q2.pusher = _ending_with_parent(q2_pusher.pusher)
+    q2.monitor = _ending_with_parent(q2_monitor.monitor)
     post_spawn.connect(_begin_worker, dispatch_uid="jobs.begin_worker")
+
+
+def _ending_with_parent(target: Callable[..., None]) -> Callable[..., None]:
+    """A process's main function for one that must not outlive the sentinel."""
+
+    @wraps(target)
+    def run(*args: Any, **kwargs: Any) -> None:
+        exit_with_parent()
+        target(*args, **kwargs)
+
+    return run
 
 
 def exit_with_parent() -> None:

@@ -30,6 +30,7 @@ logger = structlog.get_logger()
 GATHER_SECONDS = 0.02
 DRAIN_SECONDS = 5.0
 START_ATTEMPTS = 5
+MOST_AT_ONCE = 50
 
 
 @dataclass(slots=True, eq=False)
@@ -219,7 +220,13 @@ def _groups(waiting: Sequence[Finished]) -> list[list[Finished]]:
         key=lambda unit: (unit.jobs[0].type, unit.jobs[0].subject),
     )
     by_type = groupby(single, key=lambda unit: unit.jobs[0].type)
-    return [list(units) for _, units in by_type] + [[u] for u in waiting if len(u.jobs) != 1]
+    shared = [[unit] for unit in waiting if len(unit.jobs) != 1]
+    return [part for _, units in by_type for part in _cut(list(units))] + shared
+
+
+def _cut(units: list[Finished]) -> list[list[Finished]]:
+    """What one transaction makes known must not wait for hundreds of others."""
+    return [units[i : i + MOST_AT_ONCE] for i in range(0, len(units), MOST_AT_ONCE)]
 
 
 def release(jobs: Sequence[Job]) -> None:

@@ -91,21 +91,25 @@ class MonitorInstance(Handler[WatchWork, Watched]):
         """One lock for all of them, in the order that every locker keeps."""
         instances = locked_instances(job for talk in talks for job in talk.jobs)
         now = database_now()
-        seen = [upstream_id for talk in talks for upstream_id in talk.result.sightings]
-        Instance.objects.filter(
-            pk__in=[row.pk for row in instances.values()], upstream_id__in=seen
-        ).update(upstream_seen_at=now)
-        return {
-            job.pk: watching.observe(
-                instances[job.subject],
-                talk.result.sightings.get(instances[job.subject].upstream_id),
-                job=job,
-                now=now,
-                is_last_resort=talk.work.must_get,
-            )
-            for talk in talks
-            for job in talk.jobs
-        }
+        outcomes: dict[int, Outcome] = {}
+        noted: list[Instance] = []
+        seen: list[Instance] = []
+        for talk in talks:
+            for job in talk.jobs:
+                instance = instances[job.subject]
+                sighting = talk.result.sightings.get(instance.upstream_id)
+                look = watching.observe(
+                    instance,
+                    sighting,
+                    job=job,
+                    now=now,
+                    is_last_resort=talk.work.must_get,
+                )
+                outcomes[job.pk] = look.outcome
+                noted += [instance] if look.is_to_be_saved else []
+                seen += [instance] if sighting is not None else []
+        watching.save_notes(noted, seen, now=now)
+        return outcomes
 
     def on_give_up(self, job: Job, error: str) -> None:
         """A watch that died would leave its instance starting, and billed, for ever."""

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import ssl
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,3 +34,16 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(cert, key)
     return Certificate(str(cert), context)
+
+
+Configure = Callable[..., None]
+
+
+@pytest.fixture
+def configure(settings: Any) -> Configure:
+    """Change fields of the configuration for one test."""
+
+    def configure(**fields: Any) -> None:
+        settings.CONFIG = settings.CONFIG.model_copy(update=fields)
+
+    return configure

@@ -1,0 +1,267 @@
+"""The shared call budget and the breaker, by a clock of their own."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import connection, transaction
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from instances import gate
+from instances.gate import FIRST_OPEN, LONGEST_OPEN, OUTAGES_TO_OPEN, PROBE, Permit
+from instances.models import Tally, UpstreamGate
+from instances.novita.calls import CallOutcome, CallRecord
+from tests.instances.conftest import Configure
+from tests.jobs.conftest import in_thread
+
+pytestmark = pytest.mark.django_db
+
+SECOND = timedelta(seconds=1)
+OK = CallRecord("get_instance", CallOutcome.OK, 0.1)
+REFUSED = CallRecord("get_instance", CallOutcome.CLIENT_ERROR, 0.1, status=400)
+OUTAGE = CallRecord("get_instance", CallOutcome.SERVER_ERROR, 0.1, 500, counts_as_outage=True)
+BUSY = CallRecord("get_instance", CallOutcome.RATE_LIMITED, 0.1, 429, retry_after=7)
+
+
+class Clock:
+    """The database's clock, moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2030, 1, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_(self, span: timedelta) -> None:
+        self.now += span
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(gate, "database_now", clock)
+    return clock
+
+
+Limit = Callable[[int], None]
+
+
+@pytest.fixture
+def limit(configure: Configure) -> Limit:
+    def limit(calls_per_minute: int) -> None:
+        configure(novita_rate_limit=calls_per_minute)
+
+    limit(300)
+    return limit
+
+
+def row() -> UpstreamGate:
+    return UpstreamGate.objects.get()
+
+
+def drain(*, is_critical: bool = False) -> int:
+    return gate.reserve(10_000, at_least=1, is_critical=is_critical).calls
+
+
+# The budget
+
+
+@given(
+    rate=st.integers(6, 400),
+    steps=st.lists(
+        st.tuples(st.integers(0, 40_000), st.integers(1, 80), st.booleans(), st.integers(0, 3)),
+        max_size=25,
+    ),
+)
+@hypothesis_settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_no_minute_ever_holds_more_calls_than_the_limit(
+    clock: Clock, limit: Limit, rate: int, steps: list[tuple[int, int, bool, int]]
+) -> None:
+    limit(rate)
+    UpstreamGate.objects.all().delete()
+    made: deque[tuple[datetime, int]] = deque()
+    for milliseconds, wanted, is_critical, unused in steps:
+        clock.pass_(timedelta(milliseconds=milliseconds))
+        permit = gate.reserve(wanted, at_least=1, is_critical=is_critical)
+        used = max(permit.calls - unused, 0)
+        gate.report(permit, [OK] * used)
+        made.append((clock.now, used))
+        while made[0][0] <= clock.now - timedelta(minutes=1):
+            made.popleft()
+        assert sum(calls for _, calls in made) <= rate
+
+
+@pytest.mark.parametrize("rate", [6, 7, 10, 19, 30, 34, 50, 300])
+@pytest.mark.parametrize("wanted", [1, 2, 6, 7, 55, 60, 500])
+def test_whoever_waits_as_long_as_told_is_served_in_the_end(
+    clock: Clock, limit: Limit, rate: int, wanted: int
+) -> None:
+    """More than the bucket ever holds is granted as much as it holds."""
+    limit(rate)
+    drain(is_critical=True)
+    for _ in range(30):
+        permit = gate.reserve(wanted)
+        if permit.is_granted:
+            return
+        assert permit.wait > timedelta(0)
+        clock.pass_(permit.wait)
+    pytest.fail(f"{wanted} calls are never granted at {rate} a minute")
+
+
+def test_a_tenth_of_the_bucket_is_kept_for_what_costs_money(clock: Clock, limit: Limit) -> None:
+    assert drain() == 54
+    assert not gate.reserve(1).is_granted
+    assert drain(is_critical=True) == 6
+
+
+def test_what_is_not_used_comes_back(clock: Clock, limit: Limit) -> None:
+    permit = gate.reserve(50)
+    gate.report(permit, [OK] * 20)
+    assert drain() == 34
+
+
+def test_all_or_nothing_unless_less_will_do(clock: Clock, limit: Limit) -> None:
+    gate.reserve(50)
+    refused = gate.reserve(10)
+    assert not refused.is_granted
+    assert refused.wait > timedelta(0)
+    assert gate.reserve(10, at_least=2).calls == 4
+
+
+def test_calls_are_counted_for_the_metrics(clock: Clock, limit: Limit) -> None:
+    gate.report(gate.reserve(3), [OK, OUTAGE, OK])
+    counts = {row.labels.get("outcome"): row.value for row in Tally.objects.all()}
+    assert (counts["ok"], counts["server_error"]) == (2, 1)
+
+
+# The breaker
+
+
+def outages(count: int) -> None:
+    for _ in range(count):
+        gate.report(Permit(1), [OUTAGE])
+
+
+def test_it_opens_after_five_outages_in_a_row(clock: Clock, limit: Limit) -> None:
+    outages(OUTAGES_TO_OPEN - 1)
+    assert gate.reserve(1).is_granted
+    outages(1)
+    assert gate.reserve(1) == Permit(0, FIRST_OPEN)
+
+
+def test_an_answer_of_any_kind_in_between_keeps_it_closed(clock: Clock, limit: Limit) -> None:
+    outages(OUTAGES_TO_OPEN - 1)
+    gate.report(Permit(1), [REFUSED])
+    outages(OUTAGES_TO_OPEN - 1)
+    assert gate.reserve(1).is_granted
+
+
+def test_refusals_never_open_it(clock: Clock, limit: Limit) -> None:
+    gate.report(Permit(20), [REFUSED] * 20)
+    assert gate.reserve(1).is_granted
+
+
+def test_what_costs_money_passes_it(clock: Clock, limit: Limit) -> None:
+    outages(OUTAGES_TO_OPEN)
+    assert gate.reserve(2, is_critical=True).calls == 2
+
+
+def test_half_open_it_lets_one_caller_make_one_try(clock: Clock, limit: Limit) -> None:
+    outages(OUTAGES_TO_OPEN)
+    clock.pass_(FIRST_OPEN)
+    assert gate.reserve(50, at_least=1).calls == 1
+    assert not gate.reserve(1).is_granted
+    clock.pass_(PROBE)
+    assert gate.reserve(1).is_granted
+
+
+def test_a_try_that_succeeds_closes_it(clock: Clock, limit: Limit) -> None:
+    outages(OUTAGES_TO_OPEN)
+    clock.pass_(FIRST_OPEN)
+    gate.report(gate.reserve(1), [OK])
+    assert (row().failures_in_a_row, row().opened_until) == (0, None)
+    assert gate.reserve(20).is_granted
+
+
+def test_a_try_that_fails_opens_it_for_twice_as_long(clock: Clock, limit: Limit) -> None:
+    outages(OUTAGES_TO_OPEN)
+    for seconds in (20, 40, 60, 60):
+        clock.pass_(LONGEST_OPEN)
+        gate.report(gate.reserve(1), [OUTAGE])
+        assert gate.reserve(1).wait == timedelta(seconds=seconds)
+
+
+def test_a_try_that_was_not_made_leaves_its_place(clock: Clock, limit: Limit) -> None:
+    outages(OUTAGES_TO_OPEN)
+    clock.pass_(FIRST_OPEN)
+    gate.report(gate.reserve(1), [])
+    assert gate.reserve(1).is_granted
+
+
+# Too many requests
+
+
+def test_a_429_pauses_everybody_as_long_as_it_says(clock: Clock, limit: Limit) -> None:
+    gate.report(Permit(1), [BUSY])
+    assert gate.reserve(1).wait == 7 * SECOND
+    assert gate.reserve(1, is_critical=True).wait == 7 * SECOND
+    clock.pass_(7 * SECOND)
+    assert gate.reserve(1).is_granted
+
+
+def test_a_429_pauses_for_no_longer_than_a_minute(clock: Clock, limit: Limit) -> None:
+    """Its header could otherwise keep a GPU from being ended for a day."""
+    long = CallRecord("get_instance", CallOutcome.RATE_LIMITED, 0.1, 429, retry_after=86_400)
+    gate.report(Permit(1), [long])
+    assert gate.reserve(1).wait == timedelta(minutes=1)
+
+
+def test_a_later_429_does_not_shorten_the_pause(clock: Clock, limit: Limit) -> None:
+    gate.report(Permit(1), [BUSY])
+    gate.report(Permit(1), [CallRecord("x", CallOutcome.RATE_LIMITED, 0.1, 429, retry_after=1)])
+    assert gate.reserve(1).wait == 7 * SECOND
+
+
+# Many processes
+
+
+@pytest.mark.django_db(transaction=True)
+def test_reports_in_any_order_do_not_deadlock(limit: Limit) -> None:
+    """Two transactions report two kinds of calls crosswise, as two workers do."""
+    create = CallRecord("create_instance", CallOutcome.OK, 0.1)
+    gate.report(Permit(0), [create, OK])
+
+    def other() -> str:
+        with transaction.atomic():
+            gate.report(Permit(0), [OK])
+            gate.report(Permit(0), [create])
+        return "done"
+
+    answers: list[str] = []
+    with transaction.atomic():
+        gate.report(Permit(0), [create])
+        thread = threading.Thread(target=lambda: answers.append(in_thread(other)))
+        thread.start()
+        _wait_until_somebody_waits()
+        gate.report(Permit(0), [OK])
+    thread.join(timeout=20)
+    assert answers == ["done"]
+
+
+def _wait_until_somebody_waits() -> None:
+    deadline = time.monotonic() + 10
+    with connection.cursor() as cursor:
+        while time.monotonic() < deadline:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            if cursor.fetchone()[0]:
+                return
+    pytest.fail("nobody waits for a lock")

@@ -1,0 +1,1 @@
+"""Job types for the cluster's tests; the service's own, which call Novita, are not there."""

@@ -1,0 +1,19 @@
+"""The service's settings, with job types that only the cluster's tests know.
+
+The database is the one that the running test uses: TEST_DATABASE holds it as JSON.
+"""
+
+import json
+import os
+
+from novitai.settings import *  # noqa: F403
+from novitai.settings import DATABASES, INSTALLED_APPS
+
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.jobs.sampleapp"]
+DATABASES = {
+    "default": {
+        **DATABASES["default"],
+        "ENGINE": "django.db.backends.postgresql",
+        **json.loads(os.environ["TEST_DATABASE"]),
+    }
+}
