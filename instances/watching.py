@@ -19,6 +19,10 @@ from jobs.outcomes import Again, Done, Outcome
 # Charging begins with the pull of the image (Novita's billing guide).
 BILLED_WORDS = frozenset({"pulling", "running", "starting", "restarting"})
 BETWEEN_ABSENCES = timedelta(seconds=10)
+NOTED = (
+    *("upstream_status", "started_at", "absence_seen_at"),
+    *("port_mappings", "connection", "has_details"),
+)
 SSH_PORT = 22
 _SSH_COMMAND = re.compile(r"ssh(?:\s+-p\s*(?P<port>\d+))?\s+(?P<target>[\w.@:-]+)")
 _HOST_AND_PORT = re.compile(r"[\w.@-]+:\d+")
@@ -55,6 +59,7 @@ def observe(
     """
     if not is_watched(instance):
         return Done()
+    before = _noted(instance)
     if sighting is not None:
         failure = _take_note(instance, sighting, now)
         if failure is not None and instance.status == InstanceStatus.STARTING:
@@ -63,9 +68,15 @@ def observe(
         return _arrive(instance, job=job, now=now)
     if _is_late(instance, now):
         return _fail(instance, _timeout(instance), job=job, now=now)
-    instance.save()
+    if _noted(instance) != before:
+        instance.save()
     has_just_arrived = sighting is not None and instance.upstream_status == "running"
     return Again() if has_just_arrived else Again(at=next_look(now))
+
+
+def _noted(instance: Instance) -> tuple[object, ...]:
+    """What a look may change; most looks change nothing, and then nothing is written."""
+    return tuple(getattr(instance, name) for name in NOTED)
 
 
 def _take_note(instance: Instance, sighting: Sighting, now: datetime) -> Failure | None:
@@ -74,7 +85,6 @@ def _take_note(instance: Instance, sighting: Sighting, now: datetime) -> Failure
     if seen is None or seen.is_gone_word:
         return _absence(instance, now)
     instance.absence_seen_at = None
-    instance.upstream_seen_at = now
     instance.upstream_status = seen.status
     if instance.started_at is None and seen.status in BILLED_WORDS:
         instance.started_at = seen.last_started_at or now

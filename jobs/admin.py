@@ -49,7 +49,8 @@ class JobAdmin(ReadOnlyAdmin):
         "run_at",
     )
     list_filter = ("status", JobTypeFilter, "priority")
-    search_fields = ("=public_id", "=subject")
+    # Exact, not "=": that compares without case, for which there is no index.
+    search_fields = ("public_id__exact", "subject__exact")
     search_help_text = "A job's id, or the id of the instance it is about."
     list_select_related = ("project",)
     actions = ("retry_selected",)

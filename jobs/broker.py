@@ -49,8 +49,7 @@ class JobBroker(Broker):
             return []
         self._listen()
         leases = queue.claim(worker=worker_name())
-        settle.bury([lease for lease in leases if lease.is_suspect and lease.is_exhausted])
-        alive = [lease for lease in leases if not (lease.is_suspect and lease.is_exhausted)]
+        alive = [lease for lease in leases if not _bury_if_spent(lease)]
         if not leases:
             self._wait()
         return [_message(batch) for batch in batches(alive)]
@@ -75,8 +74,11 @@ class JobBroker(Broker):
         longest = BLOCKED_WAIT_SECONDS if queue.has_blocked_rows() else LONGEST_WAIT_SECONDS
         next_due = queue.seconds_to_next_due()
         seconds = longest if next_due is None else min(longest, next_due)
-        for _ in connection.connection.notifies(timeout=max(seconds, 0.001), stop_after=1):
-            pass
+        notices = connection.connection.notifies(timeout=max(seconds, 0.001), stop_after=1)
+        # This is psycopg's own call: unwrapped, a lost server would be no error that Django knows.
+        with connection.wrap_database_errors:
+            for _ in notices:
+                pass
 
     def ping(self) -> bool:
         return True
@@ -92,6 +94,20 @@ class JobBroker(Broker):
 
     def fail(self, task_id: Any) -> None:
         """Job rows are settled by the runner."""
+
+
+def _bury_if_spent(lease: Lease) -> bool:
+    """Fail a row that killed a worker in each of its attempts; True for such a row.
+
+    One that cannot be failed is left to its lease: the rows claimed beside it must go on.
+    """
+    if not (lease.is_suspect and lease.is_exhausted):
+        return False
+    try:
+        settle.bury([lease])
+    except Exception:
+        logger.exception("job_not_buried", job=lease.job_id, type=lease.type)
+    return True
 
 
 def batches(leases: Sequence[Lease]) -> list[list[Lease]]:

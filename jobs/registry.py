@@ -13,6 +13,7 @@ from jobs.outcomes import Outcome
 
 W = TypeVar("W")
 U_co = TypeVar("U_co", covariant=True)
+R_co = TypeVar("R_co", covariant=True)
 R = TypeVar("R")
 
 FOREVER = 32_767
@@ -47,6 +48,15 @@ class Unit(Generic[U_co]):
 
 
 @dataclass(frozen=True, slots=True)
+class Talk(Generic[U_co, R_co]):
+    """A unit that was talked about, and what came of it; only jobs that are still ours."""
+
+    jobs: Sequence[Job]
+    work: U_co
+    result: R_co
+
+
+@dataclass(frozen=True, slots=True)
 class Decided:
     """Jobs that need no talk: the outcome is known from the database alone."""
 
@@ -76,6 +86,16 @@ class Handler(ABC, Generic[W, R]):
 
     @abstractmethod
     def apply(self, jobs: Sequence[Job], work: W, result: R) -> Mapping[int, Outcome]: ...
+
+    def apply_all(self, talks: Sequence[Talk[W, R]]) -> Mapping[int, Outcome]:
+        """Apply what has finished together; a handler overrides this to write in bulk.
+
+        If it raises, nothing of it is kept and each talk is applied by itself.
+        """
+        outcomes: dict[int, Outcome] = {}
+        for talk in talks:
+            outcomes |= self.apply(talk.jobs, talk.work, talk.result)
+        return outcomes
 
     def on_give_up(self, job: Job, error: str) -> None:
         """Hear, in the same transaction, that the job failed for good."""

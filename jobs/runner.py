@@ -9,10 +9,11 @@ import queue as stdlib_queue
 import threading
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import groupby
 from typing import Any
 
 import structlog
@@ -21,7 +22,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from jobs import heartbeat, queue, registry, settle
 from jobs.models import Job
 from jobs.outcomes import GiveUp, Outcome, Released, Retry
-from jobs.registry import Decided, Handler, Unit
+from jobs.registry import Decided, Handler, Talk, Unit
 
 logger = structlog.get_logger()
 
@@ -51,9 +52,12 @@ class Runner:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="talk")
         self._finished: stdlib_queue.SimpleQueue[Finished] = stdlib_queue.SimpleQueue()
         self.live = heartbeat.LiveJobs()
+        self._begin()
+
+    def _begin(self) -> None:
+        """Start what goes on beside the work, for the life of the process."""
         heartbeat.start(self.live)
-        self._keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
-        self._keeper.start()
+        threading.Thread(target=self._keep, name="keeper", daemon=True).start()
 
     def run(self, leases: Sequence[tuple[int, int]]) -> None:
         """Start a batch of one type, load it, and hand it to the threads."""
@@ -63,11 +67,10 @@ class Runner:
         job_type = registry.get(jobs[0].type)
         self.live.add(jobs, run_limit=job_type.run_limit)
         for part in self._load(job_type.handler, jobs):
-            if isinstance(part, Decided):
-                chosen = [job for job in jobs if job.pk in part.outcomes]
-                self._finished.put(Finished(chosen, job_type.handler, outcomes=part.outcomes))
-            else:
+            if isinstance(part, Unit):
                 self._submit(job_type.handler, part)
+            elif chosen := [job for job in jobs if job.pk in part.outcomes]:
+                self._finished.put(Finished(chosen, job_type.handler, outcomes=part.outcomes))
 
     def _start(self, leases: Sequence[tuple[int, int]]) -> Sequence[Job]:
         """Rows that cannot be started would lie idle until their lease lapses: try again first."""
@@ -84,9 +87,11 @@ class Runner:
         self, handler: Handler[Any, Any], jobs: Sequence[Job]
     ) -> Sequence[Unit[Any] | Decided]:
         try:
-            return handler.load(jobs)
+            parts = handler.load(jobs)
         except Exception as error:  # noqa: BLE001 - the one place, with _talk and _apply
             return [Decided({job.pk: _failure(error) for job in jobs})]
+        covered = {pk for part in parts for pk in _job_ids(part)}
+        return [*parts, Decided(_forgotten([job for job in jobs if job.pk not in covered]))]
 
     def _submit(self, handler: Handler[Any, Any], unit: Unit[Any]) -> None:
         """Wait for a slot: work that only waited in a thread pool's queue would hold its lease."""
@@ -126,13 +131,9 @@ class Runner:
         return gathered
 
     def _apply_all(self, waiting: list[Finished]) -> None:
-        """One transaction for all single-job units, one for each shared one; then forget them."""
+        """Each group in its own transaction; then forget it."""
         self._book(waiting)
-        single = [unit for unit in waiting if len(unit.jobs) == 1]
-        # By subject everywhere, so that two workers lock the same domain rows in one order.
-        single.sort(key=lambda unit: unit.jobs[0].subject)
-        groups = ([single] if single else []) + [[u] for u in waiting if len(u.jobs) != 1]
-        for group in groups:
+        for group in _groups(waiting):
             self._apply_or_drop(group)
             for unit in group:
                 waiting.remove(unit)
@@ -172,21 +173,17 @@ class Runner:
             ours = queue.still_ours(jobs.values())
             if len(ours) < len(jobs):
                 logger.warning("jobs_stale_writes_refused", count=len(jobs) - len(ours))
+            outcomes: dict[int, Outcome] = {}
+            talks: list[Talk[Any, Any]] = []
             for unit in group:
                 mine = [job for job in unit.jobs if job.pk in ours]
-                if mine:
-                    settle.settle(jobs, self._outcomes(unit, mine))
-
-    def _outcomes(self, unit: Finished, mine: Sequence[Job]) -> Mapping[int, Outcome]:
-        if unit.outcomes is not None:
-            return {job.pk: unit.outcomes[job.pk] for job in mine}
-        try:
-            with transaction.atomic():
-                return unit.handler.apply(mine, unit.work, unit.result)
-        except (OperationalError, InterfaceError):
-            raise
-        except Exception as error:  # noqa: BLE001 - see _load
-            return {job.pk: _failure(error) for job in mine}
+                if unit.outcomes is not None:
+                    outcomes |= {job.pk: unit.outcomes[job.pk] for job in mine}
+                elif mine:
+                    talks.append(Talk(mine, unit.work, unit.result))
+            if talks:
+                outcomes |= _outcomes(group[0].handler, talks)
+            settle.settle(jobs, outcomes)
 
     def stop(self) -> None:
         """Let what is under way finish for some seconds, then give the rest back unharmed."""
@@ -194,6 +191,35 @@ class Runner:
         while self.live.jobs() and time.monotonic() < deadline:
             time.sleep(0.05)
         release(self.live.jobs())
+
+
+def _outcomes(handler: Handler[Any, Any], talks: Sequence[Talk[Any, Any]]) -> dict[int, Outcome]:
+    """Apply all together; if that raises, one by one, so that only the guilty one fails."""
+    try:
+        with transaction.atomic():
+            outcomes = handler.apply_all(talks)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:  # noqa: BLE001 - see _load
+        if len(talks) > 1:
+            return {pk: out for talk in talks for pk, out in _outcomes(handler, [talk]).items()}
+        return {job.pk: _failure(error) for job in talks[0].jobs}
+    jobs = [job for talk in talks for job in talk.jobs]
+    return {**outcomes, **_forgotten([job for job in jobs if job.pk not in outcomes])}
+
+
+def _groups(waiting: Sequence[Finished]) -> list[list[Finished]]:
+    """All single-job units of a type together, shared ones alone.
+
+    Types apart, since they lock different things first, and by subject within a type: so two
+    workers lock the same rows in one order, whatever mixture each of them has gathered.
+    """
+    single = sorted(
+        (unit for unit in waiting if len(unit.jobs) == 1),
+        key=lambda unit: (unit.jobs[0].type, unit.jobs[0].subject),
+    )
+    by_type = groupby(single, key=lambda unit: unit.jobs[0].type)
+    return [list(units) for _, units in by_type] + [[u] for u in waiting if len(u.jobs) != 1]
 
 
 def release(jobs: Sequence[Job]) -> None:
@@ -206,11 +232,25 @@ def release(jobs: Sequence[Job]) -> None:
         settle.settle(by_id, {pk: Released() for pk in ours})
 
 
+def _job_ids(part: Unit[Any] | Decided) -> Iterable[int]:
+    return part.outcomes if isinstance(part, Decided) else [job.pk for job in part.jobs]
+
+
+def _forgotten(jobs: Sequence[Job]) -> Mapping[int, Outcome]:
+    """Left alone, these would stay live until their run limit ended the whole process."""
+    return {job.pk: Retry(f"The handler of {job.type} said nothing of this job.") for job in jobs}
+
+
 def _failure(error: Exception) -> Outcome:
     """An exception as an outcome; it may say itself whether and when another try makes sense."""
-    text = f"{type(error).__name__}: {error}"
-    trace = "".join(traceback.format_exception(error))
+    text = _storable(f"{type(error).__name__}: {error}")
+    trace = _storable("".join(traceback.format_exception(error)))
     if getattr(error, "retryable", True) is False:
         return GiveUp(text, trace)
     seconds = getattr(error, "retry_after", None)
     return Retry(text, timedelta(seconds=seconds) if seconds else None, trace)
+
+
+def _storable(text: str) -> str:
+    """Without what Postgres refuses in a text: a job must not fail at writing its failure."""
+    return text.encode("utf-8", "replace").decode().replace("\x00", "")

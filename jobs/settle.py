@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,6 +16,10 @@ from jobs.queue import Lease
 from jobs.registry import FOREVER
 
 KEPT_ERRORS = 10
+_GIVEN_UP = [
+    *("status", "completed_at", "lease_token", "lease_expires_at"),
+    *("rerun", "error", "errors"),
+]
 
 _DONE = """
 UPDATE jobs_job SET
@@ -74,15 +79,19 @@ def settle(jobs: Mapping[int, Job], outcomes: Mapping[int, Outcome]) -> None:
 
 
 def give_up(job: Job, error: str, traceback: str = "") -> None:
-    """Fail a job for good and tell its handler, in the caller's transaction. The row is ours."""
-    job.status = JobStatus.FAILED
-    job.completed_at = timezone.now()
-    job.lease_token = job.lease_expires_at = None
-    job.rerun = False
-    job.error = error
-    job.errors = _history(job, error, traceback)
-    job.save()
-    registry.get(job.type).handler.on_give_up(job, error)
+    """Fail a job for good and tell its handler, in the caller's transaction. The row is ours.
+
+    ``job`` itself keeps its token: if its handler raises, nothing of this has happened.
+    """
+    ended = copy(job)
+    ended.status = JobStatus.FAILED
+    ended.completed_at = timezone.now()
+    ended.lease_token = ended.lease_expires_at = None
+    ended.rerun = False
+    ended.error = error
+    ended.errors = _history(job, error, traceback)
+    ended.save(update_fields=_GIVEN_UP)
+    registry.get(job.type).handler.on_give_up(ended, error)
 
 
 def bury(leases: Sequence[Lease]) -> None:

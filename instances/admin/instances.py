@@ -67,7 +67,7 @@ class InstanceAdmin(ReadOnlyAdmin):
     )  # fmt: skip
     list_filter = ("status", RegionFilter, "billing_mode", FailureFilter)
     list_select_related = ("project",)
-    search_fields = ("=public_id", "=name", "=upstream_id")
+    search_fields = ("public_id__exact", "name__exact", "upstream_id__exact")
     search_help_text = "An instance's id, its name, or its id at Novita."
     inlines = (EventInline, DeliveryInline)
     fieldsets = (

@@ -24,7 +24,7 @@ from instances.novita.types import UpstreamInstance
 from instances.watching import Sighting
 from jobs.models import Job
 from jobs.outcomes import Again, Done, Outcome
-from jobs.registry import Decided, Handler, Unit
+from jobs.registry import Decided, Handler, Talk, Unit
 
 PAGE_SIZE = 100
 # So few are read one by one: a listing would cost as many calls and tell less.
@@ -85,16 +85,27 @@ class MonitorInstance(Handler[WatchWork, Watched]):
         gate.report((work.permit, result.calls) for work, result in talks)
 
     def apply(self, jobs: Sequence[Job], work: WatchWork, result: Watched) -> Mapping[int, Outcome]:
-        instances = locked_instances(jobs)
+        return self.apply_all([Talk(jobs, work, result)])
+
+    def apply_all(self, talks: Sequence[Talk[WatchWork, Watched]]) -> Mapping[int, Outcome]:
+        """One lock for all of them, in the order that every locker keeps."""
+        instances = locked_instances(job for talk in talks for job in talk.jobs)
         now = database_now()
-        outcomes: dict[int, Outcome] = {}
-        for job in jobs:
-            instance = instances[job.subject]
-            sighting = result.sightings.get(instance.upstream_id)
-            outcomes[job.pk] = watching.observe(
-                instance, sighting, job=job, now=now, is_last_resort=work.must_get
+        seen = [upstream_id for talk in talks for upstream_id in talk.result.sightings]
+        Instance.objects.filter(
+            pk__in=[row.pk for row in instances.values()], upstream_id__in=seen
+        ).update(upstream_seen_at=now)
+        return {
+            job.pk: watching.observe(
+                instances[job.subject],
+                talk.result.sightings.get(instances[job.subject].upstream_id),
+                job=job,
+                now=now,
+                is_last_resort=talk.work.must_get,
             )
-        return outcomes
+            for talk in talks
+            for job in talk.jobs
+        }
 
     def on_give_up(self, job: Job, error: str) -> None:
         """A watch that died would leave its instance starting, and billed, for ever."""

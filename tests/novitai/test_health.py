@@ -58,6 +58,14 @@ def test_all_is_well(anonymous: Client, worker: Worker) -> None:
     assert body["uptime"] >= 0
 
 
+def test_jobs_that_ended_in_the_last_minute_are_the_rate(anonymous: Client, worker: Worker) -> None:
+    now = database_now()
+    for seconds in (1, 30, 90):
+        ended = now - timedelta(seconds=seconds)
+        Job.objects.create(type="x", status="completed", completed_at=ended)
+    assert anonymous.get("/health").json()["performance"]["jobProcessingRate"] == 2
+
+
 def test_health_is_json_for_browsers_and_for_head(anonymous: Client, worker: Worker) -> None:
     page = anonymous.get("/health", headers={"accept": "text/html"})
     assert page["Content-Type"] == "application/json"

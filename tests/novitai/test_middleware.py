@@ -97,7 +97,7 @@ def chunked(body: bytes) -> tuple[HttpRequest, Counting]:
     """A request as a server hands it over that has decoded the chunks."""
     request = RequestFactory().post("/api/instances", b"", content_type="application/json")
     stream = Counting(body)
-    request.environ |= {"wsgi.input": stream}  # type: ignore[attr-defined]
+    request.environ |= {"wsgi.input": stream}
     request.META |= {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
     request.META.pop("CONTENT_LENGTH", None)
     return request, stream
@@ -118,3 +118,8 @@ def test_a_chunked_body_over_the_limit_is_not_read_to_its_end(settings: Any) -> 
     request, stream = chunked(b" " * (limit * 3))
     assert through_limit(request).status_code == 413
     assert stream.taken == limit + 1
+
+
+def test_a_chunked_body_of_just_the_limit_passes(settings: Any) -> None:
+    request, _ = chunked(b" " * settings.CONFIG.max_body_bytes)
+    assert through_limit(request).status_code == 200

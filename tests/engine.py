@@ -1,0 +1,94 @@
+"""The job engine driven by hand: real queue, real runner, no thread beside the test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection
+
+from jobs import broker, queue, settle
+from jobs.models import Job
+from jobs.outcomes import Done, Outcome
+from jobs.registry import Decided, Handler, Unit
+from jobs.runner import Runner
+
+
+class ScriptedHandler(Handler[Any, Any]):
+    """Does what its hooks say; without any, every job of it is simply done."""
+
+    def __init__(
+        self,
+        *,
+        load: Callable[[Sequence[Job]], Sequence[Unit[Any] | Decided]] | None = None,
+        talk: Callable[[Any], Any] = lambda work: work,
+        apply: Callable[[Sequence[Job], Any, Any], Mapping[int, Outcome]] | None = None,
+        on_give_up: Callable[[Job, str], None] = lambda job, error: None,
+        is_redrivable: bool = True,
+    ) -> None:
+        self._load, self._talk, self._apply = load, talk, apply
+        self._on_give_up = on_give_up
+        self._is_redrivable = is_redrivable
+        self.applied: list[int] = []
+        self.redriven: list[int] = []
+
+    def load(self, jobs: Sequence[Job]) -> Sequence[Unit[Any] | Decided]:
+        return self._load(jobs) if self._load else [Unit([job], job.payload) for job in jobs]
+
+    def talk(self, work: Any) -> Any:
+        return self._talk(work)
+
+    def apply(self, jobs: Sequence[Job], work: Any, result: Any) -> Mapping[int, Outcome]:
+        self.applied += [job.pk for job in jobs]
+        return self._apply(jobs, work, result) if self._apply else {job.pk: Done() for job in jobs}
+
+    def on_give_up(self, job: Job, error: str) -> None:
+        self._on_give_up(job, error)
+
+    def is_redrivable(self, job: Job) -> bool:
+        return self._is_redrivable
+
+    def on_redrive(self, job: Job) -> None:
+        self.redriven.append(job.pk)
+
+
+class DrivenRunner(Runner):
+    """A runner whose keeper and heartbeat are the test: nothing runs beside it."""
+
+    def _begin(self) -> None:
+        """No heartbeat and no keeper."""
+
+    def _submit(self, handler: Handler[Any, Any], unit: Unit[Any]) -> None:
+        self._slots.acquire()
+        self._talk(handler, unit)
+
+    def keep(self) -> None:
+        """What the keeper does with everything that has finished."""
+        waiting = []
+        while not self._finished.empty():
+            waiting.append(self._finished.get())
+        self._apply_all(waiting)
+
+
+def run_due() -> list[str]:
+    """Claim everything that is due and run it once; the types that ran, in order."""
+    runner = DrivenRunner(threads=4)
+    leases = queue.claim(worker="test")
+    settle.bury([lease for lease in leases if lease.is_suspect and lease.is_exhausted])
+    for batch in broker.batches(leases):
+        runner.run([(lease.job_id, lease.token) for lease in batch])
+    runner.keep()
+    return sorted(lease.type for lease in leases)
+
+
+def make_due(**which: Any) -> int:
+    """Let the future of these jobs be now."""
+    return Job.objects.live().filter(**which).update(run_at=database_time())
+
+
+def database_time(offset: timedelta = timedelta(0)) -> datetime:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        now: datetime = cursor.fetchone()[0]
+    return now + offset

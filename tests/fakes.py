@@ -1,0 +1,185 @@
+"""An upstream in memory, behind the verbs of NovitaClient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from instances.gate import Permit
+from instances.novita.calls import CallBudget, CallRecord, outcome_of
+from instances.novita.errors import (
+    InstanceNotFound,
+    NovitaError,
+    NovitaServerError,
+    NovitaTimeout,
+    RateLimited,
+    TemplateNotFound,
+)
+from instances.novita.listing import read_all_pages
+from instances.novita.types import (
+    Cluster,
+    CreateRequest,
+    InstancePage,
+    Listing,
+    Product,
+    RegistryAuth,
+    Template,
+    TemplatePort,
+    UpstreamInstance,
+)
+
+CLUSTER = Cluster("us-ca-6", "US-CA-06 (California)")
+PRODUCT = Product(
+    id="prod-a",
+    name="RTX 4090 24GB",
+    available_deploy=True,
+    min_rootfs_gb=10,
+    max_rootfs_gb=500,
+    regions=("US-CA-06 (California)",),
+    on_demand_price_e5_usd=70_000,
+    spot_price_e5_usd=35_000,
+    billing_modes=frozenset({"spot", "onDemand"}),
+)
+TEMPLATE = Template(
+    id="tpl-1", name="jupyter", image="docker.io/acme/jupyter:1", ports=(TemplatePort("http", 80),)
+)
+BORN = datetime(2026, 1, 1, tzinfo=UTC)
+
+TIMED_OUT = NovitaTimeout("create_instance: no answer", is_outcome_unknown=True)
+DOWN = NovitaServerError("500", status=500)
+TOO_MANY = RateLimited("429", status=429, retry_after=7)
+
+
+@dataclass
+class FakeNovita:
+    """The account at Novita: what it sells, what runs, and how the next calls go wrong."""
+
+    clusters: list[Cluster] = field(default_factory=lambda: [CLUSTER])
+    products: list[Product] = field(default_factory=lambda: [PRODUCT])
+    templates: dict[str, Template] = field(default_factory=lambda: {TEMPLATE.id: TEMPLATE})
+    auths: list[RegistryAuth] = field(default_factory=list)
+    instances: dict[str, UpstreamInstance] = field(default_factory=dict)
+    unlisted: set[str] = field(default_factory=set)
+    calls: list[str] = field(default_factory=list)
+    created: list[CreateRequest] = field(default_factory=list)
+    _faults: dict[str, list[tuple[NovitaError, bool]]] = field(default_factory=dict)
+
+    def client(self, permit: Permit, *, request_id: str = "") -> FakeClient:
+        return FakeClient(self, CallBudget(permit.calls))
+
+    def fail(
+        self, endpoint: str, error: NovitaError, *, times: int = 1, acts: bool = False
+    ) -> None:
+        """The next calls of an endpoint raise; with ``acts`` they do their work all the same."""
+        self._faults.setdefault(endpoint, []).extend([(error, acts)] * times)
+
+    def heal(self) -> None:
+        self._faults.clear()
+
+    def put(self, upstream_id: str, **fields: Any) -> UpstreamInstance:
+        made = replace(
+            self.instances.get(upstream_id, UpstreamInstance(upstream_id, created_at=BORN)),
+            **fields,
+        )
+        self.instances[upstream_id] = made
+        return made
+
+    def next_fault(self, endpoint: str) -> tuple[NovitaError, bool] | None:
+        faults = self._faults.get(endpoint)
+        return faults.pop(0) if faults else None
+
+
+class FakeClient:
+    """NovitaClient's verbs over a FakeNovita, with its budget and its records."""
+
+    def __init__(self, novita: FakeNovita, budget: CallBudget) -> None:
+        self._novita = novita
+        self._budget = budget
+        self.calls: list[CallRecord] = []
+
+    def _call(self, endpoint: str, act: Callable[[], Any]) -> Any:
+        self._budget.take()
+        self._novita.calls.append(endpoint)
+        error: NovitaError | None = None
+        try:
+            fault = self._novita.next_fault(endpoint)
+            if fault is None:
+                return act()
+            error, still_acts = fault
+            if still_acts:
+                act()
+            raise error
+        except NovitaError as caught:
+            error = caught
+            raise
+        finally:
+            self.calls.append(
+                CallRecord(
+                    endpoint=endpoint,
+                    outcome=outcome_of(error),
+                    seconds=0.1,
+                    counts_as_outage=error is not None and error.counts_as_outage,
+                    retry_after=error.retry_after if error else None,
+                )
+            )
+
+    def list_clusters(self) -> Sequence[Cluster]:
+        return self._call("list_clusters", lambda: tuple(self._novita.clusters))
+
+    def list_products(
+        self, *, cluster_id: str | None = None, billing_mode: str | None = None
+    ) -> Sequence[Product]:
+        return self._call("list_products", lambda: tuple(self._novita.products))
+
+    def get_template(self, template_id: str) -> Template:
+        return self._call("get_template", lambda: self._template(template_id))
+
+    def _template(self, template_id: str) -> Template:
+        if template_id not in self._novita.templates:
+            raise TemplateNotFound("404 TEMPLATE_NOT_FOUND", status=404)
+        return self._novita.templates[template_id]
+
+    def list_registry_auths(self) -> Sequence[RegistryAuth]:
+        return self._call("list_registry_auths", lambda: tuple(self._novita.auths))
+
+    def create_instance(self, request: CreateRequest) -> str:
+        return self._call("create_instance", lambda: self._create(request))
+
+    def _create(self, request: CreateRequest) -> str:
+        upstream_id = f"up-{len(self._novita.created) + 1}"
+        self._novita.created.append(request)
+        self._novita.put(upstream_id, name=request.name, status="toCreate")
+        return upstream_id
+
+    def get_instance(self, upstream_id: str) -> UpstreamInstance:
+        return self._call("get_instance", lambda: self._get(upstream_id))
+
+    def _get(self, upstream_id: str) -> UpstreamInstance:
+        if upstream_id not in self._novita.instances:
+            raise InstanceNotFound("404 NOT_FOUND", status=404)
+        return self._novita.instances[upstream_id]
+
+    def delete_instance(self, upstream_id: str) -> None:
+        self._call("delete_instance", lambda: self._delete(upstream_id))
+
+    def _delete(self, upstream_id: str) -> None:
+        self._get(upstream_id)
+        del self._novita.instances[upstream_id]
+
+    def list_all_instances(
+        self, *, name: str | None = None, page_size: int = 100, max_pages: int = 50
+    ) -> Listing:
+        def fetch(number: int) -> InstancePage:
+            return self._call("list_instances", lambda: self._page(number, page_size, name))
+
+        return read_all_pages(fetch, max_pages=max_pages)
+
+    def _page(self, number: int, size: int, name: str | None) -> InstancePage:
+        shown = [
+            each
+            for each in self._novita.instances.values()
+            if each.id not in self._novita.unlisted and (name or "") in each.name
+        ]
+        return InstancePage(tuple(shown[(number - 1) * size : number * size]), len(shown))
