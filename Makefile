@@ -30,20 +30,20 @@ setup: ## install everything into .venv; again only when the requirements change
 	@"$(or $(PYTHON),python3)" scripts/setup.py
 
 demo: setup ## watch one instance from request to signed webhook, on a simulated Novita (30 s)
-	@exec $(VENV)/python -m launcher demo
+	@exec "$(VENV)/python" -m launcher demo
 
 run: setup ## serve in the foreground until Ctrl-C; PORT=8000, DATA_DIR=.data, README.md has more
-	@exec $(VENV)/python -m launcher run
+	@exec "$(VENV)/python" -m launcher run
 
 test: setup ## run the tests; ARGS="-k word" passes options to pytest
-	@exec $(HERMETIC) $(VENV)/python -m pytest $(ARGS)
+	@exec $(HERMETIC) "$(VENV)/python" -m pytest $(ARGS)
 
 check: setup ## every static check: style, types, layers, migrations, settings, API schema
 	@exec $(HERMETIC) sh scripts/check.sh
 
 format: setup ## rewrite the code in its style
-	@$(VENV)/python -m ruff check --quiet --fix-only .
-	@$(VENV)/python -m ruff format --quiet .
+	@"$(VENV)/python" -m ruff check --quiet --fix-only .
+	@"$(VENV)/python" -m ruff format --quiet .
 
 clean: ## remove .venv and caches; keeps .data, the database of `make run`
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache staticfiles
