@@ -161,9 +161,7 @@ def _post(
     with transaction.atomic():
         ours = queue.still_ours(plan.job for plan in go)
         locked = locked_instances(plan.job for plan in go)
-        for plan in go:
-            if plan.job.pk in ours:
-                parts.append(_intend(plan, locked[plan.job.subject], mark))
+        parts += [_intend(p, locked[p.job.subject], mark) for p in go if p.job.pk in ours]
     return parts
 
 
