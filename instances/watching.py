@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from instances.choices import FailureCode, InstanceStatus
-from instances.creation.common import cause_of
 from instances.ending import begin_ending
 from instances.models import Instance
 from instances.novita.types import PortMapping, UpstreamInstance
 from instances.schedule import next_look
+from instances.subjects import cause_of
 from instances.transitions import change_status, fail
 from instances.types import Failure
 from jobs.models import Job

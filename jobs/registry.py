@@ -114,8 +114,8 @@ class JobType:
 
     batch_size: rows handed to a worker at once. max_in_flight: rows being worked on over all
     processes, so that a type that hangs cannot take every slot. run_limit: how long the heartbeat
-    extends a lease before the worker process is ended. is_recurring: one row lives for ever, answering
-    "again"; clusters make it at their start.
+    extends a lease before the worker process is ended. is_recurring: one row lives for ever,
+    answering "again"; clusters make it at their start.
     """
 
     name: str

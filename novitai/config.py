@@ -154,8 +154,8 @@ class Config(BaseModel):
 
     webhook_secret: SecretStr | None = Field(
         None,
-        description="signs the default project's webhooks: whsec_ and 24 to 64 random bytes in base64, "
-        'e.g. from: echo "whsec_$(openssl rand -base64 32)"',
+        description="signs the default project's webhooks: whsec_ and 24 to 64 random bytes in "
+        'base64, e.g. from: echo "whsec_$(openssl rand -base64 32)"',
     )
     webhook_allowed_networks: tuple[Network, ...] | None = Field(
         None,

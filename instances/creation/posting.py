@@ -8,21 +8,13 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 
-from instances import catalogue, gate
+from instances import catalogue, gate, upstream
 from instances.choices import CreateStep, FailureCode, InstanceStatus, JobType
 from instances.clock import iso
-from instances.creation.common import (
-    ask_again,
-    cause_of,
-    given_up,
-    locked_instances,
-    refused,
-    wish_of,
-)
+from instances.creation.common import ask_again, given_up, refused, wish_of
 from instances.creation.fetching import MOST_CALLS, FetchWork
 from instances.database_clock import database_now
 from instances.gate import Permit
-from instances.handlers import upstream
 from instances.models import Instance
 from instances.naming import Mark
 from instances.novita.calls import CallRecord
@@ -35,6 +27,7 @@ from instances.novita.errors import (
 from instances.novita.types import CreateRequest, Template
 from instances.placement import Ranking, explain, rank
 from instances.schedule import next_look
+from instances.subjects import cause_of, locked_instances
 from instances.transitions import change_status, record_event
 from instances.types import Failure
 from jobs import queue

@@ -6,10 +6,9 @@ from datetime import timedelta
 
 from django.conf import settings
 
-from instances import catalogue, gate
+from instances import catalogue, gate, upstream
 from instances.choices import BillingMode
 from instances.gate import Permit
-from instances.handlers import upstream
 from instances.novita.calls import CallRecord
 from instances.novita.errors import NovitaError
 from instances.novita.types import Cluster, Product

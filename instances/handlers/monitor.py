@@ -10,17 +10,16 @@ from datetime import timedelta
 
 from django.conf import settings
 
-from instances import gate, watching
+from instances import gate, upstream, watching
 from instances.choices import InstanceStatus
-from instances.creation.common import locked_instances, pending_instances
 from instances.database_clock import database_now
 from instances.gate import Permit
-from instances.handlers import upstream
 from instances.models import Instance
 from instances.novita.calls import CallRecord
 from instances.novita.client import NovitaClient
 from instances.novita.errors import InstanceNotFound, NovitaError
 from instances.novita.types import UpstreamInstance
+from instances.subjects import instances_of, locked_instances
 from instances.watching import Sighting
 from jobs.models import Job
 from jobs.outcomes import Again, Done, Outcome
@@ -57,7 +56,7 @@ class MonitorInstance(Handler[WatchWork, Watched]):
     """One listing for all that are pending, one read for each that has come to run."""
 
     def load(self, jobs: Sequence[Job]) -> Sequence[Unit[WatchWork] | Decided]:
-        instances = pending_instances(jobs)
+        instances = instances_of(jobs)
         pending: list[Job] = []
         arrived: list[Job] = []
         outcomes: dict[int, Outcome] = {}

@@ -5,10 +5,9 @@ from datetime import timedelta
 
 from django.conf import settings
 
-from instances import gate
+from instances import gate, upstream
 from instances.database_clock import database_now
 from instances.gate import Permit
-from instances.handlers import upstream
 from instances.models import UpstreamGate
 from instances.novita.calls import CallRecord
 from instances.novita.errors import NovitaError

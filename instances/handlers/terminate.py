@@ -10,14 +10,13 @@ from datetime import timedelta
 
 from django.conf import settings
 
-from instances import gate
-from instances.creation.common import cause_of, locked_instances
+from instances import gate, upstream
 from instances.database_clock import database_now
 from instances.gate import Permit
-from instances.handlers import upstream
 from instances.models import UpstreamEnding
 from instances.novita.calls import CallRecord
 from instances.novita.errors import InstanceNotFound, NovitaError
+from instances.subjects import cause_of, locked_instances
 from instances.transitions import record_event
 from jobs.models import Job
 from jobs.outcomes import Again, Done, Outcome

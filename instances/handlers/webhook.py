@@ -12,9 +12,9 @@ from django.conf import settings
 from accounts.services import webhook_secret_of
 from instances import outbox, tally
 from instances.choices import DeliveryStatus
-from instances.creation.common import locked_instances
 from instances.database_clock import database_now
 from instances.models import WebhookDelivery
+from instances.subjects import locked_instances
 from instances.webhooks.signing import signed_headers
 from instances.webhooks.transport import DeliveryResult, deliver
 from jobs import registry
