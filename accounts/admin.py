@@ -17,7 +17,7 @@ class ProjectAdmin(ReadOnlyAdmin):
     """Projects can be made, not renamed; the signing secret is never shown."""
 
     list_display = ("name", "public_id", "created_at")
-    search_fields = ("name", "=public_id")
+    search_fields = ("name", "public_id__exact")
     fields = ("name", "public_id", "created_at")
     readonly_fields = ("public_id", "created_at")
 
@@ -32,7 +32,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     list_display = ("name", "start", "project", "created_at", "expires_at", "revoked_at")
     list_filter = (("revoked_at", admin.EmptyFieldListFilter), "project")
     list_select_related = ("project",)
-    search_fields = ("name", "=public_id", "=start")
+    search_fields = ("name", "public_id__exact", "start__exact")
     readonly_fields = ("public_id", "start", "created_at", "revoked_at")
     actions = ("revoke_selected",)
 

@@ -1,8 +1,10 @@
 """The cached catalogue: what was fetched, when, and whether it is fresh enough to decide by."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
@@ -19,41 +21,58 @@ from instances.regions import cluster_for
 FETCH_SECONDS = 5
 
 
-def find_cluster(region: str) -> novita.Cluster | None:
-    """The upstream cluster that the configuration maps a region to, if it was ever listed."""
-    rows = Cluster.objects.filter(account=settings.CONFIG.upstream_account)
-    return cluster_for(region, (novita.Cluster(row.cluster_id, row.name) for row in rows))
+class Shelf:
+    """The catalogue as one batch reads it: each thing once, hits and misses counted."""
 
+    def __init__(self) -> None:
+        self._oldest = database_now() - timedelta(seconds=settings.CONFIG.catalogue_ttl)
+        self._clusters: list[novita.Cluster] | None = None
+        self._products: dict[tuple[str, str], list[novita.Product]] = {}
+        self._templates: dict[str, novita.Template | None] = {}
+        self._counts: dict[tally.Key, Decimal] = defaultdict(Decimal)
 
-def fresh_products(cluster_id: str, billing_mode: str) -> list[novita.Product] | None:
-    """The products of a cluster and mode; None when they must be asked for again."""
-    rows = CachedProduct.objects.filter(
-        account=settings.CONFIG.upstream_account,
-        cluster_id=cluster_id,
-        billing_mode=billing_mode,
-        fetched_at__gte=_oldest(),
-    )
-    found = [_product(row.data) for row in rows]
-    _count("products", is_hit=bool(found))
-    return found or None
+    def cluster(self, region: str) -> novita.Cluster | None:
+        """The upstream cluster that a region is mapped to, if it was ever listed."""
+        if self._clusters is None:
+            rows = Cluster.objects.filter(account=settings.CONFIG.upstream_account)
+            self._clusters = [novita.Cluster(row.cluster_id, row.name) for row in rows]
+        return cluster_for(region, self._clusters)
 
+    def products(self, cluster_id: str, billing_mode: str) -> list[novita.Product]:
+        """The products of a cluster and mode; none when they must be asked for again."""
+        key = (cluster_id, billing_mode)
+        if key not in self._products:
+            rows = CachedProduct.objects.filter(
+                account=settings.CONFIG.upstream_account,
+                cluster_id=cluster_id,
+                billing_mode=billing_mode,
+                fetched_at__gte=self._oldest,
+            )
+            self._products[key] = [_product(row.data) for row in rows]
+        self._count("products", is_hit=bool(self._products[key]))
+        return self._products[key]
 
-def fresh_template(template_id: str) -> novita.Template | None:
-    """A template by id; None when it must be asked for again."""
-    row = find_template(template_id, is_fresh=True)
-    _count("templates", is_hit=row is not None)
-    return row
+    def template(self, template_id: str) -> novita.Template | None:
+        """A template by id; None when it must be asked for again."""
+        if template_id not in self._templates:
+            row = CachedTemplate.objects.filter(
+                account=settings.CONFIG.upstream_account,
+                template_id=template_id,
+                fetched_at__gte=self._oldest,
+            ).first()
+            self._templates[template_id] = _template(row.data) if row else None
+        template = self._templates[template_id]
+        self._count("templates", is_hit=template is not None)
+        return template
 
+    def book(self) -> None:
+        """Write the hits and misses, once for the batch."""
+        tally.add(self._counts)
+        self._counts.clear()
 
-def find_template(template_id: str, *, is_fresh: bool = False) -> novita.Template | None:
-    """A cached template of any age, or only a fresh one."""
-    rows = CachedTemplate.objects.filter(
-        account=settings.CONFIG.upstream_account, template_id=template_id
-    )
-    if is_fresh:
-        rows = rows.filter(fetched_at__gte=_oldest())
-    row = rows.first()
-    return _template(row.data) if row else None
+    def _count(self, what: str, *, is_hit: bool) -> None:
+        result = "hit" if is_hit else "miss"
+        self._counts[tally.key("catalogue_cache_total", cache=what, result=result)] += 1
 
 
 def keep_clusters(clusters: Sequence[novita.Cluster]) -> None:
@@ -131,15 +150,6 @@ def release_fetch(what: str) -> None:
 
 
 _PRODUCT_KEY = ["account", "cluster_id", "billing_mode", "product_id"]
-
-
-def _oldest() -> Any:
-    return database_now() - timedelta(seconds=settings.CONFIG.catalogue_ttl)
-
-
-def _count(what: str, *, is_hit: bool) -> None:
-    result = "hit" if is_hit else "miss"
-    tally.count("catalogue_cache_total", cache=what, result=result)
 
 
 def _as_json(value: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ Handlers ask in ``load`` and report in ``apply``; in between no database is touc
 limits and breakers decide around the call itself, which here is where no database may be used.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -68,13 +68,16 @@ def reserve(wanted: int, *, at_least: int | None = None, is_critical: bool = Fal
     return Permit(calls)
 
 
-def report(permit: Permit, calls: Sequence[CallRecord]) -> None:
+def report(talks: Iterable[tuple[Permit, Sequence[CallRecord]]]) -> None:
     """Give back what was not used, count what was, and let the breaker learn."""
+    talks = list(talks)
+    calls = [call for _, made in talks for call in made]
+    unused = sum(max(permit.calls - len(made), 0) for permit, made in talks)
     with transaction.atomic():
         # First of all locks: who holds a counter while waiting for this row could deadlock.
         gate, now = _lock(), database_now()
         tally.add(tally.of_calls(calls))
-        gate.tokens_e3 += max(permit.calls - len(calls), 0) * 1000
+        gate.tokens_e3 += unused * 1000
         for call in calls:
             _learn(gate, call, now)
         if not calls:

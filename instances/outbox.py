@@ -1,11 +1,12 @@
 """Webhooks that must go out: written in the transaction of the event, sent by jobs in order."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from instances.choices import DeliveryStatus, JobType
 from instances.clock import iso
 from instances.details import instance_details
-from instances.models import Instance, InstanceEvent, WebhookDelivery
+from instances.models import InstanceEvent, WebhookDelivery
 from jobs import queue
 from jobs.models import JobPriority
 
@@ -15,40 +16,48 @@ def add(event: InstanceEvent) -> None:
     instance = event.instance
     if not instance.webhook_url:
         return
+    pending = WebhookDelivery.objects.filter(instance=instance, status=DeliveryStatus.PENDING)
+    is_first = not pending.exists()
     delivery = WebhookDelivery.objects.create(
-        project_id=instance.project_id,
+        project=instance.project,
         instance=instance,
         event=event,
         payload=webhook_payload(event),
     )
-    enqueue_next(instance, request_id=event.request_id, unless_before=delivery)
+    if is_first:
+        _enqueue(delivery, request_id=event.request_id)
 
 
-def enqueue_next(
-    instance: Instance, *, request_id: str = "", unless_before: WebhookDelivery | None = None
-) -> None:
-    """Make the job of the instance's first pending message; later ones wait for its end.
+def enqueue_next(request_ids: Mapping[int, str]) -> None:
+    """Make the jobs of these instances' first pending messages; later ones wait for their end.
 
-    With ``unless_before``, only if that message is itself the first.
+    By instance pk, with the request id that the job carries. The instances are locked.
     """
     first = (
-        WebhookDelivery.objects.filter(instance=instance, status=DeliveryStatus.PENDING)
-        .order_by("id")
-        .first()
+        WebhookDelivery.objects.filter(
+            instance__in=list(request_ids), status=DeliveryStatus.PENDING
+        )
+        .select_related("instance", "project")
+        .order_by("instance_id", "id")
+        .distinct("instance_id")
     )
-    if first is None or (unless_before is not None and first.pk != unless_before.pk):
-        return
+    for delivery in first:
+        _enqueue(delivery, request_id=request_ids[delivery.instance_id])
+
+
+def _enqueue(delivery: WebhookDelivery, *, request_id: str) -> None:
+    instance = delivery.instance
     queue.enqueue(
         JobType.SEND_WEBHOOK,
         payload={
-            "deliveryId": first.public_id,
+            "deliveryId": delivery.public_id,
             "url": instance.webhook_url,
-            "payload": first.payload,
+            "payload": delivery.payload,
         },
         subject=instance.public_id,
-        project=instance.project,
+        project=delivery.project,
         priority=JobPriority.NORMAL,
-        dedupe_key=f"webhook:{first.public_id}",
+        dedupe_key=f"webhook:{delivery.public_id}",
         request_id=request_id,
     )
 

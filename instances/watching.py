@@ -1,16 +1,17 @@
 """What a look at Novita means for an instance."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from instances.choices import FailureCode, InstanceStatus
-from instances.creation.common import cause_of
 from instances.ending import begin_ending
 from instances.models import Instance
 from instances.novita.types import PortMapping, UpstreamInstance
 from instances.schedule import next_look
+from instances.subjects import cause_of
 from instances.transitions import change_status, fail
 from instances.types import Failure
 from jobs.models import Job
@@ -19,6 +20,10 @@ from jobs.outcomes import Again, Done, Outcome
 # Charging begins with the pull of the image (Novita's billing guide).
 BILLED_WORDS = frozenset({"pulling", "running", "starting", "restarting"})
 BETWEEN_ABSENCES = timedelta(seconds=10)
+NOTED = (
+    *("upstream_status", "started_at", "absence_seen_at"),
+    *("port_mappings", "connection", "has_details"),
+)
 SSH_PORT = 22
 _SSH_COMMAND = re.compile(r"ssh(?:\s+-p\s*(?P<port>\d+))?\s+(?P<target>[\w.@:-]+)")
 _HOST_AND_PORT = re.compile(r"[\w.@-]+:\d+")
@@ -37,6 +42,14 @@ class Sighting:
         return self.seen is not None and self.seen.is_running
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What comes next, and whether what was noted is still to be saved."""
+
+    outcome: Outcome
+    is_to_be_saved: bool = False
+
+
 def is_watched(instance: Instance) -> bool:
     """Pending, or running but never read by itself."""
     if instance.status == InstanceStatus.RUNNING:
@@ -51,25 +64,38 @@ def observe(
     job: Job,
     now: datetime,
     is_last_resort: bool = False,
-) -> Outcome:
-    """Write what was seen and decide what comes next. The instance is locked.
+) -> Look:
+    """Note what was seen and decide what comes next. The instance is locked.
 
+    A change of status is written at once; mere notes are left to ``save_notes``, for all at once.
     ``is_last_resort``: a listing showed it running, and this look was to bring the connect
     blocks; if it did not, the instance is announced without them and read again later.
     """
     if not is_watched(instance):
-        return Done()
+        return Look(Done())
+    before = _noted(instance)
     if sighting is not None:
         failure = _take_note(instance, sighting, now)
         if failure is not None and instance.status == InstanceStatus.STARTING:
-            return _fail(instance, failure, job=job, now=now)
+            return Look(_fail(instance, failure, job=job, now=now))
     if _is_ready(instance, is_last_resort=is_last_resort and sighting is None):
-        return _arrive(instance, job=job, now=now)
+        return Look(_arrive(instance, job=job, now=now))
     has_just_arrived = sighting is not None and sighting.is_of_a_running_instance
     if _is_late(instance, now) and not has_just_arrived:
-        return _fail(instance, _timeout(instance), job=job, now=now)
-    instance.save()
-    return Again() if has_just_arrived else Again(next_look(now) - now)
+        return Look(_fail(instance, _timeout(instance), job=job, now=now))
+    outcome = Again() if has_just_arrived else Again(at=next_look(now))
+    return Look(outcome, is_to_be_saved=_noted(instance) != before)
+
+
+def save_notes(changed: Sequence[Instance], seen: Sequence[Instance], *, now: datetime) -> None:
+    """Two statements for a whole listing, however many instances it showed."""
+    Instance.objects.bulk_update(changed, NOTED)
+    Instance.objects.filter(pk__in=[instance.pk for instance in seen]).update(upstream_seen_at=now)
+
+
+def _noted(instance: Instance) -> tuple[object, ...]:
+    """What a look may change; most looks change nothing, and then nothing is written."""
+    return tuple(getattr(instance, name) for name in NOTED)
 
 
 def _take_note(instance: Instance, sighting: Sighting, now: datetime) -> Failure | None:
@@ -78,7 +104,6 @@ def _take_note(instance: Instance, sighting: Sighting, now: datetime) -> Failure
     if seen is None or seen.is_gone_word:
         return _absence(instance, now)
     instance.absence_seen_at = None
-    instance.upstream_seen_at = now
     instance.upstream_status = seen.status
     if instance.started_at is None and seen.status in BILLED_WORDS:
         instance.started_at = seen.last_started_at or now
@@ -117,7 +142,7 @@ def _arrive(instance: Instance, *, job: Job, now: datetime) -> Outcome:
         change_status(instance, InstanceStatus.RUNNING, cause=cause, now=now, data=data)
     else:
         instance.save()
-    return Done() if instance.has_details else Again(next_look(now) - now)
+    return Done() if instance.has_details else Again(at=next_look(now))
 
 
 def _is_late(instance: Instance, now: datetime) -> bool:

@@ -1,5 +1,6 @@
 """Jobs for operators: what failed, why, and the button."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin, messages
@@ -10,12 +11,27 @@ from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
+from django_q.models import Failure, OrmQ, Schedule, Success
 
-from jobs import queue
-from accounts.admin_base import ReadOnlyAdmin
+from accounts.admin_base import ReadOnlyAdmin, WordFilter
+from jobs import queue, registry
 from jobs.display import pretty_json
 from jobs.errors import JobError
 from jobs.models import Job, JobStatus, Worker
+
+# Its rows are not used here (the queue is jobs.Job), and a schedule added there would never run.
+for model in (Success, Failure, Schedule, OrmQ):
+    if admin.site.is_registered(model):
+        admin.site.unregister(model)
+
+
+class JobTypeFilter(WordFilter):
+    """By what is registered."""
+
+    title = parameter_name = "type"
+
+    def words(self) -> Iterable[str]:
+        return sorted(str(job_type.name) for job_type in registry.all_types())
 
 
 @admin.register(Job)
@@ -23,10 +39,18 @@ class JobAdmin(ReadOnlyAdmin):
     """Rows are the queue's; "Retry" is ``jobs.queue.redrive``."""
 
     list_display = (
-        "public_id", "type", "status", "priority", "attempts", "subject", "run_at", "short_error",
-    )  # fmt: skip
-    list_filter = ("status", "type", "priority")
-    search_fields = ("=public_id", "=subject")
+        "public_id",
+        "type",
+        "status",
+        "attempts",
+        "short_error",
+        "subject",
+        "priority",
+        "run_at",
+    )
+    list_filter = ("status", JobTypeFilter, "priority")
+    # Exact, not "=": that compares without case, for which there is no index.
+    search_fields = ("public_id__exact", "subject__exact")
     search_help_text = "A job's id, or the id of the instance it is about."
     list_select_related = ("project",)
     actions = ("retry_selected",)

@@ -1,7 +1,7 @@
 """What a handler can say of a job once it has worked on it."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,9 +11,13 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """Progress was made; look again later. No failure: the attempts start anew."""
+    """Progress was made; look again later. No failure: the attempts start anew.
+
+    ``at`` names the moment exactly, so that many jobs come due together; else ``after`` counts.
+    """
 
     after: timedelta = timedelta(0)
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ rows by priority and due time, through a partial index, with SKIP LOCKED, so tha
 claimers share the rows without waiting for one another.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,7 +18,7 @@ from django.utils import timezone
 from accounts.models import Project
 from jobs import registry
 from jobs.errors import JobNotRedrivable
-from jobs.models import Job, JobPriority, JobStatus
+from jobs.models import Job, JobPriority, JobStatus, new_job_id
 
 LEASE = timedelta(seconds=15)
 CHANNEL = "novitai_jobs"
@@ -39,43 +40,55 @@ def enqueue(
     A live job with the same ``dedupe_key`` is returned instead of a second one; if it is being
     worked on, it is marked to run once more, since it may have read what has changed since.
     """
-    job_type = registry.get(type_)
-    job = Job(
-        type=str(type_),
-        payload=payload,
-        subject=subject,
-        project=project,
-        priority=priority,
-        max_attempts=job_type.retry.max_attempts,
-        dedupe_key=dedupe_key,
-        request_id=request_id,
-        **({"run_at": run_at} if run_at else {}),
-    )
-    if dedupe_key is None:
-        job.save()
-    else:
-        job = _save_once(job)
+    parameters = {
+        "public_id": new_job_id(),
+        "project": project.pk if project else None,
+        "type": str(type_),
+        "subject": subject,
+        "payload": json.dumps(payload),
+        "priority": int(priority),
+        "max_attempts": registry.get(type_).retry.max_attempts,
+        "run_at": run_at,
+        "dedupe_key": dedupe_key,
+        "request_id": request_id,
+    }
+    (job,) = Job.objects.raw(_ENQUEUE, parameters)
     notify()
     return job
 
 
-def _save_once(job: Job) -> Job:
-    """Insert unless the key is live. The loop ends: a key that is not live can be inserted."""
-    while True:
-        Job.objects.bulk_create([job], ignore_conflicts=True)
-        kept = Job.objects.live().select_for_update().filter(dedupe_key=job.dedupe_key).first()
-        if kept is None:
-            continue
-        if kept.public_id != job.public_id and kept.status == JobStatus.PROCESSING:
-            kept.rerun = True
-            kept.save(update_fields=["rerun"])
-        return kept
+# One statement, also when the key is live: bursts enqueue hundreds of jobs in a transaction.
+_ENQUEUE = """
+INSERT INTO jobs_job (
+    public_id, project_id, type, subject, payload, priority, max_attempts, run_at,
+    dedupe_key, request_id, error, errors, worker
+) VALUES (
+    %(public_id)s, %(project)s, %(type)s, %(subject)s, %(payload)s, %(priority)s,
+    %(max_attempts)s, coalesce(%(run_at)s, clock_timestamp()),
+    %(dedupe_key)s, %(request_id)s, '', '[]', ''
+)
+ON CONFLICT (dedupe_key) WHERE status IN ('pending', 'processing')
+DO UPDATE SET rerun = jobs_job.rerun OR jobs_job.status = 'processing'
+RETURNING *
+"""
 
 
 def notify() -> None:
-    """Wake whoever waits, at commit; Postgres folds equal notifications of one transaction."""
+    """Wake whoever waits, at commit; once in a transaction, since each takes a round trip.
+
+    The mark goes where Django forgets it with a savepoint that is rolled back, as Postgres forgets
+    the notification.
+    """
+    if connection.in_atomic_block:
+        if any(entry[1] is _is_notified for entry in connection.run_on_commit):
+            return
+        transaction.on_commit(_is_notified)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_notify(%s, '')", [CHANNEL])
+
+
+def _is_notified() -> None:
+    """A mark among the things to do at commit; nothing is left to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,14 +230,23 @@ def hand_back(leases: Sequence[tuple[int, int]]) -> None:
 
 
 def renew(leases: Mapping[int, int]) -> set[int]:
-    """Extend the leases; return the ids that are still ours. The heartbeat's statement."""
+    """Extend the leases; return the ids that were extended. The heartbeat's statement.
+
+    A row that is locked is being settled at this moment: waiting for it would deadlock with the
+    settling of the others, so it is skipped.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE jobs_job j SET lease_expires_at = clock_timestamp() + make_interval(secs => %s)
-            FROM unnest(%s::bigint[], %s::bigint[]) AS mine(id, token)
-            WHERE j.id = mine.id AND j.lease_token = mine.token AND j.status = 'processing'
-            RETURNING j.id
+            UPDATE jobs_job SET lease_expires_at = clock_timestamp() + make_interval(secs => %s)
+            WHERE id = ANY(ARRAY(
+                SELECT j.id FROM jobs_job j
+                JOIN unnest(%s::bigint[], %s::bigint[]) AS mine(id, token)
+                  ON j.id = mine.id AND j.lease_token = mine.token
+                WHERE j.status = 'processing'
+                ORDER BY j.id FOR UPDATE OF j SKIP LOCKED
+            ))
+            RETURNING id
             """,
             [LEASE.total_seconds(), list(leases), list(leases.values())],
         )

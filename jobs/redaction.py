@@ -38,7 +38,7 @@ def redact_url(url: str) -> str:
 def _names_only(value: Any) -> Any:
     """Env as a mapping or as a list of ``{"key", "value"}``: the values are the user's secrets."""
     if isinstance(value, Mapping):
-        return {key: HIDDEN for key in value}
+        return dict.fromkeys(value, HIDDEN)
     if isinstance(value, list):
         return [_without_value(item) for item in value]
     return HIDDEN

@@ -13,6 +13,7 @@ from jobs.outcomes import Outcome
 
 W = TypeVar("W")
 U_co = TypeVar("U_co", covariant=True)
+R_co = TypeVar("R_co", covariant=True)
 R = TypeVar("R")
 
 FOREVER = 32_767
@@ -34,15 +35,25 @@ class RetryPolicy:
     def delay(self, attempt: int) -> timedelta:
         """Wait after the given attempt, counted from 1."""
         plain = self.first * 2.0 ** min(attempt - 1, 30)
-        return min(plain, self.longest) * random.uniform(1 - self.jitter, 1 + self.jitter)  # noqa: S311
+        chance = random.uniform(1 - self.jitter, 1 + self.jitter)  # noqa: S311 - no secret
+        return min(plain, self.longest) * chance
 
 
 @dataclass(frozen=True, slots=True)
 class Unit(Generic[U_co]):
-    """Jobs that are talked about in one go: one each for single calls, many for a shared listing."""
+    """Jobs that are talked about in one go: one for a single call, many for a shared listing."""
 
     jobs: Sequence[Job]
     work: U_co
+
+
+@dataclass(frozen=True, slots=True)
+class Talk(Generic[U_co, R_co]):
+    """A unit that was talked about, and what came of it; only jobs that are still ours."""
+
+    jobs: Sequence[Job]
+    work: U_co
+    result: R_co
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +78,24 @@ class Handler(ABC, Generic[W, R]):
     @abstractmethod
     def talk(self, work: W) -> R: ...
 
+    def book(self, talks: Sequence[tuple[W, R]]) -> None:
+        """Write what talks cost, for all that have finished, before they are applied.
+
+        Outside of apply's transaction: rows that everybody writes would be locked through it.
+        """
+
     @abstractmethod
     def apply(self, jobs: Sequence[Job], work: W, result: R) -> Mapping[int, Outcome]: ...
+
+    def apply_all(self, talks: Sequence[Talk[W, R]]) -> Mapping[int, Outcome]:
+        """Apply what has finished together; a handler overrides this to write in bulk.
+
+        If it raises, nothing of it is kept and each talk is applied by itself.
+        """
+        outcomes: dict[int, Outcome] = {}
+        for talk in talks:
+            outcomes |= self.apply(talk.jobs, talk.work, talk.result)
+        return outcomes
 
     def on_give_up(self, job: Job, error: str) -> None:
         """Hear, in the same transaction, that the job failed for good."""
@@ -87,8 +114,8 @@ class JobType:
 
     batch_size: rows handed to a worker at once. max_in_flight: rows being worked on over all
     processes, so that a type that hangs cannot take every slot. run_limit: how long the heartbeat
-    extends a lease before the worker process is ended. is_recurring: one row lives for ever, answering
-    "again"; clusters make it at their start.
+    extends a lease before the worker process is ended. is_recurring: one row lives for ever,
+    answering "again"; clusters make it at their start.
     """
 
     name: str

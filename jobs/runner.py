@@ -22,16 +22,18 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from jobs import heartbeat, queue, registry, settle
 from jobs.models import Job
 from jobs.outcomes import GiveUp, Outcome, Released, Retry
-from jobs.registry import Decided, Handler, Unit
+from jobs.registry import Decided, Handler, Talk, Unit
 
 logger = structlog.get_logger()
 
 # How long the keeper lets finished units gather, so that they share a transaction.
 GATHER_SECONDS = 0.02
 DRAIN_SECONDS = 5.0
+START_ATTEMPTS = 5
+MOST_AT_ONCE = 50
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Finished:
     """A unit that has been talked about, or whose outcome is known without."""
 
@@ -40,6 +42,7 @@ class Finished:
     work: Any = None
     result: Any = None
     outcomes: Mapping[int, Outcome] | None = None
+    is_booked: bool = False
 
 
 class Runner:
@@ -59,7 +62,7 @@ class Runner:
 
     def run(self, leases: Sequence[tuple[int, int]]) -> None:
         """Start a batch of one type, load it, and hand it to the threads."""
-        jobs = queue.start(leases)
+        jobs = self._start(leases)
         if not jobs:
             return
         job_type = registry.get(jobs[0].type)
@@ -69,6 +72,17 @@ class Runner:
                 self._submit(job_type.handler, part)
             elif chosen := [job for job in jobs if job.pk in part.outcomes]:
                 self._finished.put(Finished(chosen, job_type.handler, outcomes=part.outcomes))
+
+    def _start(self, leases: Sequence[tuple[int, int]]) -> Sequence[Job]:
+        """Rows that cannot be started would lie idle until their lease lapses: try again first."""
+        for attempt in range(START_ATTEMPTS):
+            try:
+                return queue.start(leases)
+            except (OperationalError, InterfaceError) as error:
+                logger.warning("jobs_start_failed", error=str(error), attempt=attempt + 1)
+                connection.close()
+                time.sleep(0.1 * (attempt + 1))
+        return []
 
     def _load(
         self, handler: Handler[Any, Any], jobs: Sequence[Job]
@@ -119,11 +133,27 @@ class Runner:
 
     def _apply_all(self, waiting: list[Finished]) -> None:
         """Each group in its own transaction; then forget it."""
+        self._book(waiting)
         for group in _groups(waiting):
             self._apply_or_drop(group)
             for unit in group:
                 waiting.remove(unit)
                 self.live.discard(unit.jobs)
+
+    def _book(self, waiting: Sequence[Finished]) -> None:
+        """Once for each handler and talk; what was booked is not booked again on a second try."""
+        talks: dict[Handler[Any, Any], list[tuple[Any, Any]]] = {}
+        for unit in waiting:
+            if unit.outcomes is None and not unit.is_booked:
+                talks.setdefault(unit.handler, []).append((unit.work, unit.result))
+                unit.is_booked = True
+        for handler, finished in talks.items():
+            try:
+                with transaction.atomic():
+                    handler.book(finished)
+            except Exception:
+                # What they cost is less than what they found out, which goes on to be written.
+                logger.exception("talks_not_booked", talks=len(finished))
 
     def _apply_or_drop(self, group: Sequence[Finished]) -> None:
         """What cannot be written at all is left to its lease: the keeper must go on."""
@@ -146,22 +176,17 @@ class Runner:
             ours = queue.still_ours(jobs.values())
             if len(ours) < len(jobs):
                 logger.warning("jobs_stale_writes_refused", count=len(jobs) - len(ours))
+            outcomes: dict[int, Outcome] = {}
+            talks: list[Talk[Any, Any]] = []
             for unit in group:
                 mine = [job for job in unit.jobs if job.pk in ours]
-                if mine:
-                    settle.settle(jobs, self._outcomes(unit, mine))
-
-    def _outcomes(self, unit: Finished, mine: Sequence[Job]) -> Mapping[int, Outcome]:
-        if unit.outcomes is not None:
-            return {job.pk: unit.outcomes[job.pk] for job in mine}
-        try:
-            with transaction.atomic():
-                outcomes = unit.handler.apply(mine, unit.work, unit.result)
-        except (OperationalError, InterfaceError):
-            raise
-        except Exception as error:  # noqa: BLE001 - see _load
-            return {job.pk: _failure(error) for job in mine}
-        return {**outcomes, **_forgotten([job for job in mine if job.pk not in outcomes])}
+                if unit.outcomes is not None:
+                    outcomes |= {job.pk: unit.outcomes[job.pk] for job in mine}
+                elif mine:
+                    talks.append(Talk(mine, unit.work, unit.result))
+            if talks:
+                outcomes |= _outcomes(group[0].handler, talks)
+            settle.settle(jobs, outcomes)
 
     def stop(self) -> None:
         """Let what is under way finish for some seconds, then give the rest back unharmed."""
@@ -169,6 +194,21 @@ class Runner:
         while self.live.jobs() and time.monotonic() < deadline:
             time.sleep(0.05)
         release(self.live.jobs())
+
+
+def _outcomes(handler: Handler[Any, Any], talks: Sequence[Talk[Any, Any]]) -> dict[int, Outcome]:
+    """Apply all together; if that raises, one by one, so that only the guilty one fails."""
+    try:
+        with transaction.atomic():
+            outcomes = handler.apply_all(talks)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:  # noqa: BLE001 - see _load
+        if len(talks) > 1:
+            return {pk: out for talk in talks for pk, out in _outcomes(handler, [talk]).items()}
+        return {job.pk: _failure(error) for job in talks[0].jobs}
+    jobs = [job for talk in talks for job in talk.jobs]
+    return {**outcomes, **_forgotten([job for job in jobs if job.pk not in outcomes])}
 
 
 def _groups(waiting: Sequence[Finished]) -> list[list[Finished]]:
@@ -182,7 +222,13 @@ def _groups(waiting: Sequence[Finished]) -> list[list[Finished]]:
         key=lambda unit: (unit.jobs[0].type, unit.jobs[0].subject),
     )
     by_type = groupby(single, key=lambda unit: unit.jobs[0].type)
-    return [list(units) for _, units in by_type] + [[u] for u in waiting if len(u.jobs) != 1]
+    shared = [[unit] for unit in waiting if len(unit.jobs) != 1]
+    return [part for _, units in by_type for part in _cut(list(units))] + shared
+
+
+def _cut(units: list[Finished]) -> list[list[Finished]]:
+    """What one transaction makes known must not wait for hundreds of others."""
+    return [units[i : i + MOST_AT_ONCE] for i in range(0, len(units), MOST_AT_ONCE)]
 
 
 def release(jobs: Sequence[Job]) -> None:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -34,13 +34,14 @@ WHERE id = ANY(%s)
 _PENDING_AGAIN = """
 UPDATE jobs_job j SET
     status = 'pending',
-    run_at = clock_timestamp() + CASE WHEN j.rerun THEN interval '0' ELSE o.after END,
+    run_at = CASE WHEN j.rerun THEN clock_timestamp()
+                  ELSE coalesce(o.at, clock_timestamp() + o.after) END,
     attempts = greatest(j.attempts - o.taken_back, 0),
     error = coalesce(o.error, j.error), errors = coalesce(o.errors::jsonb, j.errors),
     rerun = false, is_suspect = j.is_suspect AND o.error IS NOT NULL,
     lease_token = NULL, lease_expires_at = NULL
-FROM unnest(%s::bigint[], %s::interval[], %s::int[], %s::text[], %s::text[])
-    AS o(id, after, taken_back, error, errors)
+FROM unnest(%s::bigint[], %s::interval[], %s::timestamptz[], %s::int[], %s::text[], %s::text[])
+    AS o(id, after, at, taken_back, error, errors)
 WHERE j.id = o.id
 """
 
@@ -51,6 +52,7 @@ class _Pending:
 
     job_id: int
     after: timedelta
+    at: datetime | None = None
     taken_back: int = 0
     error: str | None = None
     errors: str | None = None
@@ -64,8 +66,8 @@ def settle(jobs: Mapping[int, Job], outcomes: Mapping[int, Outcome]) -> None:
         match outcome:
             case Done():
                 done.append(pk)
-            case Again(after):
-                pending.append(_Pending(pk, after, taken_back=FOREVER))
+            case Again(after, at):
+                pending.append(_Pending(pk, after, at, taken_back=FOREVER))
             case Released():
                 pending.append(_Pending(pk, timedelta(0), taken_back=1))
             case Retry() if jobs[pk].attempts < jobs[pk].max_attempts:
@@ -139,6 +141,7 @@ def _write_pending(rows: list[_Pending]) -> None:
             [
                 [row.job_id for row in rows],
                 [row.after for row in rows],
+                [row.at for row in rows],
                 [row.taken_back for row in rows],
                 [row.error for row in rows],
                 [row.errors for row in rows],

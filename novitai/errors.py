@@ -129,9 +129,9 @@ def server_error(request: HttpRequest) -> JsonResponse:
     """
     exc = sys.exc_info()[1]
     if isinstance(exc, DATABASE_DOWN):
-        logger.error("database_unavailable", exc_info=True)
+        logger.error("database_unavailable", exc_info=exc)
         return error_response(request, "SERVICE_UNAVAILABLE")
-    logger.error("unhandled_exception", exc_info=True)
+    logger.error("unhandled_exception", exc_info=exc)
     return error_response(request, "INTERNAL_SERVER_ERROR")
 
 

@@ -55,5 +55,7 @@ def logging_config(*, level: str, style: str) -> dict[str, Any]:
 
 def _renderers(style: str) -> list[structlog.typing.Processor]:
     if style == "console":
-        return [structlog.dev.ConsoleRenderer(colors=False)]
+        # Plain: the default prints local variables, and with them keys and payloads.
+        plain = structlog.dev.plain_traceback
+        return [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=plain)]
     return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]

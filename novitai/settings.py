@@ -144,6 +144,8 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-us"
 USE_I18N = False
+# In the admin: to the second, since that is what incidents are compared by.
+DATETIME_FORMAT = "Y-m-d H:i:s"
 
 # Static files
 
@@ -241,6 +243,9 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = CONFIG.is_production
 SECURE_PROXY_SSL_HEADER = None
 SECURE_HSTS_SECONDS = int(timedelta(days=365).total_seconds()) if CONFIG.is_production else 0
 X_FRAME_OPTIONS = "DENY"
+# TLS, its redirect and what holds for sibling domains belong to the proxy in front of the service;
+# behind it, health probes come over plain HTTP.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008", "security.W021"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = CONFIG.max_body_bytes
 
 AUTH_PASSWORD_VALIDATORS = [

@@ -12,6 +12,9 @@ from drf_spectacular.views import (
 from novitai.health import HealthView, LivezView, ReadyzView
 from novitai.metrics import MetricsView
 
+admin.site.site_header = admin.site.site_title = "novitai"
+admin.site.index_title = "Console"
+
 _redoc = SpectacularRedocView.as_view(url_name="schema", template_name="novitai/redoc.html")
 
 urlpatterns = [

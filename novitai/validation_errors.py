@@ -45,6 +45,8 @@ def _entry(path: Path, error: ErrorDetail, sent: Any) -> dict[str, Any]:
 
 def _dotted(path: Path) -> str:
     """``("ports", 0, "type")`` becomes ``ports[0].type``; an error of the whole is the body's."""
+    if path == ("non_field_errors",):
+        return "body"
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
     return text.removeprefix(".") or "body"
 

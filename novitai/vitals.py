@@ -108,9 +108,19 @@ def oldest_due(now: datetime) -> datetime | None:
     return oldest
 
 
+_ENDED_SINCE = """
+SELECT count(*)
+FROM (SELECT completed_at FROM jobs_job ORDER BY id DESC LIMIT %s) AS newest
+WHERE completed_at > %s
+"""
+
+
 def _ended_since(moment: datetime) -> int:
-    newest = Job.objects.order_by("-pk").values("pk")[:RATE_SAMPLE]
-    return Job.objects.filter(pk__in=newest, completed_at__gt=moment).count()
+    """As SQL: the ORM can only say "id IN", for which Postgres takes twenty times as long."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ENDED_SINCE, [RATE_SAMPLE, moment])
+        (count,) = cursor.fetchone()
+    return int(count)
 
 
 def _gate() -> UpstreamGate | None:

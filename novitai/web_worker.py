@@ -23,7 +23,7 @@ _REFUSALS: tuple[tuple[type[Exception], int, str, str], ...] = (
 
 
 class WebWorker(ThreadWorker):  # type: ignore[misc]
-    """Answers protocol errors as JSON; the fault's text may hold what was sent, so it stays here."""
+    """Answers protocol errors as JSON, without their text: it may hold what was sent."""
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
         _, status, reason, code = next(row for row in _REFUSALS if isinstance(exc, row[0]))

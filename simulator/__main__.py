@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import threading
 
 from simulator.api import GPU_BASE, Api
 from simulator.clock import SimulatedClock
 from simulator.control_api import ControlApi
-from simulator.server import Server, end_on_signals, wait_for_end
+from simulator.server import Server, run
 from simulator.store import Store
 from simulator.world.world import World
 
@@ -17,20 +16,14 @@ from simulator.world.world import World
 def main() -> None:
     """Serve until SIGTERM or SIGINT; prints one line once connections are accepted."""
     options = _parser().parse_args()
-    stopping = end_on_signals()
     store = Store(options.state)
     world = _open_world(store, options)
-    api = Api(world, options.api_key, sleep=stopping.wait)
-    control = ControlApi(api)
+    stopping = threading.Event()
+    control = ControlApi(Api(world, options.api_key, sleep=stopping.wait))
     address = (options.host, options.port)
     server = Server(address, control.handle, stopping, verbose=options.verbose)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     host, port = server.server_address[:2]
-    sys.stdout.write(f"Simulator http://{host!s}:{port}{GPU_BASE}\n")
-    sys.stdout.flush()
-    wait_for_end(stopping, with_parent=options.end_with_parent)
-    server.shutdown()
-    server.server_close()
+    run(server, f"Simulator http://{host!s}:{port}{GPU_BASE}", with_parent=options.end_with_parent)
     world.close()
 
 

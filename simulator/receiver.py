@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import base64
-import sys
 import threading
 from collections import deque
 from dataclasses import asdict, dataclass, field
@@ -23,7 +22,7 @@ from simulator.clock import real_now_ms
 from simulator.errors import ApiError, ControlError
 from simulator.faults import Fault
 from simulator.http import Json, Request, Response, json_response
-from simulator.server import Server, end_on_signals, wait_for_end
+from simulator.server import Server, run
 
 PREFIX = "/_receiver"
 KEPT = 100_000
@@ -160,17 +159,12 @@ def main() -> None:
     parser.add_argument("--end-with-parent", action="store_true")
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args()
-    stopping = end_on_signals()
+    stopping = threading.Event()
     receiver = Receiver(options.secret, stopping)
     address = (options.host, options.port)
     server = Server(address, receiver.handle, stopping, verbose=options.verbose)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     host, port = server.server_address[:2]
-    sys.stdout.write(f"Receiver http://{host!s}:{port}/\n")
-    sys.stdout.flush()
-    wait_for_end(stopping, with_parent=options.end_with_parent)
-    server.shutdown()
-    server.server_close()
+    run(server, f"Receiver http://{host!s}:{port}/", with_parent=options.end_with_parent)
 
 
 if __name__ == "__main__":

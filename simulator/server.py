@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import socket
 import struct
@@ -122,20 +123,25 @@ class Handler(BaseHTTPRequestHandler):
             super().log_message(format, *args)
 
 
-def end_on_signals() -> threading.Event:
-    """An event that SIGTERM and SIGINT set."""
-    stopping = threading.Event()
+def run(server: Server, announcement: str, *, with_parent: bool) -> None:
+    """Announce, serve until SIGTERM, SIGINT or (on request) the parent's end, then close.
+
+    The signal handler only writes to a pipe: setting an Event there would deadlock whenever the
+    signal interrupts the main thread inside that Event's own lock.
+    """
+    read_end, write_end = os.pipe()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
-    return stopping
-
-
-def wait_for_end(stopping: threading.Event, *, with_parent: bool) -> None:
-    """Until told to stop or, on request, until the parent process is no more."""
+        signal.signal(number, lambda *_: os.write(write_end, b"."))
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    sys.stdout.write(f"{announcement}\n")
+    sys.stdout.flush()
     parent = os.getppid()
-    while not stopping.wait(0.5):
+    while not select.select([read_end], [], [], 0.5)[0]:
         if with_parent and os.getppid() != parent:
-            stopping.set()
+            break
+    server.stopping.set()
+    server.shutdown()
+    server.server_close()
 
 
 def head(response: Response) -> bytes:

@@ -9,6 +9,13 @@ from accounts.models import Project
 from accounts.services import create_api_key
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_slow_on_purpose(settings: Any) -> None:
+    """Listing static files takes each new client a tenth of a second, a password's hash half."""
+    settings.WHITENOISE_AUTOREFRESH = True
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 @pytest.fixture
 def project(db: None) -> Project:
     return Project.objects.create(name="alpha")

@@ -18,7 +18,7 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
     )  # fmt: skip
     list_filter = ("status",)
     list_select_related = ("instance",)
-    search_fields = ("=public_id", "=instance__public_id")
+    search_fields = ("public_id__exact", "instance__public_id__exact")
     fields = (
         "public_id", "status", "instance", "attempts", "last_status_code", "last_error",
         "created_at", "ended_at", "pretty_payload",

@@ -1,11 +1,15 @@
 """One page that tells an instance's story: wish, place, events, jobs, messages."""
 
+from collections.abc import Iterable
+
+from django.conf import settings
 from django.contrib import admin
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.admin_base import ReadOnlyAdmin, ReadOnlyInline
+from accounts.admin_base import ReadOnlyAdmin, ReadOnlyInline, WordFilter
+from instances.choices import FailureCode
 from instances.models import Instance, InstanceEvent, WebhookDelivery
 from instances.money import usd_text
 from jobs.display import pretty_json
@@ -34,6 +38,25 @@ class DeliveryInline(ReadOnlyInline):
     ordering = ("id",)
 
 
+class RegionFilter(WordFilter):
+    """By what is configured."""
+
+    title = parameter_name = "region"
+
+    def words(self) -> Iterable[str]:
+        return settings.CONFIG.regions
+
+
+class FailureFilter(WordFilter):
+    """By why it failed."""
+
+    title = "error code"
+    parameter_name = "error_code"
+
+    def words(self) -> Iterable[str]:
+        return FailureCode.values
+
+
 @admin.register(Instance)
 class InstanceAdmin(ReadOnlyAdmin):
     """Rows are the services'; env values and signing secrets are nowhere in here."""
@@ -42,9 +65,9 @@ class InstanceAdmin(ReadOnlyAdmin):
         "public_id", "name", "status", "product_name", "region", "price", "project",
         "created_at", "ready_at", "error_code",
     )  # fmt: skip
-    list_filter = ("status", "region", "billing_mode", "error_code")
+    list_filter = ("status", RegionFilter, "billing_mode", FailureFilter)
     list_select_related = ("project",)
-    search_fields = ("=public_id", "=name", "=upstream_id")
+    search_fields = ("public_id__exact", "name__exact", "upstream_id__exact")
     search_help_text = "An instance's id, its name, or its id at Novita."
     inlines = (EventInline, DeliveryInline)
     fieldsets = (

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from rest_framework import serializers
+from rest_framework.fields import empty
 
 from instances.api.fields import (
     IntegerField,
@@ -23,11 +24,13 @@ NAME_PATTERN = re.compile(r"[a-zA-Z0-9_-]+")
 class StrictSerializer(serializers.Serializer[Any]):
     """A JSON object of known fields only; every error of every field at once."""
 
-    default_error_messages = {"invalid": "The body must be a JSON object"}
+    def run_validation(self, data: Any = empty) -> Any:
+        """Before anything else: REST framework has its own words for a body of null."""
+        if not isinstance(data, Mapping):
+            raise serializers.ValidationError({"body": ["The body must be a JSON object"]})
+        return super().run_validation(data)
 
     def to_internal_value(self, data: Any) -> Any:
-        if not isinstance(data, Mapping):
-            raise serializers.ValidationError({"body": [self.error_messages["invalid"]]})
         # Not echoed: nobody knows what stands in a field that we do not know.
         errors: dict[Any, Any] = {
             name: [serializers.ErrorDetail("Unknown field", code="not_echoed")]

@@ -1,35 +1,14 @@
 """What the steps of creation share."""
 
-from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from instances.choices import BillingMode, FailureCode
 from instances.models import Instance
 from instances.novita.errors import NovitaError
-from instances.types import Cause, Failure, Wish
-from jobs.models import Job
+from instances.types import Failure, Wish
 from jobs.outcomes import Again, GiveUp, Outcome
 
 RETRY_AFTER = timedelta(seconds=2)
-
-
-def pending_instances(jobs: Sequence[Job]) -> dict[str, Instance]:
-    """The jobs' instances by public id, in one query."""
-    rows = Instance.objects.select_related("project").filter(
-        public_id__in={job.subject for job in jobs}
-    )
-    return {row.public_id: row for row in rows}
-
-
-def locked_instances(jobs: Iterable[Job]) -> dict[str, Instance]:
-    """The same, locked, in the one order in which instances are locked everywhere."""
-    rows = (
-        Instance.objects.select_for_update(of=["self"])
-        .select_related("project")
-        .filter(public_id__in={job.subject for job in jobs})
-        .order_by("public_id")
-    )
-    return {row.public_id: row for row in rows}
 
 
 def wish_of(instance: Instance) -> Wish:
@@ -43,10 +22,6 @@ def wish_of(instance: Instance) -> Wish:
         billing_mode=BillingMode(instance.billing_mode),
         webhook_url=instance.webhook_url,
     )
-
-
-def cause_of(job: Job, reason: str) -> Cause:
-    return Cause("worker", reason=reason, request_id=job.request_id, job_id=job.public_id)
 
 
 def ask_again(error: NovitaError) -> Outcome:

@@ -4,17 +4,10 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from instances import catalogue, gate
+from instances import catalogue, upstream
 from instances.choices import FailureCode
-from instances.creation.common import (
-    ask_again,
-    given_up,
-    pending_instances,
-    refused,
-    wish_of,
-)
+from instances.creation.common import ask_again, given_up, refused, wish_of
 from instances.gate import Permit
-from instances.handlers import upstream
 from instances.models import Instance
 from instances.novita.calls import CallRecord
 from instances.novita.client import NovitaClient
@@ -22,6 +15,7 @@ from instances.novita.errors import NovitaError, TemplateNotFound
 from instances.novita.types import Cluster, Product, Template
 from instances.placement import is_same_name, rank
 from instances.regions import cluster_for
+from instances.subjects import instances_of
 from instances.types import Failure
 from jobs.models import Job
 from jobs.outcomes import Again, Outcome
@@ -126,7 +120,6 @@ def _has(products: Sequence[Product], name: str) -> bool:
 
 
 def apply(jobs: Sequence[Job], work: FetchWork, result: Fetched) -> Mapping[int, Outcome]:
-    gate.report(work.permit, result.calls)
     catalogue.release_fetch(work.key)
     if result.error is not None:
         return _after_error(jobs, result.error)
@@ -135,7 +128,7 @@ def apply(jobs: Sequence[Job], work: FetchWork, result: Fetched) -> Mapping[int,
         catalogue.keep_products(result.cluster.id, work.billing_mode, result.products)
     if result.template is not None:
         catalogue.keep_template(work.template_id, result.template)
-    instances = pending_instances(jobs)
+    instances = instances_of(jobs)
     return {job.pk: _judge(instances[job.subject], result) for job in jobs}
 
 

@@ -6,18 +6,18 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from instances import gate
+from instances import gate, upstream
 from instances.choices import CreateStep
-from instances.creation.common import RETRY_AFTER, cause_of, locked_instances
+from instances.creation.common import RETRY_AFTER
 from instances.creation.posting import placed
 from instances.database_clock import database_now
 from instances.ending import begin_ending
 from instances.gate import Permit
-from instances.handlers import upstream
 from instances.models import Instance
 from instances.novita.calls import CallRecord
 from instances.novita.errors import NovitaError
 from instances.novita.types import UpstreamInstance
+from instances.subjects import cause_of, locked_instances
 from instances.transitions import record_event
 from jobs.models import Job
 from jobs.outcomes import Again, Outcome
@@ -85,7 +85,6 @@ def talk(work: LookUpWork) -> LookedUp:
 
 
 def apply(jobs: Sequence[Job], work: LookUpWork, result: LookedUp) -> Mapping[int, Outcome]:
-    gate.report(work.permit, result.calls)
     (job,) = jobs
     instance = locked_instances(jobs)[job.subject]
     now = database_now()

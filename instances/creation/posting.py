@@ -8,21 +8,13 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 
-from instances import catalogue, gate
+from instances import catalogue, gate, upstream
 from instances.choices import CreateStep, FailureCode, InstanceStatus, JobType
 from instances.clock import iso
-from instances.creation.common import (
-    ask_again,
-    cause_of,
-    given_up,
-    locked_instances,
-    refused,
-    wish_of,
-)
+from instances.creation.common import ask_again, given_up, refused, wish_of
 from instances.creation.fetching import MOST_CALLS, FetchWork
 from instances.database_clock import database_now
 from instances.gate import Permit
-from instances.handlers import upstream
 from instances.models import Instance
 from instances.naming import Mark
 from instances.novita.calls import CallRecord
@@ -32,9 +24,10 @@ from instances.novita.errors import (
     NotFound,
     NovitaError,
 )
-from instances.novita.types import Cluster, CreateRequest, Product, Template
+from instances.novita.types import CreateRequest, Template
 from instances.placement import Ranking, explain, rank
 from instances.schedule import next_look
+from instances.subjects import cause_of, locked_instances
 from instances.transitions import change_status, record_event
 from instances.types import Failure
 from jobs import queue
@@ -87,13 +80,15 @@ def prepare(
     now = database_now()
     late = [job for job in jobs if _is_late(instances[job.subject], now)]
     plans: list[_Plan] = []
+    shelf = catalogue.Shelf()
     missing: dict[str, tuple[FetchWork, list[Job]]] = {}
     for job in (job for job in jobs if job not in late):
-        found = _plan(job, instances[job.subject])
+        found = _plan(job, instances[job.subject], shelf)
         if isinstance(found, _Plan):
             plans.append(found)
         else:
             missing.setdefault(found.key, (found, []))[1].append(job)
+    shelf.book()
     parts: list[Unit[PostWork] | Unit[FetchWork] | Decided] = [
         _fetch(work, waiting) for work, waiting in missing.values()
     ]
@@ -104,11 +99,11 @@ def _is_late(instance: Instance, now: datetime) -> bool:
     return instance.start_deadline_at is not None and instance.start_deadline_at <= now
 
 
-def _plan(job: Job, instance: Instance) -> _Plan | FetchWork:
+def _plan(job: Job, instance: Instance, shelf: catalogue.Shelf) -> _Plan | FetchWork:
     """An offer by the cache alone, or what must be fetched to find one."""
-    template = catalogue.fresh_template(instance.template_id)
-    cluster = catalogue.find_cluster(instance.region)
-    products = _products(cluster, instance)
+    template = shelf.template(instance.template_id)
+    cluster = shelf.cluster(instance.region)
+    products = shelf.products(cluster.id, instance.billing_mode) if cluster else []
     if template is not None and cluster is not None and products:
         ranking = rank(
             products,
@@ -127,12 +122,6 @@ def _plan(job: Job, instance: Instance) -> _Plan | FetchWork:
         permit=Permit(0),
         request_id=job.request_id,
     )
-
-
-def _products(cluster: Cluster | None, instance: Instance) -> list[Product]:
-    if cluster is None:
-        return []
-    return catalogue.fresh_products(cluster.id, instance.billing_mode) or []
 
 
 def _too_late(job: Job) -> Outcome:
@@ -165,9 +154,7 @@ def _post(
     with transaction.atomic():
         ours = queue.still_ours(plan.job for plan in go)
         locked = locked_instances(plan.job for plan in go)
-        for plan in go:
-            if plan.job.pk in ours:
-                parts.append(_intend(plan, locked[plan.job.subject], mark))
+        parts += [_intend(p, locked[p.job.subject], mark) for p in go if p.job.pk in ours]
     return parts
 
 
@@ -228,7 +215,6 @@ def talk(work: PostWork) -> Posted:
 
 
 def apply(jobs: Sequence[Job], work: PostWork, result: Posted) -> Mapping[int, Outcome]:
-    gate.report(work.permit, result.calls)
     (job,) = jobs
     instance = locked_instances(jobs)[job.subject]
     if instance.create_step != CreateStep.POST:

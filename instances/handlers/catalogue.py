@@ -6,10 +6,9 @@ from datetime import timedelta
 
 from django.conf import settings
 
-from instances import catalogue, gate
+from instances import catalogue, gate, upstream
 from instances.choices import BillingMode
 from instances.gate import Permit
-from instances.handlers import upstream
 from instances.novita.calls import CallRecord
 from instances.novita.errors import NovitaError
 from instances.novita.types import Cluster, Product
@@ -53,8 +52,10 @@ class RefreshCatalogue(Handler[Permit, Listed]):
             pass
         return Listed(client.calls, clusters, products)
 
+    def book(self, talks: Sequence[tuple[Permit, Listed]]) -> None:
+        gate.report((work, result.calls) for work, result in talks)
+
     def apply(self, jobs: Sequence[Job], work: Permit, result: Listed) -> Mapping[int, Outcome]:
-        gate.report(work, result.calls)
         catalogue.keep_clusters(result.clusters)
         for (cluster_id, mode), products in result.products.items():
             catalogue.keep_products(cluster_id, mode, products)

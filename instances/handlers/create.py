@@ -7,14 +7,16 @@ that a crash at any line leads to a look-up and never to a second create.
 
 from collections.abc import Mapping, Sequence
 
+from instances import gate
 from instances.choices import CreateStep, InstanceStatus
 from instances.creation import fetching, looking_up, posting
-from instances.creation.common import cause_of, failure_of, pending_instances
+from instances.creation.common import failure_of
 from instances.creation.fetching import Fetched, FetchWork
 from instances.creation.looking_up import LookedUp, LookUpWork
 from instances.creation.posting import Posted, PostWork
 from instances.database_clock import database_now
 from instances.models import Instance
+from instances.subjects import cause_of, instances_of
 from instances.transitions import fail
 from jobs.models import Job
 from jobs.outcomes import Done, Outcome
@@ -28,7 +30,7 @@ class CreateInstance(Handler[Work, Result]):
     """One run is one step; the step is on the row."""
 
     def load(self, jobs: Sequence[Job]) -> Sequence[Unit[Work] | Decided]:
-        instances = pending_instances(jobs)
+        instances = instances_of(jobs)
         by_step: dict[str, list[Job]] = {step: [] for step in CreateStep}
         for job in jobs:
             instance = instances.get(job.subject)
@@ -49,6 +51,9 @@ class CreateInstance(Handler[Work, Result]):
                 return posting.talk(work)
             case LookUpWork():
                 return looking_up.talk(work)
+
+    def book(self, talks: Sequence[tuple[Work, Result]]) -> None:
+        gate.report((work.permit, result.calls) for work, result in talks)
 
     def apply(self, jobs: Sequence[Job], work: Work, result: Result) -> Mapping[int, Outcome]:
         match work, result:

@@ -10,21 +10,20 @@ from datetime import timedelta
 
 from django.conf import settings
 
-from instances import gate, watching
+from instances import gate, upstream, watching
 from instances.choices import InstanceStatus
-from instances.creation.common import locked_instances, pending_instances
 from instances.database_clock import database_now
 from instances.gate import Permit
-from instances.handlers import upstream
 from instances.models import Instance
 from instances.novita.calls import CallRecord
 from instances.novita.client import NovitaClient
 from instances.novita.errors import InstanceNotFound, NovitaError
 from instances.novita.types import UpstreamInstance
+from instances.subjects import instances_of, locked_instances
 from instances.watching import Sighting
 from jobs.models import Job
 from jobs.outcomes import Again, Done, Outcome
-from jobs.registry import Decided, Handler, Unit
+from jobs.registry import Decided, Handler, Talk, Unit
 
 PAGE_SIZE = 100
 # So few, or fewer than a listing has pages, are read one by one: that costs no more and tells more.
@@ -59,7 +58,7 @@ class MonitorInstance(Handler[WatchWork, Watched]):
     """One listing for all that are pending, one read for each that has come to run."""
 
     def load(self, jobs: Sequence[Job]) -> Sequence[Unit[WatchWork] | Decided]:
-        instances = pending_instances(jobs)
+        instances = instances_of(jobs)
         pending: list[Job] = []
         arrived: list[Job] = []
         outcomes: dict[int, Outcome] = {}
@@ -83,17 +82,34 @@ class MonitorInstance(Handler[WatchWork, Watched]):
             return Watched(client.calls, _get(client, work.upstream_ids))
         return Watched(client.calls, _list_and_get(client, work))
 
+    def book(self, talks: Sequence[tuple[WatchWork, Watched]]) -> None:
+        gate.report((work.permit, result.calls) for work, result in talks)
+
     def apply(self, jobs: Sequence[Job], work: WatchWork, result: Watched) -> Mapping[int, Outcome]:
-        gate.report(work.permit, result.calls)
-        instances = locked_instances(jobs)
+        return self.apply_all([Talk(jobs, work, result)])
+
+    def apply_all(self, talks: Sequence[Talk[WatchWork, Watched]]) -> Mapping[int, Outcome]:
+        """One lock for all of them, in the order that every locker keeps."""
+        instances = locked_instances(job for talk in talks for job in talk.jobs)
         now = database_now()
         outcomes: dict[int, Outcome] = {}
-        for job in jobs:
-            instance = instances[job.subject]
-            sighting = result.sightings.get(instance.upstream_id)
-            outcomes[job.pk] = watching.observe(
-                instance, sighting, job=job, now=now, is_last_resort=work.must_get
-            )
+        noted: list[Instance] = []
+        seen: list[Instance] = []
+        for talk in talks:
+            for job in talk.jobs:
+                instance = instances[job.subject]
+                sighting = talk.result.sightings.get(instance.upstream_id)
+                look = watching.observe(
+                    instance,
+                    sighting,
+                    job=job,
+                    now=now,
+                    is_last_resort=talk.work.must_get,
+                )
+                outcomes[job.pk] = look.outcome
+                noted += [instance] if look.is_to_be_saved else []
+                seen += [instance] if sighting is not None else []
+        watching.save_notes(noted, seen, now=now)
         return outcomes
 
     def on_give_up(self, job: Job, error: str) -> None:

@@ -5,10 +5,9 @@ from datetime import timedelta
 
 from django.conf import settings
 
-from instances import gate
+from instances import gate, upstream
 from instances.database_clock import database_now
 from instances.gate import Permit
-from instances.handlers import upstream
 from instances.models import UpstreamGate
 from instances.novita.calls import CallRecord
 from instances.novita.errors import NovitaError
@@ -42,8 +41,10 @@ class ProbeUpstream(Handler[Permit, Sequence[CallRecord]]):
             return client.calls
         return client.calls
 
+    def book(self, talks: Sequence[tuple[Permit, Sequence[CallRecord]]]) -> None:
+        gate.report((work, result) for work, result in talks)
+
     def apply(
         self, jobs: Sequence[Job], work: Permit, result: Sequence[CallRecord]
     ) -> Mapping[int, Outcome]:
-        gate.report(work, result)
         return {job.pk: Again(EVERY) for job in jobs}

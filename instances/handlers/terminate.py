@@ -10,14 +10,13 @@ from datetime import timedelta
 
 from django.conf import settings
 
-from instances import gate
-from instances.creation.common import cause_of, locked_instances
+from instances import gate, upstream
 from instances.database_clock import database_now
 from instances.gate import Permit
-from instances.handlers import upstream
 from instances.models import UpstreamEnding
 from instances.novita.calls import CallRecord
 from instances.novita.errors import InstanceNotFound, NovitaError
+from instances.subjects import cause_of, locked_instances
 from instances.transitions import record_event
 from jobs.models import Job
 from jobs.outcomes import Again, Done, Outcome
@@ -76,8 +75,10 @@ class TerminateInstance(Handler[EndWork, Looked]):
             return Looked(client.calls, error=error)
         return Looked(client.calls)
 
+    def book(self, talks: Sequence[tuple[EndWork, Looked]]) -> None:
+        gate.report((work.permit, result.calls) for work, result in talks)
+
     def apply(self, jobs: Sequence[Job], work: EndWork, result: Looked) -> Mapping[int, Outcome]:
-        gate.report(work.permit, result.calls)
         (job,) = jobs
         instance = locked_instances(jobs)[job.subject]
         ending, now = _ending(job), database_now()

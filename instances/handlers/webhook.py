@@ -1,9 +1,10 @@
 """send_webhook: tells a receiver, signed, until it answers 2xx or a day of trying is over."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from django.conf import settings
@@ -11,17 +12,19 @@ from django.conf import settings
 from accounts.services import webhook_secret_of
 from instances import outbox, tally
 from instances.choices import DeliveryStatus
-from instances.creation.common import locked_instances
 from instances.database_clock import database_now
 from instances.models import WebhookDelivery
+from instances.subjects import locked_instances
 from instances.webhooks.signing import signed_headers
 from instances.webhooks.transport import DeliveryResult, deliver
 from jobs import registry
 from jobs.models import Job
 from jobs.outcomes import Done, GiveUp, Outcome, Retry
-from jobs.registry import Decided, Handler, Unit
+from jobs.registry import Decided, Handler, Talk, Unit
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+
+NOTED = ["attempts", "last_status_code", "last_error", "status", "ended_at"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,33 +66,53 @@ class SendWebhook(Handler[Message, DeliveryResult]):
             timeout_seconds=settings.CONFIG.webhook_timeout,
         )
 
+    def book(self, talks: Sequence[tuple[Message, DeliveryResult]]) -> None:
+        delivered = sum(result.is_delivered for _, result in talks)
+        tally.add(
+            {
+                tally.key("webhook_attempts_total", outcome="delivered"): Decimal(delivered),
+                tally.key("webhook_attempts_total", outcome="refused"): Decimal(
+                    len(talks) - delivered
+                ),
+            }
+        )
+
     def apply(
         self, jobs: Sequence[Job], work: Message, result: DeliveryResult
     ) -> Mapping[int, Outcome]:
-        (job,) = jobs
-        locked_instances(jobs)
-        delivery = WebhookDelivery.objects.select_related("instance").get(public_id=work.message_id)
-        delivery.attempts += 1
-        delivery.last_status_code = result.status_code
-        delivery.last_error = "" if result.is_delivered else (result.error or "")[:500]
-        outcome = "delivered" if result.is_delivered else "refused"
-        tally.count("webhook_attempts_total", outcome=outcome)
-        if result.is_delivered:
-            _end(delivery, DeliveryStatus.DELIVERED, request_id=job.request_id)
-            return {job.pk: Done()}
-        delivery.save()
-        return {job.pk: _after_failure(job, result)}
+        return self.apply_all([Talk(jobs, work, result)])
+
+    def apply_all(self, talks: Sequence[Talk[Message, DeliveryResult]]) -> Mapping[int, Outcome]:
+        """In bulk: a burst of arrivals is a burst of messages."""
+        jobs = {job.payload["deliveryId"]: job for talk in talks for job in talk.jobs}
+        locked_instances(jobs.values())
+        deliveries = _deliveries(jobs.values())
+        outcomes: dict[int, Outcome] = {}
+        for talk in talks:
+            delivery, job = deliveries[talk.work.message_id], jobs[talk.work.message_id]
+            _note(delivery, talk.result)
+            outcomes[job.pk] = Done() if talk.result.is_delivered else _retry(job, talk.result)
+        WebhookDelivery.objects.bulk_update(deliveries.values(), NOTED)
+        outbox.enqueue_next(
+            {d.instance_id: jobs[key].request_id for key, d in deliveries.items() if d.ended_at}
+        )
+        return outcomes
 
     def on_give_up(self, job: Job, error: str) -> None:
+        # An event that is being written now sees this message pending, so it leaves its own to
+        # whoever ends this one: its end must wait for that commit.
+        locked_instances([job])
         delivery = (
-            WebhookDelivery.objects.select_for_update(of=["self"])
-            .select_related("instance")
+            WebhookDelivery.objects.select_related("instance")
             .filter(public_id=job.payload["deliveryId"], status=DeliveryStatus.PENDING)
             .first()
         )
         if delivery is not None:
             delivery.last_error = delivery.last_error or error[:500]
-            _end(delivery, DeliveryStatus.FAILED, request_id=job.request_id)
+            delivery.status = DeliveryStatus.FAILED
+            delivery.ended_at = database_now()
+            delivery.save()
+            outbox.enqueue_next({delivery.instance_id: job.request_id})
 
     def on_redrive(self, job: Job) -> None:
         WebhookDelivery.objects.filter(public_id=job.payload["deliveryId"]).update(
@@ -105,7 +128,7 @@ def allowed_networks() -> Sequence[IPv4Network | IPv6Network]:
     return () if settings.CONFIG.is_production else LOOPBACK
 
 
-def _deliveries(jobs: Sequence[Job]) -> dict[str, WebhookDelivery]:
+def _deliveries(jobs: Iterable[Job]) -> dict[str, WebhookDelivery]:
     rows = WebhookDelivery.objects.select_related("instance", "project").filter(
         public_id__in={job.payload["deliveryId"] for job in jobs}
     )
@@ -123,7 +146,7 @@ def _message(delivery: WebhookDelivery, now: datetime) -> Message:
     )
 
 
-def _after_failure(job: Job, result: DeliveryResult) -> Outcome:
+def _retry(job: Job, result: DeliveryResult) -> Outcome:
     error = result.error or f"HTTP {result.status_code}"
     if result.is_permanent:
         return GiveUp(error)
@@ -133,8 +156,10 @@ def _after_failure(job: Job, result: DeliveryResult) -> Outcome:
     return Retry(error, min(max(planned, asked), max(planned * 2, timedelta(minutes=1))))
 
 
-def _end(delivery: WebhookDelivery, status: DeliveryStatus, *, request_id: str) -> None:
-    delivery.status = status
-    delivery.ended_at = database_now()
-    delivery.save()
-    outbox.enqueue_next(delivery.instance, request_id=request_id)
+def _note(delivery: WebhookDelivery, result: DeliveryResult) -> None:
+    delivery.attempts += 1
+    delivery.last_status_code = result.status_code
+    delivery.last_error = "" if result.is_delivered else (result.error or "")[:500]
+    if result.is_delivered:
+        delivery.status = DeliveryStatus.DELIVERED
+        delivery.ended_at = database_now()

@@ -60,8 +60,8 @@ def stop(data_dir: Path, *, timeout_seconds: float = _STOP_TIMEOUT_SECONDS) -> N
         if time.monotonic() > deadline:
             raise EmbeddedPostgresError(f"The server of {layout.data_dir} does not stop.")
         keeper = _keeper_pid(layout)
-        if told not in (None, keeper):
-            return
+        if keeper and told and keeper != told:
+            return  # a user came back meanwhile and has a keeper of its own
         if keeper and told is None:
             os.kill(keeper, signal.SIGTERM)
             told = keeper

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simulator.errors import ApiError, out_of_stock, refused
-from simulator.world.creation import start_steps
+from simulator.world.creation import require_money, start_steps
 from simulator.world.records import Instance
 from simulator.world.spot import forget_reclaim
 from simulator.world.timeline import GONE
@@ -22,8 +22,7 @@ def find_instance(world: World, now_ms: int, instance_id: str) -> Instance:
 def start(world: World, instance: Instance, now_ms: int) -> None:
     """Needs GPUs again: a stop gave them back."""
     _require(world, instance, now_ms, "exited")
-    if world.purse.balance_e5() <= 0:
-        raise refused("BALANCE_NOT_ENOUGH", "balance not enough")
+    require_money(world)
     if _free(world, instance, instance.cluster_id) < instance.units():
         raise out_of_stock(instance.product_id)
     _clear(instance, now_ms)
@@ -45,6 +44,7 @@ def restart(world: World, instance: Instance, now_ms: int) -> None:
 def reset(world: World, instance: Instance, now_ms: int) -> None:
     """The walk of an upgrade: a new container on the same id."""
     _require(world, instance, now_ms, "running", "exited")
+    require_money(world)
     needs_gpu = instance.status(now_ms) == "exited"
     if needs_gpu and _free(world, instance, instance.cluster_id) < instance.units():
         raise out_of_stock(instance.product_id)
@@ -55,13 +55,16 @@ def reset(world: World, instance: Instance, now_ms: int) -> None:
 def migrate(world: World, instance: Instance, now_ms: int) -> None:
     """To the same cluster if it has room again, else to the one with most; the id stays."""
     _require(world, instance, now_ms, "exited")
+    require_money(world)
     product = world.products[instance.product_id]
     free = {cluster_id: _free(world, instance, cluster_id) for cluster_id in product.capacity}
     roomy = [cluster_id for cluster_id in free if free[cluster_id] >= instance.units()]
     if not roomy:
         raise refused("MIGRATE_INSUFFICIENT_RESOURCE", "no resource to migrate to")
     stays = instance.cluster_id in roomy
-    world.move(instance, instance.cluster_id if stays else max(roomy, key=lambda c: free[c]))
+    if not stays:
+        # An exited instance holds no stock, so there is none to carry over.
+        instance.cluster_id = max(roomy, key=lambda cluster_id: free[cluster_id])
     _clear(instance, now_ms)
     end_ms = round(world.settings.migrate_seconds * 1000)
     world.replan(instance, now_ms, [(0, "migrating"), (end_ms, "running")])

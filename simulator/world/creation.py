@@ -125,11 +125,15 @@ def _check_means(world: World, wish: Wish, product: Product) -> None:
     if wish.rootfs_gb > product.max_rootfs_gb:
         message = f"rootfs size must not be more than {product.max_rootfs_gb} GB"
         raise refused("VALIDATOR_PARAM", message)
-    if world.purse.balance_e5() <= 0:
-        raise refused("BALANCE_NOT_ENOUGH", "balance not enough")
+    require_money(world)
     quota, used = world.settings.gpu_quota, world.gpus_held()
     if quota and used + wish.gpu_num > quota:
         raise ApiError(403, "CREATE_GPU_NUM_LIMIT", "gpu quota exceeded", ["gpu"])
+
+
+def require_money(world: World) -> None:
+    if world.purse.balance_e5() <= 0:
+        raise refused("BALANCE_NOT_ENOUGH", "balance not enough")
 
 
 def _check_references(world: World, wish: Wish, cluster_id: str) -> None:

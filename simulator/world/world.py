@@ -95,11 +95,16 @@ class World:
             heapq.heappush(self._due, (following_ms, instance.id))
 
     def _freeze_ms(self) -> int | None:
-        """When unpaid instances are frozen, as far as can be told now."""
+        """When unpaid instances are frozen, as far as can be told now.
+
+        Never before what is settled already: an instance that an order brings back to life amid
+        arrears is frozen then, its past untouched.
+        """
         run_out_ms = self.purse.run_out_ms()
         if run_out_ms is None:
             return None
-        return run_out_ms + round(self.settings.arrears_freeze_seconds * 1000)
+        due_ms = run_out_ms + round(self.settings.arrears_freeze_seconds * 1000)
+        return max(due_ms, self.purse.accrued_until_ms)
 
     def _any_held(self) -> bool:
         return any(phase.held for phase in self._applied.values())
@@ -147,13 +152,6 @@ class World:
             phase._replace(rate_e5_day=instance.rate_e5_day(phase.status)) for phase in ahead
         ]
         self.changed(instance, now_ms)
-
-    def move(self, instance: Instance, cluster_id: str) -> None:
-        """Take the instance and the stock that it holds to another cluster."""
-        held = self._applied[instance.id].held
-        self.stock.hold(instance.product_id, instance.cluster_id, -held)
-        instance.cluster_id = cluster_id
-        self.stock.hold(instance.product_id, cluster_id, held)
 
     def gpus_held(self) -> int:
         return sum(phase.held for phase in self._applied.values())

@@ -114,10 +114,11 @@ def test_two_equal_calls_make_two_instances(cloud):
 
 
 def test_stock_is_taken_until_none_is_left(cloud):
-    wish = {"productId": "4090.16c62g.os", "gpuNum": 3}
-    cloud.create(**wish)
-    cloud.create(**wish)
-    assert cloud.try_create(**wish, name="third").reason == "INSUFFICIENT_RESOURCE"
+    product = "4090.16c62g.os"
+    cloud.create(productId=product, gpuNum=4)
+    assert cloud.try_create(productId=product, gpuNum=3).reason == "INSUFFICIENT_RESOURCE"
+    cloud.create(productId=product, gpuNum=2)
+    assert cloud.try_create(productId=product, gpuNum=1).reason == "INSUFFICIENT_RESOURCE"
 
 
 def test_the_gpu_quota_refuses_with_403(cloud):

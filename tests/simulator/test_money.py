@@ -85,6 +85,17 @@ def test_a_freeze_that_came_due_unseen_is_dated_back(poor):
     assert truth["billedSeconds"] == 1800 + 3600
 
 
+def test_what_comes_back_to_life_in_arrears_is_frozen_then_and_there(poor):
+    instance_id = poor.running(rootfsSize=60)
+    poor.advance(10**6)
+    assert poor.act("migrate", instance_id).reason == "BALANCE_NOT_ENOUGH"
+    billed = poor.truth(instance_id)["billedSeconds"]
+    poor.order(instance_id, "run")
+    poor.advance(10)
+    truth = poor.truth(instance_id)
+    assert (truth["status"], truth["billedSeconds"]) == ("exited", billed)
+
+
 def test_a_deposit_ends_the_arrears(poor):
     instance_id = poor.running(rootfsSize=60)
     poor.advance(3600)

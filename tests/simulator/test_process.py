@@ -113,8 +113,11 @@ def test_it_announces_itself_in_one_line_and_ends_cleanly_on_a_signal(tmp_path, 
     command = [sys.executable, "-m", "simulator", "--api-key=k", f"--state={tmp_path / 's'}"]
     with subprocess.Popen(command, cwd=ROOT, stdout=-1, stderr=-1, text=True) as child:
         line = child.stdout.readline()
-        child.send_signal(number)
-        out, err = child.communicate(timeout=20)
+        try:
+            child.send_signal(number)
+            out, err = child.communicate(timeout=20)
+        finally:
+            child.kill()
     assert line.startswith("Simulator http://127.0.0.1:")
     assert line.endswith("/gpu-instance/openapi/v1\n")
     assert (child.returncode, out, err) == (0, "", "")

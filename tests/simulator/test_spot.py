@@ -35,6 +35,14 @@ def test_the_reclaim_follows_the_notice_by_an_hour(cloud, spot):
     assert state(cloud, spot) == ("exited", "terminated", "1800003620")
 
 
+def test_a_notice_during_the_start_does_not_stop_the_start(cloud):
+    instance_id = cloud.create(billingMode="spot")
+    cloud.order(instance_id, "spot_notice", force=True)
+    assert state(cloud, instance_id)[:2] == ("pending", "notified")
+    cloud.advance(20)
+    assert state(cloud, instance_id)[:2] == ("running", "notified")
+
+
 def test_a_users_stop_leaves_no_reclaim_under_way(cloud, spot):
     cloud.order(spot, "spot_notice", force=True)
     cloud.act("stop", spot)

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.validators import validate_slug
-from django.core.exceptions import ValidationError
 
 from accounts.models import DEFAULT_PROJECT, Project
 from accounts.services import create_api_key

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 from pathlib import Path
 
 import psutil
@@ -43,6 +44,20 @@ def test_a_killed_keeper_leaves_no_server_without_a_keeper(
 
     assert keeper_pid(data_dir) != keeper
     user.end()
+    assert eventually(lambda: is_gone(data_dir))
+
+
+def test_the_server_of_a_killed_keeper_ends_though_nobody_comes(
+    data_dir: Path, start_user: StartUser
+) -> None:
+    """Only Linux tells a child of its parent's death; elsewhere the next user's keeper adopts."""
+    user = start_user(data_dir)
+    user.answer()
+    kill(keeper_pid(data_dir))
+    if sys.platform != "linux":
+        user.connect_again()
+    user.end()
+
     assert eventually(lambda: is_gone(data_dir))
 
 

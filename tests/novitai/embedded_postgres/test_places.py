@@ -29,8 +29,11 @@ def foreign_dir() -> Iterator[Path]:
     shutil.rmtree(path)
 
 
-def test_a_path_with_spaces_quotes_and_umlauts_works(tmp_path: Path, start_user: StartUser) -> None:
-    odd = tmp_path / 'it\'s a "däta" dir, $HOME'
+@pytest.mark.parametrize("name", ["it's a däta dir, $HOME", 'say "data"'])
+def test_a_path_with_odd_characters_works(
+    foreign_dir: Path, start_user: StartUser, name: str
+) -> None:
+    odd = foreign_dir / name / "data"
     host = start_user(odd).answer()["host"]
     stop(odd)
 

@@ -11,7 +11,6 @@ from instances.naming import Mark
 from instances.novita.calls import CallBudget
 from instances.novita.client import NovitaClient
 
-
 # Far above the longest list page, far below what would hurt a worker.
 MAX_BODY_BYTES = 10_000_000
 

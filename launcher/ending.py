@@ -1,0 +1,55 @@
+"""Hears that the launcher shall end: by a signal, or because `make` is gone."""
+
+import os
+import select
+import signal
+from collections.abc import Mapping
+from types import FrameType
+from typing import Self
+
+from launcher.errors import ToldToEnd
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_LOOK_SECONDS = 0.5
+
+
+class Ending:
+    """Waits that a signal cuts short. To be made in the main thread.
+
+    A pipe, not an Event: a handler that interrupts Event.wait may find its lock taken for ever.
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        # Below make, our parent is make. It does not pass on every signal, nor its own death.
+        self._parent = os.getppid() if "MAKELEVEL" in environ else None
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._write, False)
+        self.signal: int | None = None
+
+    def __enter__(self) -> Self:
+        for number in SIGNALS:
+            signal.signal(number, self._hear)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Go on ignoring signals: what comes now, comes while everything is being ended."""
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+
+    def _hear(self, number: int, _: FrameType | None) -> None:
+        self.signal = number
+        os.write(self._write, b"x")
+
+    @property
+    def is_due(self) -> bool:
+        orphaned = self._parent is not None and os.getppid() != self._parent
+        return self.signal is not None or orphaned
+
+    def sleep(self, seconds: float) -> None:
+        """Raises ToldToEnd at once when it is due, before or during the sleep."""
+        while not self.is_due and seconds > 0:
+            pause = min(seconds, _LOOK_SECONDS)
+            select.select([self._read], [], [], pause)
+            seconds -= pause
+        if self.is_due:
+            raise ToldToEnd

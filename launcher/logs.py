@@ -1,0 +1,68 @@
+"""The parts' log files: a fresh one per start, bounded, with what is serious shown to the user."""
+
+import re
+import shutil
+from pathlib import Path
+
+LIMIT_BYTES = 10_000_000
+# How a line begins that is a record of its own: Django's two formats, gunicorn's, Postgres'.
+_RECORD = re.compile(r"\d{4}-\d\d-\d\d|\[\d{4}-|\{")
+_SERIOUS = re.compile(r'\[(error|critical)\s*\]|"level": ?"(error|critical)"', re.IGNORECASE)
+
+
+def fresh_log(path: Path) -> Path:
+    """Make an empty log; the one of the last start is kept as NAME.log.1."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.exists():
+        path.replace(path.with_suffix(".log.1"))
+    path.touch(mode=0o600)
+    return path
+
+
+def tail(path: Path, lines: int = 20) -> str:
+    """The last lines, for a message about a part that failed."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - 16_384))
+            text = file.read().decode("utf-8", "replace")
+    except FileNotFoundError:
+        return ""
+    return "\n".join(text.splitlines()[-lines:])
+
+
+class LogFollower:
+    """Reads what was added to a log since the last look, and keeps the file bounded."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+        self._is_serious = False
+
+    def new_errors(self) -> list[str]:
+        """Lines of records at level error or above, tracebacks below them included."""
+        return [line for line in self._new_lines() if self._belongs_to_error(line)]
+
+    def _new_lines(self) -> list[str]:
+        with self._path.open("rb") as file:
+            file.seek(self._offset)
+            text = file.read()
+        # A line that is still being written is left for the next look.
+        complete = text[: text.rfind(b"\n") + 1]
+        self._offset += len(complete)
+        if self._offset > LIMIT_BYTES:
+            self._start_anew()
+        return complete.decode("utf-8", "replace").splitlines()
+
+    def _belongs_to_error(self, line: str) -> bool:
+        if _RECORD.match(line):
+            self._is_serious = bool(_SERIOUS.search(line))
+        elif line.startswith("Traceback "):
+            self._is_serious = True
+        return self._is_serious
+
+    def _start_anew(self) -> None:
+        """Copy and truncate: the writer appends, so it goes on at the new beginning."""
+        shutil.copy(self._path, self._path.with_suffix(".log.1"))
+        with self._path.open("rb+") as file:
+            file.truncate()
+        self._offset = 0

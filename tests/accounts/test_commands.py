@@ -1,0 +1,56 @@
+"""Keys and operators from the command line."""
+
+from io import StringIO
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+
+from accounts.models import ApiKey
+from tests.conftest import client_of
+
+
+def run(*arguments: str) -> str:
+    out = StringIO()
+    call_command(*arguments, stdout=out)
+    return out.getvalue()
+
+
+def test_the_first_key_comes_from_the_command_line_and_nothing_else_is_printed(db: None) -> None:
+    key = run("create_api_key")
+    assert key.endswith("\n")
+    assert client_of(key.strip()).get("/api/instances").status_code == 200
+    assert ApiKey.objects.get().project.name == "default"
+
+
+def test_a_key_can_be_for_another_project(db: None) -> None:
+    run("create_api_key", "--project", "blue", "--name", "ci")
+    run("create_api_key", "--project", "blue")
+    assert [key.project.name for key in ApiKey.objects.all()] == ["blue", "blue"]
+
+
+@pytest.mark.parametrize("name", ["a b", "", "ü", "a" * 61])
+def test_a_project_needs_a_usable_name(db: None, name: str) -> None:
+    with pytest.raises(CommandError, match="--project"):
+        run("create_api_key", f"--project={name}")
+
+
+def test_an_administrator_is_made_once_and_stays_signed_in(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ADMIN_PASSWORD", "first-password")
+    run("ensure_admin")
+    before = User.objects.get(username="admin").password
+    run("ensure_admin")
+    user = User.objects.get(username="admin")
+    assert user.password == before
+    assert user.is_superuser
+    monkeypatch.setenv("ADMIN_PASSWORD", "second-password")
+    run("ensure_admin")
+    assert User.objects.get(username="admin").check_password("second-password")
+
+
+def test_an_administrator_needs_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ADMIN_PASSWORD", raising=False)
+    with pytest.raises(CommandError, match="ADMIN_PASSWORD is not set"):
+        run("ensure_admin")

@@ -1,0 +1,46 @@
+"""A running service for each story that asks for one; most stories share one."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from pytest_django.plugin import DjangoDbBlocker
+
+from tests.flows.stack import Stack
+
+StackFactory = Callable[..., Stack]
+
+
+@pytest.fixture(scope="session")
+def shared_stack(
+    django_db_setup: None,
+    django_db_blocker: DjangoDbBlocker,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Stack]:
+    with django_db_blocker.unblock():
+        stack = Stack(tmp_path_factory.mktemp("stack"))
+    with django_db_blocker.unblock(), stack:
+        yield stack
+
+
+@pytest.fixture
+def stack(shared_stack: Stack) -> Iterator[Stack]:
+    """The shared service, its world set right again after each story."""
+    yield shared_stack
+    shared_stack.simulator.control.clear_faults()
+    shared_stack.simulator.control.clear_stock()
+    shared_stack.receiver.control.forget_behaviours()
+
+
+@pytest.fixture
+def start_stack(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path: Path
+) -> Iterator[StackFactory]:
+    """Starts a service of the story's own, with its own settings."""
+    with ExitStack() as running, django_db_blocker.unblock():
+
+        def start(**environment: str) -> Stack:
+            return running.enter_context(Stack(tmp_path, **environment))
+
+        yield start

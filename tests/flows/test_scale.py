@@ -1,0 +1,52 @@
+"""Many instances at once cost a few pages, not a call each."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from tests.flows.stack import Stack, wait_until
+
+COUNT = 200
+POLL_SECONDS = 1
+# Two pages of a hundred, one that proves the end, and room for a look that was cut in two.
+CALLS_PER_LOOK = 6
+
+
+def test_two_hundred_instances_of_cost_a_handful_of_pages_a_look(start_stack) -> None:
+    stack: Stack = start_stack(SIMULATED_START="600", INSTANCE_POLL_INTERVAL=str(POLL_SECONDS))
+    wish = {"gpuNum": 1, "rootfsSize": 60, "productName": "RTX 4090 24GB"}
+    ids = [stack.create(**wish) for _ in range(COUNT)]
+    for instance_id in ids:
+        stack.wait_for(instance_id, "starting", seconds=60)
+
+    control = stack.simulator.control
+    control.reset_calls()
+    wait_until(lambda: len(looks(control.calls()["log"])) > 6, what="for seven looks")
+    # The first looks after the burst may be cut in several; then all come due together.
+    settled = [calls for _, calls in sorted(looks(control.calls()["log"]).items())][3:]
+    assert max(settled) <= CALLS_PER_LOOK, settled
+
+    ordered = {}
+    for truth in control.ledger().alive():
+        control.order(truth.id, "run")
+        ordered[truth.id] = control.now_ms()
+    wait_until(lambda: len(announced(stack)) == COUNT, seconds=60, what="for all webhooks")
+    late = sorted(announced(stack)[each] - ordered[each] for each in ordered)
+    Path("/tmp/late.txt").write_text(f"median {late[COUNT // 2]} ms, last {late[-1]} ms")
+    assert len(control.ledger().instances) == COUNT
+
+
+def looks(log: list[dict[str, Any]]) -> Counter[int]:
+    """Reads of instances by the grid point of the poll interval that they belong to."""
+    reads = [call for call in log if "/gpu/instance" in call["path"] and call["method"] == "GET"]
+    return Counter(call["realMs"] // (POLL_SECONDS * 1000) for call in reads)
+
+
+def announced(stack: Stack) -> dict[str, int]:
+    """When the first ``running`` message of each upstream instance arrived, in ms."""
+    arrived: dict[str, int] = {}
+    for delivery in stack.receiver.control.deliveries("/hook"):
+        if '"instance.running"' in delivery["body"]:
+            upstream_id = delivery["body"].split('"novitaInstanceId":"')[1][:16]
+            arrived.setdefault(upstream_id, delivery["timeMs"])
+    return arrived

@@ -1,0 +1,213 @@
+"""GET /api/instances, /api/instances/{id}, /api/instances/{id}/events."""
+
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from accounts.models import Project
+from accounts.services import create_api_key
+from instances.api.schemas import Event, InstanceDetails
+from instances.database_clock import database_now
+from instances.models import Instance, InstanceEvent
+from instances.services import create_instance
+from instances.types import Cause, Wish
+from tests.conftest import client_of
+
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+
+
+def make(project: Project, name: str = "a", **fields: Any) -> Instance:
+    wish = Wish(name=name, product_name="RTX 4090", template_id="1", region="CN-HK-01")
+    instance = create_instance(project=project, wish=wish, cause=Cause("tests")).instance
+    if fields:
+        Instance.objects.filter(pk=instance.pk).update(**fields)
+        instance.refresh_from_db()
+    return instance
+
+
+def make_full(project: Project) -> Instance:
+    """An instance with every optional field present (no real one has an error and a GPU)."""
+    now = database_now()
+    return make(
+        project,
+        status="failed",
+        error_code="STARTUP_FAILED",
+        error_message="It did not start.",
+        started_at=now,
+        ready_at=now,
+        ended_at=now,
+        product_id="p-1",
+        price_e5_usd=35_000,
+        placement={"reason": "cheapest"},
+        upstream_account="acc",
+        upstream_id="u-1",
+        upstream_status="running",
+        port_mappings=[{"port": 22, "endpoint": "ssh://a:22", "type": "tcp"}],
+        connection={"ssh": "ssh root@a -p 22"},
+    )
+
+
+def test_a_young_instance_has_no_optional_fields_at_all(api: Client, project: Project) -> None:
+    instance = make(project)
+    body = api.get(f"/api/instances/{instance.public_id}").json()
+    required = {name for name, field in InstanceDetails().fields.items() if field.required}
+    assert set(body) == required
+    assert None not in body.values()
+    assert MOMENT.fullmatch(body["createdAt"])
+    assert body["portMappings"] == []
+
+
+def test_the_schema_names_exactly_the_fields_of_a_full_instance(
+    api: Client, project: Project
+) -> None:
+    instance = make_full(project)
+    body = api.get(f"/api/instances/{instance.public_id}").json()
+    assert set(body) == set(InstanceDetails().fields)
+    assert body["pricePerHourUsd"] == "0.35"
+    assert body["error"] == {"code": "STARTUP_FAILED", "message": "It did not start."}
+
+
+@pytest.mark.parametrize(
+    "path", ["inst_000000000000000000000000", "%00", "inst_%00", "%ff", "a" * 500, "'; --", "0"]
+)
+def test_unknown_ids_are_404_in_words(api: Client, path: str) -> None:
+    for suffix in ("", "/events"):
+        response = api.get(f"/api/instances/{path}{suffix}")
+        assert response.status_code == 404
+        assert response.json()["error"]["code"] == "INSTANCE_NOT_FOUND"
+
+
+def test_what_belongs_to_another_project_does_not_exist(
+    api: Client, project: Project, other_project: Project
+) -> None:
+    foreign = make(other_project)
+    for path in (foreign.public_id, f"{foreign.public_id}/events"):
+        response = api.get(f"/api/instances/{path}")
+        assert response.status_code == 404
+        assert response.json()["error"]["code"] == "INSTANCE_NOT_FOUND"
+    assert api.get("/api/instances").json() == {"instances": [], "total": 0}
+    answer = api.get(f"/api/instances?cursor={foreign.public_id}")
+    assert answer.json()["error"]["code"] == "VALIDATION_ERROR"
+
+
+def test_pages_follow_one_another_newest_first_without_gap_or_repeat(
+    api: Client, project: Project
+) -> None:
+    made = [make(project, name=f"n{i}").public_id for i in range(7)]
+    seen: list[str] = []
+    cursor = ""
+    while True:
+        body = api.get(f"/api/instances?limit=3{cursor}").json()
+        seen += [row["id"] for row in body["instances"]]
+        if "nextCursor" not in body:
+            break
+        # What is made while somebody reads does not shift the pages behind.
+        make(project, name="late")
+        cursor = f"&cursor={body['nextCursor']}"
+    assert seen == made[::-1]
+
+
+def test_the_total_stops_at_its_cap(
+    api: Client, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("novitai.pagination.COUNT_CAP", 2)
+    for _ in range(3):
+        make(project)
+    body = api.get("/api/instances").json()
+    assert (body["total"], body["totalIsCapped"]) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("limit=0", "limit"),
+        ("limit=101", "limit"),
+        ("limit=-1", "limit"),
+        ("limit=1e1", "limit"),
+        ("limit=", "limit"),
+        ("limit=\u0661", "limit"),
+        ("limit=99999999999999999999", "limit"),
+        ("cursor=", "cursor"),
+        ("cursor=%00", "cursor"),
+        ("cursor=inst_000000000000000000000000", "cursor"),
+        ("status=running", "status"),
+        ("%00=1", "\x00"),
+    ],
+)
+def test_bad_query_parameters_are_named(api: Client, query: str, field: str) -> None:
+    response = api.get(f"/api/instances?{query}")
+    assert response.status_code == 400
+    error = response.json()["error"]
+    assert error["code"] == "VALIDATION_ERROR"
+    assert [entry["field"] for entry in error["validationErrors"]] == [field]
+
+
+def test_a_page_costs_the_same_queries_however_long_it_is(
+    api: Client, project: Project, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for _ in range(5):
+        make(project)
+    # The key, the page, the count, the clock.
+    with django_assert_num_queries(4):
+        assert len(api.get("/api/instances?limit=1").json()["instances"]) == 1
+    with django_assert_num_queries(4):
+        assert len(api.get("/api/instances").json()["instances"]) == 5
+
+
+def test_events_come_in_order_with_the_fields_of_the_schema(api: Client, project: Project) -> None:
+    instance = make(project)
+    for sequence in (2, 3):
+        InstanceEvent.objects.create(
+            project=project,
+            instance=instance,
+            sequence=sequence,
+            type="instance.running",
+            from_status="starting",
+            to_status="running",
+            actor="worker",
+            cause="because",
+            request_id="r",
+            job_id="job_1",
+            data={"a": 1},
+        )
+    first = api.get(f"/api/instances/{instance.public_id}/events?limit=2").json()
+    assert [event["sequence"] for event in first["events"]] == [1, 2]
+    assert set(first["events"][1]) == set(Event().fields)
+    cursor = first["nextCursor"]
+    rest = api.get(f"/api/instances/{instance.public_id}/events?cursor={cursor}").json()
+    assert [event["sequence"] for event in rest["events"]] == [3]
+    assert "nextCursor" not in rest
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer wrong",
+        "Basic YTpi",
+        "Bearer \x00",
+        "Bearer é",
+        "bearer a b",
+    ],
+)
+def test_without_a_valid_key_there_is_401_and_the_way_to_do_it(
+    anonymous: Client, db: None, header: str
+) -> None:
+    for path in ("/api/instances", "/api/instances/inst_1", "/api/jobs", "/api/metrics"):
+        response = anonymous.get(path, headers={"authorization": header} if header else {})
+        assert response.status_code == 401
+        assert response["WWW-Authenticate"] == 'Bearer realm="novitai"'
+        assert response.json()["error"]["code"] == "UNAUTHORIZED"
+
+
+def test_expired_and_revoked_keys_open_nothing(project: Project) -> None:
+    expired = create_api_key(project=project, name="old", expires_at=database_now())
+    revoked = create_api_key(project=project, name="gone")
+    project.api_keys.filter(name="gone").update(revoked_at=database_now())
+    for key in (expired, revoked):
+        assert client_of(key).get("/api/instances").status_code == 401

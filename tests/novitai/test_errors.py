@@ -1,0 +1,201 @@
+"""One error format, whoever refuses."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+from django.test import Client
+
+from instances.models import Instance
+from tests.conftest import client_of
+
+POST: Any = {"content_type": "application/json"}
+
+
+def error_of(response: Any, status: int, code: str) -> dict[str, Any]:
+    """The error of an answer, after checking everything that all of them have."""
+    assert response.status_code == status, response.content
+    assert response["Content-Type"] == "application/json"
+    body = json.loads(response.content)
+    assert set(body) == {"error"}
+    error: dict[str, Any] = body["error"]
+    known = {"code", "message", "details", "timestamp", "requestId", "validationErrors"}
+    assert {"code", "message", "timestamp", "requestId"} <= set(error) <= known
+    assert error["code"] == code
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", error["timestamp"])
+    assert error["requestId"] == response["X-Request-Id"]
+    return error
+
+
+@pytest.mark.parametrize(
+    "path", ["/nope", "/api", "/api/", "/api/nope", "/api/instances/", "/api/instances/a/b", "/%00"]
+)
+def test_unknown_addresses(api: Client, path: str) -> None:
+    error_of(api.get(path), 404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize("method", ["put", "patch", "delete"])
+@pytest.mark.parametrize("path", ["/api/instances", "/api/instances/inst_1", "/health", "/livez"])
+def test_wrong_methods_name_the_right_ones(api: Client, method: str, path: str) -> None:
+    response = getattr(api, method)(path, "{}", **POST)
+    error_of(response, 405, "METHOD_NOT_ALLOWED")
+    assert "GET" in response["Allow"]
+
+
+def test_an_invented_method_is_not_allowed_either(api: Client) -> None:
+    error_of(api.generic("BREW", "/api/instances"), 405, "METHOD_NOT_ALLOWED")
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "x",
+        "application/json; charset=latin-1",
+    ],
+)
+def test_other_media_types_are_refused(api: Client, content_type: str) -> None:
+    response = api.generic("POST", "/api/instances", b'{"name": "a"}', content_type=content_type)
+    error_of(response, 415, "UNSUPPORTED_MEDIA_TYPE")
+
+
+def test_a_caller_who_takes_no_json_is_told(api: Client) -> None:
+    response = api.get("/api/instances", headers={"accept": "text/html"})
+    error_of(response, 406, "NOT_ACCEPTABLE")
+
+
+@pytest.mark.parametrize("query", ["?format=xml", "?format=api"])
+def test_no_format_parameter_changes_the_answer(api: Client, query: str) -> None:
+    error_of(api.get(f"/api/instances{query}"), 400, "VALIDATION_ERROR")
+
+
+def test_a_body_over_the_limit_is_refused_by_its_announced_length(
+    api: Client, settings: Any
+) -> None:
+    limit = settings.CONFIG.max_body_bytes
+    response = api.post("/api/instances", b" " * (limit + 1), **POST)
+    error = error_of(response, 413, "PAYLOAD_TOO_LARGE")
+    assert str(limit) in error["message"]
+    error_of(api.post("/api/instances", b" " * limit, **POST), 400, "VALIDATION_ERROR")
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"{", "line 1, column 2"),
+        (b'{"name": nope}', "line 1, column 10"),
+        (b'{"a": NaN}', "NaN"),
+        (b'{"a": -Infinity}', "-Infinity"),
+        (b'{"a": 1e999}', "too large"),
+        (b'{"a": ' + b"9" * 101 + b"}", "longer than 100"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "longer than 100"),
+        (b'{"a": 1, "a": 2}', '"a" stands twice'),
+        (b"[" * 100_000, "nested deeper than 32 levels at character 33"),
+        (b'{"a":' * 33, "nested deeper than 32 levels"),
+        (b"\xff\xfe", "byte 0"),
+        (b'{"name": "\xe9"}', "byte 10"),
+        (b"\xef\xbb\xbf{}", "byte order mark"),
+        (b'{"\\ud800": 1}', "U+D800"),
+        (b'["\\u0000"]', "U+0000"),
+        (b'"' * 200_000, "line 1"),
+        (b'{"a": "b\nc"}', "line 1, column 9"),
+        (b"'a'", "line 1, column 1"),
+        (b"{} {}", "line 1, column 4"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_bodies_that_are_no_strict_json_are_refused_with_the_place(
+    api: Client, body: bytes, said: str
+) -> None:
+    response = api.post("/api/instances", body, **POST)
+    error = error_of(response, 400, "VALIDATION_ERROR")
+    (entry,) = error["validationErrors"]
+    assert entry["field"] == "body"
+    assert said in entry["message"]
+    assert not Instance.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b'{"name": "a\\ud800"}', "name"),
+        (b'{"name": "\\udc00a"}', "name"),
+        (b'{"webhookUrl": {"deep": ["a\\u0000"]}}', "webhookUrl"),
+    ],
+)
+def test_text_that_cannot_be_stored_is_refused_at_its_field(
+    api: Client, body: bytes, field: str
+) -> None:
+    error = error_of(api.post("/api/instances", body, **POST), 400, "VALIDATION_ERROR")
+    assert [entry["field"] for entry in error["validationErrors"]] == [field]
+
+
+def test_brackets_within_strings_are_no_nesting(api: Client) -> None:
+    body = json.dumps({"name": '[{"\\' * 20})
+    error = error_of(api.post("/api/instances", body, **POST), 400, "VALIDATION_ERROR")
+    assert error["validationErrors"][0]["field"] == "name"
+
+
+def test_pairs_of_surrogates_are_characters_like_others(api: Client) -> None:
+    body = b'{"name": "a", "productName": "\\ud83d\\ude00", "templateId": 1}'
+    assert api.post("/api/instances", body, **POST).status_code == 201
+
+
+def _break(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def fail(**_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("instances.services.create_instance", fail)
+
+
+BODY = {"name": "a", "productName": "b", "templateId": 1}
+
+
+def test_a_bug_is_a_500_without_a_word_of_it_and_its_traceback_is_in_the_log(
+    api: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    _break(monkeypatch, RuntimeError("hunter2 leaked"))
+    response = api.post("/api/instances", BODY, **POST)
+    error_of(response, 500, "INTERNAL_SERVER_ERROR")
+    assert b"hunter2" not in response.content
+    assert b"Traceback" not in response.content
+    (record,) = [r for r in caplog.records if "unhandled_exception" in str(r.msg)]
+    line: Any = record.msg
+    assert line["request_id"] == response["X-Request-Id"]
+    assert "hunter2" in str(line["exc_info"])
+
+
+def test_a_lost_database_is_a_503_that_says_to_come_back(
+    api: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _break(monkeypatch, OperationalError("server closed the connection, password=hunter2"))
+    response = api.post("/api/instances", BODY, **POST)
+    error_of(response, 503, "SERVICE_UNAVAILABLE")
+    assert response["Retry-After"] == "5"
+    assert b"hunter2" not in response.content
+
+
+def test_a_lost_database_is_a_503_in_the_admin_too(
+    anonymous: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise OperationalError("gone")
+
+    monkeypatch.setattr("django.contrib.admin.sites.AdminSite.each_context", fail)
+    error_of(anonymous.get("/admin/login/"), 503, "SERVICE_UNAVAILABLE")
+
+
+def test_a_form_without_its_token_is_forbidden(db: None) -> None:
+    client = Client(enforce_csrf_checks=True, raise_request_exception=False)
+    error_of(client.post("/admin/login/", {"username": "a"}), 403, "FORBIDDEN")
+
+
+def test_another_host_name_is_a_bad_request(api_key: str, settings: Any) -> None:
+    settings.ALLOWED_HOSTS = ["right.example"]
+    client = client_of(api_key)
+    wrong = client.get("/admin/login/", headers={"host": "wrong.example"})
+    error_of(wrong, 400, "BAD_REQUEST")

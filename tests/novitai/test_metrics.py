@@ -1,0 +1,119 @@
+"""GET /api/metrics."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.test import Client
+from prometheus_client.parser import text_string_to_metric_families
+from pytest_django import DjangoAssertNumQueries
+
+from accounts.models import Project
+from instances.choices import DeliveryStatus
+from instances.database_clock import database_now
+from instances.models import Tally, UpstreamGate, WebhookDelivery
+from instances.services import create_instance
+from instances.types import Cause, Wish
+from jobs.models import Job, Worker
+
+Sample = tuple[str, frozenset[tuple[str, str]]]
+
+
+def scrape(api: Client, **headers: str) -> dict[Sample, float]:
+    response = api.get("/api/metrics", headers=headers)
+    assert response.status_code == 200
+    assert response["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(response.content.decode())
+        for sample in family.samples
+    }
+
+
+def value(samples: dict[Sample, float], name: str, **labels: str) -> float | None:
+    return samples.get((name, frozenset(labels.items())))
+
+
+def test_requests_are_counted_by_view_method_and_status(api: Client) -> None:
+    labels = {"view": "instance", "method": "GET", "status": "404"}
+    name = "django_http_responses_total_by_status_view_method_total"
+    before = value(scrape(api), name, **labels) or 0
+    api.get("/api/instances/inst_1")
+    assert value(scrape(api), name, **labels) == before + 1
+
+
+def test_refusals_of_middleware_are_counted_too(api: Client, settings: Any) -> None:
+    name = "django_http_responses_total_by_status_total"
+    before = value(scrape(api), name, status="413") or 0
+    body = b" " * (settings.CONFIG.max_body_bytes + 1)
+    api.post("/api/instances", body, content_type="application/json")
+    assert value(scrape(api), name, status="413") == before + 1
+
+
+def test_invented_methods_make_no_series_of_their_own(api: Client) -> None:
+    for method in ("BREW", "STEEP"):
+        api.generic(method, "/api/instances")
+    methods = {dict(labels).get("method") for _, labels in scrape(api)}
+    assert not methods & {"BREW", "STEEP"}
+
+
+def test_what_the_database_knows_is_there(api: Client, project: Project) -> None:
+    now = database_now()
+    wish = Wish(
+        name="a",
+        product_name="b",
+        template_id="1",
+        region="CN-HK-01",
+        webhook_url="https://a.example/",
+    )
+    create_instance(project=project, wish=wish, cause=Cause("tests"))
+    WebhookDelivery.objects.update(status=DeliveryStatus.FAILED)
+    Job.objects.create(type="monitor_instance", run_at=now - timedelta(seconds=100))
+    Job.objects.create(type="done", status="completed", completed_at=now)
+    Job.objects.create(type="bad", status="failed", completed_at=now)
+    Worker.objects.create(name="w", host="h", pid=1, last_seen_at=now)
+    UpstreamGate.objects.create(
+        account="acc", tokens_e3=2_500, opened_until=now + timedelta(hours=1)
+    )
+    samples = scrape(api)
+    assert value(samples, "novitai_jobs", type="monitor_instance", status="pending") == 1
+    assert value(samples, "novitai_jobs", type="create_instance", status="pending") == 1
+    assert value(samples, "novitai_jobs", type="bad", status="failed") == 1
+    assert value(samples, "novitai_jobs", type="done", status="completed") is None
+    assert 100 <= (value(samples, "novitai_oldest_due_job_seconds") or 0) < 200
+    assert value(samples, "novitai_workers") == 1
+    assert value(samples, "novitai_instances", status="creating") == 1
+    assert value(samples, "novitai_webhook_deliveries", status="failed") == 1
+    assert value(samples, "novitai_upstream_breaker", account="acc", state="open") == 1
+    assert value(samples, "novitai_upstream_breaker", account="acc", state="closed") == 0
+    assert value(samples, "novitai_upstream_call_tokens", account="acc") == 2.5
+
+
+def test_tallies_are_counters_with_the_labels_of_their_rows(api: Client) -> None:
+    for labels, count in (({"endpoint": "create", "outcome": "ok"}, 3), ({"endpoint": "list"}, 4)):
+        Tally.objects.create(name="novita_calls", labels=labels, value=Decimal(count))
+    Tally.objects.create(name="novita_call_seconds_sum", value=Decimal("1.25"))
+    samples = scrape(api)
+    name = "novitai_novita_calls_total"
+    assert value(samples, name, endpoint="create", outcome="ok") == 3
+    assert value(samples, name, endpoint="list", outcome="") == 4
+    assert value(samples, "novitai_novita_call_seconds_sum_total") == 1.25
+
+
+def test_scrapers_may_prefer_other_formats(api: Client) -> None:
+    assert scrape(api, accept="application/openmetrics-text; version=1.0.0")
+
+
+def test_a_scrape_costs_a_handful_of_queries(
+    api: Client, project: Project, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    # The key; a savepoint and its release; the timeout, the clock; seven readings.
+    with django_assert_num_queries(12):
+        scrape(api)
+
+
+@pytest.mark.parametrize("name", ["A B", "a-b", "ü"])
+def test_a_tally_with_an_odd_name_spoils_nothing(api: Client, name: str) -> None:
+    Tally.objects.create(name=name, labels={"x y": 'a\n"b'}, value=Decimal(1))
+    assert value(scrape(api), "novitai_workers") == 0

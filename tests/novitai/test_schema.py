@@ -1,0 +1,72 @@
+"""/api/schema and the pages that show it."""
+
+import re
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+from drf_spectacular.validation import validate_schema
+
+
+@pytest.fixture
+def schema(anonymous: Client, db: None) -> dict[str, Any]:
+    document: dict[str, Any] = anonymous.get("/api/schema").json()
+    return document
+
+
+def test_the_document_is_valid_and_complete(schema: dict[str, Any]) -> None:
+    validate_schema(schema)  # type: ignore[no-untyped-call]
+    assert set(schema["paths"]) == {
+        "/api/instances",
+        "/api/instances/{id}",
+        "/api/instances/{id}/events",
+        "/api/jobs",
+        "/api/jobs/{id}",
+        "/api/metrics",
+        "/health",
+        "/livez",
+        "/readyz",
+    }
+
+
+def test_nothing_in_it_is_doubtful_to_the_generator() -> None:
+    call_command("spectacular", "--validate", "--fail-on-warn", "--file", "/dev/null")
+
+
+def test_every_operation_has_a_summary_a_tag_and_its_errors(schema: dict[str, Any]) -> None:
+    for path, item in schema["paths"].items():
+        for operation in item.values():
+            assert operation["summary"]
+            assert operation["tags"]
+            if path.startswith("/api/"):
+                assert operation["security"] == [{"apiKey": []}]
+                error = operation["responses"]["401"]["content"]["application/json"]["schema"]
+                assert error == {"$ref": "#/components/schemas/ErrorResponse"}
+
+
+def test_the_request_says_the_rules_that_are_enforced(schema: dict[str, Any]) -> None:
+    fields = schema["components"]["schemas"]["CreateInstanceRequest"]["properties"]
+    assert fields["name"]["pattern"] == "^[a-zA-Z0-9_-]+$"
+    assert (fields["gpuNum"]["minimum"], fields["gpuNum"]["maximum"]) == (1, 8)
+    assert [kind["type"] for kind in fields["templateId"]["oneOf"]] == ["string", "integer"]
+
+
+@pytest.mark.parametrize("path", ["/api/docs", "/api/redoc"])
+def test_the_pages_load_only_what_is_served_here(anonymous: Client, db: None, path: str) -> None:
+    response = anonymous.get(path)
+    page = response.content.decode()
+    assert "http://" not in page
+    assert "https://" not in page
+    # The policy allows no inline script, so that there must be none.
+    assert not re.search(r"<script(?![^>]*src=)[^>]*>", page)
+    assets = re.findall(r'(?:src|href)="(/static/[^"]+)"', page)
+    assert assets
+    for asset in assets:
+        file = anonymous.get(asset)
+        assert file.status_code == 200, asset
+        file.close()
+
+
+def test_the_front_door_leads_to_the_docs(anonymous: Client, db: None) -> None:
+    assert anonymous.get("/")["Location"] == "/api/docs"

@@ -1,0 +1,162 @@
+"""gunicorn with its configuration, as real processes."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from django.db import connection
+
+from accounts.models import Project
+from accounts.services import create_api_key
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 30.0
+
+
+@contextmanager
+def served(tmp_path: Path, database_url: str, **environ: str) -> Iterator[str]:
+    """The service on a port that the system chose; ended with everything it started."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        log = (tmp_path / "web.log").open("wb")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", "--bind", f"fd://{listener.fileno()}"],
+            cwd=ROOT,
+            env={
+                **os.environ,
+                "DATABASE_URL": database_url,
+                "DATA_DIR": str(tmp_path / "data"),
+                "TMPDIR": str(tmp_path),
+                "WEB_WORKERS": "2",
+                "LOG_FORMAT": "json",
+                **environ,
+            },
+            pass_fds=[listener.fileno()],
+            stderr=log,
+            stdout=log,
+        )
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(PATIENCE) == 0
+            log.close()
+    assert not list(tmp_path.glob("novitai-metrics-*"))
+
+
+def dead_url() -> str:
+    """An address where nothing listens: the port was free a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return f"postgresql://nobody@127.0.0.1:{free.getsockname()[1]}/nothing"
+
+
+@pytest.fixture(scope="module")
+def lost(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A service whose database is gone, for the stories that need no other."""
+    with served(tmp_path_factory.mktemp("lost"), dead_url()) as url:
+        yield url
+
+
+def test_without_its_database_the_service_says_so_in_time(lost: str) -> None:
+    live = requests.get(f"{lost}/livez", timeout=PATIENCE)
+    assert live.status_code == 200
+    assert live.headers["Server"] == "novitai"
+    health = requests.get(f"{lost}/health", timeout=PATIENCE)
+    assert health.status_code == 503
+    assert health.json()["dependencies"]["database"] == {"status": "down"}
+    ready = requests.get(f"{lost}/readyz", timeout=PATIENCE)
+    assert ready.json()["reasons"] == ["the database does not answer"]
+    headers = {"Authorization": "Bearer nvt_" + "a" * 40}
+    answer = requests.get(f"{lost}/api/instances", headers=headers, timeout=PATIENCE)
+    assert answer.status_code == 503
+    assert answer.json()["error"]["code"] == "SERVICE_UNAVAILABLE"
+
+
+def test_what_is_no_http_is_refused_in_the_error_format_too(lost: str) -> None:
+    long = requests.get(f"{lost}/{'a' * 10_000}", timeout=PATIENCE)
+    assert (long.status_code, long.json()["error"]["code"]) == (414, "URI_TOO_LONG")
+    headers = requests.get(f"{lost}/livez", headers={"X-A": "a" * 10_000}, timeout=PATIENCE)
+    assert (headers.status_code, headers.json()["error"]["code"]) == (431, "HEADERS_TOO_LARGE")
+    host, port = lost.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=PATIENCE) as raw:
+        raw.sendall(b"NONSENSE\r\n\r\n")
+        answer = raw.makefile("rb").read().decode()
+    assert answer.startswith("HTTP/1.1 400 ")
+    assert '"code": "BAD_REQUEST"' in answer
+    assert "NONSENSE" not in answer
+
+
+@pytest.mark.django_db(transaction=True)
+def test_metrics_add_up_over_processes_and_chunked_bodies_are_read(tmp_path: Path) -> None:
+    project = Project.objects.create(name="web")
+    headers = {"Authorization": f"Bearer {create_api_key(project=project, name='web')}"}
+    with served(tmp_path, _url_of_this_database()) as url:
+        chunks = iter([b'{"name": "a!",', b'"productName": "b", "templateId": 1}'])
+        answer = requests.post(
+            f"{url}/api/instances",
+            data=chunks,
+            headers={**headers, "Content-Type": "application/json"},
+            timeout=PATIENCE,
+        )
+        assert answer.status_code == 400
+        assert [e["field"] for e in answer.json()["error"]["validationErrors"]] == ["name"]
+        pids = _ask_until_two_processes_answered(url, tmp_path)
+        text = requests.get(f"{url}/api/metrics", headers=headers, timeout=PATIENCE).text
+        assert _requests_to_livez(text) == sum(pids.values())
+        assert "novitai_workers 0.0" in text
+
+
+def _ask_until_two_processes_answered(url: str, tmp_path: Path) -> dict[str, int]:
+    """A new connection each time; which process accepts it is up to the system."""
+    asked = 0
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        requests.get(f"{url}/livez", timeout=PATIENCE)
+        asked += 1
+        files = tmp_path.glob("novitai-metrics-*/counter_*.db")
+        if len(list(files)) >= 2 and asked >= 20:
+            return {"all": asked}
+    raise AssertionError(f"one process answered all of {asked} requests")
+
+
+def _requests_to_livez(text: str) -> float:
+    pattern = r"^django_http_responses_total_by_status_view_method_total\{([^}]*)\} (\S+)$"
+    return sum(
+        float(count)
+        for labels, count in re.findall(pattern, text, re.MULTILINE)
+        if 'view="livez"' in labels
+    )
+
+
+def _url_of_this_database() -> str:
+    parameters: dict[str, Any] = connection.get_connection_params()
+    user = parameters.get("user") or ""
+    password = f":{parameters['password']}" if parameters.get("password") else ""
+    place = f"{parameters.get('host') or ''}:{parameters.get('port') or ''}".strip(":")
+    return f"postgresql://{user}{password}@{place}/{parameters['dbname']}"
+
+
+def test_a_configuration_that_cannot_be_used_stops_the_start_with_hints(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "gunicorn"],
+        cwd=ROOT,
+        env={**os.environ, "WEB_WORKERS": "many", "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert result.returncode != 0
+    assert "WEB_WORKERS" in result.stderr
+    assert "Hint: web processes, 1 to 64" in result.stderr
+    assert "Traceback" not in result.stderr
