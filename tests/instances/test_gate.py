@@ -85,7 +85,7 @@ def drain(*, is_critical: bool = False) -> int:
     ),
 )
 @hypothesis_settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_no_minute_ever_holds_more_calls_than_the_limit(
     clock: Clock, limit: Limit, rate: int, steps: list[tuple[int, int, bool, int]]
@@ -102,6 +102,20 @@ def test_no_minute_ever_holds_more_calls_than_the_limit(
         while made[0][0] <= clock.now - timedelta(minutes=1):
             made.popleft()
         assert sum(calls for _, calls in made) <= rate
+
+
+@pytest.mark.parametrize("rate", [6, 31, 300])
+def test_not_even_those_who_take_all_they_get_exceed_it(
+    clock: Clock, limit: Limit, rate: int
+) -> None:
+    limit(rate)
+    made: list[int] = []
+    for _ in range(150):
+        made.append(drain(is_critical=True))
+        clock.pass_(SECOND)
+    windows = [sum(made[start : start + 60]) for start in range(len(made) - 60)]
+    assert max(windows) <= rate
+    assert min(windows) >= rate // 3
 
 
 @pytest.mark.parametrize("rate", [6, 7, 10, 19, 30, 34, 50, 300])

@@ -42,27 +42,32 @@ def instance(service: Service, novita: FakeNovita) -> Instance:
 
 
 def many(service: Service, novita: FakeNovita, count: int) -> list[Instance]:
-    """Placed instances, without the work of placing them."""
+    """Placed instances, all but the first without the work of placing them."""
     first = service.placed()
-    template = Job.objects.get(type="monitor_instance")
-    made = [first]
-    for number in range(1, count):
-        row = service.create(name=f"n{number}")
-        made.append(row)
-    Job.objects.filter(type="create_instance").delete()
-    for number, row in enumerate(made[1:], 2):
-        name = first.upstream_name.replace("-", f"-{number}-", 1)
-        Instance.objects.filter(pk=row.pk).update(
+    rows = [
+        Instance(
+            project=first.project,
+            name=f"n{number}",
+            product_name=first.product_name,
+            gpu_num=1,
+            rootfs_size_gb=60,
             status="starting",
-            create_step="placed",
+            sequence=1,
+            start_deadline_at=first.start_deadline_at,
             upstream_id=f"up-{number}",
-            upstream_name=name,
+            upstream_name=first.upstream_name.replace("-", f"-{number}-", 1),
             upstream_account=first.upstream_account,
         )
-        novita.put(f"up-{number}", name=name, status="pulling")
-        Job.objects.create(type=template.type, subject=row.public_id, payload={})
+        for number in range(2, count + 1)
+    ]
+    Instance.objects.bulk_create(rows)
+    Job.objects.bulk_create(
+        Job(type="monitor_instance", subject=row.public_id, project=first.project) for row in rows
+    )
+    for row in rows:
+        novita.put(row.upstream_id, name=row.upstream_name, status="pulling")
     novita.calls.clear()
-    return made
+    return [first, *rows]
 
 
 # Looking
