@@ -76,6 +76,11 @@ class Shelf:
 
 
 def keep_clusters(clusters: Sequence[novita.Cluster]) -> None:
+    """Replace what is known: a region would go on being looked for in a cluster that is gone.
+    An empty listing replaces nothing, since it may be one that failed.
+    """
+    if not clusters:
+        return
     rows = [
         Cluster(
             account=settings.CONFIG.upstream_account,
@@ -85,12 +90,16 @@ def keep_clusters(clusters: Sequence[novita.Cluster]) -> None:
         )
         for cluster in sorted(clusters, key=lambda cluster: cluster.id)
     ]
-    Cluster.objects.bulk_create(
-        rows,
-        update_conflicts=True,
-        unique_fields=["account", "cluster_id"],
-        update_fields=["name", "fetched_at"],
-    )
+    with transaction.atomic():
+        Cluster.objects.filter(account=settings.CONFIG.upstream_account).exclude(
+            cluster_id__in=[cluster.id for cluster in clusters]
+        ).delete()
+        Cluster.objects.bulk_create(
+            rows,
+            update_conflicts=True,
+            unique_fields=["account", "cluster_id"],
+            update_fields=["name", "fetched_at"],
+        )
 
 
 def keep_products(cluster_id: str, billing_mode: str, products: Sequence[novita.Product]) -> None:

@@ -37,6 +37,10 @@ class Sighting:
     seen: UpstreamInstance | None
     has_details: bool = False
 
+    @property
+    def is_of_a_running_instance(self) -> bool:
+        return self.seen is not None and self.seen.is_running
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -76,9 +80,9 @@ def observe(
             return Look(_fail(instance, failure, job=job, now=now))
     if _is_ready(instance, is_last_resort=is_last_resort and sighting is None):
         return Look(_arrive(instance, job=job, now=now))
-    if _is_late(instance, now):
+    has_just_arrived = sighting is not None and sighting.is_of_a_running_instance
+    if _is_late(instance, now) and not has_just_arrived:
         return Look(_fail(instance, _timeout(instance), job=job, now=now))
-    has_just_arrived = sighting is not None and instance.upstream_status == "running"
     outcome = Again() if has_just_arrived else Again(at=next_look(now))
     return Look(outcome, is_to_be_saved=_noted(instance) != before)
 

@@ -86,6 +86,14 @@ class FakeNovita:
         self.instances[upstream_id] = made
         return made
 
+    def page(self, number: int, size: int, name: str | None) -> InstancePage:
+        shown = [
+            each
+            for each in self.instances.values()
+            if each.id not in self.unlisted and (name or "") in each.name
+        ]
+        return InstancePage(tuple(shown[(number - 1) * size : number * size]), len(shown))
+
     def next_fault(self, endpoint: str) -> tuple[NovitaError, bool] | None:
         faults = self._faults.get(endpoint)
         return faults.pop(0) if faults else None
@@ -172,14 +180,6 @@ class FakeClient:
         self, *, name: str | None = None, page_size: int = 100, max_pages: int = 50
     ) -> Listing:
         def fetch(number: int) -> InstancePage:
-            return self._call("list_instances", lambda: self._page(number, page_size, name))
+            return self._call("list_instances", lambda: self._novita.page(number, page_size, name))
 
         return read_all_pages(fetch, max_pages=max_pages)
-
-    def _page(self, number: int, size: int, name: str | None) -> InstancePage:
-        shown = [
-            each
-            for each in self._novita.instances.values()
-            if each.id not in self._novita.unlisted and (name or "") in each.name
-        ]
-        return InstancePage(tuple(shown[(number - 1) * size : number * size]), len(shown))

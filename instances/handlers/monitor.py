@@ -26,7 +26,7 @@ from jobs.outcomes import Again, Done, Outcome
 from jobs.registry import Decided, Handler, Talk, Unit
 
 PAGE_SIZE = 100
-# So few are read one by one: a listing would cost as many calls and tell less.
+# So few, or fewer than a listing has pages, are read one by one: that costs no more and tells more.
 FEW = 2
 # What a listing may cost beyond its pages: looks at instances that it did not show.
 SINGLE_LOOKS = 5
@@ -35,7 +35,9 @@ OTHER_ACCOUNT = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class WatchWork:
-    """Upstream ids to look at, and the word that the upstream's name filter finds ours by."""
+    """Upstream ids to look at, and the word that the upstream's name filter finds ours by; without
+    one, each is looked at by itself. ``must_get``: a listing has shown it running already.
+    """
 
     upstream_ids: tuple[str, ...]
     search_word: str
@@ -76,7 +78,7 @@ class MonitorInstance(Handler[WatchWork, Watched]):
 
     def talk(self, work: WatchWork) -> Watched:
         client = upstream.client(work.permit, request_id=work.request_id)
-        if work.must_get or len(work.upstream_ids) <= FEW:
+        if not work.search_word:
             return Watched(client.calls, _get(client, work.upstream_ids))
         return Watched(client.calls, _list_and_get(client, work))
 
@@ -127,12 +129,21 @@ def _list(
 ) -> Sequence[Unit[WatchWork] | Decided]:
     if not jobs:
         return []
-    pages = len(jobs) // PAGE_SIZE + 2
-    permit = gate.reserve(min(len(jobs), FEW) if len(jobs) <= FEW else pages + SINGLE_LOOKS)
+    pages = _pages_of_ours()
+    is_few = len(jobs) <= max(pages, FEW)
+    permit = gate.reserve(len(jobs) if is_few else pages + 1 + SINGLE_LOOKS)
     if not permit.is_granted:
         return [Decided({job.pk: Again(permit.wait) for job in jobs})]
     ids = tuple(instances[job.subject].upstream_id for job in jobs)
-    return [Unit(jobs, WatchWork(ids, upstream.mark().search_word, permit))]
+    search_word = "" if is_few else upstream.mark().search_word
+    return [Unit(jobs, WatchWork(ids, search_word, permit))]
+
+
+def _pages_of_ours() -> int:
+    """Pages that a listing by our word has: what runs is listed among what is pending."""
+    account = settings.CONFIG.upstream_account
+    ours = Instance.objects.not_ended().filter(upstream_account=account).exclude(upstream_id="")
+    return ours.count() // PAGE_SIZE + 1
 
 
 def _get_each(

@@ -1,0 +1,321 @@
+"""monitor_instance: what is seen at Novita becomes a status, an event and a webhook."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from instances.handlers.monitor import MonitorInstance
+from instances.models import Instance, UpstreamEnding, UpstreamGate
+from instances.novita.types import PortMapping
+from jobs.models import Job
+from tests.engine import database_time
+from tests.fakes import DOWN, TOO_MANY, FakeNovita
+from tests.instances.conftest import Configure
+from tests.instances.handlers.conftest import HOOK, Service, age, events
+
+pytestmark = pytest.mark.django_db
+
+LONG = timedelta(hours=1)
+
+
+def watch(service: Service, instance: Instance, *, times: int = 1) -> Instance:
+    service.run("monitor_instance", times=times)
+    instance.refresh_from_db()
+    return instance
+
+
+def job(instance: Instance) -> Job:
+    return Job.objects.get(type="monitor_instance", subject=instance.public_id)
+
+
+def wait_of(instance: Instance) -> timedelta:
+    return job(instance).run_at - database_time()
+
+
+@pytest.fixture
+def instance(service: Service, novita: FakeNovita) -> Instance:
+    placed = service.placed(webhook_url=HOOK)
+    novita.calls.clear()
+    return placed
+
+
+def many(service: Service, novita: FakeNovita, count: int) -> list[Instance]:
+    """Placed instances, without the work of placing them."""
+    first = service.placed()
+    template = Job.objects.get(type="monitor_instance")
+    made = [first]
+    for number in range(1, count):
+        row = service.create(name=f"n{number}")
+        made.append(row)
+    Job.objects.filter(type="create_instance").delete()
+    for number, row in enumerate(made[1:], 2):
+        name = first.upstream_name.replace("-", f"-{number}-", 1)
+        Instance.objects.filter(pk=row.pk).update(
+            status="starting",
+            create_step="placed",
+            upstream_id=f"up-{number}",
+            upstream_name=name,
+            upstream_account=first.upstream_account,
+        )
+        novita.put(f"up-{number}", name=name, status="pulling")
+        Job.objects.create(type=template.type, subject=row.public_id, payload={})
+    novita.calls.clear()
+    return made
+
+
+# Looking
+
+
+def test_what_is_on_its_way_is_looked_at_again_on_the_common_grid(
+    service: Service, novita: FakeNovita, instance: Instance
+) -> None:
+    novita.put("up-1", status="pulling")
+    watch(service, instance)
+    assert (instance.status, instance.upstream_status) == ("starting", "pulling")
+    assert instance.started_at is not None
+    assert job(instance).status == "pending"
+    assert job(instance).run_at.timestamp() % 10 < 0.1 or job(instance).run_at.timestamp() % 10 > 9.9
+
+
+def test_charging_begins_once(service: Service, novita: FakeNovita, instance: Instance) -> None:
+    novita.put("up-1", status="pulling")
+    began = watch(service, instance).started_at
+    assert watch(service, instance).started_at == began
+
+
+def test_two_hundred_pending_instances_cost_two_list_pages(
+    service: Service, novita: FakeNovita
+) -> None:
+    made = many(service, novita, 200)
+    service.run("monitor_instance")
+    assert novita.calls == ["list_instances"] * 2
+    assert Instance.objects.filter(upstream_status="pulling").count() == len(made) - 1
+
+
+def test_pending_instances_are_found_behind_pages_of_running_ones(
+    service: Service, novita: FakeNovita
+) -> None:
+    """The upstream lists all of ours; which come first, nobody knows."""
+    made = many(service, novita, 450)
+    ids = [row.pk for row in made[:-30]]
+    Instance.objects.filter(pk__in=ids).update(status="running", has_details=True)
+    novita.calls.clear()
+    service.run("monitor_instance")
+    pending = Instance.objects.filter(status="starting")
+    assert {row.upstream_status for row in pending} == {"pulling"}
+    assert len(novita.calls) <= 6
+
+
+def test_few_among_many_are_read_one_by_one(service: Service, novita: FakeNovita) -> None:
+    made = many(service, novita, 450)
+    ids = [row.pk for row in made[:-4]]
+    Instance.objects.filter(pk__in=ids).update(status="running", has_details=True)
+    novita.calls.clear()
+    service.run("monitor_instance")
+    assert novita.calls == ["get_instance"] * 4
+
+
+def test_what_the_list_does_not_show_is_looked_at_by_itself(
+    service: Service, novita: FakeNovita
+) -> None:
+    made = many(service, novita, 10)
+    novita.unlisted = {"up-3"}
+    service.run("monitor_instance")
+    assert novita.calls == ["list_instances", "get_instance"]
+    third = Instance.objects.get(upstream_id="up-3")
+    assert (third.upstream_status, len(made)) == ("pulling", 10)
+
+
+def test_missing_from_a_list_is_unknown(service: Service, novita: FakeNovita) -> None:
+    many(service, novita, 30)
+    novita.unlisted = {f"up-{number}" for number in range(1, 31)}
+    service.run("monitor_instance", times=3)
+    assert Instance.objects.filter(status="starting").count() == 30
+    assert not Instance.objects.exclude(absence_seen_at=None).exists()
+
+
+def test_a_list_that_fails_proves_nothing(service: Service, novita: FakeNovita) -> None:
+    many(service, novita, 5)
+    novita.fail("list_instances", DOWN, times=2)
+    service.run("monitor_instance", times=2)
+    assert Instance.objects.filter(status="starting", upstream_status="").count() == 5
+
+
+def test_under_another_account_nothing_is_concluded(
+    service: Service, novita: FakeNovita, instance: Instance, configure: Configure
+) -> None:
+    configure(novita_api_base_url="https://elsewhere.example.com")
+    novita.instances.clear()
+    watch(service, instance, times=3)
+    assert (instance.status, novita.calls) == ("starting", [])
+
+
+# Arriving
+
+
+def test_a_running_instance_is_told_with_its_addresses(
+    service: Service, novita: FakeNovita, instance: Instance
+) -> None:
+    novita.put(
+        "up-1",
+        status="running",
+        port_mappings=(PortMapping(8888, "a.example.com", "http"), PortMapping(22, "h:1", "tcp")),
+        ssh_command="ssh -p 2222 root@h.example.com",
+        jupyter_url="https://j.example.com/lab?token=s3cret",
+    )
+    watch(service, instance)
+    assert instance.status == "running"
+    assert instance.ready_at is not None
+    assert instance.connection == {
+        "ssh": "ssh://root@h.example.com:2222",
+        "jupyter": "https://j.example.com/lab",
+    }
+    assert instance.port_mappings[0]["endpoint"] == "https://a.example.com"
+    assert job(instance).status == "completed"
+    assert events(instance)[-1] == "instance.running"
+    assert Job.objects.filter(type="send_webhook").exists()
+
+
+def test_of_many_each_that_has_come_to_run_is_read_once(
+    service: Service, novita: FakeNovita
+) -> None:
+    made = many(service, novita, 5)
+    for number in range(1, 6):
+        novita.put(f"up-{number}", status="running", ssh_command="ssh root@h")
+    service.run("monitor_instance")
+    assert novita.calls == ["list_instances"]
+    assert Instance.objects.filter(status="running").count() == 0
+    assert all(wait_of(row) <= timedelta(0) for row in made)
+    service.run("monitor_instance")
+    assert novita.calls[1:] == ["get_instance"] * 5
+    assert Instance.objects.filter(status="running", has_details=True).count() == 5
+    service.run("monitor_instance")
+    assert len(novita.calls) == 6
+
+
+def test_without_a_budget_it_is_told_all_the_same_and_read_later(
+    service: Service, novita: FakeNovita
+) -> None:
+    many(service, novita, 3)
+    for number in range(1, 4):
+        novita.put(f"up-{number}", status="running", ssh_command="ssh root@h")
+    service.run("monitor_instance")
+    UpstreamGate.objects.update(paused_until=database_time(LONG))
+    service.run("monitor_instance")
+    assert Instance.objects.filter(status="running", has_details=False).count() == 3
+    assert Job.objects.filter(type="monitor_instance", status="pending").count() == 3
+    UpstreamGate.objects.update(paused_until=None)
+    service.run("monitor_instance")
+    assert Instance.objects.filter(has_details=True, connection__ssh="ssh://root@h:22").count() == 3
+    assert all(events(row).count("instance.running") == 1 for row in Instance.objects.all())
+
+
+# Failing
+
+
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        ({"status": "toCreate", "status_error_message": "image pull failed"}, "image pull failed"),
+        ({"status": "toCreate", "status_error_state": "IMAGE_ERROR"}, "IMAGE_ERROR"),
+        ({"status": "exited"}, "exited"),
+        ({"status": "toRemove"}, "toRemove"),
+    ],
+)
+def test_what_can_never_run_fails_and_is_ended(
+    service: Service,
+    novita: FakeNovita,
+    instance: Instance,
+    seen: dict[str, str],
+    words: str,
+) -> None:
+    novita.put("up-1", **seen)
+    watch(service, instance)
+    assert (instance.status, instance.error_code) == ("failed", "STARTUP_FAILED")
+    assert words in instance.error_message
+    assert UpstreamEnding.objects.get().upstream_id == "up-1"
+    assert Job.objects.filter(type="terminate_instance", status="pending").exists()
+    assert events(instance)[-2:] == ["instance.failed", "instance.ending_begun"]
+
+
+def test_what_runs_has_not_failed_whatever_else_it_says(
+    service: Service, novita: FakeNovita, instance: Instance
+) -> None:
+    novita.put("up-1", status="running", status_error_message="an earlier pull failed")
+    assert watch(service, instance).status == "running"
+
+
+def test_not_running_in_time_fails_and_is_ended(
+    service: Service, novita: FakeNovita, instance: Instance
+) -> None:
+    novita.put("up-1", status="pulling")
+    age(instance, start_deadline_at=LONG, created_at=LONG)
+    watch(service, instance)
+    assert (instance.status, instance.error_code) == ("failed", "STARTUP_TIMEOUT")
+    assert instance.error_message == "Not running after 600 s; Novita last said pulling."
+    assert UpstreamEnding.objects.get().upstream_id == "up-1"
+
+
+def test_what_a_list_shows_running_at_the_deadline_is_not_ended(
+    service: Service, novita: FakeNovita
+) -> None:
+    for row in many(service, novita, 3):
+        age(row, start_deadline_at=LONG)
+    for number in range(1, 4):
+        novita.put(f"up-{number}", status="running")
+    service.run("monitor_instance", times=2)
+    assert Instance.objects.filter(status="running").count() == 3
+
+
+def test_gone_only_after_two_looks_some_time_apart(
+    service: Service, novita: FakeNovita, instance: Instance
+) -> None:
+    novita.instances.clear()
+    watch(service, instance, times=3)
+    assert instance.status == "starting"
+    age(instance, absence_seen_at=timedelta(seconds=10))
+    watch(service, instance)
+    assert (instance.status, instance.error_code) == ("failed", "STARTUP_FAILED")
+
+
+def test_a_look_that_finds_it_makes_absence_count_anew(
+    service: Service, novita: FakeNovita, instance: Instance
+) -> None:
+    gone = novita.instances.pop("up-1")
+    watch(service, instance)
+    novita.instances["up-1"] = gone
+    assert watch(service, instance).absence_seen_at is None
+
+
+def test_what_vanishes_after_it_was_seen_running_is_not_asked_for_without_a_pause(
+    service: Service, novita: FakeNovita
+) -> None:
+    made = many(service, novita, 3)
+    novita.put("up-1", status="running")
+    service.run("monitor_instance")
+    del novita.instances["up-1"]
+    service.run("monitor_instance")
+    assert wait_of(made[0]) > timedelta(0)
+
+
+def test_an_error_on_the_way_is_no_absence(
+    service: Service, novita: FakeNovita, instance: Instance
+) -> None:
+    for error in (DOWN, TOO_MANY):
+        novita.fail("get_instance", error)
+        watch(service, instance)
+        UpstreamGate.objects.update(paused_until=None)
+    assert (instance.status, instance.absence_seen_at) == ("starting", None)
+
+
+def test_a_watch_that_gives_up_fails_its_instance_and_ends_the_gpu(
+    service: Service, novita: FakeNovita, instance: Instance
+) -> None:
+    assert MonitorInstance().is_redrivable(job(instance))
+    MonitorInstance().on_give_up(job(instance), "The worker died in each of 5 attempts.")
+    instance.refresh_from_db()
+    assert (instance.status, instance.error_code) == ("failed", "INTERNAL_ERROR")
+    assert UpstreamEnding.objects.get().upstream_id == "up-1"
+    assert not MonitorInstance().is_redrivable(job(instance))
