@@ -11,7 +11,7 @@ POLL_SECONDS = 1
 CALLS_PER_LOOK = 6
 
 
-def test_two_hundred_instances_of_cost_a_handful_of_pages_a_look(start_stack) -> None:
+def test_two_hundred_pending_instances_cost_a_handful_of_pages_a_look(start_stack) -> None:
     stack: Stack = start_stack(SIMULATED_START="600", INSTANCE_POLL_INTERVAL=str(POLL_SECONDS))
     wish = {"gpuNum": 1, "rootfsSize": 60, "productName": "RTX 4090 24GB"}
     ids = [stack.create(**wish) for _ in range(COUNT)]

@@ -76,7 +76,9 @@ def test_what_is_on_its_way_is_looked_at_again_on_the_common_grid(
     assert (instance.status, instance.upstream_status) == ("starting", "pulling")
     assert instance.started_at is not None
     assert job(instance).status == "pending"
-    assert job(instance).run_at.timestamp() % 10 < 0.1 or job(instance).run_at.timestamp() % 10 > 9.9
+    assert (
+        job(instance).run_at.timestamp() % 10 < 0.1 or job(instance).run_at.timestamp() % 10 > 9.9
+    )
 
 
 def test_charging_begins_once(service: Service, novita: FakeNovita, instance: Instance) -> None:
