@@ -149,9 +149,11 @@ class Runner:
                 unit.is_booked = True
         for handler, finished in talks.items():
             try:
-                handler.book(finished)
-            except (OperationalError, InterfaceError) as error:
-                logger.warning("talks_not_booked", error=str(error), talks=len(finished))
+                with transaction.atomic():
+                    handler.book(finished)
+            except Exception:
+                # What they cost is less than what they found out, which goes on to be written.
+                logger.exception("talks_not_booked", talks=len(finished))
 
     def _apply_or_drop(self, group: Sequence[Finished]) -> None:
         """What cannot be written at all is left to its lease: the keeper must go on."""

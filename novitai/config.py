@@ -11,10 +11,12 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
@@ -129,18 +131,24 @@ class Config(BaseModel):
     catalogue_ttl: float = Field(
         60.0,
         ge=5,
-        description="seconds that cached products and templates are used without asking again",
+        le=86_400,
+        description="seconds that cached products and templates are used, from 5 to a day",
     )
     create_settle: float = Field(
         60.0,
         ge=0,
-        description="seconds that an unanswered create is looked for before it is sent again",
+        le=86_400,
+        description="seconds that an unanswered create is looked for before it is sent again, "
+        "up to a day",
     )
     instance_poll_interval: float = Field(
         10.0, gt=0, le=3600, description="seconds between two looks at pending instances"
     )
     instance_start_timeout: float = Field(
-        600.0, gt=0, description="seconds an instance may take to run before it is failed"
+        600.0,
+        gt=0,
+        le=604_800,
+        description="seconds an instance may take to run before it is failed, up to a week",
     )
     regions: dict[str, Region] = Field(
         DEFAULT_REGIONS,
@@ -183,13 +191,23 @@ class Config(BaseModel):
     def _http_url(cls, value: str) -> str:
         if not value.startswith(("http://", "https://")):
             raise ValueError("must start with http:// or https://")
+        parts = urlsplit(value)
+        if not parts.hostname or parts.username is not None or parts.query or parts.fragment:
+            raise ValueError("must name a host, without user, query and fragment")
         return value.rstrip("/")
+
+    @field_validator("novita_api_key")
+    @classmethod
+    def _sendable_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch(r"[!-~]{1,255}", value.get_secret_value()):
+            raise ValueError("holds characters that no key has")
+        return value
 
     @field_validator("webhook_secret")
     @classmethod
     def _usable_secret(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not _is_webhook_secret(value.get_secret_value()):
-            raise ValueError("is not base64 of 24 to 64 bytes")
+            raise ValueError("is not whsec_ and base64 of 24 to 64 bytes")
         return value
 
     @model_validator(mode="after")
@@ -281,8 +299,9 @@ def _comma_separated(text: str) -> tuple[str, ...]:
 
 def _is_webhook_secret(text: str) -> bool:
     """Standard Webhooks 1.0.0, section on symmetric signatures: whsec_ and 24 to 64 bytes."""
+    prefix, _, encoded = text.partition("_")
     try:
-        key = base64.b64decode(text.removeprefix("whsec_"), validate=True)
+        key = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
         return False
-    return 24 <= len(key) <= 64
+    return prefix == "whsec" and 24 <= len(key) <= 64

@@ -25,10 +25,11 @@ class ScriptedHandler(Handler[Any, Any]):
         talk: Callable[[Any], Any] = lambda work: work,
         apply: Callable[[Sequence[Job], Any, Any], Mapping[int, Outcome]] | None = None,
         on_give_up: Callable[[Job, str], None] = lambda job, error: None,
+        book: Callable[[Sequence[Any]], None] = lambda talks: None,
         is_redrivable: bool = True,
     ) -> None:
         self._load, self._talk, self._apply = load, talk, apply
-        self._on_give_up = on_give_up
+        self._on_give_up, self._book = on_give_up, book
         self._is_redrivable = is_redrivable
         self.applied: list[int] = []
         self.redriven: list[int] = []
@@ -42,6 +43,9 @@ class ScriptedHandler(Handler[Any, Any]):
     def apply(self, jobs: Sequence[Job], work: Any, result: Any) -> Mapping[int, Outcome]:
         self.applied += [job.pk for job in jobs]
         return self._apply(jobs, work, result) if self._apply else {job.pk: Done() for job in jobs}
+
+    def book(self, talks: Sequence[tuple[Any, Any]]) -> None:
+        self._book(talks)
 
     def on_give_up(self, job: Job, error: str) -> None:
         self._on_give_up(job, error)

@@ -99,9 +99,11 @@ class SendWebhook(Handler[Message, DeliveryResult]):
         return outcomes
 
     def on_give_up(self, job: Job, error: str) -> None:
+        # An event that is being written now sees this message pending, so it leaves its own to
+        # whoever ends this one: its end must wait for that commit.
+        locked_instances([job])
         delivery = (
-            WebhookDelivery.objects.select_for_update(of=["self"])
-            .select_related("instance")
+            WebhookDelivery.objects.select_related("instance")
             .filter(public_id=job.payload["deliveryId"], status=DeliveryStatus.PENDING)
             .first()
         )

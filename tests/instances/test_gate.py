@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -62,6 +62,10 @@ def limit(configure: Configure) -> Limit:
     return limit
 
 
+def report(permit: Permit, calls: Sequence[CallRecord]) -> None:
+    gate.report([(permit, calls)])
+
+
 def row() -> UpstreamGate:
     return UpstreamGate.objects.get()
 
@@ -93,7 +97,7 @@ def test_no_minute_ever_holds_more_calls_than_the_limit(
         clock.pass_(timedelta(milliseconds=milliseconds))
         permit = gate.reserve(wanted, at_least=1, is_critical=is_critical)
         used = max(permit.calls - unused, 0)
-        gate.report(permit, [OK] * used)
+        report(permit, [OK] * used)
         made.append((clock.now, used))
         while made[0][0] <= clock.now - timedelta(minutes=1):
             made.popleft()
@@ -125,8 +129,13 @@ def test_a_tenth_of_the_bucket_is_kept_for_what_costs_money(clock: Clock, limit:
 
 def test_what_is_not_used_comes_back(clock: Clock, limit: Limit) -> None:
     permit = gate.reserve(50)
-    gate.report(permit, [OK] * 20)
+    report(permit, [OK] * 20)
     assert drain() == 34
+
+
+def test_what_many_did_not_use_comes_back_at_once(clock: Clock, limit: Limit) -> None:
+    gate.report([(gate.reserve(20), [OK] * 5), (gate.reserve(20), []), (Permit(0), [])])
+    assert drain() == 49
 
 
 def test_all_or_nothing_unless_less_will_do(clock: Clock, limit: Limit) -> None:
@@ -138,7 +147,7 @@ def test_all_or_nothing_unless_less_will_do(clock: Clock, limit: Limit) -> None:
 
 
 def test_calls_are_counted_for_the_metrics(clock: Clock, limit: Limit) -> None:
-    gate.report(gate.reserve(3), [OK, OUTAGE, OK])
+    report(gate.reserve(3), [OK, OUTAGE, OK])
     counts = {row.labels.get("outcome"): row.value for row in Tally.objects.all()}
     assert (counts["ok"], counts["server_error"]) == (2, 1)
 
@@ -148,7 +157,7 @@ def test_calls_are_counted_for_the_metrics(clock: Clock, limit: Limit) -> None:
 
 def outages(count: int) -> None:
     for _ in range(count):
-        gate.report(Permit(1), [OUTAGE])
+        report(Permit(1), [OUTAGE])
 
 
 def test_it_opens_after_five_outages_in_a_row(clock: Clock, limit: Limit) -> None:
@@ -160,13 +169,13 @@ def test_it_opens_after_five_outages_in_a_row(clock: Clock, limit: Limit) -> Non
 
 def test_an_answer_of_any_kind_in_between_keeps_it_closed(clock: Clock, limit: Limit) -> None:
     outages(OUTAGES_TO_OPEN - 1)
-    gate.report(Permit(1), [REFUSED])
+    report(Permit(1), [REFUSED])
     outages(OUTAGES_TO_OPEN - 1)
     assert gate.reserve(1).is_granted
 
 
 def test_refusals_never_open_it(clock: Clock, limit: Limit) -> None:
-    gate.report(Permit(20), [REFUSED] * 20)
+    report(Permit(20), [REFUSED] * 20)
     assert gate.reserve(1).is_granted
 
 
@@ -187,7 +196,7 @@ def test_half_open_it_lets_one_caller_make_one_try(clock: Clock, limit: Limit) -
 def test_a_try_that_succeeds_closes_it(clock: Clock, limit: Limit) -> None:
     outages(OUTAGES_TO_OPEN)
     clock.pass_(FIRST_OPEN)
-    gate.report(gate.reserve(1), [OK])
+    report(gate.reserve(1), [OK])
     assert (row().failures_in_a_row, row().opened_until) == (0, None)
     assert gate.reserve(20).is_granted
 
@@ -196,14 +205,14 @@ def test_a_try_that_fails_opens_it_for_twice_as_long(clock: Clock, limit: Limit)
     outages(OUTAGES_TO_OPEN)
     for seconds in (20, 40, 60, 60):
         clock.pass_(LONGEST_OPEN)
-        gate.report(gate.reserve(1), [OUTAGE])
+        report(gate.reserve(1), [OUTAGE])
         assert gate.reserve(1).wait == timedelta(seconds=seconds)
 
 
 def test_a_try_that_was_not_made_leaves_its_place(clock: Clock, limit: Limit) -> None:
     outages(OUTAGES_TO_OPEN)
     clock.pass_(FIRST_OPEN)
-    gate.report(gate.reserve(1), [])
+    report(gate.reserve(1), [])
     assert gate.reserve(1).is_granted
 
 
@@ -211,7 +220,7 @@ def test_a_try_that_was_not_made_leaves_its_place(clock: Clock, limit: Limit) ->
 
 
 def test_a_429_pauses_everybody_as_long_as_it_says(clock: Clock, limit: Limit) -> None:
-    gate.report(Permit(1), [BUSY])
+    report(Permit(1), [BUSY])
     assert gate.reserve(1).wait == 7 * SECOND
     assert gate.reserve(1, is_critical=True).wait == 7 * SECOND
     clock.pass_(7 * SECOND)
@@ -221,13 +230,13 @@ def test_a_429_pauses_everybody_as_long_as_it_says(clock: Clock, limit: Limit) -
 def test_a_429_pauses_for_no_longer_than_a_minute(clock: Clock, limit: Limit) -> None:
     """Its header could otherwise keep a GPU from being ended for a day."""
     long = CallRecord("get_instance", CallOutcome.RATE_LIMITED, 0.1, 429, retry_after=86_400)
-    gate.report(Permit(1), [long])
+    report(Permit(1), [long])
     assert gate.reserve(1).wait == timedelta(minutes=1)
 
 
 def test_a_later_429_does_not_shorten_the_pause(clock: Clock, limit: Limit) -> None:
-    gate.report(Permit(1), [BUSY])
-    gate.report(Permit(1), [CallRecord("x", CallOutcome.RATE_LIMITED, 0.1, 429, retry_after=1)])
+    report(Permit(1), [BUSY])
+    report(Permit(1), [CallRecord("x", CallOutcome.RATE_LIMITED, 0.1, 429, retry_after=1)])
     assert gate.reserve(1).wait == 7 * SECOND
 
 
@@ -238,21 +247,21 @@ def test_a_later_429_does_not_shorten_the_pause(clock: Clock, limit: Limit) -> N
 def test_reports_in_any_order_do_not_deadlock(limit: Limit) -> None:
     """Two transactions report two kinds of calls crosswise, as two workers do."""
     create = CallRecord("create_instance", CallOutcome.OK, 0.1)
-    gate.report(Permit(0), [create, OK])
+    report(Permit(0), [create, OK])
 
     def other() -> str:
         with transaction.atomic():
-            gate.report(Permit(0), [OK])
-            gate.report(Permit(0), [create])
+            report(Permit(0), [OK])
+            report(Permit(0), [create])
         return "done"
 
     answers: list[str] = []
     with transaction.atomic():
-        gate.report(Permit(0), [create])
+        report(Permit(0), [create])
         thread = threading.Thread(target=lambda: answers.append(in_thread(other)))
         thread.start()
         _wait_until_somebody_waits()
-        gate.report(Permit(0), [OK])
+        report(Permit(0), [OK])
     thread.join(timeout=20)
     assert answers == ["done"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import product
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from accounts.models import Project
 from instances.choices import TRANSITIONS, InstanceStatus
@@ -103,14 +103,12 @@ def test_accepting_a_wish_is_one_commit(project: Project, monkeypatch: pytest.Mo
     assert counts == [0, 0, 0, 0]
 
 
-@pytest.mark.parametrize("verb", ["update", "delete"])
-def test_history_cannot_be_rewritten(instance: Instance, verb: str) -> None:
-    rows = InstanceEvent.objects.filter(instance=instance)
+@pytest.mark.parametrize("rewrite", ["SET cause = 'otherwise'", None])
+def test_history_cannot_be_rewritten(instance: Instance, rewrite: str | None) -> None:
+    table = InstanceEvent._meta.db_table
+    statement = f"UPDATE {table} {rewrite}" if rewrite else f"DELETE FROM {table}"
     with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():
-        if verb == "update":
-            rows.update(cause="otherwise")
-        else:
-            rows._raw_delete(rows.db)
+        connection.cursor().execute(statement)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from structlog.testing import capture_logs
 
 from accounts.models import Project
 from jobs import heartbeat, queue, settle
-from jobs.models import Job, Worker
+from jobs.models import Job
 from jobs.outcomes import Done, GiveUp, Outcome
 from jobs.registry import Decided, RetryPolicy, Unit
 from jobs.runner import Finished, Runner, release
@@ -244,6 +243,45 @@ def test_a_job_that_load_forgot_is_tried_again(register: Register) -> None:
     assert "noop" in Job.objects.get(subject="forgotten").error
 
 
+def test_what_talks_cost_is_booked_once_for_all_of_them(
+    register: Register, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    booked: list[Any] = []
+    troubles = [OperationalError("deadlock")]
+
+    def apply(jobs: Sequence[Job], work: Any, result: Any) -> Mapping[int, Outcome]:
+        if troubles:
+            raise troubles.pop()
+        return {job.pk: Done() for job in jobs}
+
+    monkeypatch.setattr("jobs.runner.connection.close", lambda: None)
+    monkeypatch.setattr("jobs.runner.time.sleep", lambda seconds: None)
+    register(handler=ScriptedHandler(apply=apply, book=booked.append))
+    add("a", "b")
+    runner = KeptRunner(threads=2)
+    handed_over(runner)
+    with capture_logs(), pytest.raises(_EnoughError):
+        runner._keep()
+    assert booked == [[({"name": "a"}, {"name": "a"}), ({"name": "b"}, {"name": "b"})]]
+
+
+@pytest.mark.parametrize("error", [OperationalError("deadlock"), LookupError("lost")])
+def test_what_cannot_be_booked_is_written_all_the_same(
+    register: Register, error: Exception
+) -> None:
+    """An error that passed the keeper would end it, and with it everything this worker writes."""
+
+    def book(talks: Sequence[Any]) -> None:
+        raise error
+
+    register(handler=ScriptedHandler(book=book))
+    add("a")
+    with capture_logs() as logs:
+        run_due()
+    assert [entry["event"] for entry in logs] == ["talks_not_booked"]
+    assert statuses() == {"a": "completed"}
+
+
 # Whose row it is
 
 
@@ -396,58 +434,6 @@ def test_handlers_of_different_types_do_not_share_a_transaction(register: Regist
     assert transactions["a"] == transactions["c"]
     assert transactions["b"] == transactions["d"]
     assert transactions["a"] != transactions["b"]
-
-
-# The heartbeat
-
-
-def live(*names: str, run_limit_seconds: float = 60) -> heartbeat.LiveJobs:
-    add(*names)
-    leases = queue.claim(worker="test")
-    rows = heartbeat.LiveJobs()
-    started = queue.start([(lease.job_id, lease.token) for lease in leases])
-    rows.add(started, run_limit=timedelta(seconds=run_limit_seconds))
-    return rows
-
-
-def test_a_beat_extends_the_leases_and_tells_of_the_worker(register: Register) -> None:
-    register()
-    rows = live("a", "b")
-    Job.objects.update(lease_expires_at=database_time())
-    heartbeat.beat(rows)
-    heartbeat.beat(rows)
-    assert Job.objects.filter(lease_expires_at__gt=database_time(queue.LEASE / 2)).count() == 2
-    worker = Worker.objects.get()
-    assert (worker.name, worker.in_flight) == (heartbeat.worker_name(), 2)
-    heartbeat.forget()
-    assert not Worker.objects.exists()
-
-
-def test_a_job_over_its_run_limit_ends_the_process_and_is_not_extended(
-    register: Register, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def exit_(status: int) -> None:
-        raise SystemExit(status)
-
-    monkeypatch.setattr("jobs.heartbeat.os._exit", exit_)
-    register()
-    rows = live("a", run_limit_seconds=-1)
-    before = Job.objects.get().lease_expires_at
-    with capture_logs(), pytest.raises(SystemExit) as raised:
-        heartbeat.beat(rows)
-    assert raised.value.code == heartbeat.EXIT_RUN_LIMIT
-    assert Job.objects.get().lease_expires_at == before
-
-
-def test_a_row_started_anew_is_not_forgotten_with_its_old_token(register: Register) -> None:
-    register()
-    rows = live("a")
-    (old,) = rows.jobs()
-    Job.objects.update(lease_expires_at=database_time(-queue.LEASE))
-    (lease,) = queue.claim(worker="test")
-    rows.add(queue.start([(lease.job_id, lease.token)]), run_limit=timedelta(minutes=1))
-    rows.discard([old])
-    assert rows.tokens() == {lease.job_id: lease.token}
 
 
 def test_a_transaction_that_fails_at_its_end_harms_only_its_own_unit(

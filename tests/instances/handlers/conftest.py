@@ -11,7 +11,7 @@ from django.core.cache import cache
 from django.db.models import F
 
 from accounts.models import Project
-from instances.handlers import upstream
+from instances import upstream
 from instances.models import Instance
 from instances.services import create_instance
 from instances.types import Cause, Wish

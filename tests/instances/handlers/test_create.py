@@ -8,8 +8,9 @@ from datetime import timedelta
 import pytest
 from django.core.cache import cache
 
-from instances.handlers import upstream
-from instances.models import CachedProduct, Instance, UpstreamEnding
+from instances import upstream
+from instances.handlers.create import CreateInstance
+from instances.models import CachedProduct, Instance, UpstreamEnding, UpstreamGate
 from instances.novita.errors import (
     AuthenticationFailed,
     InsufficientResource,
@@ -100,8 +101,6 @@ def test_one_process_fetches_while_the_others_wait(service: Service, novita: Fak
 
 
 def _load(job: Job) -> list[object]:
-    from instances.handlers.create import CreateInstance
-
     return [part for part in CreateInstance().load([job]) if isinstance(part, Unit)]
 
 
@@ -342,8 +341,6 @@ def test_what_was_certainly_not_made_is_posted_again(
     novita.fail("create_instance", error)
     instance = run(service, service.create(), times=2)
     assert (instance.create_step, instance.posted_at) == ("choose", None)
-    from instances.models import UpstreamGate
-
     UpstreamGate.objects.update(paused_until=None)
     run(service, instance)
     assert (instance.status, len(novita.created)) == ("starting", 1)
@@ -379,8 +376,6 @@ def test_a_create_job_that_gives_up_for_another_reason_fails_the_instance(
     service: Service, novita: FakeNovita
 ) -> None:
     instance = service.create()
-    from instances.handlers.create import CreateInstance
-
     CreateInstance().on_give_up(job(), "The worker died in each of 5 attempts.")
     instance.refresh_from_db()
     assert (instance.status, instance.error_code) == ("failed", "INTERNAL_ERROR")
