@@ -28,8 +28,9 @@ def generate_secret() -> str:
 def is_usable_secret(text: str) -> bool:
     """Whether it is whsec_ and the base64 of 16 to 64 bytes.
 
-    The specification asks for at least 24; shorter ones are in use and cannot be refused. Checked here because the library decodes leniently: it would sign with the few bytes that
-    happen to be base64 in a pass phrase.
+    The specification asks for at least 24; shorter ones are in use and cannot be refused. Checked
+    here because the library decodes leniently: it would sign with the few bytes that happen to be
+    base64 in a pass phrase.
     """
     encoded = text.removeprefix(_PREFIX)
     if encoded == text:
