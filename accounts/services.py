@@ -64,7 +64,7 @@ def webhook_secret_of(project: Project) -> str:
     """
     configured = settings.CONFIG.webhook_secret
     if configured is not None and project.name == DEFAULT_PROJECT:
-        return str(configured.get_secret_value())
+        return "whsec_" + str(configured.get_secret_value()).removeprefix("whsec_")
     if not project.webhook_secret:
         made = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
         Project.objects.filter(pk=project.pk, webhook_secret="").update(webhook_secret=made)

@@ -1,5 +1,6 @@
 """Hears that the launcher shall end: by a signal, or because `make` is gone."""
 
+import contextlib
 import os
 import select
 import signal
@@ -35,10 +36,14 @@ class Ending:
         """Go on ignoring signals: what comes now, comes while everything is being ended."""
         for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)
+        os.close(self._read)
+        os.close(self._write)
 
     def _hear(self, number: int, _: FrameType | None) -> None:
         self.signal = number
-        os.write(self._write, b"x")
+        # A full pipe wakes as well as one byte does.
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._write, b"x")
 
     @property
     def is_due(self) -> bool:

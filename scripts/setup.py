@@ -81,11 +81,11 @@ def make_venv():
 def install_requirements():
     """Return what went wrong, or None."""
     pip = [VENV_PYTHON, "-m", "pip"]
-    if run([*pip, "--version"])[0] != 0:
+    if run(pip + ["--version"])[0] != 0:
         pip = [sys.executable, "-m", "pip", "--python", VENV_PYTHON]
     options = ["--quiet", "--disable-pip-version-check", "--no-input"]
     code, output = run(
-        [*pip, "install", *options, "-r", "requirements-dev.txt", "-c", "constraints.txt"]
+        pip + ["install"] + options + ["-r", "requirements-dev.txt", "-c", "constraints.txt"]
     )
     if code == 0:
         return None

@@ -6,26 +6,25 @@ an instance that is seen running is read once by itself.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from instances import gate, upstream, watching
+from instances import gate, habits, upstream, watching
 from instances.choices import InstanceStatus
 from instances.database_clock import database_now
 from instances.gate import Permit
+from instances.habits import Habits
 from instances.models import Instance
 from instances.novita.calls import CallRecord
 from instances.novita.client import NovitaClient
 from instances.novita.errors import InstanceNotFound, NovitaError
-from instances.novita.types import UpstreamInstance
 from instances.subjects import instances_of, locked_instances
 from instances.watching import Sighting
 from jobs.models import Job
 from jobs.outcomes import Again, Done, Outcome
 from jobs.registry import Decided, Handler, Talk, Unit
 
-PAGE_SIZE = 100
 # So few, or fewer than a listing has pages, are read one by one: that costs no more and tells more.
 FEW = 2
 # What a listing may cost beyond its pages: looks at instances that it did not show.
@@ -35,13 +34,15 @@ OTHER_ACCOUNT = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class WatchWork:
-    """Upstream ids to look at, and the word that the upstream's name filter finds ours by; without
-    one, each is looked at by itself. ``must_get``: a listing has shown it running already.
+    """Upstream ids to look at, those unseen for longest first. ``is_listing``: all by one listing,
+    filtered by ``search_word`` if there is one; else each by itself. ``must_get``: a listing has
+    shown it running already.
     """
 
     upstream_ids: tuple[str, ...]
-    search_word: str
     permit: Permit
+    is_listing: bool = False
+    search_word: str = ""
     must_get: bool = False
     request_id: str = ""
 
@@ -52,6 +53,7 @@ class Watched:
 
     calls: Sequence[CallRecord]
     sightings: Mapping[str, Sighting] = field(default_factory=dict)
+    habits: Habits | None = None
 
 
 class MonitorInstance(Handler[WatchWork, Watched]):
@@ -78,9 +80,9 @@ class MonitorInstance(Handler[WatchWork, Watched]):
 
     def talk(self, work: WatchWork) -> Watched:
         client = upstream.client(work.permit, request_id=work.request_id)
-        if not work.search_word:
+        if not work.is_listing:
             return Watched(client.calls, _get(client, work.upstream_ids))
-        return Watched(client.calls, _list_and_get(client, work))
+        return _list_and_get(client, work)
 
     def book(self, talks: Sequence[tuple[WatchWork, Watched]]) -> None:
         gate.report((work.permit, result.calls) for work, result in talks)
@@ -109,6 +111,8 @@ class MonitorInstance(Handler[WatchWork, Watched]):
                 outcomes[job.pk] = look.outcome
                 noted += [instance] if look.is_to_be_saved else []
                 seen += [instance] if sighting is not None else []
+            if talk.result.habits is not None:
+                habits.learn(talk.result.habits)
         watching.save_notes(noted, seen, now=now)
         return outcomes
 
@@ -129,21 +133,33 @@ def _list(
 ) -> Sequence[Unit[WatchWork] | Decided]:
     if not jobs:
         return []
-    pages = _pages_of_ours()
+    known = habits.recall()
+    pages = max(known.pages, _pages_of_ours())
     is_few = len(jobs) <= max(pages, FEW)
-    permit = gate.reserve(len(jobs) if is_few else pages + 1 + SINGLE_LOOKS)
+    permit = gate.reserve(
+        len(jobs) if is_few else pages + 1 + SINGLE_LOOKS, at_least=1 if is_few else 2
+    )
     if not permit.is_granted:
         return [Decided({job.pk: Again(permit.wait) for job in jobs})]
-    ids = tuple(instances[job.subject].upstream_id for job in jobs)
-    search_word = "" if is_few else upstream.mark().search_word
-    return [Unit(jobs, WatchWork(ids, search_word, permit))]
+    longest_unseen = sorted((instances[job.subject] for job in jobs), key=_last_seen)
+    work = WatchWork(
+        tuple(instance.upstream_id for instance in longest_unseen),
+        permit,
+        is_listing=not is_few,
+        search_word=upstream.mark().search_word if known.has_name_filter else "",
+    )
+    return [Unit(jobs, work)]
+
+
+def _last_seen(instance: Instance) -> datetime:
+    return instance.upstream_seen_at or instance.created_at
 
 
 def _pages_of_ours() -> int:
     """Pages that a listing by our word has: what runs is listed among what is pending."""
     account = settings.CONFIG.upstream_account
     ours = Instance.objects.not_ended().filter(upstream_account=account).exclude(upstream_id="")
-    return ours.count() // PAGE_SIZE + 1
+    return ours.count() // habits.PAGE_SIZE + 1
 
 
 def _get_each(
@@ -157,7 +173,7 @@ def _get_each(
     for number, job in enumerate(jobs):
         instance = instances[job.subject]
         mine = Permit(1 if number < permit.calls else 0)
-        work = WatchWork((instance.upstream_id,), "", mine, True, job.request_id)
+        work = WatchWork((instance.upstream_id,), mine, must_get=True, request_id=job.request_id)
         parts.append(Unit([job], work))
     return parts
 
@@ -176,19 +192,24 @@ def _get(client: NovitaClient, upstream_ids: Sequence[str]) -> dict[str, Sightin
     return sightings
 
 
-def _list_and_get(client: NovitaClient, work: WatchWork) -> dict[str, Sighting]:
-    """The listing by our own word, then single looks at what it did not show."""
-    sightings: dict[str, Sighting] = {}
+def _list_and_get(client: NovitaClient, work: WatchWork) -> Watched:
+    """One listing, then single looks at what it did not show."""
     try:
-        pages = work.permit.calls - SINGLE_LOOKS - 1
         listing = client.list_all_instances(
-            name=work.search_word, page_size=PAGE_SIZE, max_pages=max(pages, 1)
+            name=work.search_word or None,
+            page_size=habits.PAGE_SIZE,
+            max_pages=max(work.permit.calls - SINGLE_LOOKS - 1, 1),
         )
-        listed: Mapping[str, UpstreamInstance] = listing.instances
     except NovitaError:
-        return sightings
-    for upstream_id in work.upstream_ids:
-        if upstream_id in listed:
-            sightings[upstream_id] = Sighting(listed[upstream_id])
-    missing = [each for each in work.upstream_ids if each not in listed]
-    return sightings | _get(client, missing[: work.permit.calls - len(client.calls)])
+        return Watched(client.calls)
+    taught = habits.taught_by(
+        listing,
+        calls=len(client.calls),
+        expected=work.upstream_ids,
+        was_filtered=bool(work.search_word),
+    )
+    listed = {each: listing.instances.get(each) for each in work.upstream_ids}
+    sightings = {each: Sighting(seen) for each, seen in listed.items() if seen is not None}
+    missing = [each for each in work.upstream_ids if each not in sightings]
+    looks = _get(client, missing[: work.permit.calls - len(client.calls)])
+    return Watched(client.calls, sightings | looks, taught)

@@ -49,15 +49,15 @@ class Process:
     """A command of the project in a process group of its own; ended with all its descendants."""
 
     def __init__(self, name: str, command: list[str], environment: dict[str, str], log: Path):
-        self.name, self._command, self._environment, self._log = name, command, environment, log
+        self.name, self.command, self.environment, self._log = name, command, environment, log
         self.child: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         with self._log.open("ab") as log:
             self.child = subprocess.Popen(
-                self._command,
+                self.command,
                 cwd=ROOT,
-                env=self._environment,
+                env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -152,6 +152,11 @@ class Stack:
             "SECRET_KEY": "flows-only-" + "x" * 40,
             **self._overrides,
         }
+
+    def another_worker(self) -> Process:
+        """A second cluster, as another host would run one; the caller starts and stops it."""
+        log = self.folder / "second-worker.log"
+        return Process("second worker", self.worker.command, self.worker.environment, log)
 
     def _is_ready(self) -> bool:
         for process in (self.web, self.worker):

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -142,7 +143,9 @@ def _url_of_this_database() -> str:
     parameters: dict[str, Any] = connection.get_connection_params()
     user = parameters.get("user") or ""
     password = f":{parameters['password']}" if parameters.get("password") else ""
-    place = f"{parameters.get('host') or ''}:{parameters.get('port') or ''}".strip(":")
+    # The embedded server's host is a folder.
+    host = quote(str(parameters.get("host") or ""), safe="")
+    place = f"{host}:{parameters.get('port') or ''}".strip(":")
     return f"postgresql://{user}{password}@{place}/{parameters['dbname']}"
 
 
