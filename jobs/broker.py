@@ -14,9 +14,9 @@ from django.utils import timezone
 from django_q.brokers import Broker
 from django_q.signing import SignedPackage
 
-from jobs import cluster_state, queue, registry, settle
+from jobs import cluster_state, leasing, queue, registry, settle
 from jobs.heartbeat import worker_name
-from jobs.queue import Lease
+from jobs.leasing import Lease
 
 logger = structlog.get_logger()
 
@@ -48,7 +48,7 @@ class JobBroker(Broker):
         if cluster_state.is_stopping() or not self._workers_are_free():
             return []
         self._listen()
-        leases = queue.claim(worker=worker_name())
+        leases = leasing.claim(worker=worker_name())
         alive = [lease for lease in leases if not _bury_if_spent(lease)]
         if not leases:
             self._wait()
@@ -71,8 +71,8 @@ class JobBroker(Broker):
 
     def _wait(self) -> None:
         """Until a NOTIFY, the next due time, or a second has passed."""
-        longest = BLOCKED_WAIT_SECONDS if queue.has_blocked_rows() else LONGEST_WAIT_SECONDS
-        next_due = queue.seconds_to_next_due()
+        longest = BLOCKED_WAIT_SECONDS if leasing.has_blocked_rows() else LONGEST_WAIT_SECONDS
+        next_due = leasing.seconds_to_next_due()
         seconds = longest if next_due is None else min(longest, next_due)
         notices = connection.connection.notifies(timeout=max(seconds, 0.001), stop_after=1)
         # This is psycopg's own call: unwrapped, a lost server would be no error that Django knows.

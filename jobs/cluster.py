@@ -22,7 +22,7 @@ from django_q import monitor as q2_monitor
 from django_q import pusher as q2_pusher
 from django_q.signals import post_spawn
 
-from jobs import cluster_state, heartbeat, queue
+from jobs import cluster_state, heartbeat, leasing
 from jobs.runner import Runner
 
 logger = structlog.get_logger()
@@ -36,7 +36,7 @@ _runner: Runner | None = None
 def run_message(leases: Sequence[tuple[int, int]]) -> None:
     """What a message makes a worker do. A stopping cluster gives the rows back instead."""
     if cluster_state.is_stopping() or _runner is None:
-        queue.hand_back(leases)
+        leasing.hand_back(leases)
     else:
         _runner.run(leases)
 

@@ -17,12 +17,12 @@ import structlog
 from django.db import Error, connection
 from django.db.models.functions import Now
 
-from jobs import queue
+from jobs import leasing
 from jobs.models import Job, Worker
 
 logger = structlog.get_logger()
 
-BEAT_SECONDS = queue.LEASE.total_seconds() / 3
+BEAT_SECONDS = leasing.LEASE.total_seconds() / 3
 EXIT_RUN_LIMIT = 70
 
 
@@ -92,7 +92,7 @@ def beat(live: LiveJobs) -> None:
     tokens = live.tokens()
     _tell(in_flight=len(tokens))
     if tokens:
-        queue.renew(tokens)
+        leasing.renew(tokens)
 
 
 def worker_name() -> str:

@@ -67,7 +67,7 @@ class Handler(ABC, Generic[W, R]):
     """A job type's work in three paragraphs; each may run twice for the same job.
 
     load: read what the batch needs, in one query if possible; may commit small writes of its own,
-    guarded by ``queue.still_ours``. talk: the network, in a thread; no database, no transaction.
+    guarded by ``leasing.still_ours``. talk: the network, in a thread; no database, no transaction.
     apply: write what was learnt, inside the transaction that ends the job; the job rows are
     locked and still ours.
     """

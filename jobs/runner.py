@@ -19,7 +19,7 @@ from typing import Any
 import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
 
-from jobs import heartbeat, queue, registry, settle
+from jobs import heartbeat, leasing, registry, settle
 from jobs.models import Job
 from jobs.outcomes import GiveUp, Outcome, Released, Retry
 from jobs.registry import Decided, Handler, Talk, Unit
@@ -77,7 +77,7 @@ class Runner:
         """Rows that cannot be started would lie idle until their lease lapses: try again first."""
         for attempt in range(START_ATTEMPTS):
             try:
-                return queue.start(leases)
+                return leasing.start(leases)
             except (OperationalError, InterfaceError) as error:
                 logger.warning("jobs_start_failed", error=str(error), attempt=attempt + 1)
                 connection.close()
@@ -173,7 +173,7 @@ class Runner:
     def _apply(self, group: Sequence[Finished]) -> None:
         jobs = {job.pk: job for unit in group for job in unit.jobs}
         with transaction.atomic():
-            ours = queue.still_ours(jobs.values())
+            ours = leasing.still_ours(jobs.values())
             if len(ours) < len(jobs):
                 logger.warning("jobs_stale_writes_refused", count=len(jobs) - len(ours))
             outcomes: dict[int, Outcome] = {}
@@ -237,7 +237,7 @@ def release(jobs: Sequence[Job]) -> None:
     if not by_id:
         return
     with transaction.atomic():
-        ours = queue.still_ours(by_id.values())
+        ours = leasing.still_ours(by_id.values())
         settle.settle(by_id, {pk: Released() for pk in ours})
 
 

@@ -10,9 +10,9 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from jobs import queue, registry
+from jobs.leasing import Lease
 from jobs.models import Job, JobStatus
 from jobs.outcomes import Again, Done, GiveUp, Outcome, Released, Retry
-from jobs.queue import Lease
 from jobs.registry import FOREVER
 
 KEPT_ERRORS = 10
@@ -59,7 +59,7 @@ class _Pending:
 
 
 def settle(jobs: Mapping[int, Job], outcomes: Mapping[int, Outcome]) -> None:
-    """Write the outcomes of jobs that are locked and ours (queue.still_ours)."""
+    """Write the outcomes of jobs that are locked and ours (leasing.still_ours)."""
     done: list[int] = []
     pending: list[_Pending] = []
     for pk, outcome in outcomes.items():

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import connection
 
-from jobs import broker, queue, settle
+from jobs import broker, leasing, settle
 from jobs.models import Job
 from jobs.outcomes import Done, Outcome
 from jobs.registry import Decided, Handler, Unit
@@ -78,7 +78,7 @@ class DrivenRunner(Runner):
 def run_due() -> list[str]:
     """Claim everything that is due and run it once; the types that ran, in order."""
     runner = DrivenRunner(threads=4)
-    leases = queue.claim(worker="test")
+    leases = leasing.claim(worker="test")
     settle.bury([lease for lease in leases if lease.is_suspect and lease.is_exhausted])
     for batch in broker.batches(leases):
         runner.run([(lease.job_id, lease.token) for lease in batch])

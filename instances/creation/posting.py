@@ -30,7 +30,7 @@ from instances.schedule import next_look
 from instances.subjects import cause_of, locked_instances
 from instances.transitions import change_status, record_event
 from instances.types import Failure
-from jobs import queue
+from jobs import leasing, queue
 from jobs.models import Job, JobPriority
 from jobs.outcomes import Again, Done, Outcome
 from jobs.registry import Decided, Unit
@@ -152,7 +152,7 @@ def _post(
     parts: list[Unit[PostWork] | Decided] = [Decided({p.job.pk: Again(pause) for p in wait})]
     mark = upstream.mark()
     with transaction.atomic():
-        ours = queue.still_ours(plan.job for plan in go)
+        ours = leasing.still_ours(plan.job for plan in go)
         locked = locked_instances(plan.job for plan in go)
         parts += [_intend(p, locked[p.job.subject], mark) for p in go if p.job.pk in ours]
     return parts
@@ -173,7 +173,7 @@ def _intend(plan: _Plan, instance: Instance, mark: Mark) -> Unit[PostWork] | Dec
     instance.posted_at = database_now()
     instance.lookup_count = 0
     instance.save()
-    spare = queue.LEASE.total_seconds() - settings.CONFIG.novita_timeout
+    spare = leasing.LEASE.total_seconds() - settings.CONFIG.novita_timeout
     work = PostWork(
         request=create_request(instance, plan.template),
         permit=Permit(1),

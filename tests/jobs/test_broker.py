@@ -9,10 +9,10 @@ import pytest
 from django.db import connection
 from django_q.signing import SignedPackage
 
-from jobs import broker, cluster_state, queue
+from jobs import broker, cluster_state, leasing, queue
 from jobs.broker import JobBroker
+from jobs.leasing import Lease
 from jobs.models import Job
-from jobs.queue import Lease
 from tests.engine import ScriptedHandler, database_time
 from tests.jobs.conftest import Register, close, in_thread
 
@@ -96,17 +96,17 @@ def test_a_notify_between_the_claim_and_the_wait_is_not_lost(
 ) -> None:
     register()
     monkeypatch.setattr(broker, "LONGEST_WAIT_SECONDS", 30.0)
-    claim = queue.claim
+    claim = leasing.claim
 
     def claim_then_enqueue(**options: Any) -> list[Lease]:
         leases = claim(**options)
         in_thread(lambda: queue.enqueue("noop", payload={}))
         return leases
 
-    monkeypatch.setattr(queue, "claim", claim_then_enqueue)
+    monkeypatch.setattr(leasing, "claim", claim_then_enqueue)
     made = JobBroker()
     assert made.dequeue() == []
-    monkeypatch.setattr(queue, "claim", claim)
+    monkeypatch.setattr(leasing, "claim", claim)
     assert len(made.dequeue()) == 1
 
 
@@ -119,7 +119,7 @@ def test_a_database_that_goes_away_during_the_wait_is_waited_for(
     monkeypatch.setattr(broker, "LONGEST_WAIT_SECONDS", 30.0)
     monkeypatch.setattr(broker.time, "sleep", lambda seconds: None)
     made = JobBroker()
-    blocked = queue.has_blocked_rows
+    blocked = leasing.has_blocked_rows
 
     def lose_the_connection() -> bool:
         answer = blocked()
@@ -128,12 +128,12 @@ def test_a_database_that_goes_away_during_the_wait_is_waited_for(
             (pid,) = cursor.fetchone()
         in_thread(lambda: _execute("SELECT pg_terminate_backend(%s, 5000)", pid))
         # The wait itself finds out; the next due time was looked up before.
-        monkeypatch.setattr(queue, "seconds_to_next_due", lambda: None)
+        monkeypatch.setattr(leasing, "seconds_to_next_due", lambda: None)
         return answer
 
-    monkeypatch.setattr(queue, "has_blocked_rows", lose_the_connection)
+    monkeypatch.setattr(leasing, "has_blocked_rows", lose_the_connection)
     assert made.dequeue() == []
-    monkeypatch.setattr(queue, "has_blocked_rows", blocked)
+    monkeypatch.setattr(leasing, "has_blocked_rows", blocked)
     queue.enqueue("noop", payload={})
     assert len(made.dequeue()) == 1
 
@@ -146,8 +146,8 @@ def _execute(sql: str, *parameters: Any) -> bool:
 
 def orphans(*types: str) -> list[Job]:
     jobs = [queue.enqueue(type_, payload={}) for type_ in types]
-    queue.claim(worker="dead")
-    Job.objects.update(attempts=5, lease_expires_at=database_time(-2 * queue.LEASE))
+    leasing.claim(worker="dead")
+    Job.objects.update(attempts=5, lease_expires_at=database_time(-2 * leasing.LEASE))
     return jobs
 
 

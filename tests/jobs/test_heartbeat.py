@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from jobs import heartbeat, queue
+from jobs import heartbeat, leasing, queue
 from jobs.models import Job, Worker
 from tests.engine import database_time
 from tests.jobs.conftest import Register
@@ -18,9 +18,9 @@ pytestmark = pytest.mark.django_db
 def live(*names: str, run_limit_seconds: float = 60) -> heartbeat.LiveJobs:
     for name in names:
         queue.enqueue("noop", payload={}, subject=name)
-    leases = queue.claim(worker="test")
+    leases = leasing.claim(worker="test")
     rows = heartbeat.LiveJobs()
-    started = queue.start([(lease.job_id, lease.token) for lease in leases])
+    started = leasing.start([(lease.job_id, lease.token) for lease in leases])
     rows.add(started, run_limit=timedelta(seconds=run_limit_seconds))
     return rows
 
@@ -31,7 +31,7 @@ def test_a_beat_extends_the_leases_and_tells_of_the_worker(register: Register) -
     Job.objects.update(lease_expires_at=database_time())
     heartbeat.beat(rows)
     heartbeat.beat(rows)
-    assert Job.objects.filter(lease_expires_at__gt=database_time(queue.LEASE / 2)).count() == 2
+    assert Job.objects.filter(lease_expires_at__gt=database_time(leasing.LEASE / 2)).count() == 2
     worker = Worker.objects.get()
     assert (worker.name, worker.in_flight) == (heartbeat.worker_name(), 2)
     heartbeat.forget()
@@ -58,8 +58,8 @@ def test_a_row_started_anew_is_not_forgotten_with_its_old_token(register: Regist
     register()
     rows = live("a")
     (old,) = rows.jobs()
-    Job.objects.update(lease_expires_at=database_time(-queue.LEASE))
-    (lease,) = queue.claim(worker="test")
-    rows.add(queue.start([(lease.job_id, lease.token)]), run_limit=timedelta(minutes=1))
+    Job.objects.update(lease_expires_at=database_time(-leasing.LEASE))
+    (lease,) = leasing.claim(worker="test")
+    rows.add(leasing.start([(lease.job_id, lease.token)]), run_limit=timedelta(minutes=1))
     rows.discard([old])
     assert rows.tokens() == {lease.job_id: lease.token}

@@ -9,10 +9,10 @@ import psycopg
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from jobs import queue
+from jobs import leasing, queue
 from jobs.errors import JobNotRedrivable, UnknownJobType
+from jobs.leasing import Lease
 from jobs.models import Job, JobPriority, JobStatus
-from jobs.queue import Lease
 from tests.engine import ScriptedHandler, database_time
 from tests.jobs.conftest import Register, in_thread
 
@@ -26,7 +26,7 @@ def add(type_: str = "noop", **fields: Any) -> Job:
 
 
 def claim(**options: Any) -> list[Lease]:
-    return queue.claim(worker="here:1", **options)
+    return leasing.claim(worker="here:1", **options)
 
 
 def claimed_ids(**options: Any) -> set[int]:
@@ -40,7 +40,7 @@ def lapse(job: Job, ago: timedelta = SECOND) -> None:
 def started(**fields: Any) -> Job:
     job = add(**fields)
     (lease,) = (lease for lease in claim() if lease.job_id == job.pk)
-    (row,) = queue.start([(lease.job_id, lease.token)])
+    (row,) = leasing.start([(lease.job_id, lease.token)])
     return row
 
 
@@ -92,7 +92,7 @@ def test_a_type_at_its_cap_waits_until_a_row_ends(register: Register) -> None:
     first = claim()
     assert len(first) == 2
     assert claim() == []
-    queue.hand_back([(lease.job_id, lease.token) for lease in first[:1]])
+    leasing.hand_back([(lease.job_id, lease.token) for lease in first[:1]])
     assert len(claim()) == 1
     assert Job.objects.filter(pk__in=[row.pk for row in rows], status="processing").count() == 2
 
@@ -123,7 +123,7 @@ def test_a_claim_writes_a_new_token_a_lease_and_its_worker(register: Register) -
     job.refresh_from_db()
     assert (job.status, job.lease_token, job.worker) == ("processing", first.token, "here:1")
     assert job.lease_expires_at is not None
-    assert before < job.lease_expires_at - queue.LEASE < database_time()
+    assert before < job.lease_expires_at - leasing.LEASE < database_time()
     lapse(job)
     (second,) = claim()
     assert second.token > first.token
@@ -157,12 +157,12 @@ def test_starting_counts_the_attempt_and_renews_the_lease(register: Register) ->
     job = add()
     (lease,) = claim()
     Job.objects.update(lease_expires_at=database_time(SECOND))
-    (row,) = queue.start([(lease.job_id, lease.token)])
+    (row,) = leasing.start([(lease.job_id, lease.token)])
     assert row.pk == job.pk
     assert row.attempts == 1
     assert row.processed_at is not None
     assert row.lease_expires_at is not None
-    assert row.lease_expires_at > database_time(queue.LEASE - SECOND)
+    assert row.lease_expires_at > database_time(leasing.LEASE - SECOND)
 
 
 def test_a_stale_token_starts_renews_and_hands_back_nothing(register: Register) -> None:
@@ -172,11 +172,11 @@ def test_a_stale_token_starts_renews_and_hands_back_nothing(register: Register) 
     claim()
     before = Job.objects.values().get()
     stale = [(job.pk, job.lease_token or 0)]
-    assert queue.start(stale) == []
-    assert queue.renew(dict(stale)) == set()
-    queue.hand_back(stale)
+    assert leasing.start(stale) == []
+    assert leasing.renew(dict(stale)) == set()
+    leasing.hand_back(stale)
     with transaction.atomic():
-        assert queue.still_ours([job]) == set()
+        assert leasing.still_ours([job]) == set()
     assert Job.objects.values().get() == before
 
 
@@ -184,12 +184,12 @@ def test_a_finished_row_is_nobodys(register: Register) -> None:
     register()
     job = started()
     with transaction.atomic():
-        assert queue.still_ours([job]) == {job.pk}
+        assert leasing.still_ours([job]) == {job.pk}
     Job.objects.update(
         status="completed", completed_at=database_time(), lease_token=None, lease_expires_at=None
     )
     with transaction.atomic():
-        assert queue.still_ours([job]) == set()
+        assert leasing.still_ours([job]) == set()
 
 
 def test_renewing_extends_only_what_is_ours(register: Register) -> None:
@@ -199,8 +199,8 @@ def test_renewing_extends_only_what_is_ours(register: Register) -> None:
     lapse(lost)
     Job.objects.filter(pk=lost.pk).update(lease_token=1)
     leases = {job.pk: job.lease_token or 0 for job in (mine, lost)}
-    assert queue.renew(leases) == {mine.pk}
-    assert Job.objects.get(pk=mine.pk).lease_expires_at > database_time(queue.LEASE - SECOND)
+    assert leasing.renew(leases) == {mine.pk}
+    assert Job.objects.get(pk=mine.pk).lease_expires_at > database_time(leasing.LEASE - SECOND)
     assert Job.objects.get(pk=lost.pk).lease_expires_at < database_time()
 
 
@@ -208,7 +208,7 @@ def test_handing_back_loses_no_attempt(register: Register) -> None:
     register()
     add()
     (lease,) = claim()
-    queue.hand_back([(lease.job_id, lease.token)])
+    leasing.hand_back([(lease.job_id, lease.token)])
     job = Job.objects.get()
     assert (job.status, job.attempts, job.lease_token) == ("pending", 0, None)
     assert len(claim()) == 1
@@ -267,12 +267,12 @@ def test_clusters_are_woken_by_the_commit_and_not_by_a_rollback(register: Regist
 
 def test_the_next_due_time_ignores_what_is_due_already(register: Register) -> None:
     register()
-    assert queue.seconds_to_next_due() is None
+    assert leasing.seconds_to_next_due() is None
     add()
-    assert queue.seconds_to_next_due() is None
+    assert leasing.seconds_to_next_due() is None
     add(run_at=database_time(90 * SECOND))
     add(run_at=database_time(50 * SECOND))
-    seconds = queue.seconds_to_next_due()
+    seconds = leasing.seconds_to_next_due()
     assert seconds is not None
     assert 40 < seconds <= 50
 
@@ -280,9 +280,9 @@ def test_the_next_due_time_ignores_what_is_due_already(register: Register) -> No
 def test_a_type_at_its_cap_is_known_to_block(register: Register) -> None:
     register(max_in_flight=2)
     started()
-    assert not queue.has_blocked_rows()
+    assert not leasing.has_blocked_rows()
     started()
-    assert queue.has_blocked_rows()
+    assert leasing.has_blocked_rows()
 
 
 def test_each_recurring_type_has_one_row_however_often_clusters_start(register: Register) -> None:

@@ -11,7 +11,7 @@ from django.db import IntegrityError, OperationalError, connection, transaction
 from structlog.testing import capture_logs
 
 from accounts.models import Project
-from jobs import heartbeat, queue, settle
+from jobs import heartbeat, leasing, queue, settle
 from jobs.models import Job
 from jobs.outcomes import Done, GiveUp, Outcome
 from jobs.registry import Decided, RetryPolicy, Unit
@@ -31,7 +31,7 @@ def statuses() -> dict[str, str]:
 
 
 def handed_over(runner: Runner) -> None:
-    leases = queue.claim(worker="test")
+    leases = leasing.claim(worker="test")
     runner.run([(lease.job_id, lease.token) for lease in leases])
 
 
@@ -190,7 +190,7 @@ def test_an_error_says_itself_whether_another_try_makes_sense(register: Register
     add("refused", "busy")
     run_due()
     assert statuses() == {"refused": "failed", "busy": "pending"}
-    assert Job.objects.get(subject="busy").run_at > database_time() + queue.LEASE * 100
+    assert Job.objects.get(subject="busy").run_at > database_time() + leasing.LEASE * 100
 
 
 def test_the_last_attempt_that_raises_fails_the_job(register: Register) -> None:
@@ -304,7 +304,7 @@ def test_a_result_that_comes_after_the_lease_was_lost_is_dropped(register: Regis
 def test_a_message_that_comes_after_the_lease_was_lost_starts_nothing(register: Register) -> None:
     handler = register()
     add("a")
-    (lease,) = queue.claim(worker="test")
+    (lease,) = leasing.claim(worker="test")
     runner = DrivenRunner(threads=2)
     runner.run([(lease.job_id, lease.token + 1)])
     runner.keep()

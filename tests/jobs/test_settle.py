@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.db import transaction
 
-from jobs import queue, settle
+from jobs import leasing, queue, settle
 from jobs.models import Job
 from jobs.outcomes import Again, Done, GiveUp, Outcome, Released, Retry
 from jobs.registry import RetryPolicy
@@ -22,8 +22,8 @@ MINUTE = timedelta(minutes=1)
 def settled(outcome: Outcome, **state: object) -> Job:
     """A job at work with this state, after the outcome."""
     job = queue.enqueue("noop", payload={}, dedupe_key="k")
-    (lease,) = queue.claim(worker="test")
-    queue.start([(lease.job_id, lease.token)])
+    (lease,) = leasing.claim(worker="test")
+    leasing.start([(lease.job_id, lease.token)])
     Job.objects.update(**state)
     job = Job.objects.get()
     with transaction.atomic():
@@ -125,8 +125,8 @@ def test_what_was_changed_meanwhile_survives_giving_up(register: Register) -> No
     """An operator's change to the row must not be undone by the worker's older copy."""
     register()
     job = queue.enqueue("noop", payload={})
-    (lease,) = queue.claim(worker="test")
-    (row,) = queue.start([(lease.job_id, lease.token)])
+    (lease,) = leasing.claim(worker="test")
+    (row,) = leasing.start([(lease.job_id, lease.token)])
     Job.objects.update(priority=4)
     with transaction.atomic():
         settle.give_up(row, "never")
@@ -137,11 +137,11 @@ def test_what_was_changed_meanwhile_survives_giving_up(register: Register) -> No
 # Rows of workers that died
 
 
-def orphaned(attempts: int) -> queue.Lease:
+def orphaned(attempts: int) -> leasing.Lease:
     queue.enqueue("noop", payload={})
-    queue.claim(worker="dead")
+    leasing.claim(worker="dead")
     Job.objects.update(attempts=attempts, lease_expires_at=database_time(-MINUTE))
-    (lease,) = queue.claim(worker="alive")
+    (lease,) = leasing.claim(worker="alive")
     return lease
 
 

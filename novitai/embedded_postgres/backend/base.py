@@ -6,15 +6,13 @@ All other keys mean what they mean for django.db.backends.postgresql; HOST, PORT
 by the server that is running. Importing this, or the settings, starts nothing.
 """
 
-from pathlib import Path
 from typing import Any
 
 import psycopg
-from django.core.exceptions import ImproperlyConfigured
 from django.db.backends.postgresql import base
 
-from novitai.embedded_postgres import ConnectionInfo, EmbeddedPostgresError, ensure_running
 from novitai.embedded_postgres.backend.client import DatabaseClient
+from novitai.embedded_postgres.backend.server import running_server
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -33,17 +31,3 @@ class DatabaseWrapper(base.DatabaseWrapper):
             return super().get_new_connection(conn_params)
         except psycopg.OperationalError:
             return super().get_new_connection(self.get_connection_params())
-
-
-def running_server(settings: dict[str, Any]) -> ConnectionInfo:
-    """Start the server of an entry of DATABASES; raises ImproperlyConfigured without DATA_DIR.
-
-    A server that cannot be had is an OperationalError, as with any other database.
-    """
-    data_dir = settings.get("DATA_DIR")
-    if not data_dir:
-        raise ImproperlyConfigured("The embedded Postgres needs DATA_DIR in its DATABASES entry.")
-    try:
-        return ensure_running(Path(data_dir))
-    except EmbeddedPostgresError as error:
-        raise psycopg.OperationalError(str(error)) from error

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.backends.postgresql import client
 
+from novitai.embedded_postgres.backend.server import running_server
 from novitai.embedded_postgres.binaries import bin_folder
 
 
@@ -18,8 +19,6 @@ class DatabaseClient(client.DatabaseClient):
     def settings_to_cmd_args_env(
         cls, settings_dict: dict[str, Any], parameters: Iterable[str]
     ) -> tuple[list[str], dict[str, str] | None]:
-        from novitai.embedded_postgres.backend.base import running_server
-
         info = running_server(settings_dict)
         address = {"HOST": info.host, "PORT": info.port, "USER": info.user}
         arguments, env = super().settings_to_cmd_args_env(

@@ -17,7 +17,7 @@ from instances.novita.errors import (
     NovitaConnectionError,
 )
 from instances.novita.types import RegistryAuth
-from jobs import queue
+from jobs import leasing
 from jobs.models import Job
 from jobs.registry import Unit
 from tests.engine import DrivenRunner, make_due
@@ -220,7 +220,7 @@ def test_a_crash_between_the_intent_and_the_answer_never_posts_twice(
     instance = run(service, service.create())
     make_due()
     runner = DrivenRunner(threads=1)
-    (lease,) = (each for each in queue.claim(worker="dead") if each.type == "create_instance")
+    (lease,) = (each for each in leasing.claim(worker="dead") if each.type == "create_instance")
     runner.run([(lease.job_id, lease.token)])
     assert len(novita.created) == 1
     instance.refresh_from_db()
@@ -234,8 +234,8 @@ def test_a_crash_between_the_intent_and_the_answer_never_posts_twice(
 def test_two_workers_with_the_same_row_post_once(service: Service, novita: FakeNovita) -> None:
     run(service, service.create())
     make_due()
-    (lease,) = (each for each in queue.claim(worker="slow") if each.type == "create_instance")
-    (row,) = queue.start([(lease.job_id, lease.token)])
+    (lease,) = (each for each in leasing.claim(worker="slow") if each.type == "create_instance")
+    (row,) = leasing.start([(lease.job_id, lease.token)])
     Job.objects.filter(pk=row.pk).update(lease_token=lease.token + 1_000_000)
     assert _load(row) == []
     assert Instance.objects.get().create_step == "choose"
