@@ -42,12 +42,19 @@ def taught_by(
     """Pages by the total and the length of those that were read. A filter by which nothing that
     we expect is found does not work as ours needs it; a few may be missing for other reasons.
     """
+    finds_ours = any(upstream_id in listing.instances for upstream_id in expected)
+    pages = pages_of(listing, calls=calls)
+    return Habits(pages, has_name_filter=was_filtered and finds_ours)
+
+
+def pages_of(listing: Listing, *, calls: int) -> int:
+    """How many pages a whole listing has, by its total and the length of those that were read."""
     found = len(listing.instances)
+    if not found:
+        return 1
     page_length = max(found // max(calls, 1), 1)
     total = max(listing.total or 0, found)
-    pages = min(-(-total // page_length), MOST_PAGES) if found else 1
-    finds_ours = any(upstream_id in listing.instances for upstream_id in expected)
-    return Habits(max(pages, 1), has_name_filter=was_filtered and finds_ours)
+    return min(-(-total // page_length), MOST_PAGES)
 
 
 def _key() -> str:

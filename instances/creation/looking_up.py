@@ -1,12 +1,12 @@
 """After a create of unknown outcome: find it by its unique name, or prove that it is not there."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from instances import gate, upstream
+from instances import gate, habits, upstream
 from instances.choices import CreateStep
 from instances.creation.common import RETRY_AFTER
 from instances.creation.posting import placed
@@ -25,9 +25,9 @@ from jobs.registry import Decided, Unit
 
 # A fresh instance may be missing from the list for a while: no single look proves absence.
 LOOKS_TO_PROVE_ABSENCE = 3
-PAGE_SIZE = 100
 OTHER_ACCOUNT = timedelta(minutes=1)
-MOST_CALLS = 6
+# Beyond the pages that are expected: room for growth, and for a page 0 where counting starts there.
+SPARE_CALLS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,7 @@ class LookedUp:
     calls: Sequence[CallRecord]
     matches: Sequence[UpstreamInstance] = ()
     is_complete: bool = False
+    pages: int = 1
 
 
 def prepare(
@@ -61,7 +62,7 @@ def prepare(
             # Looking under another account would prove nothing; wait for the right key.
             parts.append(Decided({job.pk: Again(OTHER_ACCOUNT)}))
             continue
-        permit = gate.reserve(MOST_CALLS, at_least=2)
+        permit = gate.reserve(habits.recall().pages + SPARE_CALLS, at_least=2)
         if not permit.is_granted:
             parts.append(Decided({job.pk: Again(permit.wait)}))
             continue
@@ -76,18 +77,23 @@ def talk(work: LookUpWork) -> LookedUp:
     name = None if work.is_thorough else work.upstream_name
     try:
         listing = client.list_all_instances(
-            name=name, page_size=PAGE_SIZE, max_pages=work.permit.calls - 1
+            name=name, page_size=habits.PAGE_SIZE, max_pages=work.permit.calls - 1
         )
     except NovitaError:
         return LookedUp(client.calls)
     found = [item for item in listing.instances.values() if item.name == work.upstream_name]
-    return LookedUp(client.calls, found, listing.is_complete)
+    pages = habits.pages_of(listing, calls=len(client.calls))
+    return LookedUp(client.calls, found, listing.is_complete, pages)
 
 
 def apply(jobs: Sequence[Job], work: LookUpWork, result: LookedUp) -> Mapping[int, Outcome]:
     (job,) = jobs
     instance = locked_instances(jobs)[job.subject]
     now = database_now()
+    known = habits.recall()
+    if result.pages > known.pages:
+        # A look that could not be complete for want of calls: the next one asks for enough.
+        habits.learn(replace(known, pages=result.pages))
     alive = sorted((item for item in result.matches if not item.is_gone_word), key=_preference)
     if alive:
         return {job.pk: _adopt(job, instance, alive)}

@@ -392,3 +392,14 @@ def test_a_cluster_that_is_no_longer_listed_is_not_chosen_again(
     cache.clear()
     instance = run(service, service.create(), times=2)
     assert (instance.status, instance.cluster_id) == ("starting", "us-ca-6b")
+
+
+def test_absence_is_proven_among_many_pages_of_others(service: Service, novita: FakeNovita) -> None:
+    """A look that ran out of calls proves nothing, but says how many the next one needs."""
+    instance = lost(service, novita, acts=False)
+    age(instance, posted_at=SETTLED)
+    for number in range(900):
+        novita.put(f"foreign-{number}", name=f"foreign-{number}")
+    run(service, instance, times=5)
+    assert "instance.create_disproved" in events(instance)
+    assert len(novita.created) == 1

@@ -326,3 +326,27 @@ def test_a_watch_that_gives_up_fails_its_instance_and_ends_the_gpu(
     assert (instance.status, instance.error_code) == ("failed", "INTERNAL_ERROR")
     assert UpstreamEnding.objects.get().upstream_id == "up-1"
     assert not MonitorInstance().is_redrivable(job(instance))
+
+
+def test_short_pages_are_learnt_and_then_all_are_seen(service: Service, novita: FakeNovita) -> None:
+    many(service, novita, 60)
+    page = novita.page
+    novita.page = lambda number, size, name: page(number, 10, name)
+    service.run("monitor_instance", times=2)
+    assert not Instance.objects.filter(upstream_status="").exists()
+    novita.calls.clear()
+    service.run("monitor_instance")
+    assert novita.calls == ["list_instances"] * 6
+
+
+def test_a_name_filter_that_finds_nothing_is_done_without(
+    service: Service, novita: FakeNovita
+) -> None:
+    many(service, novita, 30)
+    page = novita.page
+    novita.page = lambda number, size, name: page(number, size, name and f"exactly {name}")
+    service.run("monitor_instance", times=2)
+    assert not Instance.objects.filter(upstream_status="").exists()
+    novita.calls.clear()
+    service.run("monitor_instance")
+    assert novita.calls == ["list_instances"]
