@@ -1,4 +1,4 @@
-"""Hears that the launcher shall end: by a signal, or because `make` is gone."""
+"""Hears that the launcher shall end: a signal, the end of its terminal, the end of `make`."""
 
 import contextlib
 import os
@@ -23,21 +23,26 @@ class Ending:
     def __init__(self, environ: Mapping[str, str]) -> None:
         # Below make, our parent is make. It does not pass on every signal, nor its own death.
         self._parent = os.getppid() if "MAKELEVEL" in environ else None
+        # nohup: whoever ignores this signal wants us to outlive the terminal.
+        self._may_hang_up = signal.getsignal(signal.SIGHUP) != signal.SIG_IGN
+        self._terminal = _foreground_terminal() if self._may_hang_up else None
         self._read, self._write = os.pipe()
         os.set_blocking(self._write, False)
         self.signal: int | None = None
 
     def __enter__(self) -> Self:
         for number in SIGNALS:
-            signal.signal(number, self._hear)
+            if number != signal.SIGHUP or self._may_hang_up:
+                signal.signal(number, self._hear)
         return self
 
     def __exit__(self, *_: object) -> None:
         """Go on ignoring signals: what comes now, comes while everything is being ended."""
         for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)
-        os.close(self._read)
-        os.close(self._write)
+        for descriptor in (self._read, self._write, self._terminal):
+            if descriptor is not None:
+                os.close(descriptor)
 
     def _hear(self, number: int, _: FrameType | None) -> None:
         self.signal = number
@@ -48,7 +53,7 @@ class Ending:
     @property
     def is_due(self) -> bool:
         orphaned = self._parent is not None and os.getppid() != self._parent
-        return self.signal is not None or orphaned
+        return self.signal is not None or orphaned or _has_hung_up(self._terminal)
 
     def sleep(self, seconds: float) -> None:
         """Raises ToldToEnd at once when it is due, before or during the sleep."""
@@ -58,3 +63,27 @@ class Ending:
             seconds -= pause
         if self.is_due:
             raise ToldToEnd
+
+
+def _foreground_terminal() -> int | None:
+    """The terminal, if its keys are for us.
+
+    When a terminal is closed, the kernel tells the leader of its session only. That is make where
+    a window or ssh runs nothing else, and make then waits for us in silence.
+    """
+    try:
+        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
+    except OSError:
+        return None
+    if os.tcgetpgrp(terminal) == os.getpgrp():
+        return terminal
+    os.close(terminal)
+    return None
+
+
+def _has_hung_up(terminal: int | None) -> bool:
+    if terminal is None:
+        return False
+    poll = select.poll()
+    poll.register(terminal, 0)
+    return any(event & select.POLLHUP for _, event in poll.poll(0))

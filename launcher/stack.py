@@ -1,5 +1,6 @@
 """All parts together: started in order, watched, replaced when they die, ended."""
 
+import contextlib
 import re
 import sys
 import time
@@ -183,6 +184,10 @@ def _obituary(part: Part) -> str:
 
 
 def say(text: str) -> None:
-    """To the user; standard output belongs to the answer."""
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
+    """To the user; standard output belongs to the answer.
+
+    A terminal that is gone must not keep us from ending the rest.
+    """
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()

@@ -11,6 +11,8 @@ from launcher.ending import SIGNALS, Ending
 @pytest.fixture
 def ending() -> Iterator[Ending]:
     before = {number: signal.getsignal(number) for number in SIGNALS}
+    # nohup ignores it, and we inherit that.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     with Ending({}) as ending:
         yield ending
     for number, handler in before.items():

@@ -1,12 +1,37 @@
 """How the launcher hears that it shall end."""
 
 import os
+import pty
 import signal
+import subprocess
+import sys
 
 import pytest
 
 from launcher.ending import SIGNALS, Ending
 from launcher.errors import ToldToEnd
+from launcher.process import ROOT
+
+# The leader of a session on a terminal, as make can be, and a child of it, which waits.
+WAIT = """
+import os, signal, sys
+from launcher.ending import Ending
+from launcher.errors import ToldToEnd
+os.close(os.open(os.ttyname(0), os.O_RDWR))
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+if os.fork():
+    os.wait()
+    sys.exit()
+if sys.argv[1] == "plain":
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+with Ending({}) as ending:
+    print("ready", flush=True)
+    try:
+        ending.sleep(60 if sys.argv[1] == "plain" else 1)
+        print("slept on", flush=True)
+    except ToldToEnd:
+        print("told", flush=True)
+"""
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -36,3 +61,22 @@ def test_the_death_of_make_ends_the_launcher_but_no_other_parents_does(
     monkeypatch.setattr(os, "getppid", lambda: 1)
     assert below_make.is_due
     assert not ending.is_due
+
+
+@pytest.mark.parametrize(("mode", "outcome"), [("plain", b"told\n"), ("nohup", b"slept on\n")])
+def test_a_closed_terminal_ends_it_unless_it_is_to_outlive_that(mode: str, outcome: bytes) -> None:
+    ours, theirs = pty.openpty()
+    leader = subprocess.Popen(
+        [sys.executable, "-c", WAIT, mode],
+        cwd=ROOT,
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    assert leader.stdout
+    with leader.stdout:
+        assert leader.stdout.readline() == b"ready\n"
+        os.close(ours)
+        assert leader.stdout.readline() == outcome
+    leader.wait()
