@@ -145,7 +145,7 @@ TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-us"
 USE_I18N = False
 # In the admin: to the second, since that is what incidents are compared by.
-DATETIME_FORMAT = "Y-m-d H:i:s"
+FORMAT_MODULE_PATH = ["novitai.formats"]
 
 # Static files
 

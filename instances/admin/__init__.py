@@ -1,7 +1,8 @@
 """Instances for operators."""
 
 from instances.admin.deliveries import WebhookDeliveryAdmin
+from instances.admin.endings import UpstreamEndingAdmin
 from instances.admin.gates import UpstreamGateAdmin
 from instances.admin.instances import InstanceAdmin
 
-__all__ = ["InstanceAdmin", "UpstreamGateAdmin", "WebhookDeliveryAdmin"]
+__all__ = ["InstanceAdmin", "UpstreamEndingAdmin", "UpstreamGateAdmin", "WebhookDeliveryAdmin"]

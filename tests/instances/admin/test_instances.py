@@ -1,15 +1,17 @@
 """The console for instances."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 from django.contrib import admin
+from django.db.models.functions import Now
 from django.test import Client
 from django.urls import reverse
 
 from accounts.models import Project
 from instances.choices import InstanceStatus
-from instances.models import Instance, UpstreamGate, WebhookDelivery
+from instances.models import Instance, UpstreamEnding, UpstreamGate, WebhookDelivery
 from instances.services import create_instance
 from instances.types import Cause, Wish
 from jobs.models import Job
@@ -76,3 +78,22 @@ def test_rows_are_not_written_from_here(admin_client: Client, instance: Instance
     page = reverse("admin:instances_instance_change", args=[instance.pk])
     assert admin_client.post(page, {"status": "running"}).status_code == 403
     assert admin_client.get(f"{LIST}add/").status_code == 403
+
+
+def test_gpus_that_are_still_to_end_are_told_from_those_that_have(
+    admin_client: Client, instance: Instance
+) -> None:
+    common = {"project": instance.project, "instance": instance, "account": "acc", "reason": "x"}
+    UpstreamEnding.objects.create(upstream_id="open-one", **common)
+    UpstreamEnding.objects.create(upstream_id="ended-one", confirmed_at=Now(), **common)
+    page = admin_client.get("/admin/instances/upstreamending/", {"state": "open"}).content.decode()
+    assert "open-one" in page
+    assert "ended-one" not in page
+
+
+def test_moments_are_written_with_seconds_and_zone(
+    admin_client: Client, instance: Instance
+) -> None:
+    Instance.objects.update(created_at=datetime(2026, 11, 22, 3, 4, 5, tzinfo=UTC))
+    page = admin_client.get(LIST).content.decode()
+    assert "2026-11-22 03:04:05 UTC" in page
