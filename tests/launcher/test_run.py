@@ -3,14 +3,26 @@
 import os
 import signal
 import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 
 from launcher.client import call
 from launcher.ports import free_port
-from tests.launcher.running import Launcher, eventually, launch, make
+from tests.launcher.running import ROOT, Launcher, eventually, launch, make
 
+USER = """
+import sys
+from pathlib import Path
+from novitai.embedded_postgres import ensure_running
+ensure_running(Path(sys.argv[1]))
+print("connected", flush=True)
+sys.stdin.read()
+"""
 INSTANCE = {"name": "kept", "productName": "RTX 4090 24GB", "templateId": "212"}
 
 
@@ -30,10 +42,11 @@ def test_a_second_run_finds_what_the_first_one_left_and_neither_leaves_a_process
         instance = create_instance(lines)
         assert_second_launcher_is_refused(tmp_path, variables)
         assert_killed_worker_is_replaced(first)
-        # To make alone, as a supervisor does it.
-        first.popen.terminate()
-        first.wait()
-        assert eventually(lambda: not first.processes())
+        with other_user_of_the_database(Path(variables["DATA_DIR"])):
+            # To make alone, as a supervisor does it.
+            first.popen.terminate()
+            first.wait()
+            assert eventually(lambda: not first.processes()), first.processes()
         assert len(first.output) == len(lines), "standard output is for the six lines alone"
     assert_secrets_are_private(Path(variables["DATA_DIR"]))
     with launch("run", tmp_path, **variables) as second:
@@ -43,6 +56,18 @@ def test_a_second_run_finds_what_the_first_one_left_and_neither_leaves_a_process
         os.kill(second.popen.pid, signal.SIGKILL)
         second.wait()
         assert eventually(lambda: not second.processes()), second.processes()
+
+
+@contextmanager
+def other_user_of_the_database(data_dir: Path) -> Iterator[None]:
+    """Somebody with an open shell: alone, the server would run for as long as that."""
+    command = [sys.executable, "-c", USER, str(data_dir / "postgres")]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe) as user:
+        assert user.stdout
+        assert user.stdout.readline() == b"connected\n"
+        yield
+        user.communicate()
 
 
 def assert_announced_as_promised(lines: dict[str, list[str]], port: str) -> None:
