@@ -10,6 +10,7 @@ from instances.novita.types import Product
 from instances.types import Wish
 
 _NO_PRICE = 1 << 62
+SOLD_OUT = "sold out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def _misfit(product: Product, wish: Wish, cluster_name: str) -> str | None:
     if mode not in product.billing_modes or _price(product, mode) is None:
         return f"not offered as {mode}"
     if not product.available_deploy:
-        return "sold out"
+        return SOLD_OUT
     if wish.rootfs_size_gb < product.min_rootfs_gb:
         return f"needs at least {product.min_rootfs_gb} GB of root disk"
     if product.max_rootfs_gb is not None and wish.rootfs_size_gb > product.max_rootfs_gb:

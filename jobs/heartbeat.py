@@ -24,6 +24,7 @@ logger = structlog.get_logger()
 
 BEAT_SECONDS = leasing.LEASE.total_seconds() / 3
 EXIT_RUN_LIMIT = 70
+FORGOTTEN_AFTER = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,11 @@ def _tell(*, in_flight: int) -> None:
             "in_flight": in_flight,
         },
     )
+
+
+def forget_dead() -> None:
+    """Drop processes from the list that were not seen for an hour; done when a cluster starts."""
+    Worker.objects.filter(last_seen_at__lt=Now() - FORGOTTEN_AFTER).delete()
 
 
 def forget() -> None:

@@ -13,10 +13,10 @@ from instances.novita.calls import CallRecord
 from instances.novita.client import NovitaClient
 from instances.novita.errors import NovitaError, TemplateNotFound
 from instances.novita.types import Cluster, Product, Template
-from instances.placement import is_same_name, rank
+from instances.placement import SOLD_OUT, Ranking, is_same_name, rank
 from instances.regions import cluster_for
 from instances.subjects import instances_of
-from instances.types import Failure
+from instances.types import Failure, Wish
 from jobs.models import Job
 from jobs.outcomes import Again, Outcome
 
@@ -148,10 +148,18 @@ def _judge(instance: Instance, result: Fetched) -> Outcome:
     )
     if ranking.offers:
         return Again()
+    return given_up(_nothing_fits(wish, ranking, refused=instance.refused_offers))
+
+
+def _nothing_fits(wish: Wish, ranking: Ranking, *, refused: Mapping[str, str]) -> Failure:
+    """Refused on create, for want of stock or otherwise, and never on offer are told apart."""
+    tried = [refused[item.product_id] for item in ranking.rejections if item.product_id in refused]
+    if any(reason.startswith(SOLD_OUT) for reason in tried):
+        code, what = FailureCode.INSUFFICIENT_RESOURCE, "is sold out"
+    elif tried:
+        code, what = FailureCode.UPSTREAM_REJECTED, "was refused by Novita"
+    else:
+        code, what = FailureCode.NO_OPTIMAL_PRODUCT, "has no offer that fits"
     reasons = "; ".join(f"{item.product_id}: {item.reason}" for item in ranking.rejections[:10])
-    was_refused = set(instance.refused_offers) & {item.product_id for item in ranking.rejections}
-    sold_out = was_refused or all(item.reason == "sold out" for item in ranking.rejections)
-    code = FailureCode.INSUFFICIENT_RESOURCE if was_refused else FailureCode.NO_OPTIMAL_PRODUCT
-    what = "is sold out" if sold_out else "has no offer that fits"
     message = f"{wish.product_name} {what} in {wish.region} as {wish.billing_mode} ({reasons})."
-    return given_up(Failure(code, message))
+    return Failure(code, message)

@@ -25,7 +25,7 @@ from instances.novita.errors import (
     NovitaError,
 )
 from instances.novita.types import CreateRequest, Template
-from instances.placement import Ranking, explain, rank
+from instances.placement import SOLD_OUT, Ranking, explain, rank
 from instances.schedule import next_look
 from instances.subjects import cause_of, locked_instances
 from instances.transitions import change_status, record_event
@@ -273,7 +273,8 @@ def _not_created(instance: Instance, error: NovitaError | None) -> Outcome:
     instance.posted_at = None
     is_of_the_offer = isinstance(error, InsufficientResource | NotFound | InvalidRequest)
     if error is not None and is_of_the_offer:
-        instance.refused_offers[instance.product_id] = str(error)
+        kind = SOLD_OUT if isinstance(error, InsufficientResource) else "refused"
+        instance.refused_offers[instance.product_id] = f"{kind} on create: {error}"
     instance.save()
     if error is None or is_of_the_offer:
         return Again()

@@ -63,3 +63,12 @@ def test_a_row_started_anew_is_not_forgotten_with_its_old_token(register: Regist
     rows.add(leasing.start([(lease.job_id, lease.token)]), run_limit=timedelta(minutes=1))
     rows.discard([old])
     assert rows.tokens() == {lease.job_id: lease.token}
+
+
+def test_processes_that_are_long_gone_leave_the_list() -> None:
+    Worker.objects.create(
+        name="gone:1", host="gone", pid=1, last_seen_at=database_time(timedelta(hours=-2))
+    )
+    Worker.objects.create(name="here:2", host="here", pid=2)
+    heartbeat.forget_dead()
+    assert [worker.name for worker in Worker.objects.all()] == ["here:2"]

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from jobs import queue
+from jobs import heartbeat, queue
 from jobs.cluster import Cluster
 
 
@@ -16,4 +16,5 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         queue.ensure_recurring()
+        heartbeat.forget_dead()
         sys.exit(Cluster().run())

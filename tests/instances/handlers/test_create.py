@@ -14,6 +14,7 @@ from instances.models import CachedProduct, Instance, UpstreamEnding, UpstreamGa
 from instances.novita.errors import (
     AuthenticationFailed,
     InsufficientResource,
+    InvalidRequest,
     NovitaConnectionError,
 )
 from instances.novita.types import RegistryAuth
@@ -403,3 +404,12 @@ def test_absence_is_proven_among_many_pages_of_others(service: Service, novita: 
     run(service, instance, times=5)
     assert "instance.create_disproved" in events(instance)
     assert len(novita.created) == 1
+
+
+def test_an_offer_refused_for_another_reason_is_not_called_sold_out(
+    service: Service, novita: FakeNovita
+) -> None:
+    novita.fail("create_instance", InvalidRequest("400 VALIDATOR_PARAM: rootfs", status=400))
+    instance = run(service, service.create(), times=4)
+    assert (instance.status, instance.error_code) == ("failed", "UPSTREAM_REJECTED")
+    assert "rootfs" in instance.error_message
