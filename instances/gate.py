@@ -18,8 +18,9 @@ from instances.novita.calls import CallRecord
 
 # The breaker opens after so many outages in a row, for this long, doubling while they go on.
 OUTAGES_TO_OPEN = 5
-FIRST_OPEN = timedelta(seconds=10)
-LONGEST_OPEN = timedelta(seconds=60)
+# Short, since one try is cheap, and the end of an outage must not go unnoticed for a minute.
+FIRST_OPEN = timedelta(seconds=5)
+LONGEST_OPEN = timedelta(seconds=15)
 # One caller at a time tries a half-open breaker; a prober that died frees the place after this.
 PROBE = timedelta(seconds=30)
 DEFAULT_PAUSE = timedelta(seconds=5)
@@ -96,12 +97,22 @@ def _learn(gate: UpstreamGate, call: CallRecord, now: datetime) -> None:
             gate.opened_until = now + min(FIRST_OPEN * 2**doublings, LONGEST_OPEN)
     else:
         gate.failures_in_a_row = 0
-        gate.last_success_at = now
         gate.opened_until = None
+        if _is_key_refused(call):
+            # It answers, but nothing can be done there: health must not call that up.
+            gate.last_failure_at = now
+            gate.last_error = f"{call.endpoint}: the key was refused with {call.status}"
+        else:
+            gate.last_success_at = now
     gate.probe_until = None
     if call.outcome == "rate_limited":
         pause = timedelta(seconds=call.retry_after) if call.retry_after else DEFAULT_PAUSE
         gate.paused_until = max(gate.paused_until or now, now + min(pause, LONGEST_PAUSE))
+
+
+def _is_key_refused(call: CallRecord) -> bool:
+    """A 403 to a create may be a quota; to a read it can only be the key."""
+    return call.status == 401 or (call.status == 403 and call.endpoint != "create_instance")
 
 
 def _blocked_for(gate: UpstreamGate, now: datetime, *, is_critical: bool) -> timedelta | None:
