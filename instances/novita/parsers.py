@@ -145,6 +145,7 @@ def read_product(value: Any) -> Product | None:
         return None
     inventory = text(data.get("inventoryState"))
     deployable = flag(data.get("availableDeploy"))
+    on_demand, spot = money_e5(data.get("price")), money_e5(data.get("spotPrice"))
     return Product(
         id=product_id,
         name=text(data.get("name")),
@@ -156,9 +157,13 @@ def read_product(value: Any) -> Product | None:
         min_rootfs_gb=count(data.get("minRootFS")),
         max_rootfs_gb=count(data.get("maxRootFS")) or None,
         regions=_texts(data.get("regions")),
-        on_demand_price_e5_usd=money_e5(data.get("price")),
-        spot_price_e5_usd=money_e5(data.get("spotPrice")),
-        billing_modes=frozenset(_texts(data.get("billingMethods"))),
+        on_demand_price_e5_usd=on_demand,
+        spot_price_e5_usd=spot,
+        # Older answers do not name the modes: what has a price is for sale.
+        billing_modes=frozenset(_texts(data.get("billingMethods")))
+        or frozenset(
+            mode for mode, price in (("onDemand", on_demand), ("spot", spot)) if price is not None
+        ),
     )
 
 

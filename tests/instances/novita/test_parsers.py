@@ -234,6 +234,13 @@ def test_a_product_is_read_with_string_and_integer_prices():
     assert product.billing_modes == {"onDemand", "spot"}
 
 
+def test_a_product_that_names_no_billing_modes_is_sold_as_it_has_prices():
+    values = {"id": "1", "price": "200000", "spotPrice": "0"}
+    assert parsers.read_product(values).billing_modes == {"onDemand"}
+    both = parsers.read_product({**values, "spotPrice": 7, "billingMethods": []})
+    assert both.billing_modes == {"onDemand", "spot"}
+
+
 def test_a_product_without_spot_everywhere_and_of_unknown_stock():
     product = parsers.read_product({"id": "26", "price": 67000, "spotPrice": "0", "regions": {}})
     assert product is not None
