@@ -36,6 +36,16 @@ def learn(habits: Habits) -> None:
         cache.set(_key(), (habits.pages, habits.has_name_filter), timeout=KEPT_SECONDS)
 
 
+def recall_whole() -> int:
+    """Pages of the whole list, foreign instances included; apart from those of a filtered one."""
+    return int(cache.get(f"{_key()}:whole", 1))
+
+
+def learn_whole(pages: int) -> None:
+    if pages != recall_whole():
+        cache.set(f"{_key()}:whole", pages, timeout=KEPT_SECONDS)
+
+
 def taught_by(
     listing: Listing, *, calls: int, expected: Collection[str], was_filtered: bool
 ) -> Habits:

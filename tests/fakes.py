@@ -176,10 +176,15 @@ class FakeClient:
         self._get(upstream_id)
         del self._novita.instances[upstream_id]
 
+    def list_instances(
+        self, *, page: int, page_size: int = 100, name: str | None = None
+    ) -> InstancePage:
+        return self._call("list_instances", lambda: self._novita.page(page, page_size, name))
+
     def list_all_instances(
         self, *, name: str | None = None, page_size: int = 100, max_pages: int = 50
     ) -> Listing:
         def fetch(number: int) -> InstancePage:
-            return self._call("list_instances", lambda: self._novita.page(number, page_size, name))
+            return self.list_instances(page=number, page_size=page_size, name=name)
 
         return read_all_pages(fetch, max_pages=max_pages)

@@ -1,7 +1,7 @@
 """After a create of unknown outcome: find it by its unique name, or prove that it is not there."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -15,8 +15,9 @@ from instances.ending import begin_ending
 from instances.gate import Permit
 from instances.models import Instance
 from instances.novita.calls import CallRecord
+from instances.novita.client import NovitaClient
 from instances.novita.errors import NovitaError
-from instances.novita.types import UpstreamInstance
+from instances.novita.types import Listing, UpstreamInstance
 from instances.subjects import cause_of, locked_instances
 from instances.transitions import record_event
 from jobs.models import Job
@@ -28,83 +29,154 @@ LOOKS_TO_PROVE_ABSENCE = 3
 OTHER_ACCOUNT = timedelta(minutes=1)
 # Beyond the pages that are expected: room for growth, and for a page 0 where counting starts there.
 SPARE_CALLS = 3
+NAMED_CALLS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class LookUpWork:
-    """The exact name to find. A thorough look reads the whole list, in case the upstream's loose
-    name filter does not find what is there.
+    """The exact names to find. A thorough look reads the whole list, in case the upstream's loose
+    name filter does not find what is there; one list answers for all who look.
     """
 
-    upstream_name: str
+    upstream_names: tuple[str, ...]
     is_thorough: bool
     permit: Permit
+    pages: int = 1
     request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class LookedUp:
-    """What carries the name; a look that was not complete proves nothing."""
+    """What carries the names. A name that is neither found nor proven absent remains in doubt;
+    ``has_failed``: the upstream did not answer, so that it is worth asking again soon.
+    """
 
     calls: Sequence[CallRecord]
-    matches: Sequence[UpstreamInstance] = ()
-    is_complete: bool = False
+    found: Sequence[UpstreamInstance] = ()
+    absent: Set[str] = frozenset()
     pages: int = 1
+    has_failed: bool = False
 
 
 def prepare(
     jobs: Sequence[Job], instances: Mapping[str, Instance]
 ) -> Sequence[Unit[LookUpWork] | Decided]:
-    parts: list[Unit[LookUpWork] | Decided] = []
+    account = settings.CONFIG.upstream_account
+    # Looking under another account would prove nothing; those wait for the right key.
+    strange = [job for job in jobs if instances[job.subject].upstream_account != account]
+    parts: list[Unit[LookUpWork] | Decided] = [
+        Decided({job.pk: Again(OTHER_ACCOUNT) for job in strange})
+    ]
+    thorough: list[Job] = []
     for job in jobs:
-        instance = instances[job.subject]
-        if instance.upstream_account != settings.CONFIG.upstream_account:
-            # Looking under another account would prove nothing; wait for the right key.
-            parts.append(Decided({job.pk: Again(OTHER_ACCOUNT)}))
-            continue
-        permit = gate.reserve(habits.recall().pages + SPARE_CALLS, at_least=2)
-        if not permit.is_granted:
-            parts.append(Decided({job.pk: Again(permit.wait)}))
-            continue
-        is_thorough = instance.lookup_count % LOOKS_TO_PROVE_ABSENCE != 0
-        work = LookUpWork(instance.upstream_name, is_thorough, permit, job.request_id)
-        parts.append(Unit([job], work))
+        if job not in strange:
+            looks = instances[job.subject].lookup_count
+            if looks % LOOKS_TO_PROVE_ABSENCE:
+                thorough.append(job)
+            else:
+                parts.append(_look([job], instances, NAMED_CALLS, pages=1, is_thorough=False))
+    if thorough:
+        pages = habits.recall_whole()
+        calls = pages + SPARE_CALLS + 2 * len(thorough)
+        parts.append(_look(thorough, instances, calls, pages=pages, is_thorough=True))
     return parts
+
+
+def _look(
+    jobs: Sequence[Job],
+    instances: Mapping[str, Instance],
+    calls: int,
+    *,
+    pages: int,
+    is_thorough: bool,
+) -> Unit[LookUpWork] | Decided:
+    permit = gate.reserve(calls, at_least=NAMED_CALLS if is_thorough else 2)
+    if not permit.is_granted:
+        return Decided({job.pk: Again(permit.wait) for job in jobs})
+    names = tuple(instances[job.subject].upstream_name for job in jobs)
+    return Unit(jobs, LookUpWork(names, is_thorough, permit, pages, jobs[0].request_id))
 
 
 def talk(work: LookUpWork) -> LookedUp:
     client = upstream.client(work.permit, request_id=work.request_id)
-    name = None if work.is_thorough else work.upstream_name
+    names = frozenset(work.upstream_names)
     try:
-        listing = client.list_all_instances(
-            name=name, page_size=habits.PAGE_SIZE, max_pages=work.permit.calls - 1
-        )
+        if work.is_thorough:
+            return _read_whole(client, work, names)
+        listing = _list_all(client, work.permit.calls - 1, name=work.upstream_names[0])
     except NovitaError:
-        return LookedUp(client.calls)
-    found = [item for item in listing.instances.values() if item.name == work.upstream_name]
+        return LookedUp(client.calls, has_failed=True)
+    found = _named(listing, names)
+    return LookedUp(client.calls, found, names if listing.is_complete else frozenset())
+
+
+def _read_whole(client: NovitaClient, work: LookUpWork, names: Set[str]) -> LookedUp:
+    """The whole list where the budget allows, else its beginning and the upstream's name filter,
+    once that has been seen to find a name that is certainly there: an account with thousands of
+    instances must not keep a create in doubt for ever.
+    """
+    is_enough = work.permit.calls >= work.pages + SPARE_CALLS
+    listing = _list_all(client, work.permit.calls - SPARE_CALLS if is_enough else 1)
     pages = habits.pages_of(listing, calls=len(client.calls))
-    return LookedUp(client.calls, found, listing.is_complete, pages)
+    found = _named(listing, names)
+    if listing.is_complete:
+        return LookedUp(client.calls, found, names, pages)
+    absent: set[str] = set()
+    try:
+        if _has_working_filter(client, listing):
+            for name in sorted(names - {item.name for item in found}):
+                by_name = _list_all(client, 1, name=name)
+                found += _named(by_name, names)
+                absent |= {name} if by_name.is_complete else set()
+    except NovitaError:
+        # Those not reached stay in doubt until the next look.
+        pass
+    return LookedUp(client.calls, found, absent, pages)
+
+
+def _has_working_filter(client: NovitaClient, listing: Listing) -> bool:
+    """Whether a search for a listed name finds it, and not merely by leaving nothing out."""
+    known = next((item for item in listing.instances.values() if item.name), None)
+    if known is None:
+        return False
+    hits = client.list_instances(page=1, page_size=habits.PAGE_SIZE, name=known.name)
+    is_found = any(item.id == known.id for item in hits.instances)
+    return is_found and all(known.name.lower() in item.name.lower() for item in hits.instances)
+
+
+def _list_all(client: NovitaClient, pages: int, *, name: str | None = None) -> Listing:
+    return client.list_all_instances(name=name, page_size=habits.PAGE_SIZE, max_pages=max(pages, 1))
+
+
+def _named(listing: Listing, names: Set[str]) -> list[UpstreamInstance]:
+    return [item for item in listing.instances.values() if item.name in names]
 
 
 def apply(jobs: Sequence[Job], work: LookUpWork, result: LookedUp) -> Mapping[int, Outcome]:
-    (job,) = jobs
-    instance = locked_instances(jobs)[job.subject]
+    if work.is_thorough and not result.has_failed:
+        habits.learn_whole(result.pages)
+    instances = locked_instances(jobs)
+    return {job.pk: _judge(job, instances[job.subject], result) for job in jobs}
+
+
+def _judge(job: Job, instance: Instance, result: LookedUp) -> Outcome:
     now = database_now()
-    known = habits.recall()
-    if result.pages > known.pages:
-        # A look that could not be complete for want of calls: the next one asks for enough.
-        habits.learn(replace(known, pages=result.pages))
-    alive = sorted((item for item in result.matches if not item.is_gone_word), key=_preference)
+    alive = [
+        item
+        for item in result.found
+        if item.name == instance.upstream_name and not item.is_gone_word
+    ]
     if alive:
-        return {job.pk: _adopt(job, instance, alive)}
-    if result.is_complete:
+        return _adopt(job, instance, sorted(alive, key=_preference))
+    is_complete = instance.upstream_name in result.absent
+    if is_complete:
         instance.create_step = CreateStep.LOOK_UP
         instance.lookup_count += 1
         instance.last_lookup_at = now
     if _is_absent(instance, now):
-        return {job.pk: _create_anew(job, instance, now)}
+        return _create_anew(job, instance, now)
     instance.save()
-    return {job.pk: Again(_pause(instance))}
+    return Again(_pause(instance, is_soon=is_complete or result.has_failed))
 
 
 def _preference(item: UpstreamInstance) -> tuple[bool, datetime, str]:
@@ -139,9 +211,12 @@ def _create_anew(job: Job, instance: Instance, now: datetime) -> Outcome:
     return Again()
 
 
-def _pause(instance: Instance) -> timedelta:
-    """Quick looks first, since most lost answers are found at once; then over the settle time."""
-    if instance.lookup_count < 2:
+def _pause(instance: Instance, *, is_soon: bool) -> timedelta:
+    """Quick looks first, since most lost answers are found at once; then over the settle time.
+
+    Nor soon after a look that proved nothing: the next one costs as many calls.
+    """
+    if is_soon and instance.lookup_count < 2:
         return RETRY_AFTER
     return max(_settle() / LOOKS_TO_PROVE_ABSENCE, timedelta(seconds=1))
 

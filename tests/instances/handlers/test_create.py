@@ -173,6 +173,58 @@ def test_a_list_that_does_not_show_it_by_name_is_read_whole(
     assert names == [None]
 
 
+def crowd(novita: FakeNovita, count: int, *, longest_page: int, has_filter: bool = True) -> None:
+    """Foreign instances, listed before ours by a server with short pages."""
+    ours = dict(novita.instances)
+    novita.instances.clear()
+    for number in range(count):
+        novita.put(f"foreign-{number}", name=f"foreign-{number}", status="running")
+    novita.instances |= ours
+    page = novita.page
+    novita.page = lambda number, size, name: page(
+        number, min(size, longest_page), name if has_filter else None
+    )
+
+
+def test_in_a_crowded_account_a_name_filter_seen_to_work_proves_absence(
+    service: Service, novita: FakeNovita
+) -> None:
+    """Else whoever has more instances than the budget can list waits for ever."""
+    instance = lost(service, novita, acts=False)
+    crowd(novita, 1000, longest_page=5)
+    run(service, instance, times=3)
+    assert instance.lookup_count == 3
+    age(instance, posted_at=SETTLED)
+    run(service, instance)
+    assert instance.create_step == "choose"
+
+
+def test_without_a_name_filter_a_list_too_long_to_read_proves_nothing(
+    service: Service, novita: FakeNovita
+) -> None:
+    instance = lost(service, novita, acts=False)
+    crowd(novita, 1000, longest_page=5, has_filter=False)
+    age(instance, posted_at=SETTLED)
+    run(service, instance, times=4)
+    assert (instance.create_step, instance.lookup_count) == ("look_up", 0)
+
+
+def test_one_whole_listing_answers_for_all_whose_answers_were_lost(
+    service: Service, novita: FakeNovita
+) -> None:
+    novita.fail("create_instance", TIMED_OUT, times=4)
+    instances = [service.create() for _ in range(4)]
+    service.run("create_instance", times=3)
+    crowd(novita, 250, longest_page=100)
+    novita.calls.clear()
+    service.run("create_instance")
+    assert len(novita.calls) < 10
+    service.run("create_instance")
+    for instance in instances:
+        instance.refresh_from_db()
+        assert instance.lookup_count == 3
+
+
 def test_of_two_that_were_made_the_running_one_is_kept(
     service: Service, novita: FakeNovita
 ) -> None:
