@@ -74,29 +74,31 @@ def listed_instance(world: World, instance: Instance, now_ms: int) -> Json:
         "autoRenewMonth": instance.auto_renew_month,
         "releaseDataAt": _release_data_at(world, instance, now_ms),
         "uuid": instance.uuid,
+        "network": _network(world, instance),
+        "node": {"maxRootfsSize": 6144, "maxLocalVolumeSize": 2048},
+        "jobs": _jobs(world, instance),
+        "freeStorageSize": FREE_DISK_GB,
+        "keepDataDay": world.settings.keep_data_days,
     }
 
 
+def _jobs(world: World, instance: Instance) -> list[Json]:
+    return [
+        {"id": job["Id"], "type": job["type"]}
+        for job in world.things.get("job", {}).values()
+        if job["instanceId"] == instance.id
+    ]
+
+
 def full_instance(world: World, instance: Instance, now_ms: int) -> Json:
-    """The answer of get: the list's item plus network, node, jobs and connect blocks."""
+    """The answer of get: the list's item plus the connect blocks."""
     body = listed_instance(world, instance, now_ms)
     if world.settings.sparse_get:
         for name in ONLY_ON_OLDER_PAGES:
             del body[name]
-    jobs = world.things.get("job", {}).values()
-    return {
-        **body,
-        "network": _network(world, instance),
-        "node": {"maxRootfsSize": 6144, "maxLocalVolumeSize": 2048},
-        "jobs": [
-            {"id": job["Id"], "type": job["type"]}
-            for job in jobs
-            if job["instanceId"] == instance.id
-        ],
-        "freeStorageSize": FREE_DISK_GB,
-        "keepDataDay": world.settings.keep_data_days,
-        **_connect_blocks(instance, instance.status(now_ms) == "running"),
-    }
+    # Documented as a number here and as a string in the list.
+    body["volumeMounts"] = [{**m, "size": int(m["size"])} for m in body["volumeMounts"]]
+    return {**body, **_connect_blocks(instance, instance.status(now_ms) == "running")}
 
 
 def is_published(world: World, instance: Instance, now_ms: int) -> bool:

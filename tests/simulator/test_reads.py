@@ -128,3 +128,12 @@ def test_not_found_is_400_or_404_as_set(cloud, status, mode):
 def test_service_text_can_carry_unicode(cloud):
     cloud.settings(unicode=True)
     assert any("云" in cluster["name"] for cluster in cloud.get("/clusters").json["data"])
+
+
+def test_a_listed_instance_lacks_nothing_but_the_connect_blocks(cloud):
+    instance_id = cloud.create()
+    (item,) = cloud.listed()["instances"]
+    missing = set(cloud.instance(instance_id)) - set(item)
+    assert missing == {
+        f"connectComponent{name}" for name in ("SSH", "WebTerminal", "Jupyter", "Log")
+    }

@@ -80,7 +80,7 @@ def test_a_storage_grows_is_mounted_and_cannot_be_deleted_in_use(cloud):
     assert cloud.post("/networkstorage/update", {**update, "storageSize": 200}).json == {}
     instance_id = cloud.create(networkStorages=[{"Id": storage_id}])
     (mount,) = cloud.instance(instance_id)["volumeMounts"]
-    assert mount == {"type": "network", "size": "200", "id": storage_id, "mountPath": "/network"}
+    assert mount == {"type": "network", "size": 200, "id": storage_id, "mountPath": "/network"}
     body = {"storageId": storage_id}
     assert cloud.post("/networkstorage/delete", body).reason == "NETWORK_STORAGE_IN_USE"
     cloud.act("delete", instance_id)
