@@ -1,10 +1,13 @@
 """What a look at Novita means for an instance."""
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+
+from django.db import connection
 
 from instances.choices import FailureCode, InstanceStatus
 from instances.ending import begin_ending
@@ -89,8 +92,43 @@ def observe(
 
 def save_notes(changed: Sequence[Instance], seen: Sequence[Instance], *, now: datetime) -> None:
     """Two statements for a whole listing, however many instances it showed."""
-    Instance.objects.bulk_update(changed, NOTED)
+    if changed:
+        _save_noted(changed)
     Instance.objects.filter(pk__in=[instance.pk for instance in seen]).update(upstream_seen_at=now)
+
+
+# By hand: Django's bulk_update builds a CASE for every row and field, which took longer than all
+# else when two hundred instances came to run at once.
+_SAVE_NOTED = """
+UPDATE instances_instance i SET
+    upstream_status = n.upstream_status, started_at = n.started_at,
+    absence_seen_at = n.absence_seen_at, port_mappings = n.port_mappings,
+    connection = n.connection, has_details = n.has_details
+FROM unnest(
+    %s::bigint[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::jsonb[], %s::jsonb[],
+    %s::boolean[]
+) AS n(
+    id, upstream_status, started_at, absence_seen_at, port_mappings, connection, has_details
+)
+WHERE i.id = n.id
+"""
+
+
+def _save_noted(changed: Sequence[Instance]) -> None:
+    rows = [
+        (
+            instance.pk,
+            instance.upstream_status,
+            instance.started_at,
+            instance.absence_seen_at,
+            json.dumps(instance.port_mappings),
+            json.dumps(instance.connection),
+            instance.has_details,
+        )
+        for instance in changed
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_SAVE_NOTED, [list(column) for column in zip(*rows, strict=True)])
 
 
 def _noted(instance: Instance) -> tuple[object, ...]:

@@ -124,7 +124,7 @@ class Stack:
             for process in (self.web, self.worker):
                 starting.callback(process.stop)
                 process.start()
-            wait_until(self._is_ready, what=f"for the stack; {self._log_tail()}")
+            wait_until(self._is_ready, seconds=90, what="for the stack")
             self._exit = starting.pop_all()
         return self
 
@@ -164,7 +164,7 @@ class Stack:
             assert process.child.poll() is None, self._log_tail()
         try:
             return requests.get(f"{self.url}/readyz", timeout=5).status_code == 200
-        except requests.ConnectionError:
+        except requests.RequestException:
             return False
 
     def _log_tail(self) -> str:
