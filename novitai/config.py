@@ -111,6 +111,9 @@ class Config(BaseModel):
     port: int = Field(8000, ge=1, le=65535, description="web port, 1 to 65535")
     web_workers: int = Field(2, ge=1, le=64, description="web processes, 1 to 64")
     web_threads: int = Field(8, ge=1, le=256, description="threads per web process, 1 to 256")
+    web_read_timeout: float = Field(
+        15.0, gt=0, le=300, description="seconds a client may take to send a request, up to 300"
+    )
     job_workers: int = Field(2, ge=1, le=64, description="worker processes of the cluster, 1 to 64")
     job_threads: int = Field(
         64, ge=1, le=1024, description="upstream calls and webhooks one worker process does at once"
@@ -178,6 +181,28 @@ class Config(BaseModel):
     @classmethod
     def _split(cls, value: Any) -> Any:
         return _comma_separated(value) if isinstance(value, str) else value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _host_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(re.search(r"[/@\s]", host) for host in value):
+            raise ValueError("must be host names, without scheme, port and path")
+        return value
+
+    @field_validator("cors_allowed_origins", "csrf_trusted_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(re.fullmatch(r"https?://[^/\s]+", origin) for origin in value):
+            raise ValueError("must be origins: scheme, host and port, without path")
+        return value
+
+    @field_validator("forwarded_allow_ips")
+    @classmethod
+    def _addresses(cls, value: str) -> str:
+        for part in _comma_separated(value):
+            if part != "*":
+                ip_network(part)
+        return value
 
     @field_validator("webhook_allowed_networks", mode="before")
     @classmethod

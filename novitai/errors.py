@@ -32,6 +32,7 @@ CODES: dict[str, tuple[int, str]] = {
     "JOB_NOT_FOUND": (404, "There is no such job."),
     "METHOD_NOT_ALLOWED": (405, "This method is not allowed here."),
     "NOT_ACCEPTABLE": (406, "This address answers application/json only."),
+    "REQUEST_TIMEOUT": (408, "The request did not arrive in time."),
     "PAYLOAD_TOO_LARGE": (413, "The request body is too large."),
     "URI_TOO_LONG": (414, "The address is too long."),
     "UNSUPPORTED_MEDIA_TYPE": (415, "The body must be application/json in UTF-8."),

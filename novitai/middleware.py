@@ -14,6 +14,7 @@ from django_prometheus.middleware import PrometheusAfterMiddleware
 
 from novitai.errors import error_response
 from novitai.request_ids import request_id_from
+from novitai.slow_clients import UNREADABLE, UNREADABLE_BODY
 
 logger = structlog.get_logger(__name__)
 
@@ -126,7 +127,10 @@ class BodyLimitMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         limit = settings.CONFIG.max_body_bytes
         if _is_chunked(request):
-            body = request.environ["wsgi.input"].read(limit + 1)  # type: ignore[attr-defined]
+            try:
+                body = request.environ["wsgi.input"].read(limit + 1)  # type: ignore[attr-defined]
+            except UNREADABLE_BODY:
+                return error_response(request, "BAD_REQUEST", UNREADABLE)
             if len(body) > limit:
                 return error_response(request, "PAYLOAD_TOO_LARGE", _too_large(limit))
             _replace_body(request, body)

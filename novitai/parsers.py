@@ -6,8 +6,11 @@ import re
 from collections.abc import Mapping
 from typing import IO, Any
 
+from django.http import UnreadablePostError
 from rest_framework.exceptions import UnsupportedMediaType, ValidationError
 from rest_framework.parsers import BaseParser
+
+from novitai.slow_clients import UNREADABLE, UNREADABLE_BODY
 
 MAX_DEPTH = 32
 MAX_NUMBER_LENGTH = 100
@@ -42,6 +45,8 @@ class StrictJSONParser(BaseParser):
         _refuse_other_charset(media_type or "")
         try:
             value = _loads(stream.read())
+        except (UnreadablePostError, *UNREADABLE_BODY):
+            raise _body_error(UNREADABLE) from None
         except _Unusable as error:
             raise _body_error(str(error)) from None
         _refuse_unstorable(value, ())

@@ -27,7 +27,8 @@ SECRET_KEY = (
     if CONFIG.secret_key
     else kept_secret(DATA_DIR / "secret_key")
 )
-ALLOWED_HOSTS = list(CONFIG.allowed_hosts)
+# Probes come from this machine, by its address.
+ALLOWED_HOSTS = [*CONFIG.allowed_hosts, "127.0.0.1", "localhost", "[::1]"]
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -163,6 +164,8 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["novitai.parsers.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_PAGINATION_CLASS": "novitai.pagination.KeysetPagination",
+    # OPTIONS describes nothing: that is the schema's. Preflights are the CORS middleware's.
+    "DEFAULT_METADATA_CLASS": None,
     "EXCEPTION_HANDLER": "novitai.errors.exception_handler",
     # ?format=… would answer 404 for formats that there are not.
     "URL_FORMAT_OVERRIDE": None,

@@ -9,12 +9,14 @@ from drf_spectacular.views import (
     SpectacularSwaggerSplitView,
 )
 
+from novitai.documentation_pages import only_to_read
 from novitai.health import HealthView, LivezView, ReadyzView
 from novitai.metrics import MetricsView
 
 admin.site.site_header = admin.site.site_title = "novitai"
 admin.site.index_title = "Console"
 
+_docs = SpectacularSwaggerSplitView.as_view(url_name="schema")
 _redoc = SpectacularRedocView.as_view(url_name="schema", template_name="novitai/redoc.html")
 
 urlpatterns = [
@@ -23,9 +25,9 @@ urlpatterns = [
     path("livez", LivezView.as_view(), name="livez"),
     path("readyz", ReadyzView.as_view(), name="readyz"),
     path("api/metrics", MetricsView.as_view(), name="metrics"),
-    path("api/schema", SpectacularJSONAPIView.as_view(), name="schema"),
-    path("api/docs", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
-    path("api/redoc", _redoc, name="redoc"),
+    path("api/schema", only_to_read(SpectacularJSONAPIView.as_view()), name="schema"),
+    path("api/docs", only_to_read(_docs), name="docs"),
+    path("api/redoc", only_to_read(_redoc), name="redoc"),
     path("api/", include("instances.api.urls")),
     path("api/", include("jobs.api.urls")),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),

@@ -8,8 +8,12 @@ from gunicorn import util
 from gunicorn.http import errors
 from gunicorn.workers.gthread import ThreadWorker
 
+from novitai.config import load_config
+from novitai.slow_clients import BoundedSocket, RequestTimeout
+
 # First match wins. These never reach Django: there is no request to hand over.
 _REFUSALS: tuple[tuple[type[Exception], int, str, str], ...] = (
+    (RequestTimeout, 408, "Request Timeout", "REQUEST_TIMEOUT"),
     (errors.LimitRequestLine, 414, "URI Too Long", "URI_TOO_LONG"),
     (errors.LimitRequestHeaders, 431, "Request Header Fields Too Large", "HEADERS_TOO_LARGE"),
     (errors.ExpectationFailed, 417, "Expectation Failed", "BAD_REQUEST"),
@@ -24,6 +28,14 @@ _REFUSALS: tuple[tuple[type[Exception], int, str, str], ...] = (
 
 class WebWorker(ThreadWorker):  # type: ignore[misc]
     """Answers protocol errors as JSON, without their text: it may hold what was sent."""
+
+    def handle(self, conn: Any) -> Any:
+        """Runs in a thread, for each request: from here on the client's time counts."""
+        if isinstance(conn.sock, BoundedSocket):
+            conn.sock.begin_request()
+        else:
+            conn.sock = BoundedSocket(conn.sock, load_config().web_read_timeout)
+        return super().handle(conn)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
         _, status, reason, code = next(row for row in _REFUSALS if isinstance(exc, row[0]))

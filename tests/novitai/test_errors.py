@@ -199,3 +199,21 @@ def test_another_host_name_is_a_bad_request(api_key: str, settings: Any) -> None
     client = client_of(api_key)
     wrong = client.get("/admin/login/", headers={"host": "wrong.example"})
     error_of(wrong, 400, "BAD_REQUEST")
+
+
+@pytest.mark.parametrize("path", ["/api/docs", "/api/redoc", "/api/schema", "/livez", "/health"])
+@pytest.mark.parametrize("method", ["put", "patch", "delete", "post", "options"])
+def test_pages_to_read_refuse_all_else_in_the_one_format(
+    anonymous: Client, db: None, path: str, method: str
+) -> None:
+    answer = getattr(anonymous, method)(path)
+    assert answer.status_code == 405
+    assert answer.json()["error"]["code"] == "METHOD_NOT_ALLOWED"
+    assert "GET" in answer["Allow"]
+
+
+def test_options_without_a_preflight_is_refused_and_not_an_error(api: Client) -> None:
+    for path in ("/api/instances", "/api/jobs"):
+        answer = api.options(path)
+        assert answer.status_code == 405
+        assert answer.json()["error"]["code"] == "METHOD_NOT_ALLOWED"

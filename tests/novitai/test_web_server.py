@@ -163,3 +163,33 @@ def test_a_configuration_that_cannot_be_used_stops_the_start_with_hints(tmp_path
     assert "WEB_WORKERS" in result.stderr
     assert "Hint: web processes, 1 to 64" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_a_client_that_sends_half_a_request_is_let_go_and_holds_up_nobody(
+    tmp_path: Path,
+) -> None:
+    """As many as there are threads: without a bound they would stop the service for good."""
+    with served(tmp_path, dead_url(), WEB_WORKERS="1", WEB_READ_TIMEOUT="1") as url:
+        address = ("127.0.0.1", int(url.rsplit(":", 1)[1]))
+        slow = [socket.create_connection(address, PATIENCE) for _ in range(8)]
+        for client in slow:
+            client.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n")
+        assert requests.get(f"{url}/livez", timeout=PATIENCE).status_code == 200
+        answers = [client.recv(10_000) for client in slow]
+        for client in slow:
+            client.close()
+        assert all(answer.startswith(b"HTTP/1.1 408 ") for answer in answers)
+        assert b"REQUEST_TIMEOUT" in answers[0]
+
+
+@pytest.mark.parametrize("chunk", [b"zz\r\n", b"ff\r\nshort"])
+def test_a_broken_chunked_body_is_refused_like_any_other(lost: str, chunk: bytes) -> None:
+    address = ("127.0.0.1", int(lost.rsplit(":", 1)[1]))
+    with socket.create_connection(address, PATIENCE) as client:
+        client.sendall(
+            b"POST /api/instances HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+            b"Transfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\n" + chunk
+        )
+        client.shutdown(socket.SHUT_WR)
+        answer = client.recv(10_000)
+    assert answer.startswith(b"HTTP/1.1 400 ")

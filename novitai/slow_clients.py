@@ -1,0 +1,52 @@
+"""A bound on how long a client may take to say what it wants.
+
+A request is read by the thread that will answer it, so a client that sends half a request and
+waits would hold one of few threads for ever, and so many would stop the service.
+"""
+
+import socket
+import time
+from typing import Any
+
+from gunicorn.http.errors import NoMoreData, ParseException
+
+# To a client that does not take its answer, per write.
+SEND_SECONDS = 30.0
+
+
+class RequestTimeout(ParseException):  # type: ignore[misc]
+    """The request did not arrive in time."""
+
+
+# What reading a body raises when it cannot be read to its end.
+UNREADABLE = "The request body could not be read to its end."
+UNREADABLE_BODY = (ParseException, NoMoreData)
+
+
+class BoundedSocket:
+    """A client's socket whose reads for one request take so many seconds in all, and no more."""
+
+    def __init__(self, sock: socket.socket, seconds: float) -> None:
+        self._sock = sock
+        self._seconds = seconds
+        self._deadline = 0.0
+        self.begin_request()
+
+    def begin_request(self) -> None:
+        self._deadline = time.monotonic() + self._seconds
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        """Raises RequestTimeout when the request's time is up."""
+        remaining = self._deadline - time.monotonic()
+        if remaining <= 0:
+            raise RequestTimeout
+        self._sock.settimeout(remaining)
+        try:
+            return self._sock.recv(size, flags)
+        except TimeoutError:
+            raise RequestTimeout from None
+        finally:
+            self._sock.settimeout(SEND_SECONDS)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
