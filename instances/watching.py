@@ -23,6 +23,9 @@ from jobs.outcomes import Again, Done, Outcome
 # Charging begins with the pull of the image (Novita's billing guide).
 BILLED_WORDS = frozenset({"pulling", "running", "starting", "restarting"})
 BETWEEN_ABSENCES = timedelta(seconds=10)
+# What nobody could look at when its deadline passed may be running: an outage must not end it
+# unseen. Bounded, since nothing may be billed for long that nobody watches.
+UNSEEN_GRACE = timedelta(minutes=2)
 NOTED = (
     *("upstream_status", "started_at", "absence_seen_at"),
     *("port_mappings", "connection", "has_details"),
@@ -84,7 +87,8 @@ def observe(
     if _is_ready(instance, is_last_resort=is_last_resort and sighting is None):
         return Look(_arrive(instance, job=job, now=now))
     has_just_arrived = sighting is not None and sighting.is_of_a_running_instance
-    if _is_late(instance, now) and not has_just_arrived:
+    grace = timedelta(0) if sighting is not None else UNSEEN_GRACE
+    if _is_late(instance, now - grace) and not has_just_arrived:
         return Look(_fail(instance, _timeout(instance), job=job, now=now))
     outcome = Again() if has_just_arrived else Again(at=next_look(now))
     return Look(outcome, is_to_be_saved=_noted(instance) != before)

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from instances.database_clock import database_now
 from instances.handlers.monitor import MonitorInstance
 from instances.models import Instance, UpstreamEnding, UpstreamGate
 from instances.novita.types import PortMapping
@@ -262,6 +263,26 @@ def test_not_running_in_time_fails_and_is_ended(
     watch(service, instance)
     assert (instance.status, instance.error_code) == ("failed", "STARTUP_TIMEOUT")
     assert instance.error_message == "Not running after 600 s; Novita last said pulling."
+    assert UpstreamEnding.objects.get().upstream_id == "up-1"
+
+
+def test_an_outage_over_the_deadline_ends_nothing_unseen(
+    service: Service, novita: FakeNovita, instance: Instance
+) -> None:
+    novita.put("up-1", status="running")
+    now = database_now()
+    Instance.objects.filter(pk=instance.pk).update(start_deadline_at=now - timedelta(seconds=60))
+    novita.fail("get_instance", DOWN)
+    assert watch(service, instance).status == "starting"
+    assert watch(service, instance).status == "running"
+
+
+def test_what_cannot_be_seen_for_long_after_its_deadline_is_ended(
+    service: Service, novita: FakeNovita, instance: Instance
+) -> None:
+    age(instance, start_deadline_at=LONG)
+    novita.fail("get_instance", DOWN)
+    assert watch(service, instance).error_code == "STARTUP_TIMEOUT"
     assert UpstreamEnding.objects.get().upstream_id == "up-1"
 
 
