@@ -106,11 +106,15 @@ def assert_killed_worker_is_replaced(run: Launcher) -> None:
 
 
 def has_other_worker(run: Launcher, killed: psutil.Process) -> bool:
-    return any(
-        process.pid != killed.pid and os.getsid(process.pid) == process.pid
-        for process in run.processes()
-        if "worker" in process.cmdline()
-    )
+    """The killed one may stay a zombie for a moment, which has no command line to read."""
+    try:
+        return any(
+            process.pid != killed.pid and os.getsid(process.pid) == process.pid
+            for process in run.processes()
+            if "worker" in process.cmdline()
+        )
+    except (psutil.Error, ProcessLookupError):
+        return False
 
 
 def assert_secrets_are_private(data_dir: Path) -> None:
