@@ -86,7 +86,7 @@ def drain(*, is_critical: bool = False) -> int:
     ),
 )
 @hypothesis_settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_no_minute_ever_holds_more_calls_than_the_limit(
     clock: Clock, limit: Limit, rate: int, steps: list[tuple[int, int, bool, int]]

@@ -36,7 +36,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(JSON)
 def test_whatever_the_json_only_a_protocol_error_comes_out(body):
     readers = (
@@ -60,7 +60,7 @@ def test_whatever_the_json_only_a_protocol_error_comes_out(body):
             parse(body)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(JSON)
 def test_what_is_read_of_an_instance_can_be_stored(body):
     instance = parsers.read_instance({"id": "ab", "name": body, "status": body, "useTime": body})

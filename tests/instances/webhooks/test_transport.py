@@ -236,7 +236,7 @@ def test_a_header_with_a_line_break_is_a_result():
     assert send("http://127.0.0.1:1/", headers={"x": "a\r\nEvil: 1"}).error
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.text(), st.text(max_size=5), st.text(max_size=5))
 def test_no_url_and_no_header_makes_it_raise(text, name, value):
     with pytest.MonkeyPatch.context() as patch:
