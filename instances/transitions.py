@@ -3,11 +3,16 @@
 from datetime import datetime
 from typing import Any
 
+import structlog
+from django.db import transaction
+
 from instances import outbox
 from instances.choices import ENDED_STATUSES, TRANSITIONS, InstanceStatus
 from instances.errors import IllegalTransition
 from instances.models import Instance, InstanceEvent
 from instances.types import Cause, Failure
+
+logger = structlog.get_logger()
 
 
 def change_status(
@@ -77,4 +82,19 @@ def record_event(
     )
     if after:
         outbox.add(event)
+    # At commit: what is rolled back has not happened.
+    transaction.on_commit(lambda: _log(event, instance.public_id))
     return event
+
+
+def _log(event: InstanceEvent, instance_id: str) -> None:
+    logger.info(
+        "instance_event",
+        instance_id=instance_id,
+        type=event.type,
+        sequence=event.sequence,
+        cause=event.cause,
+        actor=event.actor,
+        request_id=event.request_id,
+        job_id=event.job_id,
+    )

@@ -6,6 +6,7 @@ from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import structlog
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -14,6 +15,8 @@ from jobs.leasing import Lease
 from jobs.models import Job, JobStatus
 from jobs.outcomes import Again, Done, GiveUp, Outcome, Released, Retry
 from jobs.registry import FOREVER
+
+logger = structlog.get_logger()
 
 KEPT_ERRORS = 10
 _GIVEN_UP = [
@@ -92,6 +95,7 @@ def give_up(job: Job, error: str, traceback: str = "") -> None:
     ended.errors = _history(job, error, traceback)
     ended.save(update_fields=_GIVEN_UP)
     registry.get(job.type).handler.on_give_up(ended, error)
+    _log("job_failed", job, error)
 
 
 def bury(leases: Sequence[Lease]) -> None:
@@ -106,7 +110,20 @@ def bury(leases: Sequence[Lease]) -> None:
                 give_up(job, f"The worker died in each of {job.attempts} attempts.")
 
 
+def _log(event: str, job: Job, error: str) -> None:
+    logger.warning(
+        event,
+        job_id=job.public_id,
+        type=job.type,
+        subject=job.subject,
+        attempt=job.attempts,
+        error=error[:200],
+        request_id=job.request_id,
+    )
+
+
 def _retried(job: Job, outcome: Retry) -> _Pending:
+    _log("job_attempt_failed", job, outcome.error)
     policy = registry.get(job.type).retry
     return _Pending(
         job.pk,

@@ -48,6 +48,8 @@ def logging_config(*, level: str, style: str) -> dict[str, Any]:
             # Our own middleware logs each request once, with its id and duration.
             "django.request": {"level": "CRITICAL"},
             "django.server": {"level": "WARNING"},
+            # Warns of every answer to HEAD; gunicorn drops the body by itself.
+            "gunicorn.http.wsgi": {"level": "ERROR"},
             "django-q": {"level": "WARNING", "handlers": ["stderr"], "propagate": False},
         },
     }
