@@ -44,10 +44,17 @@ class Permit:
         return self.calls > 0
 
 
-def reserve(wanted: int, *, at_least: int | None = None, is_critical: bool = False) -> Permit:
+def reserve(
+    wanted: int,
+    *,
+    at_least: int | None = None,
+    is_critical: bool = False,
+    is_spare: bool = False,
+) -> Permit:
     """Take up to ``wanted`` calls from the shared budget, all or at least ``at_least``.
 
     A critical caller (ending what costs money) may use the reserve and passes an open breaker.
+    A spare one, whom nobody waits for, leaves others enough for their largest piece of work.
     """
     at_least = wanted if at_least is None else at_least
     with transaction.atomic():
@@ -58,8 +65,9 @@ def reserve(wanted: int, *, at_least: int | None = None, is_critical: bool = Fal
             return Permit(0, blocked)
         if gate.opened_until is not None:
             wanted, gate.probe_until = at_least, now + PROBE
-        calls = min(wanted, _room(gate.tokens_e3, is_critical=is_critical))
-        at_least = min(at_least, _room(_capacity_e3(), is_critical=is_critical))
+        left = min(ENOUGH_AT_ONCE, _capacity_e3() // 2000) if is_spare else 0
+        calls = min(wanted, max(_room(gate.tokens_e3, is_critical=is_critical) - left, 0))
+        at_least = min(at_least, max(_room(_capacity_e3(), is_critical=is_critical) - left, 1))
         if calls < at_least:
             gate.probe_until = None
             gate.save()

@@ -84,6 +84,9 @@ def observe(
         failure = _take_note(instance, sighting, now)
         if failure is not None and instance.status == InstanceStatus.STARTING:
             return Look(_fail(instance, failure, job=job, now=now))
+        if failure is not None and _is_gone(sighting):
+            # No connect blocks will ever come: asking on would use up everybody's calls.
+            return Look(Done(), is_to_be_saved=True)
     if _is_ready(instance, is_last_resort=is_last_resort and sighting is None):
         return Look(_arrive(instance, job=job, now=now))
     has_just_arrived = sighting is not None and sighting.is_of_a_running_instance
@@ -92,6 +95,10 @@ def observe(
         return Look(_fail(instance, _timeout(instance), job=job, now=now))
     outcome = Again() if has_just_arrived else Again(at=next_look(now))
     return Look(outcome, is_to_be_saved=_noted(instance) != before)
+
+
+def _is_gone(sighting: Sighting) -> bool:
+    return sighting.seen is None or sighting.seen.is_gone_word
 
 
 def save_notes(changed: Sequence[Instance], seen: Sequence[Instance], *, now: datetime) -> None:
@@ -143,7 +150,7 @@ def _noted(instance: Instance) -> tuple[object, ...]:
 def _take_note(instance: Instance, sighting: Sighting, now: datetime) -> Failure | None:
     """Copy what was seen; return why the instance can never run, if that is what was seen."""
     seen = sighting.seen
-    if seen is None or seen.is_gone_word:
+    if seen is None or _is_gone(sighting):
         return _absence(instance, now)
     instance.absence_seen_at = None
     instance.upstream_status = seen.status

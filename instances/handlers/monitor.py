@@ -168,7 +168,7 @@ def _get_each(
     """One read each, as far as the budget goes; the others are told without the connect blocks,
     since a webhook must not wait for them, and read later.
     """
-    permit = gate.reserve(len(jobs), at_least=1) if jobs else Permit(0)
+    permit = gate.reserve(len(jobs), at_least=1, is_spare=True) if jobs else Permit(0)
     parts: list[Unit[WatchWork] | Decided] = []
     for number, job in enumerate(jobs):
         instance = instances[job.subject]

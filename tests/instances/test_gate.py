@@ -142,6 +142,16 @@ def test_a_tenth_of_the_bucket_is_kept_for_what_costs_money(clock: Clock, limit:
     assert drain(is_critical=True) == 6
 
 
+@pytest.mark.parametrize("rate", [6, 30, 300])
+def test_what_nobody_waits_for_leaves_calls_to_the_others(
+    clock: Clock, limit: Limit, rate: int
+) -> None:
+    limit(rate)
+    assert gate.reserve(500, at_least=1, is_spare=True).is_granted
+    assert not gate.reserve(1, is_spare=True).is_granted
+    assert gate.reserve(1).is_granted
+
+
 def test_what_is_not_used_comes_back(clock: Clock, limit: Limit) -> None:
     permit = gate.reserve(50)
     report(permit, [OK] * 20)

@@ -328,6 +328,24 @@ def test_what_vanishes_after_it_was_seen_running_is_not_asked_for_without_a_paus
     assert wait_of(made[0]) > timedelta(0)
 
 
+def test_what_vanishes_before_its_connect_blocks_were_read_is_not_asked_for_for_ever(
+    service: Service, novita: FakeNovita
+) -> None:
+    """Two hundred such rows took every call there was, and nothing could be created any more."""
+    made = many(service, novita, 3)[0]
+    novita.put("up-1", status="running")
+    service.run("monitor_instance")
+    novita.fail("get_instance", DOWN, times=3)
+    assert watch(service, made).status == "running"
+    novita.heal()
+    del novita.instances["up-1"]
+    watch(service, made)
+    age(made, absence_seen_at=timedelta(seconds=10))
+    watch(service, made)
+    job = Job.objects.get(type="monitor_instance", subject=made.public_id)
+    assert (made.has_details, job.status) == (False, "completed")
+
+
 def test_an_error_on_the_way_is_no_absence(
     service: Service, novita: FakeNovita, instance: Instance
 ) -> None:
