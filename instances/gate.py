@@ -168,6 +168,11 @@ def _refill(gate: UpstreamGate, now: datetime) -> None:
     gate.refilled_at = now
 
 
+def fair_pause(calls: int) -> timedelta:
+    """How long a look of so many calls keeps from the next, to use no more than half the budget."""
+    return timedelta(seconds=calls * 2000 / _refill_e3_per_second())
+
+
 def time_for(calls: int) -> timedelta:
     """How long the budget takes to grow by so many calls; at most half a minute."""
     seconds = calls * 1000 / _refill_e3_per_second()

@@ -7,7 +7,8 @@ from django.conf import settings
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def next_look(now: datetime) -> datetime:
-    """The next multiple of the poll interval, after ``now``."""
+def next_look(now: datetime, *, pause: timedelta = timedelta(0)) -> datetime:
+    """The next multiple of the poll interval after ``now``, and a longer ``pause`` if need be."""
     interval = timedelta(seconds=settings.CONFIG.instance_poll_interval)
-    return _EPOCH + ((now - _EPOCH) // interval + 1) * interval
+    earliest = now + max(pause - interval, timedelta(0))
+    return _EPOCH + ((earliest - _EPOCH) // interval + 1) * interval

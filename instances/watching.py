@@ -69,13 +69,15 @@ def observe(
     *,
     job: Job,
     now: datetime,
+    next_at: datetime | None = None,
     is_last_resort: bool = False,
 ) -> Look:
     """Note what was seen and decide what comes next. The instance is locked.
 
     A change of status is written at once; mere notes are left to ``save_notes``, for all at once.
-    ``is_last_resort``: a listing showed it running, and this look was to bring the connect
-    blocks; if it did not, the instance is announced without them and read again later.
+    ``next_at``: the next look, if the poll interval alone does not say it. ``is_last_resort``: a
+    listing showed it running, and this look was to bring the connect blocks; if it did not, the
+    instance is announced without them and read again later.
     """
     if not is_watched(instance):
         return Look(Done())
@@ -93,7 +95,7 @@ def observe(
     grace = timedelta(0) if sighting is not None else UNSEEN_GRACE
     if _is_late(instance, now - grace) and not has_just_arrived:
         return Look(_fail(instance, _timeout(instance), job=job, now=now))
-    outcome = Again() if has_just_arrived else Again(at=next_look(now))
+    outcome = Again() if has_just_arrived else Again(at=next_at or next_look(now))
     return Look(outcome, is_to_be_saved=_noted(instance) != before)
 
 

@@ -146,7 +146,9 @@ def _post(
 ) -> Sequence[Unit[PostWork] | Decided]:
     if not plans:
         return []
-    permit = gate.reserve(len(plans), at_least=1)
+    # A burst of creates takes each call as it comes back: it must leave some to the watch, else
+    # what has come to run is told late.
+    permit = gate.reserve(len(plans), at_least=1, is_spare=True)
     go, wait = plans[: permit.calls], plans[permit.calls :]
     pause = permit.wait or gate.time_for(1)
     parts: list[Unit[PostWork] | Decided] = [Decided({p.job.pk: Again(pause) for p in wait})]

@@ -19,6 +19,7 @@ from instances.models import Instance
 from instances.novita.calls import CallRecord
 from instances.novita.client import NovitaClient
 from instances.novita.errors import InstanceNotFound, NovitaError
+from instances.schedule import next_look
 from instances.subjects import instances_of, locked_instances
 from instances.watching import Sighting
 from jobs.models import Job
@@ -98,6 +99,7 @@ class MonitorInstance(Handler[WatchWork, Watched]):
         noted: list[Instance] = []
         seen: list[Instance] = []
         for talk in talks:
+            next_at = next_look(now, pause=gate.fair_pause(len(talk.result.calls)))
             for job in talk.jobs:
                 instance = instances[job.subject]
                 sighting = talk.result.sightings.get(instance.upstream_id)
@@ -106,6 +108,7 @@ class MonitorInstance(Handler[WatchWork, Watched]):
                     sighting,
                     job=job,
                     now=now,
+                    next_at=next_at,
                     is_last_resort=talk.work.must_get,
                 )
                 outcomes[job.pk] = look.outcome
