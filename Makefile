@@ -21,7 +21,7 @@ HERMETIC := env -u NOVITA_API_KEY -u NOVITA_API_KEY_FILE -u NOVITA_API_BASE_URL 
 	-u WEBHOOK_SECRET -u WEBHOOK_SECRET_FILE -u SECRET_KEY -u SECRET_KEY_FILE \
 	-u REGIONS -u DEFAULT_REGION DATA_DIR=.data/tests
 # `make test ARGS="tests/flows -k demo"` chooses; -n 0 runs in one process.
-ARGS ?= -n 3
+ARGS ?= -n 4
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
