@@ -13,8 +13,8 @@ from instances.http.exchange import Deadline
 from instances.http.transport import HttpRequest, Transport
 from tests.instances.http.raw_server import Peer, polite, serving
 
-SHORT = 0.15
-LONG_TEXT = b"x" * 400  # 8 seconds of dripping
+SHORT = 1.5  # seconds; connecting and sending must fit into it on a machine that is busy elsewhere
+LONG_TEXT = b"x" * 1_000  # 20 seconds of dripping
 
 
 @pytest.fixture(scope="module")
