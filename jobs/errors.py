@@ -2,7 +2,8 @@
 
 JobError
 ├── UnknownJobType   nothing is registered under that name
-└── JobNotRedrivable the job is not failed, or the same work is live already
+├── JobNotRedrivable the job is not failed, or the same work is live already
+└── JobNotCancellable the job has ended, or its type cannot be cancelled
 """
 
 
@@ -22,3 +23,9 @@ class JobNotRedrivable(JobError):
     """The job is not failed, or the same work is live already."""
 
     code = "JOB_NOT_REDRIVABLE"
+
+
+class JobNotCancellable(JobError):
+    """The job has ended, or its type cannot be cancelled."""
+
+    code = "JOB_NOT_CANCELLABLE"

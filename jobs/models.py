@@ -153,12 +153,18 @@ class Job(models.Model):
 class Worker(models.Model):
     """A process of a cluster, as its heartbeat last told."""
 
+    # A pid comes back after a restart, in containers always: the start tells two processes apart.
     name = models.CharField(max_length=120, unique=True, help_text="host:pid:start")
+    cluster = models.CharField(
+        max_length=120, blank=True, db_default="", help_text="host:pid of its worker command"
+    )
     host = models.CharField(max_length=80)
     pid = models.PositiveIntegerField()
     started_at = models.DateTimeField(db_default=Now())
     last_seen_at = models.DateTimeField(db_default=Now())
     in_flight = models.PositiveIntegerField(default=0, db_default=0)
+    # What it runs, longest first, at most heartbeat.TOLD_JOBS: [{"job", "type", "seconds"}].
+    running = models.JSONField(default=list, db_default=models.Value([], models.JSONField()))
 
     class Meta:
         ordering = ["-last_seen_at"]
@@ -166,3 +172,31 @@ class Worker(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class PausedType(models.Model):
+    """A job type of which no cluster starts anything until an operator resumes it."""
+
+    type = models.CharField(max_length=60, unique=True)
+    paused_at = models.DateTimeField(db_default=Now())
+    paused_by = models.CharField(max_length=150)
+    reason = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        ordering = ["type"]
+
+    def __str__(self) -> str:
+        return self.type
+
+
+class Counter(models.Model):
+    """What the worker processes counted, all together, since the database was made."""
+
+    name = models.CharField(max_length=60, unique=True)
+    value = models.BigIntegerField(default=0, db_default=0)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.value}"

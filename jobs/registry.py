@@ -100,6 +100,13 @@ class Handler(ABC, Generic[W, R]):
     def on_give_up(self, job: Job, error: str) -> None:
         """Hear, in the same transaction, that the job failed for good."""
 
+    def is_cancellable(self, job: Job) -> bool:
+        """Whether the job may be cancelled; not unless the handler says what becomes of it."""
+        return False
+
+    def on_cancel(self, job: Job) -> None:
+        """Hear, in the same transaction, that the job was cancelled; its talk may still go on."""
+
     def is_redrivable(self, job: Job) -> bool:
         """Whether an operator may set a failed job going again."""
         return True

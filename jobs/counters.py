@@ -1,0 +1,27 @@
+"""What worker processes count: rows in Postgres, since workers have no port to be scraped at."""
+
+from django.db import connection
+
+STALE_WRITES_REFUSED = "stale_writes_refused"
+LEASES_LAPSED = "leases_lapsed"
+RUN_LIMITS_EXCEEDED = "run_limits_exceeded"
+CLUSTER_RESTARTS = "cluster_restarts"
+JOBS_PRUNED = "jobs_pruned"
+
+NAMES = (
+    STALE_WRITES_REFUSED,
+    LEASES_LAPSED,
+    RUN_LIMITS_EXCEEDED,
+    CLUSTER_RESTARTS,
+    JOBS_PRUNED,
+)
+
+
+def count(name: str, by: int = 1) -> None:
+    """Add to a counter, in the caller's transaction if there is one. All of it is rare events."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO jobs_counter AS c (name, value) VALUES (%s, %s)"
+            " ON CONFLICT (name) DO UPDATE SET value = c.value + excluded.value",
+            [name, by],
+        )
