@@ -6,9 +6,11 @@ a pusher (claims rows), the workers (run them) and a monitor (django-q2's result
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import wraps
 from multiprocessing import util
 from typing import Any
@@ -22,21 +24,30 @@ from django_q import monitor as q2_monitor
 from django_q import pusher as q2_pusher
 from django_q.signals import post_spawn
 
-from jobs import cluster_state, heartbeat, leasing
+from jobs import cluster_state, counters, heartbeat, leasing
 from jobs.runner import Runner
 
 logger = structlog.get_logger()
 
 RESTART_PAUSE_SECONDS = 0.5
 STOP_SECONDS = 10.0
+LOOK_SECONDS = 1.0
+# A thread whose query was answered must not wait Python's usual 5 ms for the one that computes.
+SWITCH_SECONDS = 0.0005
+# A message that no worker takes for so long: the workers, or the pipe to them, stand still.
+STALL_SECONDS = 10.0
+# Longer than any statement of the pusher's may wait (lock_timeout, tcp_user_timeout).
+PUSHER_SECONDS = 20.0
 
 _runner: Runner | None = None
 
 
-def run_message(leases: Sequence[tuple[int, int]]) -> None:
+def run_message(leases: Sequence[tuple[int, int]], *, is_alone: bool) -> None:
     """What a message makes a worker do. A stopping cluster gives the rows back instead."""
     if cluster_state.is_stopping() or _runner is None:
         leasing.hand_back(leases)
+    elif is_alone:
+        _runner.run_alone(leases)
     else:
         _runner.run(leases)
 
@@ -46,6 +57,7 @@ def _begin_worker(**_: Any) -> None:
     global _runner
     exit_with_parent()
     connections.close_all()
+    sys.setswitchinterval(SWITCH_SECONDS)
     _runner = Runner(settings.CONFIG.job_threads)
     # atexit does not run in multiprocessing's children; its finalizers do.
     util.Finalize(None, _end_worker, exitpriority=100)
@@ -97,25 +109,58 @@ class Cluster(q2.Cluster):
         """Until told to stop. Returns the process's exit status."""
         install_remedies()
         while not cluster_state.is_stopping():
-            cluster_state.forget_queues()
+            cluster_state.begin()
             connections.close_all()
             self.start()
             self._watch()
         return 0
 
     def _watch(self) -> None:
-        """Wait for the sentinel's end; the lease of what it held lapses by itself."""
+        """Until the sentinel ends, by itself or because its work has come to a halt."""
+        last = time.monotonic()
         while self.sentinel is not None and self.sentinel.is_alive():
-            self.sentinel.join(timeout=1.0)
+            self.sentinel.join(timeout=LOOK_SECONDS)
+            now = time.monotonic()
+            if now - last < STALL_SECONDS / 2:  # Else this process slept, perhaps all the machine.
+                self._end_what_stands_still()
+            last = now
         if not cluster_state.is_stopping():
             logger.error("sentinel_died", exitcode=getattr(self.sentinel, "exitcode", None))
+            _count_restart()
             time.sleep(RESTART_PAUSE_SECONDS)
+
+    def _end_what_stands_still(self) -> None:
+        """The watchdog: the leases of what is ended here lapse, and others take them over."""
+        if cluster_state.is_stopping():
+            return
+        if cluster_state.seconds_since_pusher() > PUSHER_SECONDS:
+            logger.error("pusher_stands_still", pid=cluster_state.pusher_pid())
+            _kill(cluster_state.pusher_pid())
+            cluster_state.pusher_is_awaited()
+        elif cluster_state.seconds_waited() > STALL_SECONDS:
+            logger.error("work_is_not_taken", seconds=round(cluster_state.seconds_waited()))
+            for child in psutil.Process(self.sentinel.pid).children(recursive=True):
+                child.kill()
+            self.sentinel.kill()
+
+
+def _kill(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def _count_restart() -> None:
+    """On a connection that is closed before the next fork."""
+    with suppress(Error):
+        counters.count(counters.CLUSTER_RESTARTS)
 
 
 def install_remedies() -> None:
     """Put our parts where django-q2 looks for its own; each is tested by the fault it mends."""
     q2.Sentinel = Sentinel
     q2.Queue = cluster_state.make_queue
+    q2.Event = cluster_state.Flag
+    q2.Value = cluster_state.Word
     q2.pusher = _ending_with_parent(q2_pusher.pusher)
     q2.monitor = _ending_with_parent(q2_monitor.monitor)
     post_spawn.connect(_begin_worker, dispatch_uid="jobs.begin_worker")

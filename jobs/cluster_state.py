@@ -1,14 +1,65 @@
 """What the processes of one cluster share: made before the fork, read and written without locks.
 
-A lock that a killed process held would stay locked; single bytes and sockets need none.
+A lock that a killed process held stays locked for ever, and with it everybody who asks for it.
+Plain machine words and sockets need none: each has one writer, or writers that agree.
 """
 
 import multiprocessing
+import os
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 from jobs.taskqueue import TaskQueue
 
 _stopping = multiprocessing.RawValue("b", 0)
+_command_pid = multiprocessing.RawValue("i", 0)
+_pusher_pid = multiprocessing.RawValue("i", 0)
+# In time.monotonic(), which all processes of a machine share: the pusher's last sign of life, and
+# since when a message of its waits for a worker (0: none does).
+_pusher_seen = multiprocessing.RawValue("d", 0)
+_waiting_since = multiprocessing.RawValue("d", 0)
 _task_queues: list[TaskQueue] = []
+
+
+class Flag:
+    """Stands in for multiprocessing.Event, whose every look takes a lock."""
+
+    def __init__(self) -> None:
+        self._value = multiprocessing.RawValue("b", 0)
+
+    def is_set(self) -> bool:
+        return bool(self._value.value)
+
+    def set(self) -> None:
+        self._value.value = 1
+
+    def wait(self, timeout: float) -> bool:
+        deadline = time.monotonic() + timeout
+        while not self.is_set() and (left := deadline - time.monotonic()) > 0:
+            time.sleep(min(left, 0.05))
+        return self.is_set()
+
+
+class Word:
+    """Stands in for multiprocessing.Value: django-q2's workers hold its lock while they report,
+    and its sentinel waits for that lock, for ever if the worker was killed.
+    """
+
+    def __init__(self, typecode: str, value: float) -> None:
+        self._value = multiprocessing.RawValue(typecode, value)
+
+    @property
+    def value(self) -> Any:
+        return self._value.value
+
+    @value.setter
+    def value(self, value: float) -> None:
+        self._value.value = value
+
+    def get_lock(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
 
 def is_stopping() -> bool:
@@ -20,6 +71,18 @@ def set_stopping(value: bool) -> None:
     _stopping.value = int(value)
 
 
+def command_pid() -> int:
+    """The process that ``manage.py worker`` is; 0 outside of a cluster."""
+    return int(_command_pid.value)
+
+
+def begin() -> None:
+    """Before a new sentinel: its queues are new, and nobody has been seen yet."""
+    _command_pid.value = os.getpid()
+    pusher_is_awaited()
+    _task_queues.clear()
+
+
 def make_queue(maxsize: int = 0) -> TaskQueue:
     """Stands in for django-q2's queue class; the first one made is the task queue."""
     made = TaskQueue(maxsize)
@@ -27,10 +90,35 @@ def make_queue(maxsize: int = 0) -> TaskQueue:
     return made
 
 
-def forget_queues() -> None:
-    """Before a new sentinel: its queues are new too."""
-    _task_queues.clear()
-
-
 def is_task_taken() -> bool:
+    """Whether no message waits for a worker."""
     return not _task_queues or _task_queues[0].empty()
+
+
+def pusher_is_alive() -> None:
+    """The pusher's sign of life, at each of its rounds."""
+    now = time.monotonic()
+    _pusher_pid.value, _pusher_seen.value = os.getpid(), now
+    if is_task_taken():
+        _waiting_since.value = 0
+    elif not _waiting_since.value:
+        _waiting_since.value = now
+
+
+def seconds_waited(clock: Callable[[], float] = time.monotonic) -> float:
+    """How long a message has been waiting for a worker, as the pusher last saw it."""
+    return clock() - _waiting_since.value if _waiting_since.value else 0.0
+
+
+def seconds_since_pusher(clock: Callable[[], float] = time.monotonic) -> float:
+    return clock() - float(_pusher_seen.value)
+
+
+def pusher_pid() -> int:
+    return int(_pusher_pid.value)
+
+
+def pusher_is_awaited() -> None:
+    """A new pusher is on its way: give it time to be seen."""
+    _pusher_seen.value = time.monotonic()
+    _waiting_since.value = 0

@@ -9,15 +9,19 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from functools import cache
+from heapq import nsmallest
+from typing import NamedTuple
 
+import psutil
 import structlog
 from django.db import Error, connection
 from django.db.models.functions import Now
 
-from jobs import leasing
+from jobs import cluster_state, counters, leasing
 from jobs.models import Job, Worker
 
 logger = structlog.get_logger()
@@ -25,12 +29,13 @@ logger = structlog.get_logger()
 BEAT_SECONDS = leasing.LEASE.total_seconds() / 3
 EXIT_RUN_LIMIT = 70
 FORGOTTEN_AFTER = timedelta(hours=1)
+TOLD_JOBS = 20
 
 
-@dataclass(frozen=True, slots=True)
-class _Live:
+class _Live(NamedTuple):
     job: Job
-    token: int
+    token: int | None
+    since: float
     ends_at: float
 
 
@@ -40,28 +45,49 @@ class LiveJobs:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._rows: dict[int, _Live] = {}
+        self._counts: Counter[str] = Counter()
 
     def add(self, jobs: Iterable[Job], *, run_limit: timedelta) -> None:
-        ends_at = time.monotonic() + run_limit.total_seconds()
+        now, seconds = time.monotonic(), run_limit.total_seconds()
         with self._lock:
             for job in jobs:
-                self._rows[job.pk] = _Live(job, job.lease_token or 0, ends_at)
+                self._forget(job.id)
+                self._rows[job.id] = _Live(job, job.lease_token, now, now + seconds)
+                self._counts[job.type] += 1
 
     def discard(self, jobs: Iterable[Job]) -> None:
         """Forget rows, unless this process has started them anew under another token."""
         with self._lock:
             for job in jobs:
-                row = self._rows.get(job.pk)
+                row = self._rows.get(job.id)
                 if row is not None and row.token == job.lease_token:
-                    del self._rows[job.pk]
+                    self._forget(job.id)
+
+    def _forget(self, pk: int) -> None:
+        if (row := self._rows.pop(pk, None)) is not None:
+            self._counts[row.job.type] -= 1
 
     def jobs(self) -> list[Job]:
         with self._lock:
             return [row.job for row in self._rows.values()]
 
-    def tokens(self) -> dict[int, int]:
+    def count(self, type_: str) -> int:
+        with self._lock:
+            return self._counts[type_]
+
+    def tokens(self) -> dict[int, int | None]:
         with self._lock:
             return {pk: row.token for pk, row in self._rows.items()}
+
+    def longest(self, most: int) -> list[dict[str, str | int]]:
+        """What runs longest, for people to read."""
+        now = time.monotonic()
+        with self._lock:
+            oldest = nsmallest(most, self._rows.values(), key=lambda row: row.since)
+        return [
+            {"job": row.job.public_id, "type": row.job.type, "seconds": int(now - row.since)}
+            for row in oldest
+        ]
 
     def overdue(self) -> list[Job]:
         now = time.monotonic()
@@ -86,30 +112,41 @@ def _beat_forever(live: LiveJobs) -> None:
 
 def beat(live: LiveJobs) -> None:
     """Say that this process lives and extend its leases, or end it over a run limit."""
-    overdue = live.overdue()
-    if overdue:
-        logger.error("job_over_run_limit", job_ids=[job.public_id for job in overdue])
-        os._exit(EXIT_RUN_LIMIT)
+    if overdue := live.overdue():
+        _end_process(overdue)
     tokens = live.tokens()
-    _tell(in_flight=len(tokens))
     if tokens:
         leasing.renew(tokens)
+    _tell(live, in_flight=len(tokens))
 
 
+def _end_process(overdue: Sequence[Job]) -> None:
+    """Nothing else ends a thread that hangs; the leases of all that ran here lapse."""
+    logger.error("job_over_run_limit", job_ids=[job.public_id for job in overdue])
+    try:
+        counters.count(counters.RUN_LIMITS_EXCEEDED, len(overdue))
+    except Error:
+        pass  # The end must not wait for a database that is away.
+    finally:
+        os._exit(EXIT_RUN_LIMIT)
+
+
+@cache
 def worker_name() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}"
+    """host:pid:start. The first call in a process must not come from before its fork."""
+    started = psutil.Process().create_time()
+    return f"{socket.gethostname()}:{os.getpid()}:{int(started)}"
 
 
-def _tell(*, in_flight: int) -> None:
+def _tell(live: LiveJobs, *, in_flight: int) -> None:
+    said = {"last_seen_at": Now(), "in_flight": in_flight, "running": live.longest(TOLD_JOBS)}
+    made = {
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "cluster": f"{socket.gethostname()}:{cluster_state.command_pid()}",
+    }
     Worker.objects.update_or_create(
-        name=worker_name(),
-        defaults={"last_seen_at": Now(), "in_flight": in_flight},
-        create_defaults={
-            "host": socket.gethostname(),
-            "pid": os.getpid(),
-            "last_seen_at": Now(),
-            "in_flight": in_flight,
-        },
+        name=worker_name(), defaults=said, create_defaults={**made, **said}
     )
 
 

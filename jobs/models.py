@@ -1,5 +1,6 @@
 """A job row and what may be said about it. Only ``queue`` writes the state of jobs."""
 
+from django.contrib.postgres.indexes import HashIndex
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -58,9 +59,12 @@ class Job(models.Model):
     longer write.
     """
 
-    public_id = models.CharField(max_length=40, unique=True, default=new_job_id, editable=False)
+    # Its 96 random bits need no check: a unique index would cost every claim a third of its time.
+    public_id = models.CharField(max_length=40, default=new_job_id, editable=False)
     # Null for the service's own recurring work, which belongs to nobody.
-    project = models.ForeignKey(Project, null=True, blank=True, on_delete=models.PROTECT)
+    project = models.ForeignKey(
+        Project, null=True, blank=True, on_delete=models.PROTECT, db_index=False
+    )
     type = models.CharField(max_length=60)
     # What the job is about, in a word its handler understands (an instance id); jobs knows no more.
     subject = models.CharField(max_length=80, blank=True)
@@ -92,10 +96,15 @@ class Job(models.Model):
     worker = models.CharField(max_length=80, blank=True, help_text="host:pid that claimed it last")
     request_id = models.CharField(max_length=80, blank=True)
 
+    # run_at in seconds since 1970, on rows that leasing.jobs_of made.
+    due: float
+
     objects = JobQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]
+        # Each index costs every claim and every settling: no column of them changes when a lease
+        # is renewed, and most hold only the rows that somebody looks for.
         indexes = [
             # The claim's own order: by priority within a type, then by due time.
             models.Index(
@@ -105,16 +114,18 @@ class Job(models.Model):
                 condition=Q(status="pending"),
                 name="job_due",
             ),
-            models.Index("lease_expires_at", condition=Q(status="processing"), name="job_leased"),
             models.Index("type", condition=Q(status="processing"), name="job_in_flight"),
-            models.Index(fields=["subject", "-id"], name="job_subject"),
-            models.Index(fields=["project", "-id"], name="job_project"),
+            HashIndex(fields=["public_id"], name="job_public_id"),
+            models.Index(fields=["subject", "-id"], condition=~Q(subject=""), name="job_subject"),
+            models.Index(
+                fields=["project", "-id"], condition=Q(project__isnull=False), name="job_project"
+            ),
             models.Index("id", condition=Q(status="failed"), name="job_failed"),
         ]
         constraints = [
             models.UniqueConstraint(
                 fields=["dedupe_key"],
-                condition=Q(status__in=["pending", "processing"]),
+                condition=Q(dedupe_key__isnull=False, status__in=["pending", "processing"]),
                 name="job_live_dedupe_key",
             ),
             models.CheckConstraint(

@@ -63,7 +63,7 @@ INSERT INTO jobs_job (
     %(max_attempts)s, coalesce(%(run_at)s, clock_timestamp()),
     %(dedupe_key)s, %(request_id)s, '', '[]', ''
 )
-ON CONFLICT (dedupe_key) WHERE status IN ('pending', 'processing')
+ON CONFLICT (dedupe_key) WHERE dedupe_key IS NOT NULL AND status IN ('pending', 'processing')
 DO UPDATE SET rerun = jobs_job.rerun OR jobs_job.status = 'processing'
 RETURNING *
 """

@@ -11,7 +11,8 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from jobs import queue, registry
-from jobs.leasing import Lease
+from jobs.claim import Lease
+from jobs.leasing import bigints
 from jobs.models import Job, JobStatus
 from jobs.outcomes import Again, Done, GiveUp, Outcome, Released, Retry
 from jobs.registry import FOREVER
@@ -31,7 +32,7 @@ UPDATE jobs_job SET
     run_at = CASE WHEN rerun THEN clock_timestamp() ELSE run_at END,
     attempts = CASE WHEN rerun THEN 0 ELSE attempts END,
     rerun = false, is_suspect = false, error = '', lease_token = NULL, lease_expires_at = NULL
-WHERE id = ANY(%s)
+WHERE id = ANY(%s::bigint[])
 """
 
 _PENDING_AGAIN = """
@@ -41,7 +42,7 @@ UPDATE jobs_job j SET
                   ELSE coalesce(o.at, clock_timestamp() + o.after) END,
     attempts = greatest(j.attempts - o.taken_back, 0),
     error = coalesce(o.error, j.error), errors = coalesce(o.errors::jsonb, j.errors),
-    rerun = false, is_suspect = j.is_suspect AND o.error IS NOT NULL,
+    rerun = false, is_suspect = j.is_suspect AND o.taken_back = 1,
     lease_token = NULL, lease_expires_at = NULL
 FROM unnest(%s::bigint[], %s::interval[], %s::timestamptz[], %s::int[], %s::text[], %s::text[])
     AS o(id, after, at, taken_back, error, errors)
@@ -146,7 +147,7 @@ def _history(job: Job, error: str, traceback: str) -> list[dict[str, object]]:
 def _write_done(ids: list[int]) -> None:
     if ids:
         with connection.cursor() as cursor:
-            cursor.execute(_DONE, [ids])
+            cursor.execute(_DONE, [bigints(ids)])
 
 
 def _write_pending(rows: list[_Pending]) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 
 from django.db import connection
 
-from jobs import broker, leasing, settle
+from jobs import broker, settle
+from jobs.claim import Claimer
 from jobs.models import Job
 from jobs.outcomes import Done, Outcome
-from jobs.registry import Decided, Handler, Unit
+from jobs.registry import Decided, Handler, JobType, Unit
 from jobs.runner import Runner
 
 
@@ -63,22 +64,25 @@ class DrivenRunner(Runner):
     def _begin(self) -> None:
         """No heartbeat and no keeper."""
 
-    def _submit(self, handler: Handler[Any, Any], unit: Unit[Any]) -> None:
-        self._slots.acquire()
-        self._talk(handler, unit)
+    def _submit(self, job_type: JobType, unit: Unit[Any]) -> None:
+        self._talk(job_type.handler, unit)
+
+    def _may_go_on(self, job_type: JobType) -> bool:
+        """One batch at a time."""
+        return False
 
     def keep(self) -> None:
-        """What the keeper does with everything that has finished."""
+        """What the keeper does with everything that has finished; trouble is the test's."""
         waiting = []
-        while not self._finished.empty():
-            waiting.append(self._finished.get())
-        self._apply_all(waiting)
+        while not self.keeper._finished.empty():
+            waiting.append(self.keeper._finished.get())
+        self.keeper.write(waiting)
 
 
 def run_due() -> list[str]:
     """Claim everything that is due and run it once; the types that ran, in order."""
     runner = DrivenRunner(threads=4)
-    leases = leasing.claim(worker="test")
+    leases = Claimer("test").claim()
     settle.bury([lease for lease in leases if lease.is_suspect and lease.is_exhausted])
     for batch in broker.batches(leases):
         runner.run([(lease.job_id, lease.token) for lease in batch])

@@ -10,8 +10,8 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from jobs import leasing, queue
+from jobs.claim import Claimer, Lease
 from jobs.errors import JobNotRedrivable, UnknownJobType
-from jobs.leasing import Lease
 from jobs.models import Job, JobPriority, JobStatus
 from tests.engine import ScriptedHandler, database_time
 from tests.jobs.conftest import Register, in_thread
@@ -26,7 +26,7 @@ def add(type_: str = "noop", **fields: Any) -> Job:
 
 
 def claim(**options: Any) -> list[Lease]:
-    return leasing.claim(worker="here:1", **options)
+    return Claimer("here:1").claim(**options)
 
 
 def claimed_ids(**options: Any) -> set[int]:
