@@ -6,6 +6,7 @@ django-q2 keeps no queue of its own here; a message carries only ids and lease t
 import time
 from collections import Counter
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import groupby
 from typing import Any
 
@@ -35,9 +36,13 @@ class JobBroker(Broker):
     def __init__(self, list_key: str | None = None) -> None:
         super().__init__(list_key)
         self._is_listening = False
-        self._claimer = Claimer(worker_name())
         self._full_batches: Counter[str] = Counter()
         self._held_back: dict[str, float] = {}
+
+    @cached_property
+    def _claimer(self) -> Claimer:
+        """Made in the pusher: the broker itself is made in the sentinel, whose name it would get."""
+        return Claimer(worker_name())
 
     def dequeue(self) -> list[tuple[str, str]]:
         """Messages for the workers; an empty list after waiting a second in vain. Never raises:

@@ -131,11 +131,14 @@ def _end_process(overdue: Sequence[Job]) -> None:
         os._exit(EXIT_RUN_LIMIT)
 
 
-@cache
 def worker_name() -> str:
-    """host:pid:start. The first call in a process must not come from before its fork."""
-    started = psutil.Process().create_time()
-    return f"{socket.gethostname()}:{os.getpid()}:{int(started)}"
+    """host:pid:start, each process its own: what was asked before a fork does not count."""
+    return _name_of(os.getpid())
+
+
+@cache
+def _name_of(pid: int) -> str:
+    return f"{socket.gethostname()}:{pid}:{int(psutil.Process(pid).create_time())}"
 
 
 def _tell(live: LiveJobs, *, in_flight: int) -> None:
