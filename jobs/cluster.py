@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import wraps
 from multiprocessing import util
@@ -101,8 +101,7 @@ class Cluster(q2.Cluster):
             logger.error("cluster_stop_forced")
             self.sentinel.kill()
         # A child that outlived its sentinel would notice by itself, but only after this returns.
-        for child in psutil.wait_procs(children, timeout=1.0)[1]:
-            child.kill()
+        _kill_all(psutil.wait_procs(children, timeout=1.0)[1])
         return True
 
     def run(self) -> int:
@@ -139,14 +138,22 @@ class Cluster(q2.Cluster):
             cluster_state.pusher_is_awaited()
         elif cluster_state.seconds_waited() > STALL_SECONDS:
             logger.error("work_is_not_taken", seconds=round(cluster_state.seconds_waited()))
-            for child in psutil.Process(self.sentinel.pid).children(recursive=True):
-                child.kill()
+            _kill_all(psutil.Process(self.sentinel.pid).children(recursive=True))
             self.sentinel.kill()
 
 
 def _kill(pid: int) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
+    """0 is nobody; to the system it would be this process's whole group."""
+    if pid:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _kill_all(processes: Iterable[psutil.Process]) -> None:
+    """Some may have ended since they were listed."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def _count_restart() -> None:
