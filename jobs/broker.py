@@ -35,7 +35,7 @@ class JobBroker(Broker):
     def __init__(self, list_key: str | None = None) -> None:
         super().__init__(list_key)
         self._is_listening = False
-        self._claimer = Claimer(worker_name())
+        self._claimer: Claimer | None = None
         self._full_batches: Counter[str] = Counter()
         self._held_back: dict[str, float] = {}
 
@@ -56,6 +56,8 @@ class JobBroker(Broker):
         if cluster_state.is_stopping() or not self._workers_are_free():
             return []
         self._listen()
+        if self._claimer is None:  # The sentinel makes the broker; the pusher is forked from it.
+            self._claimer = Claimer(worker_name())
         leases = self._claimer.claim(self._types_at_hand())
         if suspects := sum(lease.is_suspect for lease in leases):
             counters.count(counters.LEASES_LAPSED, suspects)
