@@ -1,4 +1,4 @@
-"""A job row and what may be said about it. Only ``queue`` writes the state of jobs."""
+"""A job row and what may be said about it. Who writes its state: see ``queue``."""
 
 from django.db import models
 from django.db.models import F, Q
@@ -53,9 +53,9 @@ class Job(models.Model):
 
     enqueue: -> pending; claim: pending -> processing (lease, token); done: processing ->
     completed; again, retry, release: processing -> pending; give up or attempts used up:
-    processing -> failed; cancel: pending -> cancelled; redrive: failed -> pending. A processing
-    row whose lease lapsed is claimed again, under a new token: whoever held the old one can no
-    longer write.
+    processing -> failed; cancel: pending or processing -> cancelled; redrive: failed -> pending.
+    A processing row whose lease lapsed is claimed again, under a new token: whoever held the old
+    one can no longer write. Rows that ended are pruned (``retention``).
     """
 
     public_id = models.CharField(max_length=40, unique=True, default=new_job_id, editable=False)
@@ -110,6 +110,21 @@ class Job(models.Model):
             models.Index(fields=["subject", "-id"], name="job_subject"),
             models.Index(fields=["project", "-id"], name="job_project"),
             models.Index("id", condition=Q(status="failed"), name="job_failed"),
+            # Of a project, what is not done: its live rows are few among a million completed ones.
+            models.Index(
+                "project",
+                "status",
+                F("id").desc(),
+                condition=Q(status__in=["pending", "processing", "failed", "cancelled"]),
+                name="job_project_not_done",
+            ),
+            # Ended rows by their end: what is pruned, and how many ended lately.
+            models.Index(
+                "status",
+                "completed_at",
+                condition=Q(completed_at__isnull=False),
+                name="job_finished",
+            ),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -184,6 +199,7 @@ class PausedType(models.Model):
 
     class Meta:
         ordering = ["type"]
+        verbose_name = "job type"
 
     def __str__(self) -> str:
         return self.type

@@ -22,7 +22,7 @@ from instances.models import Instance, WebhookDelivery
 from instances.transitions import change_status
 from instances.types import Cause
 from instances.webhooks.transport import DeliveryResult
-from jobs import queue
+from jobs import control
 from jobs.models import Job
 from tests.engine import database_time
 from tests.instances.conftest import Configure
@@ -229,7 +229,7 @@ def test_after_its_last_attempt_it_is_visibly_failed_and_can_be_sent_again(
     send(service, times=2)
     delivery = WebhookDelivery.objects.get()
     assert (delivery.status, delivery.attempts, delivery.ended_at is None) == ("failed", 2, False)
-    queue.redrive(Job.objects.get(type="send_webhook"), actor="ada")
+    control.redrive(Job.objects.get(type="send_webhook"), actor="ada")
     assert deliveries() == ["pending"]
     send(service)
     assert deliveries() == ["delivered"]
