@@ -57,7 +57,7 @@ class WorkerAdmin(ReadOnlyAdmin):
     @admin.display(description="state")
     def is_there(self, worker: Any) -> SafeString:
         if worker.silence < stats.WORKER_SILENCE:
-            return format_html('<span class="jobs-state">alive</span>')
+            return format_html('<span class="jobs-state">{}</span>', "alive")
         seconds = int(worker.silence.total_seconds())
         return format_html('<span class="jobs-state is-bad">lost for {} s</span>', seconds)
 
@@ -76,6 +76,6 @@ class WorkerAdmin(ReadOnlyAdmin):
             for run in worker.running
         ]
         if not rows:
-            return format_html("-")
+            return format_html("{}", "-")
         row = '<tr><td><a href="{}">{}</a></td><td>{}</td><td class="jobs-number">{}</td></tr>'
         return format_html("<table>{}</table>", format_html_join("", row, rows))

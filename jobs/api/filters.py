@@ -1,6 +1,6 @@
 """Which jobs a caller asks for: the query parameters of the list, checked."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from rest_framework import serializers
 
 from jobs import ages, registry
+from jobs.database_clock import database_now
 from jobs.models import Job, JobStatus
 
 
@@ -77,17 +78,20 @@ class JobFilter(serializers.Serializer[Any]):
         required=False, min_value=0, max_value=10**9, help_text="made at most so long ago"
     )
 
-    def apply(self, jobs: QuerySet[Job], *, now: datetime) -> QuerySet[Job]:
+    def apply(self, jobs: QuerySet[Job]) -> QuerySet[Job]:
         """The jobs that all the parameters name; ``is_valid`` was called."""
         given = self.validated_data
         columns = {"type": "type__in", "status": "status__in", "instance": "subject"}
         jobs = jobs.filter(
             **{column: given[name] for name, column in columns.items() if name in given}
         )
-        after = [given["createdAfter"]] if "createdAfter" in given else []
-        before = [given["createdBefore"]] if "createdBefore" in given else []
-        if "maxAgeSeconds" in given:
-            after.append(now - timedelta(seconds=given["maxAgeSeconds"]))
-        if "minAgeSeconds" in given:
-            before.append(now - timedelta(seconds=given["minAgeSeconds"]))
+        after = _moments(given, "createdAfter", "maxAgeSeconds")
+        before = _moments(given, "createdBefore", "minAgeSeconds")
         return ages.created_between(jobs, max(after, default=None), min(before, default=None))
+
+
+def _moments(given: Mapping[str, Any], moment: str, age: str) -> list[datetime]:
+    moments = [given[moment]] if moment in given else []
+    if age in given:
+        moments.append(database_now() - timedelta(seconds=given[age]))
+    return moments

@@ -40,10 +40,10 @@ class JobViewSet(GenericViewSet[Job]):
 
     @extend_schema(**schemas.LIST)
     def list(self, request: Request) -> Response:
-        asked = JobFilter(data=request.query_params)
+        asked = JobFilter(data=request.query_params.dict())
         asked.is_valid(raise_exception=True)
         # The error history is long and not shown in lists.
-        jobs = asked.apply(self._own(request).defer("errors"), now=database_now())
+        jobs = asked.apply(self._own(request).defer("errors"))
         page = self.paginate_queryset(jobs)
         return self.get_paginated_response([job_details(job) for job in page or []])
 
