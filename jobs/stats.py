@@ -18,11 +18,12 @@ from jobs.models import ENDED, Counter, JobStatus, Worker
 # A heartbeat every 5 s: whoever missed three of them is not there.
 WORKER_SILENCE = timedelta(seconds=20)
 WORKERS_SHOWN = 200
-# Live rows of one project that are counted one by one.
+# As far as rows are counted one by one: a project's, for whoever asks; failed ones, which wait for
+# a person and not for a worker, less far.
 LIVE_CAP = 100_000
-FAILED_CAP = 5_000
+FAILED_CAP = 1_000
 # Ended rows that are looked at, of each ending the newest.
-ENDED_CAP = 5_000
+ENDED_CAP = 2_000
 MINUTE = timedelta(minutes=1)
 
 
@@ -62,7 +63,7 @@ _OF_ALL = """
 SELECT type, status, run_at FROM jobs_job WHERE status = 'pending'
 UNION ALL SELECT type, status, NULL FROM jobs_job WHERE status = 'processing'
 UNION ALL (SELECT type, status, NULL FROM jobs_job WHERE status = 'failed'
-           ORDER BY id DESC LIMIT %(failed_cap)s)
+           ORDER BY id DESC LIMIT %(live_cap)s)
 """
 # Oldest first, so that beyond the cap the age of the oldest still holds.
 _OF_PROJECT = """
@@ -77,7 +78,10 @@ UNION ALL (SELECT type, status, NULL FROM jobs_job
 
 
 def count(project_id: int | None = None) -> list[Count]:
-    """Pending, processing and failed rows by type: everybody's, or a project's up to the caps."""
+    """Pending, processing and failed rows by type, of everybody or of a project, up to the caps.
+
+    Everybody's live rows are counted without a cap, from the index alone.
+    """
     rows = _OF_ALL if project_id is None else _OF_PROJECT
     caps = {"project": project_id, "live_cap": LIVE_CAP, "failed_cap": FAILED_CAP}
     with connection.cursor() as cursor:

@@ -135,7 +135,7 @@ class JobAdmin(ReadOnlyAdmin):
     def pretty_payload(self, job: Job) -> SafeString:
         return pretty_json(job.payload)
 
-    @admin.display(description="latest first")
+    @admin.display(description="errors, latest first")
     def history(self, job: Job) -> SafeString:
         return error_history(job.errors)
 

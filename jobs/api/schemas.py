@@ -84,7 +84,7 @@ class JobCounts(Object):
 
     pending = serializers.IntegerField(help_text="exact up to 100,000")
     processing = serializers.IntegerField(help_text="exact up to 100,000")
-    failed = serializers.IntegerField(help_text="failed for good and still kept; up to 5,000")
+    failed = serializers.IntegerField(help_text="failed for good and still kept; exact up to 1,000")
     isCapped = serializers.BooleanField(required=False, help_text="there are more")
 
 
