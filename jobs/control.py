@@ -146,15 +146,17 @@ def _end(row: Job, actor: str) -> None:
 
 
 def _revive(row: Job, actor: str) -> None:
-    """Back to pending; the unique index decides whether the same work is live, races included."""
+    """Back to pending; the unique index decides whether the same work is live, races included.
+
+    What it refuses leaves nothing to be done in this transaction but to end it, by raising.
+    """
     row.status = JobStatus.PENDING
     row.attempts = 0
     row.completed_at = None
     row.run_at = Now()
     _note(row, f"run again by {actor}")
     try:
-        with transaction.atomic():
-            row.save(update_fields=["status", "attempts", "completed_at", "run_at", "errors"])
+        row.save(update_fields=["status", "attempts", "completed_at", "run_at", "errors"])
     except IntegrityError as error:
         if "job_live_dedupe_key" not in str(error):
             raise

@@ -46,15 +46,22 @@ def test_gaps_between_the_ids_do_not_matter() -> None:
 
 
 def test_ids_drawn_a_little_out_of_order_are_found() -> None:
-    late = made(1)
-    early = Job.objects.create(type="noop", created_at=database_time(-HOUR - ages.DISORDER / 2))
-    latest = made(0.5)
-    between = ages.created_between(
-        Job.objects.all(), late.created_at, late.created_at + timedelta(seconds=1)
-    )
-    assert [job.pk for job in between] == [late.pk]
-    assert ages.created_between(Job.objects.all(), None, late.created_at).get() == early
-    assert latest.pk in found(0.75, None)
+    """The search looks at the third of five rows first; the stray one is behind it."""
+    moment = database_time(-HOUR)
+    times = (-HOUR, 0 * HOUR, 0 * HOUR, -ages.DISORDER / 2, HOUR / 2)
+    rows = [Job.objects.create(type="noop", created_at=moment + time) for time in times]
+    before = ages.created_between(Job.objects.all(), None, moment)
+    after = ages.created_between(Job.objects.all(), moment, None)
+    assert sorted(before.values_list("pk", flat=True)) == [rows[0].pk, rows[3].pk]
+    assert sorted(after.values_list("pk", flat=True)) == [rows[n].pk for n in (1, 2, 4)]
+
+
+def test_a_stray_row_before_its_time_is_found_too() -> None:
+    moment = database_time(-HOUR)
+    times = (-HOUR, ages.DISORDER / 2, -ages.DISORDER / 2, HOUR / 4, HOUR / 2)
+    rows = [Job.objects.create(type="noop", created_at=moment + time) for time in times]
+    after = ages.created_between(Job.objects.all(), moment, None)
+    assert sorted(after.values_list("pk", flat=True)) == [rows[n].pk for n in (1, 3, 4)]
 
 
 def test_without_rows_nothing_is_found() -> None:

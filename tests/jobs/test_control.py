@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from jobs import broker, control, leasing, queue, settle
 from jobs.errors import JobNotCancellable, JobNotRedrivable, UnknownJobType
 from jobs.models import Job, PausedType
+from jobs.outcomes import Done
 from tests.engine import DrivenRunner, ScriptedHandler, database_time
 from tests.jobs.conftest import Register, in_thread
 
@@ -124,6 +125,30 @@ def test_a_job_is_not_cancelled_when_its_handler_cannot_follow(register: Registe
         control.cancel(job, actor="ada")
     job.refresh_from_db()
     assert job.status == "pending"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_job_that_is_just_being_finished_is_not_cancelled(register: Register) -> None:
+    """The worker holds the row: whoever cancels waits for it and then finds that it has ended."""
+    register()
+    job = started()
+    refusals: list[str] = []
+
+    def cancel() -> bool:
+        with pytest.raises(JobNotCancellable) as refusal:
+            control.cancel(job, actor="ada")
+        refusals.append(str(refusal.value))
+        return True
+
+    with transaction.atomic():
+        settle.settle({job.pk: job}, dict.fromkeys(leasing.still_ours([job]), Done()))
+        thread = threading.Thread(target=lambda: in_thread(cancel))
+        thread.start()
+        until_somebody_waits()
+    thread.join(timeout=20)
+    job.refresh_from_db()
+    assert (job.status, len(refusals)) == ("completed", 1)
+    assert "completed" in refusals[0]
 
 
 def test_verbs_are_logged_with_who_did_them(register: Register) -> None:
