@@ -6,7 +6,6 @@ django-q2 keeps no queue of its own here; a message carries only ids and lease t
 import time
 from collections import Counter
 from collections.abc import Sequence
-from functools import cached_property
 from itertools import groupby
 from typing import Any
 
@@ -36,13 +35,9 @@ class JobBroker(Broker):
     def __init__(self, list_key: str | None = None) -> None:
         super().__init__(list_key)
         self._is_listening = False
+        self._claimer: Claimer | None = None
         self._full_batches: Counter[str] = Counter()
         self._held_back: dict[str, float] = {}
-
-    @cached_property
-    def _claimer(self) -> Claimer:
-        """Made in the pusher: the broker itself is made in the sentinel, whose name it would get."""
-        return Claimer(worker_name())
 
     def dequeue(self) -> list[tuple[str, str]]:
         """Messages for the workers; an empty list after waiting a second in vain. Never raises:
@@ -61,6 +56,8 @@ class JobBroker(Broker):
         if cluster_state.is_stopping() or not self._workers_are_free():
             return []
         self._listen()
+        if self._claimer is None:  # The sentinel makes the broker; the pusher is forked from it.
+            self._claimer = Claimer(worker_name())
         leases = self._claimer.claim(self._types_at_hand())
         if suspects := sum(lease.is_suspect for lease in leases):
             counters.count(counters.LEASES_LAPSED, suspects)

@@ -23,8 +23,8 @@ from typing import Any
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
-from jobs import registry
-from jobs.leasing import LEASE, STARTED_COLUMNS, jobs_of
+from jobs import leasing, registry
+from jobs.leasing import STARTED_COLUMNS, jobs_of
 from jobs.models import Job, JobPriority
 from jobs.registry import JobType
 
@@ -103,7 +103,7 @@ WITH busy AS MATERIALIZED (
 UPDATE jobs_job j SET
     status = 'processing',
     is_suspect = is_suspect OR status = 'processing',
-    lease_token = nextval('jobs_lease_token'),
+    lease_token = (random() * 9007199254740991)::bigint,
     lease_expires_at = clock_timestamp() + $7,
     worker = $8{and_start}
 WHERE id = ANY(ARRAY(
@@ -129,10 +129,15 @@ _STATEMENTS = {
 }
 # Without sequential scans: the plan may have been made while the table was empty.
 _EXECUTE = """
-SELECT pg_advisory_xact_lock(%(turn)s), set_config('enable_seqscan', 'off', true);
+SELECT pg_advisory_xact_lock(%(turn)s), set_config('enable_seqscan', 'off', true){and_hurry};
 EXECUTE {name} (%(types)s, %(batches)s, %(caps)s, %(marks)s::float8[], %(fair_share)s,
     %(most_lapsed)s, %(lease)s, %(worker)s)
 """
+
+
+# A claim that a crash of the server undoes leaves the row due, and its message starts nothing: the
+# disk need not be waited for. Tokens are random, since a crash may set a sequence back.
+_AND_HURRY = ", set_config('synchronous_commit', 'off', true)"
 
 
 class Claimer:
@@ -148,9 +153,9 @@ class Claimer:
     def claim(self, types: Sequence[JobType] | None = None) -> list[Lease]:
         """Lease what is due and what has lapsed; the pusher's claim. Starts nothing."""
         chosen = registry.all_types() if types is None else types
-        rows = self._execute("novitai_lease", chosen, most_lapsed=MOST_LAPSED)
+        rows = self._execute("novitai_lease", chosen, MOST_LAPSED, and_hurry=_AND_HURRY)
         if not rows and self._forget(chosen):
-            rows = self._execute("novitai_lease", chosen, most_lapsed=MOST_LAPSED)
+            rows = self._execute("novitai_lease", chosen, MOST_LAPSED, and_hurry=_AND_HURRY)
         leases = [Lease(*row) for row in rows]
         # Lapsed rows lie anywhere in their lane, with due rows before them.
         fresh = [lease for lease in leases if not lease.is_suspect]
@@ -159,11 +164,13 @@ class Claimer:
 
     def start(self, job_type: JobType) -> list[Job]:
         """Lease and start what is due of one type; the claim of a worker that helps itself."""
-        jobs = jobs_of(self._execute("novitai_start", [job_type], most_lapsed=0))
+        jobs = jobs_of(self._execute("novitai_start", [job_type], 0))
         self._remember((job.type, job.priority, job.due) for job in jobs)
         return jobs
 
-    def _execute(self, name: str, types: Sequence[JobType], *, most_lapsed: int) -> list[Any]:
+    def _execute(
+        self, name: str, types: Sequence[JobType], most_lapsed: int, *, and_hurry: str = ""
+    ) -> list[Any]:
         self._claims += 1
         names = [str(job_type.name) for job_type in types]
         parameters: dict[str, Any] = {
@@ -174,12 +181,12 @@ class Claimer:
             "marks": self._recall([(name, each) for name in names for each in _PRIORITIES]),
             "fair_share": FAIR_SHARE if self._claims % FAIR_EACH == 0 else 0,
             "most_lapsed": most_lapsed,
-            "lease": LEASE,
+            "lease": leasing.LEASE,
             "worker": self._worker,
         }
         with connection.cursor() as cursor:
             self._prepare(cursor)
-            cursor.execute(_EXECUTE.format(name=name), parameters)
+            cursor.execute(_EXECUTE.format(name=name, and_hurry=and_hurry), parameters)
             cursor.nextset()
             return list(cursor.fetchall())
 

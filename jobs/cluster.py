@@ -22,6 +22,7 @@ from django.db import Error, connections
 from django_q import cluster as q2
 from django_q import monitor as q2_monitor
 from django_q import pusher as q2_pusher
+from django_q import worker as q2_worker
 from django_q.signals import post_spawn
 
 from jobs import cluster_state, counters, heartbeat, leasing
@@ -47,7 +48,7 @@ def run_message(leases: Sequence[tuple[int, int]], *, is_alone: bool) -> None:
     if cluster_state.is_stopping() or _runner is None:
         leasing.hand_back(leases)
     elif is_alone:
-        _runner.run_alone(leases)
+        _runner.run_alone(leases[0])
     else:
         _runner.run(leases)
 
@@ -136,10 +137,18 @@ class Cluster(q2.Cluster):
             logger.error("pusher_stands_still", pid=cluster_state.pusher_pid())
             _kill(cluster_state.pusher_pid())
             cluster_state.pusher_is_awaited()
-        elif cluster_state.seconds_waited() > STALL_SECONDS:
-            logger.error("work_is_not_taken", seconds=round(cluster_state.seconds_waited()))
-            _kill_all(psutil.Process(self.sentinel.pid).children(recursive=True))
-            self.sentinel.kill()
+        elif (seconds := cluster_state.seconds_waited()) > STALL_SECONDS:
+            logger.error("work_is_not_taken", seconds=round(seconds))
+            cluster_state.pusher_is_awaited()
+            self._kill_all()
+
+    def _kill_all(self) -> None:
+        """The sentinel last: it must not be seen dead while a child of it still works."""
+        with suppress(psutil.NoSuchProcess):
+            sentinel = psutil.Process(self.sentinel.pid)
+            sentinel.suspend()
+            _kill_all(sentinel.children(recursive=True))
+            sentinel.kill()
 
 
 def _kill(pid: int) -> None:
@@ -168,6 +177,8 @@ def install_remedies() -> None:
     q2.Queue = cluster_state.make_queue
     q2.Event = cluster_state.Flag
     q2.Value = cluster_state.Word
+    # Each query finds out by itself whether its connection still works (jobs/runner.py).
+    q2_worker.close_old_django_connections = lambda: None
     q2.pusher = _ending_with_parent(q2_pusher.pusher)
     q2.monitor = _ending_with_parent(q2_monitor.monitor)
     post_spawn.connect(_begin_worker, dispatch_uid="jobs.begin_worker")

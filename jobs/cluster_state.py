@@ -20,6 +20,8 @@ _pusher_pid = multiprocessing.RawValue("i", 0)
 # since when a message of its waits for a worker (0: none does).
 _pusher_seen = multiprocessing.RawValue("d", 0)
 _waiting_since = multiprocessing.RawValue("d", 0)
+# Until when a worker may be at a row that must have its process to itself.
+_alone_until = multiprocessing.RawValue("d", 0)
 _task_queues: list[TaskQueue] = []
 
 
@@ -106,8 +108,27 @@ def pusher_is_alive() -> None:
 
 
 def seconds_waited(clock: Callable[[], float] = time.monotonic) -> float:
-    """How long a message has been waiting for a worker, as the pusher last saw it."""
-    return clock() - _waiting_since.value if _waiting_since.value else 0.0
+    """How long a message has been waiting for a worker, as the pusher last saw it.
+
+    Zero while a worker has reason to take none.
+    """
+    now = clock()
+    if not _waiting_since.value or now < _alone_until.value:
+        return 0.0
+    return now - float(_waiting_since.value)
+
+
+def may_work_alone(seconds: float) -> bool:
+    """Whether no other worker does; then this one does, for so long at most."""
+    if time.monotonic() < _alone_until.value:
+        return False
+    work_alone(seconds)
+    return True
+
+
+def work_alone(seconds: float) -> None:
+    """This worker takes no message for so long at most; 0: it takes them again."""
+    _alone_until.value = time.monotonic() + seconds
 
 
 def seconds_since_pusher(clock: Callable[[], float] = time.monotonic) -> float:

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from functools import cache
+from functools import lru_cache
 from heapq import nsmallest
 from typing import NamedTuple
 
@@ -26,7 +26,7 @@ from jobs.models import Job, Worker
 
 logger = structlog.get_logger()
 
-BEAT_SECONDS = leasing.LEASE.total_seconds() / 3
+BEATS_PER_LEASE = 3
 EXIT_RUN_LIMIT = 70
 FORGOTTEN_AFTER = timedelta(hours=1)
 TOLD_JOBS = 20
@@ -107,7 +107,7 @@ def _beat_forever(live: LiveJobs) -> None:
         except Error as error:
             logger.warning("heartbeat_failed", error=str(error))
             connection.close()
-        time.sleep(BEAT_SECONDS)
+        time.sleep(leasing.LEASE.total_seconds() / BEATS_PER_LEASE)
 
 
 def beat(live: LiveJobs) -> None:
@@ -132,11 +132,11 @@ def _end_process(overdue: Sequence[Job]) -> None:
 
 
 def worker_name() -> str:
-    """host:pid:start, each process its own: what was asked before a fork does not count."""
+    """host:pid:start, of this process also after a fork."""
     return _name_of(os.getpid())
 
 
-@cache
+@lru_cache(maxsize=1)
 def _name_of(pid: int) -> str:
     return f"{socket.gethostname()}:{pid}:{int(psutil.Process(pid).create_time())}"
 

@@ -33,20 +33,21 @@ _START = f"""
 UPDATE jobs_job j SET
     lease_expires_at = clock_timestamp() + make_interval(secs => %s),
     attempts = attempts + 1,
-    processed_at = clock_timestamp()
+    processed_at = clock_timestamp(),
+    worker = coalesce(%s, j.worker)
 FROM unnest(%s::bigint[], %s::bigint[]) AS mine(id, token)
 WHERE j.id = mine.id AND j.lease_token = mine.token AND j.status = 'processing'
 RETURNING {STARTED_COLUMNS}
 """  # noqa: S608 - constants
 
 
-def start(leases: Sequence[tuple[int, int]]) -> list[Job]:
+def start(leases: Sequence[tuple[int, int]], worker: str | None = None) -> list[Job]:
     """Begin work: renew the leases, count the attempt, return the rows that are still ours.
 
     What waited in a queue had no heartbeat, so another worker may hold it by now.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_START, [LEASE.total_seconds(), *_arrays(leases)])
+        cursor.execute(_START, [LEASE.total_seconds(), worker, *_arrays(leases)])
         return jobs_of(cursor.fetchall())
 
 
@@ -78,17 +79,20 @@ def bigints(numbers: Iterable[int | None]) -> str:
     return f"{{{','.join(map(str, numbers))}}}"
 
 
-def hand_back(leases: Sequence[tuple[int, int]]) -> None:
-    """Return claimed rows that were not started; they lose no attempt."""
+def hand_back(leases: Sequence[tuple[int, int]], after: timedelta | None = None) -> None:
+    """Return claimed rows that were not started; they lose no attempt, nor, unless they are to
+    wait, their place.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             """
             UPDATE jobs_job j SET
-                status = 'pending', lease_token = NULL, lease_expires_at = NULL
+                status = 'pending', lease_token = NULL, lease_expires_at = NULL,
+                run_at = coalesce(clock_timestamp() + make_interval(secs => %s), j.run_at)
             FROM unnest(%s::bigint[], %s::bigint[]) AS mine(id, token)
             WHERE j.id = mine.id AND j.lease_token = mine.token AND j.status = 'processing'
             """,
-            _arrays(leases),
+            [after.total_seconds() if after else None, *_arrays(leases)],
         )
     notify()
 

@@ -1,4 +1,4 @@
-"""A job row and what may be said about it. Only ``queue`` writes the state of jobs."""
+"""A job row and what may be said about it. Who writes its state: see ``queue``."""
 
 from django.contrib.postgres.indexes import HashIndex
 from django.db import models
@@ -54,9 +54,9 @@ class Job(models.Model):
 
     enqueue: -> pending; claim: pending -> processing (lease, token); done: processing ->
     completed; again, retry, release: processing -> pending; give up or attempts used up:
-    processing -> failed; cancel: pending -> cancelled; redrive: failed -> pending. A processing
-    row whose lease lapsed is claimed again, under a new token: whoever held the old one can no
-    longer write.
+    processing -> failed; cancel: pending or processing -> cancelled; redrive: failed -> pending.
+    A processing row whose lease lapsed is claimed again, under a new token: whoever held the old
+    one can no longer write. Rows that ended are pruned (``retention``).
     """
 
     # Its 96 random bits need no check: a unique index would cost every claim a third of its time.
@@ -123,6 +123,24 @@ class Job(models.Model):
                 fields=["project", "-id"], condition=Q(project__isnull=False), name="job_project"
             ),
             models.Index("id", condition=Q(status="failed"), name="job_failed"),
+            # Of a project, what is not done: its live rows are few among a million completed ones.
+            models.Index(
+                "project",
+                "status",
+                F("id").desc(),
+                condition=Q(
+                    project__isnull=False,
+                    status__in=["pending", "processing", "failed", "cancelled"],
+                ),
+                name="job_project_not_done",
+            ),
+            # Ended rows by their end: what is pruned, and how many ended lately.
+            models.Index(
+                "status",
+                "completed_at",
+                condition=Q(completed_at__isnull=False),
+                name="job_finished",
+            ),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -197,6 +215,7 @@ class PausedType(models.Model):
 
     class Meta:
         ordering = ["type"]
+        verbose_name = "job type"
 
     def __str__(self) -> str:
         return self.type

@@ -1,7 +1,7 @@
-"""How work gets into the queue, and back into it: enqueue, wake, redrive, recurring rows.
+"""How work gets into the queue: enqueue, wake, recurring rows.
 
-Job state is written here, in ``leasing`` (claim, start, renew) and in ``settle`` (outcomes), and
-nowhere else.
+Job state is written here, in ``leasing`` (claim, start, renew), in ``settle`` (outcomes) and in
+``control`` (what people do), and nowhere else.
 """
 
 import json
@@ -9,13 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models.functions import Now
-from django.utils import timezone
 
 from accounts.models import Project
 from jobs import registry
-from jobs.errors import JobNotRedrivable
-from jobs.models import Job, JobPriority, JobStatus, new_job_id
+from jobs.models import Job, JobPriority, new_job_id
 
 CHANNEL = "novitai_jobs"
 
@@ -85,30 +82,6 @@ def notify() -> None:
 
 def _is_notified() -> None:
     """A mark among the things to do at commit; nothing is left to do."""
-
-
-def redrive(job: Job, *, actor: str) -> Job:
-    """Set a failed job going again, with all its attempts. Raises JobNotRedrivable."""
-    with transaction.atomic():
-        row = Job.objects.select_for_update().get(pk=job.pk)
-        handler = registry.get(row.type).handler
-        if row.status != JobStatus.FAILED:
-            raise JobNotRedrivable(f"Job {row.public_id} is {row.status}, not failed.")
-        if not handler.is_redrivable(row):
-            raise JobNotRedrivable(f"A job of type {row.type} cannot be run again.")
-        if row.dedupe_key and Job.objects.live().filter(dedupe_key=row.dedupe_key).exists():
-            raise JobNotRedrivable(f"The work of job {row.public_id} is under way already.")
-        row.status = JobStatus.PENDING
-        row.attempts = 0
-        row.completed_at = None
-        row.run_at = Now()
-        note = {"at": timezone.now().isoformat(), "error": f"run again by {actor}"}
-        row.errors = [*row.errors, note]
-        row.save(update_fields=["status", "attempts", "completed_at", "run_at", "errors"])
-        handler.on_redrive(row)
-        notify()
-    row.refresh_from_db()
-    return row
 
 
 def ensure_recurring() -> None:

@@ -7,8 +7,9 @@ so that a type that hangs fills only those. The keeper thread applies what has f
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -30,6 +31,7 @@ MOST_BATCHES = 4
 LOOK_SECONDS = 0.002
 # How long a row on its last chance waits for the process to be empty of others.
 ALONE_SECONDS = 30.0
+ALONE_LATER = timedelta(seconds=2)
 
 
 class Runner:
@@ -62,22 +64,35 @@ class Runner:
             jobs = self._help_itself(job_type)
             self._work(job_type, jobs)
 
-    def run_alone(self, leases: Sequence[tuple[int, int]]) -> None:
+    def run_alone(self, lease: tuple[int, int]) -> None:
         """Run what may kill the process, at its last chance, while nothing else is in it.
 
-        A culprit then dies by itself, and a bystander of earlier deaths gets through.
+        A culprit then dies by itself, and a bystander of earlier deaths gets through. One worker
+        of a cluster at a time: the others are needed for everything else.
         """
-        self._wait_for_live(ALONE_SECONDS)
-        jobs = self._start(leases)
+        if not cluster_state.may_work_alone(ALONE_SECONDS):
+            leasing.hand_back([lease], after=ALONE_LATER)
+            return
+        self._wait_until_empty(ALONE_SECONDS, keeping=dict([lease]))
+        jobs = self._start([lease])
         if jobs:
             job_type = registry.get(jobs[0].type)
+            seconds = job_type.run_limit.total_seconds()
+            cluster_state.work_alone(seconds)
             self._work(job_type, jobs)
-            self._wait_for_live(job_type.run_limit.total_seconds())
+            self._wait_until_empty(seconds)
+        cluster_state.work_alone(0)
 
-    def _wait_for_live(self, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while self.live.jobs() and time.monotonic() < deadline and not cluster_state.is_stopping():
+    def _wait_until_empty(self, seconds: float, keeping: Mapping[int, int] | None = None) -> None:
+        """``keeping``: leases without a heartbeat, which must not lapse meanwhile."""
+        now = time.monotonic()
+        deadline, renewed_at = now + seconds, now
+        while self.live.jobs() and now < deadline and not cluster_state.is_stopping():
             time.sleep(LOOK_SECONDS)
+            now = time.monotonic()
+            if keeping and now - renewed_at > leasing.LEASE.total_seconds() / 3:
+                leasing.renew(keeping)
+                renewed_at = now
 
     def _may_go_on(self, job_type: JobType) -> bool:
         """Once there is room for another batch; not while a message waits: it may be urgent."""
@@ -99,7 +114,7 @@ class Runner:
         """Rows that cannot be started would lie idle until their lease lapses: try again first."""
         for attempt in range(START_ATTEMPTS):
             try:
-                return leasing.start(leases)
+                return leasing.start(leases, heartbeat.worker_name())
             except (OperationalError, InterfaceError) as error:
                 logger.warning("jobs_start_failed", error=str(error), attempt=attempt + 1)
                 connection.close()

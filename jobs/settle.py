@@ -85,8 +85,13 @@ def settle(jobs: Mapping[int, Job], outcomes: Mapping[int, Outcome]) -> None:
 def give_up(job: Job, error: str, traceback: str = "") -> None:
     """Fail a job for good and tell its handler, in the caller's transaction. The row is ours.
 
+    Who asked for the same work while this row was at it gets a row of its own: their request came
+    after whatever failed here. A handler whose ``on_give_up`` made the work pointless finds that
+    out in ``load``, as it does after every delay.
+
     ``job`` itself keeps its token: if its handler raises, nothing of this has happened.
     """
+    is_asked_for_again = _is_marked_to_rerun(job)
     ended = copy(job)
     ended.status = JobStatus.FAILED
     ended.completed_at = timezone.now()
@@ -96,6 +101,8 @@ def give_up(job: Job, error: str, traceback: str = "") -> None:
     ended.errors = _history(job, error, traceback)
     ended.save(update_fields=_GIVEN_UP)
     registry.get(job.type).handler.on_give_up(ended, error)
+    if is_asked_for_again:
+        _enqueue_anew(ended)
     _log("job_failed", job, error)
 
 
@@ -109,6 +116,23 @@ def bury(leases: Sequence[Lease]) -> None:
         for job in rows:
             if job.lease_token == tokens[job.pk]:
                 give_up(job, f"The worker died in each of {job.attempts} attempts.")
+
+
+def _is_marked_to_rerun(job: Job) -> bool:
+    """By the row as it is: the worker's copy is from before the work, the mark from during it."""
+    return Job.objects.filter(pk=job.pk, rerun=True).exists()
+
+
+def _enqueue_anew(job: Job) -> None:
+    queue.enqueue(
+        job.type,
+        payload=job.payload,
+        subject=job.subject,
+        project=job.project,
+        priority=job.priority,
+        dedupe_key=job.dedupe_key,
+        request_id=job.request_id,
+    )
 
 
 def _log(event: str, job: Job, error: str) -> None:

@@ -40,7 +40,8 @@ class KeysetPagination(BasePagination):
         if cursor is not None:
             rows = _after(rows, cursor, order)
         page = list(rows[: limit + 1])
-        self.total = queryset.order_by()[: COUNT_CAP + 1].count()
+        is_all = cursor is None and len(page) <= limit
+        self.total = len(page) if is_all else queryset.order_by()[: COUNT_CAP + 1].count()
         self.next_cursor = page[limit - 1].public_id if len(page) > limit else None
         return page[:limit]
 

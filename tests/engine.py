@@ -28,10 +28,13 @@ class ScriptedHandler(Handler[Any, Any]):
         on_give_up: Callable[[Job, str], None] = lambda job, error: None,
         book: Callable[[Sequence[Any]], None] = lambda talks: None,
         is_redrivable: bool = True,
+        is_cancellable: bool = True,
+        on_cancel: Callable[[Job], None] = lambda job: None,
     ) -> None:
         self._load, self._talk, self._apply = load, talk, apply
         self._on_give_up, self._book = on_give_up, book
-        self._is_redrivable = is_redrivable
+        self._is_redrivable, self._is_cancellable = is_redrivable, is_cancellable
+        self._on_cancel = on_cancel
         self.applied: list[int] = []
         self.redriven: list[int] = []
 
@@ -53,6 +56,12 @@ class ScriptedHandler(Handler[Any, Any]):
 
     def is_redrivable(self, job: Job) -> bool:
         return self._is_redrivable
+
+    def is_cancellable(self, job: Job) -> bool:
+        return self._is_cancellable
+
+    def on_cancel(self, job: Job) -> None:
+        self._on_cancel(job)
 
     def on_redrive(self, job: Job) -> None:
         self.redriven.append(job.pk)

@@ -61,6 +61,11 @@ class Migration(migrations.Migration):
             model_name='job',
             constraint=models.UniqueConstraint(condition=models.Q(('dedupe_key__isnull', False), ('status__in', ['pending', 'processing'])), fields=('dedupe_key',), name='job_live_dedupe_key'),
         ),
+        # Tokens are random: a sequence may be set back by a crash of the server.
+        migrations.RunSQL(
+            "DROP SEQUENCE jobs_lease_token",
+            "CREATE SEQUENCE jobs_lease_token AS bigint",
+        ),
         migrations.RunSQL(
             # Room in each page for the new version of a row whose lease is renewed.
             "ALTER TABLE jobs_job SET (fillfactor = 80)",

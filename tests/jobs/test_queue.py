@@ -11,9 +11,9 @@ from django.db import IntegrityError, connection, transaction
 
 from jobs import leasing, queue
 from jobs.claim import Claimer, Lease
-from jobs.errors import JobNotRedrivable, UnknownJobType
+from jobs.errors import UnknownJobType
 from jobs.models import Job, JobPriority, JobStatus
-from tests.engine import ScriptedHandler, database_time
+from tests.engine import database_time
 from tests.jobs.conftest import Register, in_thread
 
 pytestmark = pytest.mark.django_db
@@ -292,57 +292,6 @@ def test_each_recurring_type_has_one_row_however_often_clusters_start(register: 
     queue.ensure_recurring()
     queue.ensure_recurring()
     assert sorted(Job.objects.values_list("type", "priority")) == [("tick", 1), ("tock", 1)]
-
-
-# Redrive
-
-
-def failed(**fields: Any) -> Job:
-    job = add(**fields)
-    Job.objects.filter(pk=job.pk).update(
-        status="failed",
-        completed_at=database_time(),
-        attempts=5,
-        error="why",
-        errors=[{"error": 1}],
-    )
-    job.refresh_from_db()
-    return job
-
-
-def test_a_redriven_job_goes_again_with_all_its_attempts(register: Register) -> None:
-    handler = register()
-    job = queue.redrive(failed(run_at=database_time(-60 * SECOND)), actor="ada")
-    assert (job.status, job.attempts, job.completed_at) == ("pending", 0, None)
-    assert job.errors[0] == {"error": 1}
-    assert job.errors[1]["error"] == "run again by ada"
-    assert job.run_at > database_time(-SECOND)
-    assert handler.redriven == [job.pk]
-
-
-@pytest.mark.parametrize("status", ["pending", "completed"])
-def test_only_failed_jobs_are_redriven(register: Register, status: str) -> None:
-    register()
-    job = failed()
-    ended = database_time() if status == "completed" else None
-    Job.objects.update(status=status, completed_at=ended)
-    with pytest.raises(JobNotRedrivable, match=status):
-        queue.redrive(job, actor="ada")
-
-
-def test_a_type_may_refuse_to_be_redriven(register: Register) -> None:
-    register(handler=ScriptedHandler(is_redrivable=False))
-    with pytest.raises(JobNotRedrivable, match="noop"):
-        queue.redrive(failed(), actor="ada")
-
-
-def test_a_job_is_not_redriven_beside_the_same_work(register: Register) -> None:
-    handler = register()
-    job = failed(dedupe_key="k")
-    add(dedupe_key="k")
-    with pytest.raises(JobNotRedrivable, match="under way"):
-        queue.redrive(job, actor="ada")
-    assert handler.redriven == []
 
 
 # What Postgres refuses

@@ -28,7 +28,7 @@ def settled(outcome: Outcome, **state: object) -> Job:
     job = Job.objects.get()
     with transaction.atomic():
         settle.settle({job.pk: job}, {job.pk: outcome})
-    return Job.objects.get()
+    return Job.objects.latest("pk")
 
 
 def test_done_ends_a_job_and_forgets_its_error(register: Register) -> None:
@@ -132,6 +132,43 @@ def test_what_was_changed_meanwhile_survives_giving_up(register: Register) -> No
         settle.give_up(row, "never")
     job.refresh_from_db()
     assert (job.status, job.priority) == ("failed", 4)
+
+
+def test_what_was_asked_for_while_a_job_failed_is_still_done(register: Register) -> None:
+    """The mark is made on the row after the worker has read it."""
+    register()
+    asked = {"dedupe_key": "k", "subject": "s", "priority": 3, "request_id": "r"}
+    job = queue.enqueue("noop", payload={"a": 1}, **asked)
+    (lease,) = leasing.claim(worker="test")
+    (row,) = leasing.start([(lease.job_id, lease.token)])
+    queue.enqueue("noop", payload={"a": 1}, **asked)
+    assert row.rerun is False
+    with transaction.atomic():
+        settle.settle({row.pk: row}, {row.pk: GiveUp("never")})
+    job.refresh_from_db()
+    assert (job.status, job.rerun) == ("failed", False)
+    fresh = Job.objects.live().get()
+    assert {name: getattr(fresh, name) for name in asked} == asked
+    assert (fresh.payload, fresh.attempts, fresh.errors) == ({"a": 1}, 0, [])
+
+
+def test_the_same_holds_for_a_row_whose_workers_died(register: Register) -> None:
+    register()
+    lease = orphaned(attempts=5)
+    Job.objects.update(rerun=True)
+    settle.bury([lease])
+    assert list(Job.objects.order_by("pk").values_list("status", flat=True)) == [
+        "failed",
+        "pending",
+    ]
+
+
+def test_what_a_handler_asks_for_as_it_gives_up_is_not_doubled(register: Register) -> None:
+    def ask_anew(job: Job, error: str) -> None:
+        queue.enqueue("noop", payload={}, dedupe_key="k")
+
+    register(handler=ScriptedHandler(on_give_up=ask_anew))
+    assert settled(GiveUp("never"), rerun=True).status == "pending"
 
 
 # Rows of workers that died
