@@ -11,6 +11,7 @@ import structlog
 from django.db import connection, transaction
 
 from jobs import broker, control, leasing, queue, settle
+from jobs.claim import Claimer
 from jobs.errors import JobNotCancellable, JobNotRedrivable, UnknownJobType
 from jobs.models import Job, PausedType
 from jobs.outcomes import Done
@@ -26,7 +27,7 @@ def add(type_: str = "noop", **fields: Any) -> Job:
 
 def started(**fields: Any) -> Job:
     job = add(**fields)
-    (lease,) = (lease for lease in leasing.claim(worker="here:1") if lease.job_id == job.pk)
+    (lease,) = (lease for lease in Claimer("here:1").claim() if lease.job_id == job.pk)
     (row,) = leasing.start([(lease.job_id, lease.token)])
     return row
 
@@ -64,7 +65,7 @@ def test_a_waiting_job_is_cancelled_and_its_handler_hears(register: Register) ->
     assert job.completed_at is not None
     assert heard == [("cancelled", True)]
     assert history(job) == ["cancelled by ada"]
-    assert leasing.claim(worker="test") == []
+    assert Claimer("test").claim() == []
 
 
 def test_a_cancelled_job_at_work_keeps_nothing_of_its_worker(register: Register) -> None:
@@ -77,7 +78,7 @@ def test_a_cancelled_job_at_work_keeps_nothing_of_its_worker(register: Register)
     handler = register(handler=ScriptedHandler(talk=talk))
     add(dedupe_key="k")
     runner = DrivenRunner(threads=1)
-    for batch in broker.batches(leasing.claim(worker="test")):
+    for batch in broker.batches(Claimer("test").claim()):
         runner.run([(lease.job_id, lease.token) for lease in batch])
     runner.keep()
     job = Job.objects.get()
