@@ -119,8 +119,13 @@ def test_a_lease_tells_what_becomes_of_the_row(register: Register) -> None:
 
 @pytest.mark.parametrize(
     ("attempts", "is_suspect", "is_exhausted", "is_last_chance"),
-    [(3, True, False, False), (4, True, False, True), (5, True, True, False)]
-    + [(4, False, False, False), (5, False, True, False)],
+    [
+        (3, True, False, False),
+        (4, True, False, True),
+        (5, True, True, False),
+        (4, False, False, False),
+        (5, False, True, False),
+    ],
 )
 def test_only_what_was_with_a_dead_worker_has_a_last_chance(
     attempts: int, is_suspect: bool, is_exhausted: bool, is_last_chance: bool
