@@ -64,7 +64,7 @@ def test_a_waiting_job_is_cancelled_and_its_handler_hears(register: Register) ->
     assert job.completed_at is not None
     assert heard == [("cancelled", True)]
     assert history(job) == ["cancelled by ada"]
-    assert leasing.claim(worker="test") == []
+    assert Claimer("test").claim() == []
 
 
 def test_a_cancelled_job_at_work_keeps_nothing_of_its_worker(register: Register) -> None:
@@ -77,7 +77,7 @@ def test_a_cancelled_job_at_work_keeps_nothing_of_its_worker(register: Register)
     handler = register(handler=ScriptedHandler(talk=talk))
     add(dedupe_key="k")
     runner = DrivenRunner(threads=1)
-    for batch in broker.batches(leasing.claim(worker="test")):
+    for batch in broker.batches(Claimer("test").claim()):
         runner.run([(lease.job_id, lease.token) for lease in batch])
     runner.keep()
     job = Job.objects.get()

@@ -22,7 +22,7 @@ MINUTE = timedelta(minutes=1)
 def settled(outcome: Outcome, **state: object) -> Job:
     """A job at work with this state, after the outcome."""
     job = queue.enqueue("noop", payload={}, dedupe_key="k")
-    (lease,) = leasing.claim(worker="test")
+    (lease,) = Claimer("test").claim()
     leasing.start([(lease.job_id, lease.token)])
     Job.objects.update(**state)
     job = Job.objects.get()
@@ -125,7 +125,7 @@ def test_what_was_changed_meanwhile_survives_giving_up(register: Register) -> No
     """An operator's change to the row must not be undone by the worker's older copy."""
     register()
     job = queue.enqueue("noop", payload={})
-    (lease,) = leasing.claim(worker="test")
+    (lease,) = Claimer("test").claim()
     (row,) = leasing.start([(lease.job_id, lease.token)])
     Job.objects.update(priority=4)
     with transaction.atomic():
@@ -139,7 +139,7 @@ def test_what_was_asked_for_while_a_job_failed_is_still_done(register: Register)
     register()
     asked = {"dedupe_key": "k", "subject": "s", "priority": 3, "request_id": "r"}
     job = queue.enqueue("noop", payload={"a": 1}, **asked)
-    (lease,) = leasing.claim(worker="test")
+    (lease,) = Claimer("test").claim()
     (row,) = leasing.start([(lease.job_id, lease.token)])
     queue.enqueue("noop", payload={"a": 1}, **asked)
     assert row.rerun is False
@@ -176,9 +176,9 @@ def test_what_a_handler_asks_for_as_it_gives_up_is_not_doubled(register: Registe
 
 def orphaned(attempts: int) -> leasing.Lease:
     queue.enqueue("noop", payload={})
-    leasing.claim(worker="dead")
+    Claimer("test").claim()
     Job.objects.update(attempts=attempts, lease_expires_at=database_time(-MINUTE))
-    (lease,) = leasing.claim(worker="alive")
+    (lease,) = Claimer("test").claim()
     return lease
 
 
