@@ -78,20 +78,23 @@ WITH busy AS MATERIALIZED (
     WHERE NOT EXISTS (SELECT FROM jobs_pausedtype p WHERE p.type = t.type)
 ), due AS (
     SELECT id FROM (
-        SELECT
-            row.id, open.room, ceil(open.room * $5) AS reserved,
-            row_number() OVER (PARTITION BY type ORDER BY priority DESC, row.run_at) AS place,
-            row_number() OVER (PARTITION BY type ORDER BY priority, row.run_at) AS low_place
-        FROM open CROSS JOIN generate_series(4, 1, -1) AS lane(priority), LATERAL (
-            SELECT id, run_at FROM jobs_job j
-            WHERE j.status = 'pending' AND j.type = open.type AND j.priority = lane.priority
-              AND j.run_at
-                  >= to_timestamp(coalesce($4[open.nth * 4 - 4 + lane.priority], '-infinity'))
-              AND j.run_at <= (SELECT clock_timestamp())
-            ORDER BY j.run_at LIMIT open.room
-        ) row
+        SELECT id, room, row_number() OVER (
+            PARTITION BY type ORDER BY low_place > ceil(room * $5), priority DESC, run_at
+        ) AS place
+        FROM (
+            SELECT row.id, row.run_at, open.type, open.room, lane.priority,
+                row_number() OVER (PARTITION BY type ORDER BY priority, run_at) AS low_place
+            FROM open CROSS JOIN generate_series(4, 1, -1) AS lane(priority), LATERAL (
+                SELECT id, run_at FROM jobs_job j
+                WHERE j.status = 'pending' AND j.type = open.type AND j.priority = lane.priority
+                  AND j.run_at
+                      >= to_timestamp(coalesce($4[open.nth * 4 - 4 + lane.priority], '-infinity'))
+                  AND j.run_at <= (SELECT clock_timestamp())
+                ORDER BY j.run_at LIMIT open.room
+            ) row
+        ) ranked
     ) best
-    WHERE place <= room - reserved OR low_place <= reserved
+    WHERE place <= room
 ), lapsed AS (
     SELECT busy.id FROM busy JOIN open USING (type)
     WHERE lease_expires_at < clock_timestamp()
@@ -104,10 +107,12 @@ UPDATE jobs_job j SET
     lease_expires_at = clock_timestamp() + $7,
     worker = $8{and_start}
 WHERE id = ANY(ARRAY(
-    -- Somebody may have renewed, cancelled or settled a row since it was chosen.
+    -- Somebody may have renewed, cancelled or settled a row since it was chosen. CASE, since for
+    -- OR the planner may read both partial indexes from end to end.
     SELECT id FROM jobs_job
     WHERE id = ANY(ARRAY(SELECT id FROM lapsed UNION ALL SELECT id FROM due))
-      AND (status = 'pending' OR status = 'processing' AND lease_expires_at < clock_timestamp())
+      AND CASE status WHEN 'pending' THEN run_at <= clock_timestamp()
+                      WHEN 'processing' THEN lease_expires_at < clock_timestamp() END
     ORDER BY id FOR UPDATE SKIP LOCKED
 ))
 RETURNING {columns}
@@ -122,8 +127,9 @@ _STATEMENTS = {
     "novitai_lease": _CLAIM.format(name="novitai_lease", and_start="", columns=_LEASE_COLUMNS),
     "novitai_start": _CLAIM.format(name="novitai_start", and_start=_START, columns=STARTED_COLUMNS),
 }
+# Without sequential scans: the plan may have been made while the table was empty.
 _EXECUTE = """
-SELECT pg_advisory_xact_lock(%(turn)s){and_hurry};
+SELECT pg_advisory_xact_lock(%(turn)s), set_config('enable_seqscan', 'off', true){and_hurry};
 EXECUTE {name} (%(types)s, %(batches)s, %(caps)s, %(marks)s::float8[], %(fair_share)s,
     %(most_lapsed)s, %(lease)s, %(worker)s)
 """
@@ -148,8 +154,12 @@ class Claimer:
         """Lease what is due and what has lapsed; the pusher's claim. Starts nothing."""
         chosen = registry.all_types() if types is None else types
         rows = self._execute("novitai_lease", chosen, MOST_LAPSED, and_hurry=_AND_HURRY)
+        if not rows and self._forget(chosen):
+            rows = self._execute("novitai_lease", chosen, MOST_LAPSED, and_hurry=_AND_HURRY)
         leases = [Lease(*row) for row in rows]
-        self._remember((lease.type, lease.priority, lease.due) for lease in leases)
+        # Lapsed rows lie anywhere in their lane, with due rows before them.
+        fresh = [lease for lease in leases if not lease.is_suspect]
+        self._remember((lease.type, lease.priority, lease.due) for lease in fresh)
         return leases
 
     def start(self, job_type: JobType) -> list[Job]:
@@ -194,13 +204,22 @@ class Claimer:
 
         The index entries of taken rows stay at the head of their lane until a vacuum, which a
         long transaction holds off for as long as it lasts: a mark skips them. What became due
-        before the mark since (a row given back, a late commit) is found by the next full look.
+        before the mark since (a row given back, a late commit) is found by the next full look,
+        or when there is nothing else to do.
         """
         now = time.monotonic()
         if now - self._looked_at > FULL_LOOK_SECONDS:
             self._looked_at = now
             self._marks.clear()
         return [self._marks.get(lane) for lane in lanes]
+
+    def _forget(self, types: Sequence[JobType]) -> bool:
+        """Whether there was something to forget, so that another look may find more."""
+        names = {job_type.name for job_type in types}
+        lanes = [lane for lane in self._marks if lane[0] in names]
+        for lane in lanes:
+            del self._marks[lane]
+        return bool(lanes)
 
     def _remember(self, taken: Iterable[tuple[str, int, float]]) -> None:
         for type_, priority, due in taken:

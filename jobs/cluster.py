@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import wraps
 from multiprocessing import util
@@ -102,8 +102,7 @@ class Cluster(q2.Cluster):
             logger.error("cluster_stop_forced")
             self.sentinel.kill()
         # A child that outlived its sentinel would notice by itself, but only after this returns.
-        for child in psutil.wait_procs(children, timeout=1.0)[1]:
-            child.kill()
+        _kill_all(psutil.wait_procs(children, timeout=1.0)[1])
         return True
 
     def run(self) -> int:
@@ -148,14 +147,22 @@ class Cluster(q2.Cluster):
         with suppress(psutil.NoSuchProcess):
             sentinel = psutil.Process(self.sentinel.pid)
             sentinel.suspend()
-            for child in sentinel.children(recursive=True):
-                child.kill()
+            _kill_all(sentinel.children(recursive=True))
             sentinel.kill()
 
 
 def _kill(pid: int) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
+    """0 is nobody; to the system it would be this process's whole group."""
+    if pid:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _kill_all(processes: Iterable[psutil.Process]) -> None:
+    """Some may have ended since they were listed."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def _count_restart() -> None:

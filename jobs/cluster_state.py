@@ -147,10 +147,12 @@ def is_blocked() -> bool:
 
 
 def pusher_pid() -> int:
+    """0 while none has been seen."""
     return int(_pusher_pid.value)
 
 
 def pusher_is_awaited() -> None:
-    """A new pusher is on its way: give it time to be seen."""
+    """A new pusher is on its way: give it time to be seen. Its forerunner's pid is nobody's now."""
+    _pusher_pid.value = 0
     _pusher_seen.value = time.monotonic()
     _waiting_since.value = 0

@@ -93,7 +93,9 @@ class Job(models.Model):
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     # Came back from a worker that died: handed out alone, so that poison harms no neighbour.
     is_suspect = models.BooleanField(default=False, db_default=False)
-    worker = models.CharField(max_length=80, blank=True, help_text="host:pid that claimed it last")
+    worker = models.CharField(
+        max_length=120, blank=True, help_text="host:pid:start of what claimed it last"
+    )
     request_id = models.CharField(max_length=80, blank=True)
 
     # run_at in seconds since 1970, on rows that leasing.jobs_of made.

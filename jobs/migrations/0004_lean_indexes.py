@@ -40,6 +40,11 @@ class Migration(migrations.Migration):
             name='public_id',
             field=models.CharField(default=jobs.models.new_job_id, editable=False, max_length=40),
         ),
+        migrations.AlterField(
+            model_name='job',
+            name='worker',
+            field=models.CharField(blank=True, help_text='host:pid:start of what claimed it last', max_length=120),
+        ),
         migrations.AddIndex(
             model_name='job',
             index=models.Index(condition=models.Q(('subject', ''), _negated=True), fields=['subject', '-id'], name='job_subject'),

@@ -11,6 +11,7 @@ import structlog
 from django.db import connection, transaction
 
 from jobs import broker, control, leasing, queue, settle
+from jobs.claim import Claimer
 from jobs.errors import JobNotCancellable, JobNotRedrivable, UnknownJobType
 from jobs.models import Job, PausedType
 from jobs.outcomes import Done
@@ -26,7 +27,7 @@ def add(type_: str = "noop", **fields: Any) -> Job:
 
 def started(**fields: Any) -> Job:
     job = add(**fields)
-    (lease,) = (lease for lease in leasing.claim(worker="here:1") if lease.job_id == job.pk)
+    (lease,) = (lease for lease in Claimer("here:1").claim() if lease.job_id == job.pk)
     (row,) = leasing.start([(lease.job_id, lease.token)])
     return row
 

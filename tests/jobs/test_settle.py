@@ -8,6 +8,7 @@ import pytest
 from django.db import transaction
 
 from jobs import leasing, queue, settle
+from jobs.claim import Claimer, Lease
 from jobs.models import Job
 from jobs.outcomes import Again, Done, GiveUp, Outcome, Released, Retry
 from jobs.registry import RetryPolicy
@@ -142,7 +143,6 @@ def test_what_was_asked_for_while_a_job_failed_is_still_done(register: Register)
     (lease,) = Claimer("test").claim()
     (row,) = leasing.start([(lease.job_id, lease.token)])
     queue.enqueue("noop", payload={"a": 1}, **asked)
-    assert row.rerun is False
     with transaction.atomic():
         settle.settle({row.pk: row}, {row.pk: GiveUp("never")})
     job.refresh_from_db()
@@ -174,11 +174,11 @@ def test_what_a_handler_asks_for_as_it_gives_up_is_not_doubled(register: Registe
 # Rows of workers that died
 
 
-def orphaned(attempts: int) -> leasing.Lease:
+def orphaned(attempts: int) -> Lease:
     queue.enqueue("noop", payload={})
-    Claimer("test").claim()
+    Claimer("dead").claim()
     Job.objects.update(attempts=attempts, lease_expires_at=database_time(-MINUTE))
-    (lease,) = Claimer("test").claim()
+    (lease,) = Claimer("alive").claim()
     return lease
 
 
