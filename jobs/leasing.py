@@ -97,6 +97,28 @@ def hand_back(leases: Sequence[tuple[int, int]], after: timedelta | None = None)
     notify()
 
 
+def expire(workers: Sequence[str]) -> int:
+    """Let the leases of these workers lapse now; how many. Only of processes known to be dead:
+    one that lives would go on working on rows that others take over.
+
+    What has been tried before waits for its lease to lapse by itself: a job that kills its process
+    must not do so once a second.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE jobs_job SET lease_expires_at = clock_timestamp()
+            WHERE status = 'processing' AND worker = ANY(%s)
+              AND attempts <= 1 AND lease_expires_at > clock_timestamp()
+            """,
+            [list(workers)],
+        )
+        expired: int = cursor.rowcount
+    if expired:
+        notify()
+    return expired
+
+
 def renew(leases: Mapping[int, int | None]) -> set[int]:
     """Extend the leases; return the ids that were extended. The heartbeat's statement.
 

@@ -26,7 +26,8 @@ logger = structlog.get_logger()
 
 DRAIN_SECONDS = 5.0
 START_ATTEMPTS = 5
-# A worker with as many batches of a type at hand lets the others have the rest.
+# A worker with as many batches of a type at hand, and work for twice its threads, lets the others
+# have the rest.
 MOST_BATCHES = 4
 LOOK_SECONDS = 0.002
 # How long a row on its last chance waits for the process to be empty of others.
@@ -96,8 +97,9 @@ class Runner:
 
     def _may_go_on(self, job_type: JobType) -> bool:
         """Once there is room for another batch; not while a message waits: it may be urgent."""
+        most = max(MOST_BATCHES * job_type.batch_size, 2 * self._threads)
         while cluster_state.is_task_taken() and not cluster_state.is_stopping():
-            if self.live.count(job_type.name) <= job_type.batch_size * (MOST_BATCHES - 1):
+            if self.live.count(job_type.name) <= most - job_type.batch_size:
                 return True
             time.sleep(LOOK_SECONDS)
         return False
