@@ -135,8 +135,8 @@ class Cluster(q2.Cluster):
         """Until the sentinel ends, by itself or because its work has come to a halt."""
         last = time.monotonic()
         while self.sentinel is not None and self.sentinel.is_alive():
-            self.sentinel.join(timeout=LOOK_SECONDS)
             self._look_who_is_there()
+            self.sentinel.join(timeout=LOOK_SECONDS)
             now = time.monotonic()
             if now - last < STALL_SECONDS / 2:  # Else this process slept, perhaps all the machine.
                 self._end_what_stands_still()
