@@ -79,21 +79,19 @@ class JobBroker(Broker):
         return True
 
     def _types_at_hand(self) -> list[JobType]:
-        """Of a type with a backlog, each worker gets a full batch and goes on by itself."""
-        now = time.monotonic()
-        self._held_back = {name: end for name, end in self._held_back.items() if end > now}
+        """Of a type with a backlog, each worker gets a full batch and goes on by itself: until
+        one of them leaves off, because nothing is left, the type is at its cap or others wait.
+        """
+        since = max(time.monotonic() - HOLD_BACK_SECONDS, cluster_state.left_off_at())
+        self._held_back = {name: start for name, start in self._held_back.items() if start > since}
         return [each for each in registry.all_types() if each.name not in self._held_back]
 
     def _hold_back(self, messages: Sequence[Sequence[Lease]]) -> None:
-        for batch in messages:
-            name = batch[0].type
-            if len(batch) < registry.get(name).batch_size or batch[0].is_suspect:
-                self._full_batches[name] = 0
-                continue
-            self._full_batches[name] += 1
-            if self._full_batches[name] >= settings.CONFIG.job_workers:
-                self._full_batches[name] = 0
-                self._held_back[name] = time.monotonic() + HOLD_BACK_SECONDS
+        full = {batch[0].type for batch in messages if _is_full(batch)}
+        self._full_batches = Counter({name: self._full_batches[name] + 1 for name in full})
+        for name, count in self._full_batches.items():
+            if count >= settings.CONFIG.job_workers:
+                self._held_back[name] = time.monotonic()
 
     def _listen(self) -> None:
         if not self._is_listening:
@@ -109,7 +107,7 @@ class JobBroker(Broker):
         next_due = seconds_to_next_due()
         seconds = longest if next_due is None else min(longest, next_due)
         if self._held_back:
-            seconds = min(seconds, *(end - time.monotonic() for end in self._held_back.values()))
+            seconds = min(seconds, BLOCKED_WAIT_SECONDS)
         notices = connection.connection.notifies(timeout=max(seconds, 0.001), stop_after=1)
         # This is psycopg's own call: unwrapped, a lost server would be no error that Django knows.
         with connection.wrap_database_errors:
@@ -160,6 +158,10 @@ def batches(leases: Sequence[Lease]) -> list[list[Lease]]:
 
 def _by_type_and_urgency(lease: Lease) -> tuple[str, int, float]:
     return (lease.type, -lease.priority, lease.due)
+
+
+def _is_full(batch: Sequence[Lease]) -> bool:
+    return len(batch) >= registry.get(batch[0].type).batch_size and not batch[0].is_suspect
 
 
 def _message(batch: Sequence[Lease]) -> tuple[str, str]:

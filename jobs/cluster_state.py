@@ -24,6 +24,8 @@ _waiting_since = multiprocessing.RawValue("d", 0)
 _is_blocked = multiprocessing.RawValue("b", 0)
 # Until when a worker may be at a row that must have its process to itself.
 _alone_until = multiprocessing.RawValue("d", 0)
+# When a worker with a backlog at hand last stopped claiming for itself.
+_left_off = multiprocessing.RawValue("d", 0)
 _task_queues: list[TaskQueue] = []
 
 
@@ -118,6 +120,15 @@ def seconds_waited(clock: Callable[[], float] = time.monotonic) -> float:
     if not _waiting_since.value or now < _alone_until.value:
         return 0.0
     return now - float(_waiting_since.value)
+
+
+def leave_off() -> None:
+    """This worker no longer claims for itself: the backlog, if any is left, is the pusher's."""
+    _left_off.value = time.monotonic()
+
+
+def left_off_at() -> float:
+    return float(_left_off.value)
 
 
 def may_work_alone(seconds: float) -> bool:

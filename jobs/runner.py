@@ -61,9 +61,12 @@ class Runner:
             return
         job_type = registry.get(jobs[0].type)
         self._work(job_type, jobs)
+        if len(jobs) < job_type.batch_size:
+            return
         while len(jobs) >= job_type.batch_size and self._may_go_on(job_type):
             jobs = self._help_itself(job_type)
             self._work(job_type, jobs)
+        cluster_state.leave_off()
 
     def run_alone(self, lease: tuple[int, int]) -> None:
         """Run what may kill the process, at its last chance, while nothing else is in it.

@@ -181,12 +181,16 @@ def test_nothing_is_claimed_by_a_cluster_that_stops(register: Register) -> None:
     assert Job.objects.get().status == "pending"
 
 
+@pytest.fixture
+def two_workers(settings: Any) -> None:
+    settings.CONFIG = settings.CONFIG.model_copy(update={"job_workers": 2})
+
+
 @pytest.mark.django_db
 def test_a_type_with_a_backlog_is_left_to_the_workers_for_a_while(
-    register: Register, clock: SimpleNamespace, settings: Any
+    register: Register, clock: SimpleNamespace, two_workers: None
 ) -> None:
     """Each has a full batch of it and goes on by itself; the others are for the pusher."""
-    settings.CONFIG = settings.CONFIG.model_copy(update={"job_workers": 2})
     register("flood", batch_size=2)
     register("other")
     flood = [job.pk for job in add_many(6, "flood")]
@@ -199,37 +203,43 @@ def test_a_type_with_a_backlog_is_left_to_the_workers_for_a_while(
 
 
 @pytest.mark.django_db
-def test_a_batch_that_is_not_full_ends_a_backlog(
-    register: Register, clock: SimpleNamespace, settings: Any
+def test_a_worker_that_leaves_off_gives_the_backlog_back_to_the_pusher(
+    register: Register, clock: SimpleNamespace, two_workers: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.CONFIG = settings.CONFIG.model_copy(update={"job_workers": 2})
-    register(batch_size=2)
+    """Else a type at its cap, or one with a row now and then, stood still for half a second."""
+    monkeypatch.setattr(cluster_state, "time", clock)
+    register(batch_size=1)
+    rows = [job.pk for job in add_many(3)]
     made = JobBroker()
-    for count in (2, 1, 2, 1):
-        add_many(count)
-        assert [len(batch) for batch in batches_of(made.dequeue())] == [count]
+    assert batches_of(made.dequeue() + made.dequeue()) == [rows[:1], rows[1:2]]
+    assert made.dequeue() == []
+    clock.now += 0.01
+    cluster_state.leave_off()
+    assert batches_of(made.dequeue()) == [rows[2:]]
 
 
 @pytest.mark.django_db
-@pytest.mark.xfail(reason="full batches count however long ago they were", strict=True)
-def test_two_full_batches_far_apart_are_no_backlog(
-    register: Register, clock: SimpleNamespace, settings: Any
+@pytest.mark.parametrize("counts", [(2, 1, 2, 1, 2), (2, 0, 2, 0, 2)])
+def test_full_batches_that_do_not_follow_one_another_are_no_backlog(
+    register: Register, clock: SimpleNamespace, two_workers: None, counts: tuple[int, ...]
 ) -> None:
-    """Every batch of a type that takes one row at a time is full."""
-    settings.CONFIG = settings.CONFIG.model_copy(update={"job_workers": 2})
-    register(batch_size=1)
+    register(batch_size=2)
     made = JobBroker()
-    for _ in range(4):
-        add()
-        assert len(made.dequeue()) == 1
-        Job.objects.all().delete()
-        assert made.dequeue() == []
-        clock.now += 60.0
-        add()
-        assert len(made.dequeue()) == 1
-        clock.now += 0.1
-        add()
-        assert len(made.dequeue()) == 1
+    for count in counts:
+        add_many(count)
+        assert sum(len(batch) for batch in batches_of(made.dequeue())) == count
+
+
+@pytest.mark.django_db
+def test_suspects_are_no_backlog(
+    register: Register, clock: SimpleNamespace, two_workers: None
+) -> None:
+    register(batch_size=1)
+    lapse(started(), started(), started())
+    made = JobBroker()
+    assert len(made.dequeue()) == 3
+    add()
+    assert len(made.dequeue()) == 1
 
 
 # Waiting
