@@ -101,7 +101,9 @@ class JobBroker(Broker):
 
     def _wait(self) -> None:
         """Until a NOTIFY, the next due time, or a second has passed."""
-        longest = BLOCKED_WAIT_SECONDS if has_blocked_rows() else LONGEST_WAIT_SECONDS
+        is_blocked = has_blocked_rows()
+        cluster_state.set_blocked(is_blocked)
+        longest = BLOCKED_WAIT_SECONDS if is_blocked else LONGEST_WAIT_SECONDS
         next_due = seconds_to_next_due()
         seconds = longest if next_due is None else min(longest, next_due)
         if self._held_back:

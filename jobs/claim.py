@@ -127,17 +127,14 @@ _STATEMENTS = {
     "novitai_lease": _CLAIM.format(name="novitai_lease", and_start="", columns=_LEASE_COLUMNS),
     "novitai_start": _CLAIM.format(name="novitai_start", and_start=_START, columns=STARTED_COLUMNS),
 }
-# Without sequential scans: the plan may have been made while the table was empty.
+# Without waiting for the disk (see leasing.start), and without sequential scans: the plan may have
+# been made while the table was empty.
 _EXECUTE = """
-SELECT pg_advisory_xact_lock(%(turn)s), set_config('enable_seqscan', 'off', true){and_hurry};
+SELECT pg_advisory_xact_lock(%(turn)s), set_config('synchronous_commit', 'off', true),
+    set_config('enable_seqscan', 'off', true);
 EXECUTE {name} (%(types)s, %(batches)s, %(caps)s, %(marks)s::float8[], %(fair_share)s,
     %(most_lapsed)s, %(lease)s, %(worker)s)
 """
-
-
-# A claim that a crash of the server undoes leaves the row due, and its message starts nothing: the
-# disk need not be waited for. Tokens are random, since a crash may set a sequence back.
-_AND_HURRY = ", set_config('synchronous_commit', 'off', true)"
 
 
 class Claimer:
@@ -153,9 +150,9 @@ class Claimer:
     def claim(self, types: Sequence[JobType] | None = None) -> list[Lease]:
         """Lease what is due and what has lapsed; the pusher's claim. Starts nothing."""
         chosen = registry.all_types() if types is None else types
-        rows = self._execute("novitai_lease", chosen, MOST_LAPSED, and_hurry=_AND_HURRY)
+        rows = self._execute("novitai_lease", chosen, MOST_LAPSED)
         if not rows and self._forget(chosen):
-            rows = self._execute("novitai_lease", chosen, MOST_LAPSED, and_hurry=_AND_HURRY)
+            rows = self._execute("novitai_lease", chosen, MOST_LAPSED)
         leases = [Lease(*row) for row in rows]
         # Lapsed rows lie anywhere in their lane, with due rows before them.
         fresh = [lease for lease in leases if not lease.is_suspect]
@@ -168,9 +165,7 @@ class Claimer:
         self._remember((job.type, job.priority, job.due) for job in jobs)
         return jobs
 
-    def _execute(
-        self, name: str, types: Sequence[JobType], most_lapsed: int, *, and_hurry: str = ""
-    ) -> list[Any]:
+    def _execute(self, name: str, types: Sequence[JobType], most_lapsed: int) -> list[Any]:
         self._claims += 1
         names = [str(job_type.name) for job_type in types]
         parameters: dict[str, Any] = {
@@ -186,7 +181,7 @@ class Claimer:
         }
         with connection.cursor() as cursor:
             self._prepare(cursor)
-            cursor.execute(_EXECUTE.format(name=name, and_hurry=and_hurry), parameters)
+            cursor.execute(_EXECUTE.format(name=name), parameters)
             cursor.nextset()
             return list(cursor.fetchall())
 

@@ -84,11 +84,27 @@ class Sentinel(q2.Sentinel):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         exit_with_parent()
+        self._names: dict[int, str] = {}
         super().start()
+
+    def spawn_process(self, target: Any, *args: Any) -> Any:
+        process = super().spawn_process(target, *args)
+        with suppress(psutil.NoSuchProcess):
+            self._names[process.pid] = heartbeat.name_of(psutil.Process(process.pid))
+        return process
+
+    def reincarnate(self, process: Any) -> None:
+        """Replace a process that died, and let others have its rows at once."""
+        super().reincarnate(process)
+        take_back([self._names.pop(process.pid, "")])
 
 
 class Cluster(q2.Cluster):
     """Starts a sentinel and replaces one that died; stops once, quickly, from a signal."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._members: set[psutil.Process] = set()
 
     def stop(self) -> bool:
         """Tell everyone to stop and wait; whoever is not done in time is ended."""
@@ -119,6 +135,7 @@ class Cluster(q2.Cluster):
         """Until the sentinel ends, by itself or because its work has come to a halt."""
         last = time.monotonic()
         while self.sentinel is not None and self.sentinel.is_alive():
+            self._look_who_is_there()
             self.sentinel.join(timeout=LOOK_SECONDS)
             now = time.monotonic()
             if now - last < STALL_SECONDS / 2:  # Else this process slept, perhaps all the machine.
@@ -126,8 +143,20 @@ class Cluster(q2.Cluster):
             last = now
         if not cluster_state.is_stopping():
             logger.error("sentinel_died", exitcode=getattr(self.sentinel, "exitcode", None))
-            _count_restart()
+            self._clear_away()
             time.sleep(RESTART_PAUSE_SECONDS)
+
+    def _look_who_is_there(self) -> None:
+        with suppress(psutil.NoSuchProcess):
+            self._members |= set(psutil.Process(self.sentinel.pid).children())
+
+    def _clear_away(self) -> None:
+        """What an ended sentinel left: its children, and the leases that they hold."""
+        _kill_all(self._members)
+        gone, _ = psutil.wait_procs(self._members, timeout=2.0)
+        take_back([heartbeat.name_of(process) for process in gone])
+        self._members = set()
+        _count_restart()
 
     def _end_what_stands_still(self) -> None:
         """The watchdog: the leases of what is ended here lapse, and others take them over."""
@@ -165,10 +194,24 @@ def _kill_all(processes: Iterable[psutil.Process]) -> None:
             process.kill()
 
 
+def take_back(dead: Sequence[str]) -> None:
+    """Let the leases of dead processes lapse now instead of within seconds."""
+    try:
+        if expired := leasing.expire(dead):
+            logger.warning("leases_taken_back", workers=list(dead), count=expired)
+    except Error as error:
+        logger.warning("leases_not_taken_back", error=str(error))
+    finally:
+        connections.close_all()  # None may be open at the next fork.
+
+
 def _count_restart() -> None:
-    """On a connection that is closed before the next fork."""
-    with suppress(Error):
+    try:
         counters.count(counters.CLUSTER_RESTARTS)
+    except Error as error:
+        logger.warning("restart_not_counted", error=str(error))
+    finally:
+        connections.close_all()
 
 
 def install_remedies() -> None:

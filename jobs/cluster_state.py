@@ -20,6 +20,8 @@ _pusher_pid = multiprocessing.RawValue("i", 0)
 # since when a message of its waits for a worker (0: none does).
 _pusher_seen = multiprocessing.RawValue("d", 0)
 _waiting_since = multiprocessing.RawValue("d", 0)
+# Whether the pusher waits for a type to fall below its cap.
+_is_blocked = multiprocessing.RawValue("b", 0)
 # Until when a worker may be at a row that must have its process to itself.
 _alone_until = multiprocessing.RawValue("d", 0)
 # When a worker with a backlog at hand last stopped claiming for itself.
@@ -145,6 +147,15 @@ def work_alone(seconds: float) -> None:
 
 def seconds_since_pusher(clock: Callable[[], float] = time.monotonic) -> float:
     return clock() - float(_pusher_seen.value)
+
+
+def set_blocked(value: bool) -> None:
+    _is_blocked.value = int(value)
+
+
+def is_blocked() -> bool:
+    """Whether due rows may wait for room in their type's cap: whoever makes some should tell."""
+    return bool(_is_blocked.value)
 
 
 def pusher_pid() -> int:

@@ -133,12 +133,17 @@ def _end_process(overdue: Sequence[Job]) -> None:
 
 def worker_name() -> str:
     """host:pid:start, of this process also after a fork."""
-    return _name_of(os.getpid())
+    return _own_name(os.getpid())
 
 
 @lru_cache(maxsize=1)
-def _name_of(pid: int) -> str:
-    return f"{socket.gethostname()}:{pid}:{int(psutil.Process(pid).create_time())}"
+def _own_name(pid: int) -> str:
+    return name_of(psutil.Process(pid))
+
+
+def name_of(process: psutil.Process) -> str:
+    """The name under which a process of this host claims."""
+    return f"{socket.gethostname()}:{process.pid}:{int(process.create_time())}"
 
 
 def _tell(live: LiveJobs, *, in_flight: int) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
 
-from jobs import counters, leasing, registry, settle
+from jobs import cluster_state, counters, leasing, queue, registry, settle
 from jobs.heartbeat import LiveJobs
 from jobs.models import Job
 from jobs.outcomes import GiveUp, Outcome, Released, Retry
@@ -166,6 +166,8 @@ def _write(group: Sequence[Finished]) -> None:
         if talks:
             outcomes |= _outcomes(group[0].handler, talks)
         settle.settle(jobs, outcomes)
+        if cluster_state.is_blocked():
+            queue.notify()
     if len(ours) < len(jobs):
         _count_refused(len(jobs) - len(ours))
 

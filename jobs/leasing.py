@@ -30,6 +30,7 @@ STARTED_COLUMNS = (
 )
 
 _START = f"""
+SELECT set_config('synchronous_commit', 'off', true);
 UPDATE jobs_job j SET
     lease_expires_at = clock_timestamp() + make_interval(secs => %s),
     attempts = attempts + 1,
@@ -45,9 +46,14 @@ def start(leases: Sequence[tuple[int, int]], worker: str | None = None) -> list[
     """Begin work: renew the leases, count the attempt, return the rows that are still ours.
 
     What waited in a queue had no heartbeat, so another worker may hold it by now.
+
+    Neither this nor the claim waits for the disk: if the server crashes within the next half
+    second, the rows are due again and their tokens gone, so that nothing that was begun is written,
+    as after a lapsed lease. Enqueueing and settling do wait.
     """
     with connection.cursor() as cursor:
         cursor.execute(_START, [LEASE.total_seconds(), worker, *_arrays(leases)])
+        cursor.nextset()
         return jobs_of(cursor.fetchall())
 
 
@@ -95,6 +101,28 @@ def hand_back(leases: Sequence[tuple[int, int]], after: timedelta | None = None)
             [after.total_seconds() if after else None, *_arrays(leases)],
         )
     notify()
+
+
+def expire(workers: Sequence[str]) -> int:
+    """Let the leases of these workers lapse now; how many. Only of processes known to be dead:
+    one that lives would go on working on rows that others take over.
+
+    What has been tried before waits for its lease to lapse by itself: a job that kills its process
+    must not do so once a second.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE jobs_job SET lease_expires_at = clock_timestamp()
+            WHERE status = 'processing' AND worker = ANY(%s)
+              AND attempts <= 1 AND lease_expires_at > clock_timestamp()
+            """,
+            [list(workers)],
+        )
+        expired: int = cursor.rowcount
+    if expired:
+        notify()
+    return expired
 
 
 def renew(leases: Mapping[int, int | None]) -> set[int]:

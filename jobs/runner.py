@@ -26,7 +26,8 @@ logger = structlog.get_logger()
 
 DRAIN_SECONDS = 5.0
 START_ATTEMPTS = 5
-# A worker with as many batches of a type at hand lets the others have the rest.
+# A worker with as many batches of a type at hand, and work for twice its threads, lets the others
+# have the rest.
 MOST_BATCHES = 4
 LOOK_SECONDS = 0.002
 # How long a row on its last chance waits for the process to be empty of others.
@@ -43,6 +44,7 @@ class Runner:
     def __init__(self, threads: int) -> None:
         self._threads = threads
         self._pools: dict[str, ThreadPoolExecutor] = {}
+        self._backlog: dict[str, JobType] = {}
         self._claimer = Claimer(heartbeat.worker_name())
         self.live = heartbeat.LiveJobs()
         self.keeper = Keeper(self.live)
@@ -54,18 +56,33 @@ class Runner:
         self.keeper.start()
 
     def run(self, leases: Sequence[tuple[int, int]]) -> None:
-        """Start a batch of one type, and go on with that type while there is a backlog of it."""
+        """Start a batch of one type, and go on with every type that has a backlog."""
         jobs = self._start(leases)
-        if not jobs:
-            return
-        job_type = registry.get(jobs[0].type)
-        self._work(job_type, jobs)
-        if len(jobs) < job_type.batch_size:
-            return
-        while len(jobs) >= job_type.batch_size and self._may_go_on(job_type):
-            jobs = self._help_itself(job_type)
+        if jobs:
+            job_type = registry.get(jobs[0].type)
             self._work(job_type, jobs)
-        cluster_state.leave_off()
+            if len(jobs) >= job_type.batch_size:
+                self._backlog[job_type.name] = job_type
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Claim for itself, a batch of each type in turn, until there is no backlog or a message
+        waits: it may be urgent. What is left then is gone on with after it.
+        """
+        while self._backlog and cluster_state.is_task_taken() and not cluster_state.is_stopping():
+            with_room = [each for each in self._backlog.values() if self._has_room(each)]
+            for job_type in with_room:
+                jobs = self._help_itself(job_type)
+                self._work(job_type, jobs)
+                if len(jobs) < job_type.batch_size:
+                    del self._backlog[job_type.name]
+                    cluster_state.leave_off()
+            if not with_room:
+                time.sleep(LOOK_SECONDS)
+
+    def _has_room(self, job_type: JobType) -> bool:
+        most = max(MOST_BATCHES * job_type.batch_size, 2 * self._threads)
+        return self.live.count(job_type.name) <= most - job_type.batch_size
 
     def run_alone(self, lease: tuple[int, int]) -> None:
         """Run what may kill the process, at its last chance, while nothing else is in it.
@@ -96,14 +113,6 @@ class Runner:
             if keeping and now - renewed_at > leasing.LEASE.total_seconds() / 3:
                 leasing.renew(keeping)
                 renewed_at = now
-
-    def _may_go_on(self, job_type: JobType) -> bool:
-        """Once there is room for another batch; not while a message waits: it may be urgent."""
-        while cluster_state.is_task_taken() and not cluster_state.is_stopping():
-            if self.live.count(job_type.name) <= job_type.batch_size * (MOST_BATCHES - 1):
-                return True
-            time.sleep(LOOK_SECONDS)
-        return False
 
     def _help_itself(self, job_type: JobType) -> Sequence[Job]:
         try:

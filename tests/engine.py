@@ -76,9 +76,8 @@ class DrivenRunner(Runner):
     def _submit(self, job_type: JobType, unit: Unit[Any]) -> None:
         self._talk(job_type.handler, unit)
 
-    def _may_go_on(self, job_type: JobType) -> bool:
+    def _go_on(self) -> None:
         """One batch at a time."""
-        return False
 
     def keep(self) -> None:
         """What the keeper does with everything that has finished; trouble is the test's."""

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +24,17 @@ WORKERS = 2
 class Command:
     """A running command and what it started; ``variables`` are added to its environment."""
 
-    def __init__(self, log: Path, workers: int = WORKERS, **variables: str) -> None:
+    def __init__(
+        self, log: Path, workers: int = WORKERS, without: Sequence[str] = (), **variables: str
+    ) -> None:
         self.log = log
         self.workers = workers
+        variables = {**environment(), "JOB_WORKERS": str(workers), **variables}
         with log.open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "manage.py", "worker"],
                 cwd=ROOT,
-                env={**_environment(), "JOB_WORKERS": str(workers), **variables},
+                env={name: value for name, value in variables.items() if name not in without},
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
@@ -91,7 +94,8 @@ def status(job: Job) -> str:
     return Job.objects.values_list("status", flat=True).get(pk=job.pk)
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """For a process that uses the running test's database."""
     parameters = connection.get_connection_params()
     names = {"NAME": "dbname", "HOST": "host", "PORT": "port", "USER": "user"}
     database = {name: str(parameters.get(key, "")) for name, key in names.items()}

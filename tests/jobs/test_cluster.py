@@ -145,6 +145,22 @@ def test_what_a_killed_cluster_held_is_done_by_another(start: Start, tmp_path: P
     assert counted(counters.LEASES_LAPSED) == 6
 
 
+@pytest.mark.parametrize("victim", ["worker", "sentinel"])
+def test_what_a_dead_process_held_is_taken_back_before_its_lease_lapses(
+    start: Start, tmp_path: Path, victim: str
+) -> None:
+    gate = tmp_path / "gate"
+    command = start(TEST_LEASE="600")
+    job = queue.enqueue("gated", payload={"gate": str(gate)})
+    command.eventually(lambda: Job.objects.get().attempts == 1)
+    holder = Job.objects.values_list("worker", flat=True).get()
+    process = psutil.Process(int(holder.split(":")[-2]))
+    (process if victim == "worker" else command.sentinel).kill()
+    command.eventually(lambda: Job.objects.get().attempts == 2)
+    gate.touch()
+    command.eventually(lambda: status(job) == "completed")
+
+
 def test_what_kills_its_process_fails_alone(start: Start, tmp_path: Path) -> None:
     """Each of its neighbours was there at one death after another, and is done all the same."""
     gate = tmp_path / "gate"
