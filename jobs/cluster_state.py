@@ -85,6 +85,7 @@ def command_pid() -> int:
 def begin() -> None:
     """Before a new sentinel: its queues are new, and nobody has been seen yet."""
     _command_pid.value = os.getpid()
+    _alone_until.value = _left_off.value = 0
     pusher_is_awaited()
     _task_queues.clear()
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from django.db import connection
 
-from jobs import registry
+from jobs import cluster_state, registry
 from jobs.registry import JobType
 from jobs.taskqueue import TaskQueue
 from tests.engine import ScriptedHandler
@@ -31,6 +31,23 @@ def register(monkeypatch: pytest.MonkeyPatch) -> Register:
         return handler
 
     return register
+
+
+@pytest.fixture
+def cluster() -> Iterator[None]:
+    """What the processes of a cluster share, as if one had just begun."""
+    cluster_state.begin()
+    yield
+    cluster_state.begin()
+    cluster_state.set_stopping(False)
+
+
+@pytest.fixture
+def kept_connection(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """The test's transaction is the connection's: closing it would undo what the test looks at."""
+    marker = request.node.get_closest_marker("django_db")
+    if not marker.kwargs.get("transaction"):
+        monkeypatch.setattr("jobs.keeper.connection.close", lambda: None)
 
 
 def on_own_connection(work: Callable[[], Any]) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,13 +21,7 @@ from tests.jobs.rows import add, add_many, claim, lapse, pairs, started
 LOW, NORMAL, HIGH, CRITICAL = sorted(JobPriority.values)
 
 
-@pytest.fixture(autouse=True)
-def cluster() -> Iterator[None]:
-    cluster_state.begin()
-    cluster_state.set_stopping(False)
-    yield
-    cluster_state.begin()
-    cluster_state.set_stopping(False)
+pytestmark = pytest.mark.usefixtures("cluster")
 
 
 @pytest.fixture
@@ -238,8 +231,9 @@ def test_suspects_are_no_backlog(
     lapse(started(), started(), started())
     made = JobBroker()
     assert len(made.dequeue()) == 3
-    add()
-    assert len(made.dequeue()) == 1
+    for _ in range(2):
+        add()
+        assert len(made.dequeue()) == 1
 
 
 # Waiting
