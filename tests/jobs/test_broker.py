@@ -295,6 +295,19 @@ def _execute(sql: str, *parameters: Any) -> bool:
     return True
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("cap", [1, 2])
+def test_a_pusher_tells_whether_it_waits_for_room(
+    register: Register, short_waits: None, cap: int
+) -> None:
+    register(max_in_flight=cap)
+    add()
+    made = JobBroker()
+    assert len(made.dequeue()) == 1
+    assert made.dequeue() == []
+    assert cluster_state.is_blocked() == (cap == 1)
+
+
 # Rows that killed every worker
 
 

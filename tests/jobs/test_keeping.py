@@ -10,7 +10,7 @@ import pytest
 from django.db import OperationalError, connection
 from structlog.testing import capture_logs
 
-from jobs import keeper, registry
+from jobs import cluster_state, keeper, registry
 from jobs.heartbeat import LiveJobs
 from jobs.keeper import Finished, Keeper
 from jobs.models import Job
@@ -82,6 +82,20 @@ def test_two_workers_lock_the_subjects_of_a_type_in_one_order(register: Register
     worked_on(*"cab").keep()
     applied = [Job.objects.get(pk=pk).subject for pk in handler.applied]
     assert applied == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("is_blocked", [True, False])
+def test_a_pusher_that_waits_for_room_is_woken_when_there_is_some(
+    register: Register, monkeypatch: pytest.MonkeyPatch, is_blocked: bool
+) -> None:
+    woken: list[bool] = []
+    register()
+    runner = worked_on("a")
+    monkeypatch.setattr("jobs.queue.notify", lambda: woken.append(connection.in_atomic_block))
+    cluster_state.set_blocked(is_blocked)
+    runner.keep()
+    cluster_state.set_blocked(False)
+    assert woken == [True] * is_blocked
 
 
 # What talks cost

@@ -10,6 +10,7 @@ from django.db import transaction
 
 from accounts.models import Project
 from jobs import leasing, settle
+from jobs.claim import Claimer
 from jobs.models import Job
 from jobs.outcomes import Again, Done, Outcome, Released, Retry
 from tests.engine import database_time
@@ -123,6 +124,32 @@ def test_what_is_handed_back_for_later_waits(register: Register) -> None:
     leasing.hand_back(pairs(claim()), after=60 * SECOND)
     assert claim() == []
     assert Job.objects.get().run_at > database_time(50 * SECOND)
+
+
+# Workers that are known to be dead
+
+
+def test_what_a_dead_worker_held_can_be_claimed_at_once(register: Register) -> None:
+    register()
+    add_many(2)
+    held = claim(Claimer("dead:1:1"))
+    leasing.start(pairs(held[:1]), "dead:1:1")
+    other = add()
+    leasing.start(pairs(claim(Claimer("alive:2:2"))), "alive:2:2")
+    assert leasing.expire(["dead:1:1", ""]) == 2
+    again = claim()
+    assert ids(again) == ids(held)
+    assert all(lease.is_suspect for lease in again)
+    assert Job.objects.get(pk=other.pk).worker == "alive:2:2"
+
+
+def test_what_has_been_tried_before_waits_for_its_lease(register: Register) -> None:
+    """A job that kills its process must not do so once a second."""
+    register()
+    row = started()
+    Job.objects.update(worker="dead:1:1", attempts=2)
+    assert leasing.expire(["dead:1:1"]) == 0
+    assert Job.objects.get(pk=row.pk).lease_expires_at > database_time()
 
 
 # Suspects

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ from jobs.models import Job
 from jobs.runner import MOST_BATCHES, Runner
 from tests.engine import DrivenRunner, ScriptedHandler, database_time
 from tests.jobs.conftest import Register, close
-from tests.jobs.rows import add_many, add_named, claim, hand_over, statuses
+from tests.jobs.rows import add, add_many, add_named, claim, hand_over, pairs, statuses
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("cluster")]
 
@@ -129,7 +130,7 @@ def test_a_type_has_as_many_threads_as_the_worker_allows_and_its_cap(
 class GoingRunner(DrivenRunner):
     """Helps itself as a real one does."""
 
-    _may_go_on = Runner._may_go_on
+    _go_on = Runner._go_on
 
 
 def at_work() -> int:
@@ -174,15 +175,45 @@ def test_a_worker_with_enough_at_hand_waits_until_some_of_it_is_written(
     assert Job.objects.filter(status="pending").count() == 0
 
 
-def test_a_worker_stops_helping_itself_when_a_message_waits(register: Register) -> None:
+def test_a_worker_takes_a_message_that_waits_and_then_goes_on(register: Register) -> None:
     """It may be more urgent, or of a type that nobody else can take."""
     tasks = cluster_state.make_queue()
     register(batch_size=2, handler=ScriptedHandler(talk=lambda work: tasks.put("a message")))
+    register("urgent")
     add_many(6)
-    hand_over(GoingRunner(threads=1))
+    runner = GoingRunner(threads=1)
+    hand_over(runner)
     assert at_work() == 2
-    assert cluster_state.left_off_at() > 0
+    assert cluster_state.left_off_at() == 0
+    while not tasks.empty():
+        tasks.get()
+    register(batch_size=2)
+    urgent = add("urgent")
+    runner.run(pairs([lease for lease in claim() if lease.job_id == urgent.pk]))
+    assert Job.objects.filter(status="pending").count() == 0
     close(tasks)
+
+
+def test_a_worker_goes_on_with_every_backlog_that_it_met(
+    register: Register, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In turn: one that hangs at its most leaves room for the others."""
+    register("a", batch_size=2, max_in_flight=1000)
+    register("b", batch_size=2, max_in_flight=1000)
+    add_many(20, "a")
+    runner = GoingRunner(threads=1)
+    monkeypatch.setattr("jobs.runner.time.sleep", lambda seconds: stop())
+
+    def stop() -> None:
+        cluster_state.set_stopping(True)
+
+    hand_over(runner)
+    assert at_work() == 2 * MOST_BATCHES
+    cluster_state.set_stopping(False)
+    add_many(20, "b")
+    runner.run(pairs([lease for lease in claim() if lease.type == "b"]))
+    counts = Counter(job.type for job in runner.live.jobs())
+    assert counts == {"a": 2 * MOST_BATCHES, "b": 2 * MOST_BATCHES}
 
 
 def test_a_worker_stops_helping_itself_when_the_cluster_stops(register: Register) -> None:
