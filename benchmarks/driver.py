@@ -54,6 +54,10 @@ class Actions:
             time.sleep(POLL_SECONDS)
         return time.monotonic_ns()
 
+    def call(self, method: str, **arguments: Any) -> Any:
+        """Something that only this client has."""
+        return getattr(self._client, method)(**arguments)
+
     def pace(self, task: str, first: int, count: int, per_second: float) -> list[int]:
         """Enqueue at uneven intervals, lest they chime with somebody's polling.
 

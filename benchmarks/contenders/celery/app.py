@@ -19,8 +19,13 @@ app.conf.update(
     worker_prefetch_multiplier=64,
     worker_hijack_root_logger=False,
     broker_connection_retry_on_startup=True,
-    # Celery's own default is an hour.
-    broker_transport_options={"visibility_timeout": int(os.environ.get("BENCH_RETRY", "3600"))},
+    broker_transport_options={
+        # Celery's own default is an hour.
+        "visibility_timeout": int(os.environ.get("BENCH_RETRY", "3600")),
+        # Look for what has become visible every second; the defaults make it 100 seconds.
+        "unacked_restore_interval": 1,
+        "unacked_restore_throttle": 1,
+    },
 )
 
 _connections: list[Any] = []

@@ -25,6 +25,7 @@ class EngineBenchConfig(AppConfig):
             JobType(HANG, handlers.Hang(), batch_size=20, max_in_flight=100, run_limit=hour),
             JobType(handlers.FLOOD, handlers.Talker(), batch_size=20, max_in_flight=60),
             JobType(handlers.TALKER, handlers.Talker(), batch_size=50, max_in_flight=400),
+            JobType(handlers.STALE, handlers.Stale(), batch_size=20, max_in_flight=100),
             JobType(handlers.ONCE, handlers.Once(), batch_size=BATCH, max_in_flight=4_000),
         ):
             registry.register(job_type)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import django
 
 django.setup()
@@ -63,7 +65,7 @@ class EngineClient:
             return bool(cursor.fetchone()[0])
 
 
-def execute(statement: str, parameters: list[object] | None = None) -> None:
+def execute(statement: str, parameters: Any = None) -> None:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
 

@@ -14,9 +14,10 @@ from jobs.models import Job
 from jobs.outcomes import Done, Outcome
 from jobs.registry import Decided, Handler, Unit
 
-FLOOD, TALKER, ONCE = "flood", "talker", "once"
+FLOOD, TALKER, ONCE, STALE = "flood", "talker", "once", "stale"
 TALK_SECONDS = 0.05
 HANG_SECONDS = 10.0
+STALE_SECONDS = 4.0
 
 
 class Noop(Handler[Any, Any]):
@@ -81,3 +82,16 @@ class Once(Batched):
     def load(self, jobs: Sequence[Job]) -> Sequence[Unit[Any] | Decided]:
         mark(job.payload["n"] for job in jobs)
         return super().load(jobs)
+
+
+class Stale(Hang):
+    """Hangs long enough to be frozen in it, then writes a row together with its job's end."""
+
+    def talk(self, work: Any) -> Any:
+        mark([work["n"]])
+        time.sleep(STALE_SECONDS)
+
+    def apply(self, jobs: Sequence[Job], work: Any, result: Any) -> Mapping[int, Outcome]:
+        with connection.cursor() as cursor:
+            cursor.execute(INSERT, [work["n"]])
+        return super().apply(jobs, work, result)

@@ -40,8 +40,8 @@ async def hang(n: int) -> None:
 
 
 # The recipe of Procrastinate's documentation ("Retry stalled jobs"), which runs it every ten
-# minutes; here every five seconds, in a queue of the same workers.
-@app.periodic(cron="*/5 * * * * *")
+# minutes; here every five seconds (the sixth field), by the same workers.
+@app.periodic(cron="* * * * * */5")
 @app.task(name="retry_stalled", queueing_lock="retry_stalled", pass_context=True)
 async def retry_stalled(context: JobContext, timestamp: int) -> None:
     """Put jobs of dead workers back."""
