@@ -20,6 +20,8 @@ _LEASE_SECONDS = 15.0
 _STALE_JOBS = 20
 _PATIENCE_SECONDS = 60.0
 _SERVED_SECONDS = 40.0
+_JOBS_AFTER_KILL = 20
+_PER_SECOND_AFTER_KILL = 10.0
 _POLL_SECONDS = 0.02
 _AFTER_THAW_SECONDS = 6.0
 
@@ -98,10 +100,11 @@ def write_stale(stage: Stage) -> dict[str, object]:
 
 
 def kill_one_by_one(stage: Stage) -> dict[str, float]:
-    """SIGKILL to each process of an idle cluster but its command, and the time until it serves.
+    """SIGKILL to each process of an idle cluster but its command, one after the other.
 
     The workers wait on the queue meanwhile, so the one that reads it is among them. By the
-    process's place in the tree, in seconds; the patience's length when it never served.
+    process's place in the tree: the longest that a job enqueued after the kill waited, in seconds;
+    the patience's length when one never ran.
     """
     found: dict[str, float] = {}
     with stage.troupe(TARGET_ENGINE, "engine") as troupe:
@@ -113,9 +116,8 @@ def kill_one_by_one(stage: Stage) -> dict[str, float]:
         for place, victim in [*enumerate(others, 1), (0, sentinel)]:
             with contextlib.suppress(psutil.NoSuchProcess):
                 victim.kill()
-                found["sentinel" if place == 0 else f"child {place}"] = _served_after(
-                    troupe, FIRST_PACED + place
-                )
+                name = f"child {place}" if place else "sentinel"
+                found[name] = _longest_wait(troupe, FIRST_PACED + place * _JOBS_AFTER_KILL)
     return found
 
 
@@ -125,16 +127,21 @@ def _below_the_command(tree: Tree) -> list[psutil.Process]:
     return found[1:]
 
 
-def _served_after(troupe: Troupe, number: int) -> float:
-    begun = marks.now()
-    troupe.driver.ask("pace", task=MARK, first=number, count=1, per_second=1_000.0)
+def _longest_wait(troupe: Troupe, first: int) -> float:
+    """For some seconds: what the kill takes down may still serve the first one."""
+    committed = troupe.driver.ask(
+        "pace", task=MARK, first=first, count=_JOBS_AFTER_KILL, per_second=_PER_SECOND_AFTER_KILL
+    )
+    started: dict[int, int] = {}
     deadline = time.monotonic() + _SERVED_SECONDS
-    while time.monotonic() < deadline:
-        for each in marks.read_marks(troupe.marks):
-            if each.number == number:
-                return (each.at - begun) / 1e9
+    while len(started) < _JOBS_AFTER_KILL and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
-    return _SERVED_SECONDS
+        for each in marks.read_marks(troupe.marks):
+            if first <= each.number < first + _JOBS_AFTER_KILL:
+                started.setdefault(each.number, each.at)
+    if len(started) < _JOBS_AFTER_KILL:
+        return _SERVED_SECONDS
+    return max(at - committed[number - first] for number, at in started.items()) / 1e9
 
 
 def _await_marks(troupe: Troupe, count: int) -> None:
