@@ -10,12 +10,12 @@ import psutil
 import psycopg
 from psycopg import sql
 
+from benchmarks.debian import DEBIAN_FOLDER, fetch
 from benchmarks.processes import Tree
 from benchmarks.remote import BenchError
 from novitai.embedded_postgres import ConnectionInfo, ensure_running, stop
 
 _START_SECONDS = 10.0
-_REDIS_FOLDER = Path(".venv-bench/redis")
 _REPORTED = (
     *("server_version", "shared_buffers", "fsync", "synchronous_commit", "full_page_writes"),
     *("max_wal_size", "autovacuum", "jit"),
@@ -111,18 +111,20 @@ def _find_redis(root: Path) -> tuple[str, str]:
     installed = shutil.which("redis-server")
     if installed:
         return installed, ""
-    unpacked = root / _REDIS_FOLDER
+    unpacked = root / DEBIAN_FOLDER
     program = unpacked / "usr" / "bin" / "redis-server"
-    if program.exists():
-        libraries = sorted({os.fspath(found.parent) for found in unpacked.rglob("*.so*")})
-        return os.fspath(program), ":".join(libraries)
-    raise BenchError("there is no redis-server, and it could not be fetched with apt")
+    if not program.exists():
+        fetch("redis-server", unpacked)
+    libraries = sorted({os.fspath(found.parent) for found in unpacked.rglob("*.so*")})
+    return os.fspath(program), ":".join(libraries)
 
 
 def _version(program: str, env: dict[str, str]) -> str:
     output = subprocess.run(
-        [program, "--version"], env={**os.environ, **env}, capture_output=True, text=True, check=True
+        [program, "--version"],
+        env={**os.environ, **env},
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     return next((part[2:] for part in output.split() if part.startswith("v=")), output.strip())
-
-

@@ -27,4 +27,5 @@ def django_database() -> dict[str, Any]:
         "HOST": parts["host"],
         "PORT": parts["port"],
         "USER": parts["user"],
+        "PASSWORD": parts.get("password", ""),
     }

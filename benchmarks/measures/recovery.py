@@ -1,13 +1,14 @@
 """kill -9 of all worker processes with hanging jobs in them, and how long until each runs again.
 
 The cases run at the same time: they mostly wait for somebody's timeout, and what each waits for
-does not depend on the others. They are killed one after the other, so that no two start at once.
+does not depend on the others. Each is killed as soon as all its slots are taken.
 """
 
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from benchmarks import marks
 from benchmarks.contenders.base import HANG, Contender
@@ -18,9 +19,8 @@ from benchmarks.contenders.stock import STOCK
 from benchmarks.plan import Plan
 from benchmarks.stage import Stage, Troupe, prepare
 
-_SETTLED_SECONDS = 3.0
+_SETTLED_SECONDS = 2.0
 _START_SECONDS = 30.0
-_BETWEEN_KILLS_SECONDS = 1.0
 _POLL_SECONDS = 0.05
 
 
@@ -82,7 +82,7 @@ class _Victim:
     started: Mapping[int, float] = field(default_factory=dict)
 
 
-def measure_recovery(stage: Stage, plan: Plan) -> dict[str, object]:
+def measure_recovery(stage: Stage, plan: Plan) -> dict[str, dict[str, Any]]:
     """One round of all cases that can run here, by name."""
     with contextlib.ExitStack() as stack:
         victims = [
@@ -92,10 +92,7 @@ def measure_recovery(stage: Stage, plan: Plan) -> dict[str, object]:
         ]
         for victim in victims:
             _begin(victim, plan)
-        _await_hanging(victims)
-        for victim in victims:
-            _kill(victim)
-            time.sleep(_BETWEEN_KILLS_SECONDS)
+        _kill_when_busy(victims)
         _watch(victims, plan)
         return {each.case.name: asdict(_recovery(each, plan)) for each in victims}
 
@@ -114,17 +111,23 @@ def _begin(victim: _Victim, plan: Plan) -> None:
     troupe.tree.start()
 
 
-def _await_hanging(victims: Sequence[_Victim]) -> None:
-    """Until all slots of all cases are taken: for some seconds, nothing new has started."""
+def _kill_when_busy(victims: Sequence[_Victim]) -> None:
+    """Kill each once all its slots are taken: something has started, and then nothing for a while.
+
+    Waiting longer would favour those whose timeout counts from the claim.
+    """
     deadline = time.monotonic() + _START_SECONDS
-    counts, since = [0], time.monotonic()
-    while time.monotonic() < deadline:
-        seen = [len(marks.read_marks(victim.troupe.marks)) for victim in victims]
-        if seen != counts:
-            counts, since = seen, time.monotonic()
-        elif all(seen) and time.monotonic() - since > _SETTLED_SECONDS:
-            return
+    alive = {each.case.name: (each, 0, time.monotonic()) for each in victims}
+    while alive:
         time.sleep(_POLL_SECONDS)
+        now = time.monotonic()
+        for name, (victim, count, since) in list(alive.items()):
+            seen = len(marks.read_marks(victim.troupe.marks))
+            if seen != count:
+                alive[name] = (victim, seen, now)
+            elif (seen and now - since > _SETTLED_SECONDS) or now > deadline:
+                del alive[name]
+                _kill(victim)
 
 
 def _kill(victim: _Victim) -> None:
@@ -143,9 +146,7 @@ def _watch(victims: Sequence[_Victim], plan: Plan) -> None:
     while waiting and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
         for victim in list(waiting):
-            victim.started = started_since(
-                marks.read_marks(victim.troupe.marks), victim.killed_at
-            )
+            victim.started = started_since(marks.read_marks(victim.troupe.marks), victim.killed_at)
             if len(victim.started) == plan.recovery_jobs:
                 waiting.remove(victim)
                 victim.troupe.tree.kill()

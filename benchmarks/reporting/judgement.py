@@ -54,9 +54,7 @@ def _pickup(results: Results) -> Found:
     if len(values) < len(found):
         return NOT_MEASURED
     text = " / ".join(number(value) for value in values) + " ms"
-    return text, all(
-        value <= limit for value, limit in zip(values, (5.0, 15.0, 25.0), strict=True)
-    )
+    return text, all(value <= limit for value, limit in zip(values, (5.0, 15.0, 25.0), strict=True))
 
 
 def _recovery(results: Results) -> Found:

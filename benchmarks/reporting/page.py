@@ -29,7 +29,8 @@ ratios.
   through a claim of 200 where there are batches.
 - *Pickup*: {paced} jobs a round at {per_second:.0f} a second, at uneven intervals, from the return
   of the enqueuer's COMMIT to the first line of the handler, both by CLOCK_MONOTONIC, which all
-  processes share. Percentiles are of all rounds together, in brackets the rounds' own.
+  processes share. A handler that began before the enqueuer got its processor back counts as zero.
+  Percentiles are of all rounds together, in brackets the rounds' own.
 - *Recovery*: {hanging} hanging jobs, as many at work as there are slots; kill -9 of every worker
   process, started again at once; seconds from the kill. Jobs that come back end at once, so that
   all find a slot. What was renewed or claimed some seconds before the kill comes back that much

@@ -1,5 +1,7 @@
 """How long each contender takes to come back."""
 
+from collections.abc import Sequence
+
 from benchmarks.reporting.comparison import Row, Table, trouble_of
 from benchmarks.reporting.figures import number, spread
 from benchmarks.results import Results, longest
@@ -22,7 +24,12 @@ def _row(results: Results, name: str) -> Row:
     everything = [
         float("inf") if each["all_started"] is None else each["all_started"] for each in rounds
     ]
-    never = max(each["never"] for each in rounds)
-    lost = f"; {number(never)} jobs not within the patience" if never else ""
-    cells = [spread(Spread.of(longest(rounds))), spread(Spread.of(everything)) + lost, case["note"]]
+    patience = results.about["plan"]["recovery_patience"]
+    cells = [_within(longest(rounds), patience), _within(everything, patience), case["note"]]
     return Row(case["title"], cells)
+
+
+def _within(seconds: Sequence[float], patience: float) -> str:
+    if max(seconds) == float("inf"):
+        return f"not within {number(patience)} s"
+    return spread(Spread.of(seconds))

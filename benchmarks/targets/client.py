@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.contenders import effects
-from benchmarks.contenders.engine.client import EngineClient, execute, settle_tables
 from django.db import connection, transaction
 
+from benchmarks.contenders import effects
+from benchmarks.contenders.engine.client import EngineClient, execute, settle_tables
 from jobs import queue
 
 _FILL = """

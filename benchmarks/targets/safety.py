@@ -141,7 +141,8 @@ def _longest_wait(troupe: Troupe, first: int) -> float:
                 started.setdefault(each.number, each.at)
     if len(started) < _JOBS_AFTER_KILL:
         return _SERVED_SECONDS
-    return max(at - committed[number - first] for number, at in started.items()) / 1e9
+    longest: int = max(at - committed[number - first] for number, at in started.items())
+    return longest / 1e9
 
 
 def _await_marks(troupe: Troupe, count: int) -> None:

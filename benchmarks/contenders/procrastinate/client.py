@@ -1,5 +1,7 @@
 """Procrastinate's queue."""
 
+from typing import Any
+
 import psycopg
 
 from benchmarks.contenders import effects, site
@@ -32,7 +34,8 @@ class ProcrastinateClient:
         app.tasks[task].defer(n=number)
 
     def enqueue_many(self, task: str, count: int) -> None:
-        app.tasks[task].batch_defer(*({"n": number} for number in range(count)))
+        payloads: list[dict[str, Any]] = [{"n": number} for number in range(count)]
+        app.tasks[task].batch_defer(*payloads)
 
     def is_drained(self, task: str) -> bool:
         row = self._connection.execute(
