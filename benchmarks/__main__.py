@@ -26,6 +26,7 @@ from benchmarks.stage import open_stage
 
 COMMAND = "make bench"
 _RAW = "benchmarks.json"
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main(environ: Mapping[str, str] = os.environ) -> int:
@@ -43,8 +44,10 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
     folder = arguments.output or _folder(plan, parts)
     if arguments.again:
         return _report(Results.load(arguments.again), folder, console)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+    for number in _SIGNALS:
+        # nohup: whoever ignores this signal wants the run to outlive the terminal.
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _interrupt)
     try:
         return _report(_measure(plan, parts, console), folder, console)
     except KeyboardInterrupt:
@@ -91,6 +94,9 @@ def _report(results: Results, folder: Path, console: Console) -> int:
 
 
 def _interrupt(_: int, __: FrameType | None) -> None:
+    """Once: a second Ctrl-C must not leave half of what was started behind."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

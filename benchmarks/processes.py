@@ -49,7 +49,9 @@ class Tree:
         self._leaders: list[Any] = []
 
     def start(self) -> None:
-        self._leaders = [launch(command, self.env, self.log) for command in self.commands]
+        self._leaders = []
+        for command in self.commands:
+            self._leaders.append(launch(command, self.env, self.log))
 
     def members(self) -> list[psutil.Process]:
         return members([leader.pid for leader in self._leaders])

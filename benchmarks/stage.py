@@ -3,7 +3,6 @@
 import contextlib
 import os
 import shutil
-import signal
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -103,9 +102,6 @@ def open_stage() -> Iterator[Stage]:
             trouble = str(error)
         yield Stage(folder, postgres, redis, trouble)
     finally:
-        # A second Ctrl-C must not leave half of it behind.
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
         if redis is not None:
             redis.stop()
         if postgres is not None:

@@ -13,7 +13,7 @@ CELERY = Contender(
             *("--without-gossip", "--without-mingle", "--without-heartbeat"),
         )
     ],
-    drains={NOOP: 5_000, COMMIT: 5_000},
+    drains={NOOP: 3_000, COMMIT: 3_000},
     settings=[
         f"prefork pool of {WORKERS}, prefetch 64 a process, no result backend, events off",
         "acks_late and reject_on_worker_lost, without which a killed worker loses its tasks",

@@ -15,7 +15,7 @@ ENGINE = Contender(
     title="this engine",
     client="benchmarks.contenders.engine.client:EngineClient",
     commands=[python("manage.py", "worker")],
-    drains={NOOP: 4_000, BATCHED: 60_000, COMMIT: 8_000},
+    drains={NOOP: 2_000, BATCHED: 60_000, COMMIT: 8_000},
     settings=[
         f"`manage.py worker` with JOB_WORKERS={WORKERS}, JOB_THREADS=64: leases, tokens, heartbeat",
         "batched: batch_size 200, max_in_flight 4,000; one by one: batch_size 1, max_in_flight 400",

@@ -15,9 +15,11 @@ class EngineBenchConfig(AppConfig):
         from jobs import registry
         from jobs.registry import JobType
 
-        registry._types.clear()
+        for name, job_type in list(registry._types.items()):
+            if type(job_type.handler).__module__.startswith("instances."):
+                del registry._types[name]
         hour = timedelta(hours=1)
-        for job_type in (
+        for ours in (
             JobType(NOOP, handlers.Noop(), batch_size=1, max_in_flight=400),
             JobType(BATCHED, handlers.Batched(), batch_size=BATCH, max_in_flight=4_000),
             JobType(COMMIT, handlers.Commit(), batch_size=BATCH, max_in_flight=1_000),
@@ -28,4 +30,4 @@ class EngineBenchConfig(AppConfig):
             JobType(handlers.STALE, handlers.Stale(), batch_size=20, max_in_flight=100),
             JobType(handlers.ONCE, handlers.Once(), batch_size=BATCH, max_in_flight=4_000),
         ):
-            registry.register(job_type)
+            registry.register(ours)
