@@ -26,7 +26,9 @@ class Results:
     troubles: dict[str, str] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
-        path.write_text(json.dumps(asdict(self), indent=1) + "\n")
+        """One line a part: thousands of figures, each on a line of its own, help nobody."""
+        parts = [f"{json.dumps(k)}: {json.dumps(_rounded(v))}" for k, v in asdict(self).items()]
+        path.write_text("{\n" + ",\n".join(parts) + "\n}\n")
 
     @classmethod
     def load(cls, path: Path) -> "Results":
@@ -69,6 +71,15 @@ class Results:
 
     def memory(self, contender: str) -> list[float]:
         return [each["memory_mib"] for each in self.rounds.get(contender, [])]
+
+
+def _rounded(value: Any) -> Any:
+    """To four decimals: more is noise."""
+    if isinstance(value, float):
+        return round(value, 4)
+    if isinstance(value, dict):
+        return {key: _rounded(each) for key, each in value.items()}
+    return [_rounded(each) for each in value] if isinstance(value, list) else value
 
 
 def longest(rounds: Sequence[dict[str, Any]]) -> list[float]:

@@ -11,7 +11,7 @@ from benchmarks.contenders.engine import ENGINE
 from benchmarks.contenders.floor import FLOOR, FLOOR_OWN
 from benchmarks.contenders.procrastinate import PROCRASTINATE
 from benchmarks.contenders.stock import STOCK
-from benchmarks.measures.recovery import CASES, measure_recovery
+from benchmarks.measures.recovery import CASES, measure_recovery, prepare_recovery
 from benchmarks.measures.speed import measure_round
 from benchmarks.plan import Plan
 from benchmarks.remote import BenchError, answer_of
@@ -98,6 +98,11 @@ def _recover(stage: Stage, plan: Plan, results: Results, say: Say) -> None:
         case.name: {"title": case.title, "note": case.note, "contender": case.contender.name}
         for case in CASES
     }
+    try:
+        prepare_recovery(stage)
+    except BenchError as error:
+        results.troubles["recovery"] = str(error)
+        return
     for number in range(1, plan.recovery_rounds + 1):
         say(f"kill -9 and restart, all at once, round {number} of {plan.recovery_rounds}")
         try:

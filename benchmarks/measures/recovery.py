@@ -82,13 +82,18 @@ class _Victim:
     started: Mapping[int, float] = field(default_factory=dict)
 
 
+def prepare_recovery(stage: Stage) -> None:
+    """Make the schemas; once. Raises BenchError."""
+    for case in _runnable(stage):
+        prepare(stage, case.contender, _place(case))
+
+
 def measure_recovery(stage: Stage, plan: Plan) -> dict[str, dict[str, Any]]:
     """One round of all cases that can run here, by name."""
     with contextlib.ExitStack() as stack:
         victims = [
-            _Victim(case, stack.enter_context(_troupe(stage, case)))
-            for case in CASES
-            if stage.missing(case.contender) is None
+            _Victim(case, stack.enter_context(stage.troupe(case.contender, _place(case), case.env)))
+            for case in _runnable(stage)
         ]
         for victim in victims:
             _begin(victim, plan)
@@ -97,10 +102,13 @@ def measure_recovery(stage: Stage, plan: Plan) -> dict[str, dict[str, Any]]:
         return {each.case.name: asdict(_recovery(each, plan)) for each in victims}
 
 
-def _troupe(stage: Stage, case: Case) -> contextlib.AbstractContextManager[Troupe]:
-    name = f"kill_{case.name}"
-    prepare(stage, case.contender, name)
-    return stage.troupe(case.contender, name, case.env)
+def _runnable(stage: Stage) -> list[Case]:
+    return [case for case in CASES if stage.missing(case.contender) is None]
+
+
+def _place(case: Case) -> str:
+    """The name of the case's own database and files."""
+    return f"kill_{case.name}"
 
 
 def _begin(victim: _Victim, plan: Plan) -> None:

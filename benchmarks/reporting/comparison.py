@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.contenders.base import BATCHED, COMMIT, NOOP
-from benchmarks.reporting.figures import number, spread, times
+from benchmarks.reporting.figures import number, ratio, spread
 from benchmarks.results import Results
 from benchmarks.stats import Spread
 
@@ -39,7 +39,9 @@ class Table:
 
 
 def tables(results: Results) -> list[Table]:
-    """Everything but recovery and targets."""
+    """Everything but recovery and targets; nothing when the contenders were not compared."""
+    if not any(results.rounds.values()):
+        return []
     rates = [_rate_table(results, measure, title) for measure, title in RATES]
     return [*rates, _pickup_table(results), _cost_table(results)]
 
@@ -60,13 +62,15 @@ def _rate_table(results: Results, measure: str, title: str) -> Table:
             note = _note(results, name, measure)
             cells = [
                 spread(Spread.of(values)) + note,
-                times(results.rate_ratio(name, FLOOR, measure)),
-                times(results.rate_ratio(name, STOCK, measure)),
+                ratio(results.rate_ratio(name, FLOOR, measure)),
+                ratio(results.rate_ratio(name, STOCK, measure)),
             ]
         else:
             cells = [trouble_of(results, name) or "–", "", ""]
         rows.append(Row(about["title"], cells))
-    return Table(title, "jobs a second", ["median (lowest..highest)", "floor", "django-q2"], rows)
+    return Table(
+        title, "jobs a second", ["median (lowest..highest)", "× floor", "× django-q2"], rows
+    )
 
 
 def _note(results: Results, contender: str, measure: str) -> str:

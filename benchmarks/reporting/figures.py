@@ -23,6 +23,6 @@ def spread(found: Spread) -> str:
     return f"{number(found.median)} ({number(found.lowest)}..{number(found.highest)})"
 
 
-def times(found: Spread | None) -> str:
-    """A ratio: ``0.52 ×``; a dash without one."""
-    return "–" if found is None else f"{number(found.median)} ×"
+def ratio(found: Spread | None) -> str:
+    """The median of the rounds' ratios; a dash without any."""
+    return "–" if found is None else number(found.median)

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from benchmarks.reporting import page, terminal
 from benchmarks.reporting.comparison import Table, tables
-from benchmarks.reporting.figures import number, spread, times
+from benchmarks.reporting.figures import number, ratio, spread
 from benchmarks.reporting.judgement import Verdict, verdicts
 from benchmarks.reporting.recovery import recovery_table
 from benchmarks.results import Results
@@ -46,15 +46,15 @@ def test_a_spread_names_its_ends_where_there_are_any() -> None:
 
 
 def test_a_ratio_that_was_not_measured_is_a_dash() -> None:
-    assert times(None) == "–"
-    assert times(Spread(0.5, 0.1, 0.9)) == "0.500 ×"
+    assert ratio(None) == "–"
+    assert ratio(Spread(0.5, 0.1, 0.9)) == "0.500"
 
 
 def test_ratios_stand_beside_the_figures() -> None:
     assert table("drain, batches of 200")["this engine"] == [
         "18,000 (12,000..24,000)",
-        "0.600 ×",
-        "60.0 ×",
+        "0.600",
+        "60.0",
     ]
 
 
