@@ -46,8 +46,10 @@ def enqueue(
         "dedupe_key": dedupe_key,
         "request_id": request_id,
     }
-    (job,) = Job.objects.raw(_ENQUEUE, parameters)
-    notify()
+    # One commit also where the caller has no transaction: each waits for the disk.
+    with transaction.atomic(savepoint=False):
+        (job,) = Job.objects.raw(_ENQUEUE, parameters)
+        notify()
     return job
 
 
@@ -71,7 +73,7 @@ def enqueue_many(
     type_: str, payloads: Sequence[dict[str, Any]], *, priority: int = JobPriority.NORMAL
 ) -> int:
     """Add a job for each payload in one statement, as ``enqueue`` does; how many."""
-    with connection.cursor() as cursor:
+    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
         cursor.execute(
             _ENQUEUE_MANY,
             {
@@ -82,7 +84,7 @@ def enqueue_many(
                 "max_attempts": registry.get(type_).retry.max_attempts,
             },
         )
-    notify()
+        notify()
     return len(payloads)
 
 
