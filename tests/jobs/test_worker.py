@@ -1,22 +1,23 @@
-"""The threads of a worker process, how long it goes on by itself, and when it works alone."""
+"""The threads of a worker process, and how long it goes on by itself."""
 
 from __future__ import annotations
 
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import OperationalError
 from structlog.testing import capture_logs
 
-from jobs import cluster_state, leasing
+from jobs import cluster_state
 from jobs.claim import Claimer
 from jobs.keeper import Finished
 from jobs.models import Job
 from jobs.runner import MOST_BATCHES, Runner
-from tests.engine import DrivenRunner, ScriptedHandler, database_time
+from tests.engine import DrivenRunner, ScriptedHandler
 from tests.jobs.conftest import Register, close
 from tests.jobs.rows import add, add_many, add_named, claim, hand_over, pairs, statuses
 
@@ -243,72 +244,20 @@ def test_a_claim_that_fails_ends_the_going_on_and_nothing_else(
     assert cluster_state.left_off_at() > 0
 
 
-# A row that must have the process to itself
-
-
-def test_a_row_at_its_last_chance_waits_until_the_process_is_empty_of_others(
+@pytest.mark.xfail(reason="the run limit is counted from the start of the batch", strict=True)
+def test_what_waits_for_a_thread_does_not_use_up_its_run_limit(
     register: Register, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def sleep(seconds: float) -> None:
-        at_work.append(sorted(job.subject for job in runner.live.jobs()))
-        runner.keep()
+    """Sixty dead receivers at four threads last longer than a limit that each keeps with ease."""
 
-    at_work: list[list[str]] = []
-    register()
+    def talk(work: Any) -> None:
+        clock.append(clock[-1] + 60.0)
+        overdue.extend(job.subject for job in runner.live.overdue() if job.subject == work["name"])
+
+    clock, overdue = [1000.0], list[str]()
+    monkeypatch.setattr("jobs.heartbeat.time.monotonic", lambda: clock[-1])
+    register(handler=ScriptedHandler(talk=talk), run_limit=timedelta(seconds=100))
+    add_named("a", "b", "c")
     runner = DrivenRunner(threads=1)
-    add_named("other")
     hand_over(runner)
-    add_named("alone")
-    (lease,) = claim()
-    monkeypatch.setattr("jobs.runner.time.sleep", sleep)
-    runner.run_alone((lease.job_id, lease.token))
-    assert at_work == [["other"], ["alone"]]
-    assert statuses() == {"other": "completed", "alone": "completed"}
-
-
-def test_only_one_worker_of_a_cluster_works_alone(register: Register) -> None:
-    register()
-    add_named("alone")
-    (lease,) = claim()
-    runner = DrivenRunner(threads=1)
-    cluster_state.work_alone(60)
-    runner.run_alone((lease.job_id, lease.token))
-    job = Job.objects.get()
-    assert (job.status, job.attempts) == ("pending", 0)
-    assert job.run_at > database_time()
-
-
-def test_a_row_that_waits_to_be_alone_keeps_its_lease(
-    register: Register, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def sleep(seconds: float) -> None:
-        clock.append(clock[-1] + leasing.LEASE.total_seconds() / 2)
-        expiries.append(Job.objects.get(subject="alone").lease_expires_at)
-        if len(clock) > 3:
-            runner.keep()
-
-    clock, expiries = [1000.0], []
-    register()
-    runner = DrivenRunner(threads=1)
-    add_named("other")
-    hand_over(runner)
-    add_named("alone")
-    (lease,) = claim()
-    monkeypatch.setattr("jobs.runner.time.sleep", sleep)
-    monkeypatch.setattr("jobs.runner.time.monotonic", lambda: clock[-1])
-    monkeypatch.setattr("jobs.runner.ALONE_SECONDS", 1000.0)
-    runner.run_alone((lease.job_id, lease.token))
-    assert expiries == sorted(set(expiries))
-    assert statuses()["alone"] == "completed"
-
-
-def test_a_lease_that_was_lost_while_waiting_to_be_alone_starts_nothing(
-    register: Register,
-) -> None:
-    handler = register()
-    add_named("alone")
-    (lease,) = claim()
-    runner = DrivenRunner(threads=1)
-    runner.run_alone((lease.job_id, lease.token + 1))
-    assert (handler.applied, runner.live.jobs()) == ([], [])
-    assert cluster_state.may_work_alone(0)
+    assert overdue == []
