@@ -59,10 +59,9 @@ class JobBroker(Broker):
         if self._claimer is None:  # The sentinel makes the broker; the pusher is forked from it.
             self._claimer = Claimer(worker_name())
         leases = self._claimer.claim(self._types_at_hand())
-        if suspects := sum(lease.is_suspect for lease in leases):
-            counters.count(counters.LEASES_LAPSED, suspects)
         messages = batches([lease for lease in leases if not _bury_if_spent(lease)])
         self._hold_back(messages)
+        _count_lapsed(leases)
         if not leases:
             self._wait()
         return [_message(batch) for batch in messages]
@@ -158,6 +157,14 @@ def batches(leases: Sequence[Lease]) -> list[list[Lease]]:
 
 def _by_type_and_urgency(lease: Lease) -> tuple[str, int, float]:
     return (lease.type, -lease.priority, lease.due)
+
+
+def _count_lapsed(leases: Sequence[Lease]) -> None:
+    if lapsed := sum(lease.is_lapsed for lease in leases):
+        try:
+            counters.count(counters.LEASES_LAPSED, lapsed)
+        except Error as error:  # What was claimed must still be handed out.
+            logger.warning("lapsed_leases_not_counted", count=lapsed, error=str(error))
 
 
 def _is_full(batch: Sequence[Lease]) -> bool:

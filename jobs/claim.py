@@ -31,8 +31,8 @@ from jobs.registry import JobType
 # The key of the claimers' turns among the database's advisory locks; any number of our own.
 TURN = 7_021_903_117
 # Rows of dead workers that one claim takes back.
-MOST_LAPSED = 500
-# Every so many claims, a quarter of the room goes to the lowest priorities first.
+MOST_LAPSED = 100
+# Every so many claims, a quarter of the room goes to what has waited longest, of any priority.
 FAIR_EACH = 8
 FAIR_SHARE = 0.25
 # How long a claimer trusts its memory of where the due rows of a lane begin.
@@ -44,8 +44,8 @@ _PRIORITIES = sorted(JobPriority.values)
 class Lease:
     """A claimed row and the token under which it may be written.
 
-    due: since when, in seconds since 1970. is_suspect: its last worker died with it. attempts:
-    those already begun, of max_attempts.
+    due: since when, in seconds since 1970. is_suspect: a worker died with it.
+    is_lapsed: that is where it comes from now. attempts: those already begun, of max_attempts.
     """
 
     job_id: int
@@ -54,6 +54,7 @@ class Lease:
     priority: int
     due: float
     is_suspect: bool
+    is_lapsed: bool
     attempts: int
     max_attempts: int
 
@@ -79,11 +80,11 @@ WITH busy AS MATERIALIZED (
 ), due AS (
     SELECT id FROM (
         SELECT id, room, row_number() OVER (
-            PARTITION BY type ORDER BY low_place > ceil(room * $5), priority DESC, run_at
+            PARTITION BY type ORDER BY age_place > ceil(room * $5), priority DESC, run_at
         ) AS place
         FROM (
             SELECT row.id, row.run_at, open.type, open.room, lane.priority,
-                row_number() OVER (PARTITION BY type ORDER BY priority, run_at) AS low_place
+                row_number() OVER (PARTITION BY type ORDER BY run_at) AS age_place
             FROM open CROSS JOIN generate_series(4, 1, -1) AS lane(priority), LATERAL (
                 SELECT id, run_at FROM jobs_job j
                 WHERE j.status = 'pending' AND j.type = open.type AND j.priority = lane.priority
@@ -118,8 +119,8 @@ WHERE id = ANY(ARRAY(
 RETURNING {columns}
 """
 _LEASE_COLUMNS = (
-    "id, lease_token, type, priority, extract(epoch FROM run_at)::float8,"
-    " is_suspect, attempts, max_attempts"
+    "id, lease_token, type, priority, extract(epoch FROM run_at)::float8, is_suspect,"
+    " id = ANY(ARRAY(SELECT id FROM lapsed)), attempts, max_attempts"
 )
 _START = ", attempts = attempts + 1, processed_at = clock_timestamp()"
 # Planned once for each connection: planning takes a third of the time that a claim does.

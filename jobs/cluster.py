@@ -45,6 +45,7 @@ _runner: Runner | None = None
 
 def run_message(leases: Sequence[tuple[int, int]], *, is_alone: bool) -> None:
     """What a message makes a worker do. A stopping cluster gives the rows back instead."""
+    cluster_state.message_is_taken()
     if cluster_state.is_stopping() or _runner is None:
         leasing.hand_back(leases)
     elif is_alone:
@@ -96,6 +97,7 @@ class Sentinel(q2.Sentinel):
     def reincarnate(self, process: Any) -> None:
         """Replace a process that died, and let others have its rows at once."""
         super().reincarnate(process)
+        cluster_state.work_alone(0)  # It may have been what died alone.
         take_back([self._names.pop(process.pid, "")])
 
 
@@ -148,7 +150,7 @@ class Cluster(q2.Cluster):
 
     def _look_who_is_there(self) -> None:
         with suppress(psutil.NoSuchProcess):
-            self._members |= set(psutil.Process(self.sentinel.pid).children())
+            self._members = set(psutil.Process(self.sentinel.pid).children())
 
     def _clear_away(self) -> None:
         """What an ended sentinel left: its children, and the leases that they hold."""

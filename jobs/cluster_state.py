@@ -24,6 +24,8 @@ _waiting_since = multiprocessing.RawValue("d", 0)
 _is_blocked = multiprocessing.RawValue("b", 0)
 # Until when a worker may be at a row that must have its process to itself.
 _alone_until = multiprocessing.RawValue("d", 0)
+# When a worker last took a message.
+_taken_at = multiprocessing.RawValue("d", 0)
 # When a worker with a backlog at hand last stopped claiming for itself.
 _left_off = multiprocessing.RawValue("d", 0)
 _task_queues: list[TaskQueue] = []
@@ -113,14 +115,19 @@ def pusher_is_alive() -> None:
 
 
 def seconds_waited(clock: Callable[[], float] = time.monotonic) -> float:
-    """How long a message has been waiting for a worker, as the pusher last saw it.
+    """How long messages have been waiting without any of them being taken.
 
     Zero while a worker has reason to take none.
     """
     now = clock()
     if not _waiting_since.value or now < _alone_until.value:
         return 0.0
-    return now - float(_waiting_since.value)
+    return now - max(float(_waiting_since.value), float(_taken_at.value))
+
+
+def message_is_taken() -> None:
+    """A worker's sign of life: many messages may wait while each is taken in its turn."""
+    _taken_at.value = time.monotonic()
 
 
 def leave_off() -> None:

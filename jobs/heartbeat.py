@@ -5,6 +5,7 @@ neither a busy main thread nor a slow call lets a lease lapse. It stops extendin
 type's run limit and ends the process: a deadlocked handler must not live for ever.
 """
 
+import math
 import os
 import socket
 import threading
@@ -32,11 +33,23 @@ FORGOTTEN_AFTER = timedelta(hours=1)
 TOLD_JOBS = 20
 
 
+class Span:
+    """When work must have ended, in time.monotonic(); shared by the jobs of a unit."""
+
+    __slots__ = ("ends_at",)
+
+    def __init__(self, seconds: float) -> None:
+        self.begin(seconds)
+
+    def begin(self, seconds: float) -> None:
+        self.ends_at = time.monotonic() + seconds
+
+
 class _Live(NamedTuple):
     job: Job
     token: int | None
     since: float
-    ends_at: float
+    span: Span
 
 
 class LiveJobs:
@@ -48,12 +61,21 @@ class LiveJobs:
         self._counts: Counter[str] = Counter()
 
     def add(self, jobs: Iterable[Job], *, run_limit: timedelta) -> None:
-        now, seconds = time.monotonic(), run_limit.total_seconds()
+        now, span = time.monotonic(), Span(run_limit.total_seconds())
         with self._lock:
             for job in jobs:
                 self._forget(job.id)
-                self._rows[job.id] = _Live(job, job.lease_token, now, now + seconds)
+                self._rows[job.id] = _Live(job, job.lease_token, now, span)
                 self._counts[job.type] += 1
+
+    def waits(self, jobs: Iterable[Job]) -> Span:
+        """A unit waits for a thread, however long; its limit counts from the span's begin."""
+        span = Span(math.inf)
+        with self._lock:
+            for job in jobs:
+                if (row := self._rows.get(job.id)) is not None:
+                    self._rows[job.id] = row._replace(span=span)
+        return span
 
     def discard(self, jobs: Iterable[Job]) -> None:
         """Forget rows, unless this process has started them anew under another token."""
@@ -92,7 +114,7 @@ class LiveJobs:
     def overdue(self) -> list[Job]:
         now = time.monotonic()
         with self._lock:
-            return [row.job for row in self._rows.values() if row.ends_at < now]
+            return [row.job for row in self._rows.values() if row.span.ends_at < now]
 
 
 def start(live: LiveJobs) -> None:

@@ -135,20 +135,25 @@ def _ask_database() -> None:
 
 def _book(waiting: Sequence[Finished]) -> None:
     """Once for each handler and talk; what was booked is not booked again on a second try."""
-    talks: dict[Handler[Any, Any], list[tuple[Any, Any]]] = {}
+    talks: dict[Handler[Any, Any], list[Finished]] = {}
     for unit in waiting:
         if unit.outcomes is None and not unit.is_booked:
-            talks.setdefault(unit.handler, []).append((unit.work, unit.result))
-            unit.is_booked = True
-    for handler, finished in talks.items():
+            talks.setdefault(unit.handler, []).append(unit)
+    for handler, units in talks.items():
         if type(handler).book is Handler.book:
             continue
         try:
             with transaction.atomic():
-                handler.book(finished)
+                handler.book([(unit.work, unit.result) for unit in units])
+        except DatabaseTrouble as error:
+            # While the database is away nothing is written: they are booked on the next try.
+            logger.warning("talks_not_booked", talks=len(units), error=str(error))
+            continue
         except Exception:
             # What they cost is less than what they found out, which goes on to be written.
-            logger.exception("talks_not_booked", talks=len(finished))
+            logger.exception("talks_not_booked", talks=len(units))
+        for unit in units:
+            unit.is_booked = True
 
 
 def _write(group: Sequence[Finished]) -> None:

@@ -113,9 +113,12 @@ def expire(workers: Sequence[str]) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE jobs_job SET lease_expires_at = clock_timestamp()
-            WHERE status = 'processing' AND worker = ANY(%s)
-              AND attempts <= 1 AND lease_expires_at > clock_timestamp()
+            UPDATE jobs_job SET lease_expires_at = clock_timestamp() WHERE id = ANY(ARRAY(
+                SELECT id FROM jobs_job
+                WHERE status = 'processing' AND worker = ANY(%s)
+                  AND attempts <= 1 AND lease_expires_at > clock_timestamp()
+                ORDER BY id FOR UPDATE SKIP LOCKED
+            ))
             """,
             [list(workers)],
         )

@@ -91,7 +91,8 @@ class Job(models.Model):
     rerun = models.BooleanField(default=False, db_default=False)
     lease_token = models.BigIntegerField(null=True, blank=True)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
-    # Came back from a worker that died: handed out alone, so that poison harms no neighbour.
+    # Came back from a worker that died: handed out alone, so that poison harms no neighbour. Kept
+    # until the row makes progress, fails an attempt in the ordinary way, or is redriven.
     is_suspect = models.BooleanField(default=False, db_default=False)
     worker = models.CharField(
         max_length=120, blank=True, help_text="host:pid:start of what claimed it last"

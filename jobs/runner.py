@@ -17,6 +17,7 @@ from django.db import InterfaceError, OperationalError, connection
 
 from jobs import cluster_state, heartbeat, keeper, leasing, registry
 from jobs.claim import Claimer
+from jobs.heartbeat import Span
 from jobs.keeper import Finished, Keeper
 from jobs.models import Job
 from jobs.outcomes import Outcome, Released
@@ -93,15 +94,16 @@ class Runner:
         if not cluster_state.may_work_alone(ALONE_SECONDS):
             leasing.hand_back([lease], after=ALONE_LATER)
             return
-        self._wait_until_empty(ALONE_SECONDS, keeping=dict([lease]))
-        jobs = self._start([lease])
-        if jobs:
-            job_type = registry.get(jobs[0].type)
-            seconds = job_type.run_limit.total_seconds()
-            cluster_state.work_alone(seconds)
-            self._work(job_type, jobs)
-            self._wait_until_empty(seconds)
-        cluster_state.work_alone(0)
+        try:
+            self._wait_until_empty(ALONE_SECONDS, keeping=dict([lease]))
+            if jobs := self._start([lease]):
+                job_type = registry.get(jobs[0].type)
+                seconds = job_type.run_limit.total_seconds()
+                cluster_state.work_alone(seconds)
+                self._work(job_type, jobs)
+                self._wait_until_empty(seconds)
+        finally:
+            cluster_state.work_alone(0)
 
     def _wait_until_empty(self, seconds: float, keeping: Mapping[int, int] | None = None) -> None:
         """``keeping``: leases without a heartbeat, which must not lapse meanwhile."""
@@ -159,13 +161,16 @@ class Runner:
         if job_type.name not in self._pools:
             threads = min(self._threads, job_type.max_in_flight)
             self._pools[job_type.name] = ThreadPoolExecutor(threads, f"talk-{job_type.name}")
-        self._pools[job_type.name].submit(self._talk, job_type.handler, unit)
+        span = self.live.waits(unit.jobs)
+        self._pools[job_type.name].submit(self._talk, job_type, unit, span)
 
-    def _talk(self, handler: Handler[Any, Any], unit: Unit[Any]) -> None:
+    def _talk(self, job_type: JobType, unit: Unit[Any], span: Span) -> None:
+        handler = job_type.handler
         if cluster_state.is_stopping():
             given_back: dict[int, Outcome] = {job.pk: Released() for job in unit.jobs}
             self.keeper.put(Finished(unit.jobs, handler, outcomes=given_back))
             return
+        span.begin(job_type.run_limit.total_seconds())
         bound = {"job_id": unit.jobs[0].public_id, "request_id": unit.jobs[0].request_id}
         try:
             with structlog.contextvars.bound_contextvars(**bound):

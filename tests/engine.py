@@ -74,7 +74,7 @@ class DrivenRunner(Runner):
         """No heartbeat and no keeper."""
 
     def _submit(self, job_type: JobType, unit: Unit[Any]) -> None:
-        self._talk(job_type.handler, unit)
+        self._talk(job_type, unit, self.live.waits(unit.jobs))
 
     def _go_on(self) -> None:
         """One batch at a time."""

@@ -67,8 +67,8 @@ class Migration(migrations.Migration):
             "CREATE SEQUENCE jobs_lease_token AS bigint",
         ),
         migrations.RunSQL(
-            # Room in each page for the new version of a row whose lease is renewed.
-            "ALTER TABLE jobs_job SET (fillfactor = 80)",
+            # Room in each page for its rows' next versions: claimed, and ended.
+            "ALTER TABLE jobs_job SET (fillfactor = 50)",
             "ALTER TABLE jobs_job RESET (fillfactor)",
         ),
     ]

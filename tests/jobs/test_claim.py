@@ -127,7 +127,7 @@ def test_a_lease_tells_what_becomes_of_the_row(register: Register) -> None:
 def test_only_what_was_with_a_dead_worker_has_a_last_chance(
     attempts: int, is_suspect: bool, is_exhausted: bool, is_last_chance: bool
 ) -> None:
-    lease = Lease(1, 1, "noop", NORMAL, 0.0, is_suspect, attempts, max_attempts=5)
+    lease = Lease(1, 1, "noop", NORMAL, 0.0, is_suspect, is_suspect, attempts, max_attempts=5)
     assert (lease.is_exhausted, lease.is_last_chance) == (is_exhausted, is_last_chance)
 
 

@@ -155,7 +155,7 @@ def test_while_the_database_is_away_everything_waits_and_nothing_is_held_against
         away.setattr(type(connections["default"]), "connect", _refuse)
         for _ in range(3 * MOST_REFUSALS):
             runner.keeper.write(waiting)
-    assert events(logs)[-3 * MOST_REFUSALS :] == ["jobs_apply_postponed"] * 3 * MOST_REFUSALS
+    assert events(logs).count("jobs_apply_postponed") == 3 * MOST_REFUSALS
     assert [unit.refusals for unit in waiting] == [0, 0]
     assert len(runner.live.jobs()) == 2
     assert handler.applied == []

@@ -244,7 +244,6 @@ def test_a_claim_that_fails_ends_the_going_on_and_nothing_else(
     assert cluster_state.left_off_at() > 0
 
 
-@pytest.mark.xfail(reason="the run limit is counted from the start of the batch", strict=True)
 def test_what_waits_for_a_thread_does_not_use_up_its_run_limit(
     register: Register, monkeypatch: pytest.MonkeyPatch
 ) -> None:
