@@ -4,6 +4,7 @@
 a pusher (claims rows), the workers (run them) and a monitor (django-q2's results; ours is empty).
 """
 
+import multiprocessing
 import os
 import signal
 import sys
@@ -242,10 +243,10 @@ def _ending_with_parent(target: Callable[..., None]) -> Callable[..., None]:
 
 def exit_with_parent() -> None:
     """End this process when its parent is gone: an orphan would go on claiming unwatched."""
-    parent = os.getppid()
+    parent = multiprocessing.parent_process()  # As of the fork: by now it may be dead.
 
     def watch() -> None:
-        while os.getppid() == parent:
+        while parent is not None and os.getppid() == parent.pid:
             time.sleep(0.5)
         os._exit(1)
 

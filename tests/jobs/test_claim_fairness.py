@@ -30,7 +30,7 @@ def priorities(leases: list[Lease]) -> Counter[int]:
 def test_old_low_work_gets_through_a_flood_of_normal(register: Register) -> None:
     register(batch_size=8)
     for _ in range(20):
-        add(priority=LOW)
+        add(priority=LOW, run_at=database_time(-90 * SECOND))
     add_many(100)
     claimer = Claimer("here:1")
     taken = [priorities(claim(claimer)) for _ in range(FAIR_EACH)]
@@ -39,7 +39,7 @@ def test_old_low_work_gets_through_a_flood_of_normal(register: Register) -> None
 
 def test_low_work_gets_through_one_by_one(register: Register) -> None:
     register(batch_size=1)
-    add(priority=LOW)
+    add(priority=LOW, run_at=database_time(-90 * SECOND))
     add_many(20)
     claimer = Claimer("here:1")
     taken = [claim(claimer)[0].priority for _ in range(FAIR_EACH)]
