@@ -39,7 +39,7 @@ SWITCH_SECONDS = 0.0005
 # A message that no worker takes for so long: the workers, or the pipe to them, stand still.
 STALL_SECONDS = 10.0
 # Longer than any statement of the pusher's may wait (lock_timeout, tcp_user_timeout).
-PUSHER_SECONDS = 20.0
+PUSHER_SECONDS = 12.0
 
 _runner: Runner | None = None
 
@@ -70,7 +70,7 @@ def _end_worker() -> None:
     try:
         if _runner is not None:
             _runner.stop()
-            heartbeat.forget()
+            heartbeat.forget([heartbeat.worker_name()])
     except Error as error:
         logger.warning("worker_stop_incomplete", error=str(error))
     # What still hangs was given back; the interpreter would wait for its thread.
@@ -200,6 +200,7 @@ def _kill_all(processes: Iterable[psutil.Process]) -> None:
 def take_back(dead: Sequence[str]) -> None:
     """Let the leases of dead processes lapse now instead of within seconds."""
     try:
+        heartbeat.forget(dead)
         if expired := leasing.expire(dead):
             logger.warning("leases_taken_back", workers=list(dead), count=expired)
     except Error as error:

@@ -185,6 +185,6 @@ def forget_dead() -> None:
     Worker.objects.filter(last_seen_at__lt=Now() - FORGOTTEN_AFTER).delete()
 
 
-def forget() -> None:
-    """Take this process off the list of workers, at a graceful stop."""
-    Worker.objects.filter(name=worker_name()).delete()
+def forget(workers: Sequence[str]) -> None:
+    """Take processes off the list of workers: at a graceful stop, or because they are dead."""
+    Worker.objects.filter(name__in=workers).delete()

@@ -34,7 +34,7 @@ def start(register: Register, tmp_path: Path) -> Iterator[Start]:
     def start(**options: Any) -> Command:
         command = Command(tmp_path / f"worker-{len(started)}.log", **options)
         started.append(command)
-        command.eventually(command.is_complete)
+        command.eventually(command.is_complete, seconds=40)
         return command
 
     try:
@@ -129,7 +129,7 @@ def test_the_death_of_the_command_leaves_no_orphan(start: Start) -> None:
     command.runs_a_job()
     command.process.kill()
     command.process.wait(timeout=10)
-    command.eventually(lambda: command.alive() == [], seconds=10)
+    command.eventually(lambda: command.alive() == [])
 
 
 def test_what_a_killed_cluster_held_is_done_by_another(start: Start, tmp_path: Path) -> None:

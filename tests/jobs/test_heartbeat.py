@@ -89,7 +89,7 @@ def test_a_beat_extends_the_leases_and_tells_of_the_worker(register: Register) -
     assert (worker.host, worker.pid) == (socket.gethostname(), os.getpid())
     assert worker.cluster == f"{socket.gethostname()}:{os.getpid()}"
     assert {each["job"] for each in worker.running} == {each.public_id for each in rows.jobs()}
-    heartbeat.forget()
+    heartbeat.forget([heartbeat.worker_name()])
     assert not Worker.objects.exists()
 
 

@@ -8,6 +8,7 @@ ENV = {
     "JOB_THREADS": "64",
     "LOG_LEVEL": "WARNING",
     "NOVITAI_ENV": "development",
+    "NOVITA_API_KEY": "nobody is called",
 }
 
 ENGINE = Contender(
