@@ -8,7 +8,7 @@ ENV = {
     "JOB_THREADS": "64",
     "LOG_LEVEL": "WARNING",
     "NOVITAI_ENV": "development",
-    "NOVITA_API_KEY": "nobody is called",
+    "NOVITA_API_KEY": "sk_unused",
 }
 
 ENGINE = Contender(
