@@ -1,6 +1,6 @@
 """How the queue stands, as this API writes it: the caller's own rows, and what all share."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,12 +16,12 @@ WINDOWS = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=60))
 
 def stats_details(project: Project, *, now: datetime) -> dict[str, Any]:
     """Eight short queries. Counts are of the project; caps, slots and workers are shared by all."""
-    counts = stats.count(project.pk)
+    counts, paused = stats.count(project.pk), control.paused_types()
     return {
         "timestamp": iso(now),
         "jobs": _sums(counts),
-        **_oldest(counts, now),
-        "types": _types(counts, now),
+        **_oldest([count for count in counts if count.type not in paused], now),
+        "types": _types(counts, paused, now),
         "ended": _ended(stats.ended(WINDOWS, project.pk)),
         "workers": _workers(project, now),
         "counters": {_camel(name): value for name, value in stats.counted().items()},
@@ -36,8 +36,10 @@ def _sums(counts: list[Count]) -> dict[str, Any]:
     return sums | ({"isCapped": True} if is_capped else {})
 
 
-def _types(counts: list[Count], now: datetime) -> list[dict[str, Any]]:
-    paused, in_flight = control.paused_types(), stats.count_in_flight()
+def _types(
+    counts: list[Count], paused: Mapping[str, PausedType], now: datetime
+) -> list[dict[str, Any]]:
+    in_flight = stats.count_in_flight()
     return [
         _type(
             kind,
@@ -68,7 +70,7 @@ def _type(
 
 
 def _oldest(counts: Iterable[Count], now: datetime) -> dict[str, float]:
-    """Absent while nothing waits that could start."""
+    """Absent while nothing waits. Of all types together, a paused one is left out."""
     due = [count.oldest_due_at for count in counts if count.oldest_due_at is not None]
     return {"oldestDueSeconds": _seconds(now - min(due))} if due else {}
 

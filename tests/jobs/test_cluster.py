@@ -236,7 +236,7 @@ def test_several_clusters_run_each_job_exactly_once(start: Start, tmp_path: Path
 
 
 def test_every_worker_process_tells_what_it_runs(start: Start) -> None:
-    command = start(TEST_LEASE="1")
+    command = start(TEST_LEASE="3")
     job = command.hangs_at_a_job()
     command.eventually(lambda: Worker.objects.filter(in_flight=1).exists())
     command.eventually(lambda: Worker.objects.count() == WORKERS)

@@ -91,6 +91,12 @@ def test_who_may_not_change_jobs_cannot_pause_them(
     assert PausedType.objects.exists()
 
 
+def test_a_name_that_postgres_cannot_hold_is_unknown(admin_client: Client) -> None:
+    for url in (pause_url(), resume_url()):
+        answer = admin_client.post(url.replace("send_webhook", "%00"), follow=True)
+        assert "No job type is registered" in answer.content.decode()
+
+
 def test_nothing_is_paused_by_a_link(admin_client: Client) -> None:
     assert admin_client.get(pause_url()).status_code == 405
     assert admin_client.get(resume_url()).status_code == 405

@@ -134,6 +134,14 @@ def test_jobs_are_found_by_type_and_status(api: Client, project: Project) -> Non
     assert ids(api, status="completed", type="send_webhook") == []
 
 
+@pytest.mark.parametrize("query", ["status=pending&status=failed", "limit=1&limit=2"])
+def test_a_parameter_that_is_given_twice_is_refused(api: Client, query: str) -> None:
+    """The last would win, and the caller would miss what the others asked for."""
+    response = api.get(f"/api/jobs?{query}")
+    assert response.status_code == 400
+    assert "May be given once" in response.content.decode()
+
+
 def test_jobs_are_found_by_age(api: Client, project: Project) -> None:
     now = database_now()
     ages = (30, 20, 10)

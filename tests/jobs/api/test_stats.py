@@ -142,6 +142,14 @@ def test_a_worker_that_is_silent_is_lost_and_its_clocks_stand_still(
     assert (lost["pid"], lost["isAlive"], lost["running"][0]["seconds"]) == (1, False, 3.0)
 
 
+def test_what_is_paused_is_not_overdue(api: Client, project: Project) -> None:
+    make(project, run_at=database_time(-60 * SECOND))
+    control.pause("send_webhook", actor="operator:ada")
+    body = of(api)
+    assert "oldestDueSeconds" not in body
+    assert of_type(body, "send_webhook")["oldestDueSeconds"] >= 60
+
+
 def test_a_paused_type_says_since_when(api: Client) -> None:
     control.pause("send_webhook", actor="operator:ada", reason="secret trouble")
     body = of(api)
