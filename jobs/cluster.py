@@ -114,14 +114,14 @@ class Cluster(q2.Cluster):
         cluster_state.set_stopping(True)
         if self.sentinel is None or not self.sentinel.is_alive():
             return False
-        children = psutil.Process(self.sentinel.pid).children(recursive=True)
+        self._look_who_is_there()
         self.stop_event.set()
         self.sentinel.join(timeout=STOP_SECONDS)
         if self.sentinel.is_alive():
             logger.error("cluster_stop_forced")
             self.sentinel.kill()
         # A child that outlived its sentinel would notice by itself, but only after this returns.
-        _kill_all(psutil.wait_procs(children, timeout=1.0)[1])
+        _kill_all(psutil.wait_procs(self._members, timeout=1.0)[1])
         return True
 
     def run(self) -> int:
@@ -130,7 +130,8 @@ class Cluster(q2.Cluster):
         while not cluster_state.is_stopping():
             cluster_state.begin()
             connections.close_all()
-            self.start()
+            with suppress(RuntimeError):  # It ended while it started; the watch tells of it.
+                self.start()
             self._watch()
         return 0
 
