@@ -118,13 +118,14 @@ def _is_notified() -> None:
 
 
 def ensure_recurring() -> None:
-    """Make the row of every recurring type that has none; run at each start of a cluster."""
+    """Make the row of every recurring type that has none; run at each start of a cluster.
+
+    Looking does not wait for a row that somebody has locked, and enqueueing onto it would: a
+    frozen worker must not keep a new cluster from starting.
+    """
     recurring = [job_type for job_type in registry.all_types() if job_type.is_recurring]
+    keys = {f"recurring:{job_type.name}": job_type.name for job_type in recurring}
+    there = Job.objects.live().filter(dedupe_key__in=keys).values_list("dedupe_key", flat=True)
     with transaction.atomic():
-        for job_type in recurring:
-            enqueue(
-                job_type.name,
-                payload={},
-                priority=JobPriority.LOW,
-                dedupe_key=f"recurring:{job_type.name}",
-            )
+        for key in keys.keys() - set(there):
+            enqueue(keys[key], payload={}, priority=JobPriority.LOW, dedupe_key=key)

@@ -13,7 +13,7 @@ from jobs.errors import UnknownJobType
 from jobs.models import Job, JobStatus
 from jobs.registry import RetryPolicy
 from tests.engine import database_time
-from tests.jobs.conftest import Register
+from tests.jobs.conftest import Register, in_thread
 from tests.jobs.rows import add, started
 
 pytestmark = pytest.mark.django_db
@@ -122,3 +122,14 @@ def test_a_pending_row_has_not_ended(register: Register) -> None:
     add()
     with pytest.raises(IntegrityError, match="job_completed_at_when_ended"), transaction.atomic():
         Job.objects.update(completed_at=database_time())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_frozen_worker_keeps_no_cluster_from_starting(register: Register) -> None:
+    """It may hold the lock on the row of a recurring type for as long as its session lives."""
+    register(is_recurring=True)
+    queue.ensure_recurring()
+    with transaction.atomic():
+        Job.objects.select_for_update().get()
+        assert in_thread(lambda: [queue.ensure_recurring()]) == [None]
+    assert Job.objects.count() == 1
