@@ -97,10 +97,12 @@ def _where(results: Results) -> str:
     machine = about["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
     postgres = ", ".join(f"{name} {value}" for name, value in about["postgres"].items())
+    remark = f"\n\n{about['remark']}" if "remark" in about else ""
     return (
         f"Measured on {about['date']}: {machine['processor']}, {machine['memory']}, "
         f"{machine['system']}, Python {machine['python']}; load before the run "
         f"{about['load_before']:.1f}.\n\nPostgres: {postgres}.\n\nPackages: {versions}."
+        f"{remark}"
     )
 
 
