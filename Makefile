@@ -3,7 +3,7 @@
 # Only relative paths, so that a checkout may live below a folder with spaces in its name.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check format clean
+.PHONY: help setup demo run test check format bench clean
 MAKEFLAGS += --no-print-directory
 
 # The first Python on the path that is new enough; choose another with PYTHON=/path/to/python.
@@ -45,6 +45,11 @@ format: setup ## rewrite the code in its style
 	@"$(VENV)/python" -m ruff check --quiet --fix-only .
 	@"$(VENV)/python" -m ruff format --quiet .
 
+# PART=compare, recovery or engine measures one part; a full run rewrites docs/benchmarks.*.
+bench: ## the job engine beside its peers, half an hour; QUICK=1 for 4 minutes, ROUNDS=5
+	@"$(or $(PYTHON),python3)" scripts/setup.py bench
+	@exec $(HERMETIC) .venv-bench/bin/python -m benchmarks
+
 clean: ## remove .venv and caches; keeps .data, the database of `make run`
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache staticfiles
+	@rm -rf .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache staticfiles
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

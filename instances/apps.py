@@ -1,6 +1,10 @@
 """App configuration; registers the job types of this app."""
 
+from typing import Any
+
 from django.apps import AppConfig
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
 
 class InstancesConfig(AppConfig):
@@ -9,5 +13,15 @@ class InstancesConfig(AppConfig):
 
     def ready(self) -> None:
         from instances.handlers import register_job_types
+        from jobs.signals import cluster_starting
 
         register_job_types()
+        cluster_starting.connect(_refuse_without_key, dispatch_uid="instances.refuse_without_key")
+
+
+def _refuse_without_key(**_: Any) -> None:
+    if not settings.CONFIG.novita_api_key:
+        raise ImproperlyConfigured(
+            "NOVITA_API_KEY is not set: this worker could not call Novita. Give it the same"
+            " NOVITA_API_KEY and NOVITA_API_BASE_URL as the other workers of this database."
+        )

@@ -1,4 +1,4 @@
-"""App configuration."""
+"""App configuration; registers the queue's own job type."""
 
 from django.apps import AppConfig
 
@@ -6,3 +6,8 @@ from django.apps import AppConfig
 class JobsConfig(AppConfig):
     name = "jobs"
     verbose_name = "Jobs"
+
+    def ready(self) -> None:
+        from jobs.retention import register_job_type
+
+        register_job_type()

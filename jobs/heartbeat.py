@@ -5,33 +5,51 @@ neither a busy main thread nor a slow call lets a lease lapse. It stops extendin
 type's run limit and ends the process: a deadlocked handler must not live for ever.
 """
 
+import math
 import os
 import socket
 import threading
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from functools import lru_cache
+from heapq import nsmallest
+from typing import NamedTuple
 
+import psutil
 import structlog
 from django.db import Error, connection
 from django.db.models.functions import Now
 
-from jobs import leasing
+from jobs import cluster_state, counters, leasing
 from jobs.models import Job, Worker
 
 logger = structlog.get_logger()
 
-BEAT_SECONDS = leasing.LEASE.total_seconds() / 3
+BEATS_PER_LEASE = 3
 EXIT_RUN_LIMIT = 70
 FORGOTTEN_AFTER = timedelta(hours=1)
+TOLD_JOBS = 20
 
 
-@dataclass(frozen=True, slots=True)
-class _Live:
+class Span:
+    """When work must have ended, in time.monotonic(); shared by the jobs of a unit."""
+
+    __slots__ = ("ends_at",)
+
+    def __init__(self, seconds: float) -> None:
+        self.begin(seconds)
+
+    def begin(self, seconds: float) -> None:
+        self.ends_at = time.monotonic() + seconds
+
+
+class _Live(NamedTuple):
     job: Job
-    token: int
-    ends_at: float
+    token: int | None
+    since: float
+    span: Span
 
 
 class LiveJobs:
@@ -40,33 +58,63 @@ class LiveJobs:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._rows: dict[int, _Live] = {}
+        self._counts: Counter[str] = Counter()
 
     def add(self, jobs: Iterable[Job], *, run_limit: timedelta) -> None:
-        ends_at = time.monotonic() + run_limit.total_seconds()
+        now, span = time.monotonic(), Span(run_limit.total_seconds())
         with self._lock:
             for job in jobs:
-                self._rows[job.pk] = _Live(job, job.lease_token or 0, ends_at)
+                self._forget(job.id)
+                self._rows[job.id] = _Live(job, job.lease_token, now, span)
+                self._counts[job.type] += 1
+
+    def waits(self, jobs: Iterable[Job]) -> Span:
+        """A unit waits for a thread, however long; its limit counts from the span's begin."""
+        span = Span(math.inf)
+        with self._lock:
+            for job in jobs:
+                if (row := self._rows.get(job.id)) is not None:
+                    self._rows[job.id] = row._replace(span=span)
+        return span
 
     def discard(self, jobs: Iterable[Job]) -> None:
         """Forget rows, unless this process has started them anew under another token."""
         with self._lock:
             for job in jobs:
-                row = self._rows.get(job.pk)
+                row = self._rows.get(job.id)
                 if row is not None and row.token == job.lease_token:
-                    del self._rows[job.pk]
+                    self._forget(job.id)
+
+    def _forget(self, pk: int) -> None:
+        if (row := self._rows.pop(pk, None)) is not None:
+            self._counts[row.job.type] -= 1
 
     def jobs(self) -> list[Job]:
         with self._lock:
             return [row.job for row in self._rows.values()]
 
-    def tokens(self) -> dict[int, int]:
+    def count(self, type_: str) -> int:
+        with self._lock:
+            return self._counts[type_]
+
+    def tokens(self) -> dict[int, int | None]:
         with self._lock:
             return {pk: row.token for pk, row in self._rows.items()}
+
+    def longest(self, most: int) -> list[dict[str, str | int]]:
+        """What runs longest, for people to read."""
+        now = time.monotonic()
+        with self._lock:
+            oldest = nsmallest(most, self._rows.values(), key=lambda row: row.since)
+        return [
+            {"job": row.job.public_id, "type": row.job.type, "seconds": int(now - row.since)}
+            for row in oldest
+        ]
 
     def overdue(self) -> list[Job]:
         now = time.monotonic()
         with self._lock:
-            return [row.job for row in self._rows.values() if row.ends_at < now]
+            return [row.job for row in self._rows.values() if row.span.ends_at < now]
 
 
 def start(live: LiveJobs) -> None:
@@ -81,35 +129,54 @@ def _beat_forever(live: LiveJobs) -> None:
         except Error as error:
             logger.warning("heartbeat_failed", error=str(error))
             connection.close()
-        time.sleep(BEAT_SECONDS)
+        time.sleep(leasing.LEASE.total_seconds() / BEATS_PER_LEASE)
 
 
 def beat(live: LiveJobs) -> None:
     """Say that this process lives and extend its leases, or end it over a run limit."""
-    overdue = live.overdue()
-    if overdue:
-        logger.error("job_over_run_limit", job_ids=[job.public_id for job in overdue])
-        os._exit(EXIT_RUN_LIMIT)
+    if overdue := live.overdue():
+        _end_process(overdue)
     tokens = live.tokens()
-    _tell(in_flight=len(tokens))
     if tokens:
         leasing.renew(tokens)
+    _tell(live, in_flight=len(tokens))
+
+
+def _end_process(overdue: Sequence[Job]) -> None:
+    """Nothing else ends a thread that hangs; the leases of all that ran here lapse."""
+    logger.error("job_over_run_limit", job_ids=[job.public_id for job in overdue])
+    try:
+        counters.count(counters.RUN_LIMITS_EXCEEDED, len(overdue))
+    except Error:
+        pass  # The end must not wait for a database that is away.
+    finally:
+        os._exit(EXIT_RUN_LIMIT)
 
 
 def worker_name() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}"
+    """host:pid:start, of this process also after a fork."""
+    return _own_name(os.getpid())
 
 
-def _tell(*, in_flight: int) -> None:
+@lru_cache(maxsize=1)
+def _own_name(pid: int) -> str:
+    return name_of(psutil.Process(pid))
+
+
+def name_of(process: psutil.Process) -> str:
+    """The name under which a process of this host claims."""
+    return f"{socket.gethostname()}:{process.pid}:{int(process.create_time())}"
+
+
+def _tell(live: LiveJobs, *, in_flight: int) -> None:
+    said = {"last_seen_at": Now(), "in_flight": in_flight, "running": live.longest(TOLD_JOBS)}
+    made = {
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "cluster": f"{socket.gethostname()}:{cluster_state.command_pid()}",
+    }
     Worker.objects.update_or_create(
-        name=worker_name(),
-        defaults={"last_seen_at": Now(), "in_flight": in_flight},
-        create_defaults={
-            "host": socket.gethostname(),
-            "pid": os.getpid(),
-            "last_seen_at": Now(),
-            "in_flight": in_flight,
-        },
+        name=worker_name(), defaults=said, create_defaults={**made, **said}
     )
 
 
@@ -118,6 +185,6 @@ def forget_dead() -> None:
     Worker.objects.filter(last_seen_at__lt=Now() - FORGOTTEN_AFTER).delete()
 
 
-def forget() -> None:
-    """Take this process off the list of workers, at a graceful stop."""
-    Worker.objects.filter(name=worker_name()).delete()
+def forget(workers: Sequence[str]) -> None:
+    """Take processes off the list of workers: at a graceful stop, or because they are dead."""
+    Worker.objects.filter(name__in=workers).delete()

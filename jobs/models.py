@@ -1,5 +1,6 @@
-"""A job row and what may be said about it. Only ``queue`` writes the state of jobs."""
+"""A job row and what may be said about it. Who writes its state: see ``queue``."""
 
+from django.contrib.postgres.indexes import HashIndex
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -53,14 +54,17 @@ class Job(models.Model):
 
     enqueue: -> pending; claim: pending -> processing (lease, token); done: processing ->
     completed; again, retry, release: processing -> pending; give up or attempts used up:
-    processing -> failed; cancel: pending -> cancelled; redrive: failed -> pending. A processing
-    row whose lease lapsed is claimed again, under a new token: whoever held the old one can no
-    longer write.
+    processing -> failed; cancel: pending or processing -> cancelled; redrive: failed -> pending.
+    A processing row whose lease lapsed is claimed again, under a new token: whoever held the old
+    one can no longer write. Rows that ended are pruned (``retention``).
     """
 
-    public_id = models.CharField(max_length=40, unique=True, default=new_job_id, editable=False)
+    # Its 96 random bits need no check: a unique index would cost every claim a third of its time.
+    public_id = models.CharField(max_length=40, default=new_job_id, editable=False)
     # Null for the service's own recurring work, which belongs to nobody.
-    project = models.ForeignKey(Project, null=True, blank=True, on_delete=models.PROTECT)
+    project = models.ForeignKey(
+        Project, null=True, blank=True, on_delete=models.PROTECT, db_index=False
+    )
     type = models.CharField(max_length=60)
     # What the job is about, in a word its handler understands (an instance id); jobs knows no more.
     subject = models.CharField(max_length=80, blank=True)
@@ -87,15 +91,23 @@ class Job(models.Model):
     rerun = models.BooleanField(default=False, db_default=False)
     lease_token = models.BigIntegerField(null=True, blank=True)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
-    # Came back from a worker that died: handed out alone, so that poison harms no neighbour.
+    # Came back from a worker that died: handed out alone, so that poison harms no neighbour. Kept
+    # until the row makes progress, fails an attempt in the ordinary way, or is redriven.
     is_suspect = models.BooleanField(default=False, db_default=False)
-    worker = models.CharField(max_length=80, blank=True, help_text="host:pid that claimed it last")
+    worker = models.CharField(
+        max_length=120, blank=True, help_text="host:pid:start of what claimed it last"
+    )
     request_id = models.CharField(max_length=80, blank=True)
+
+    # run_at in seconds since 1970, on rows that leasing.jobs_of made.
+    due: float
 
     objects = JobQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]
+        # Each index costs every claim and every settling: no column of them changes when a lease
+        # is renewed, and most hold only the rows that somebody looks for.
         indexes = [
             # The claim's own order: by priority within a type, then by due time.
             models.Index(
@@ -105,16 +117,36 @@ class Job(models.Model):
                 condition=Q(status="pending"),
                 name="job_due",
             ),
-            models.Index("lease_expires_at", condition=Q(status="processing"), name="job_leased"),
             models.Index("type", condition=Q(status="processing"), name="job_in_flight"),
-            models.Index(fields=["subject", "-id"], name="job_subject"),
-            models.Index(fields=["project", "-id"], name="job_project"),
+            HashIndex(fields=["public_id"], name="job_public_id"),
+            models.Index(fields=["subject", "-id"], condition=~Q(subject=""), name="job_subject"),
+            models.Index(
+                fields=["project", "-id"], condition=Q(project__isnull=False), name="job_project"
+            ),
             models.Index("id", condition=Q(status="failed"), name="job_failed"),
+            # Of a project, what is not done: its live rows are few among a million completed ones.
+            models.Index(
+                "project",
+                "status",
+                F("id").desc(),
+                condition=Q(
+                    project__isnull=False,
+                    status__in=["pending", "processing", "failed", "cancelled"],
+                ),
+                name="job_project_not_done",
+            ),
+            # Ended rows by their end: what is pruned, and how many ended lately.
+            models.Index(
+                "status",
+                "completed_at",
+                condition=Q(completed_at__isnull=False),
+                name="job_finished",
+            ),
         ]
         constraints = [
             models.UniqueConstraint(
                 fields=["dedupe_key"],
-                condition=Q(status__in=["pending", "processing"]),
+                condition=Q(dedupe_key__isnull=False, status__in=["pending", "processing"]),
                 name="job_live_dedupe_key",
             ),
             models.CheckConstraint(
@@ -184,6 +216,7 @@ class PausedType(models.Model):
 
     class Meta:
         ordering = ["type"]
+        verbose_name = "job type"
 
     def __str__(self) -> str:
         return self.type

@@ -1,21 +1,19 @@
-"""How work gets into the queue, and back into it: enqueue, wake, redrive, recurring rows.
+"""How work gets into the queue: enqueue, wake, recurring rows.
 
-Job state is written here, in ``leasing`` (claim, start, renew) and in ``settle`` (outcomes), and
-nowhere else.
+Job state is written here, in ``leasing`` (claim, start, renew), in ``settle`` (outcomes) and in
+``control`` (what people do), and nowhere else.
 """
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models.functions import Now
-from django.utils import timezone
 
 from accounts.models import Project
 from jobs import registry
-from jobs.errors import JobNotRedrivable
-from jobs.models import Job, JobPriority, JobStatus, new_job_id
+from jobs.models import Job, JobPriority, new_job_id
 
 CHANNEL = "novitai_jobs"
 
@@ -48,8 +46,10 @@ def enqueue(
         "dedupe_key": dedupe_key,
         "request_id": request_id,
     }
-    (job,) = Job.objects.raw(_ENQUEUE, parameters)
-    notify()
+    # One commit also where the caller has no transaction: each waits for the disk.
+    with transaction.atomic(savepoint=False):
+        (job,) = Job.objects.raw(_ENQUEUE, parameters)
+        notify()
     return job
 
 
@@ -63,9 +63,39 @@ INSERT INTO jobs_job (
     %(max_attempts)s, coalesce(%(run_at)s, clock_timestamp()),
     %(dedupe_key)s, %(request_id)s, '', '[]', ''
 )
-ON CONFLICT (dedupe_key) WHERE status IN ('pending', 'processing')
+ON CONFLICT (dedupe_key) WHERE dedupe_key IS NOT NULL AND status IN ('pending', 'processing')
 DO UPDATE SET rerun = jobs_job.rerun OR jobs_job.status = 'processing'
 RETURNING *
+"""
+
+
+def enqueue_many(
+    type_: str, payloads: Sequence[dict[str, Any]], *, priority: int = JobPriority.NORMAL
+) -> int:
+    """Add a job for each payload in one statement, as ``enqueue`` does; how many."""
+    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
+        cursor.execute(
+            _ENQUEUE_MANY,
+            {
+                "public_ids": [new_job_id() for _ in payloads],
+                "payloads": [json.dumps(payload) for payload in payloads],
+                "type": str(type_),
+                "priority": int(priority),
+                "max_attempts": registry.get(type_).retry.max_attempts,
+            },
+        )
+        notify()
+    return len(payloads)
+
+
+_ENQUEUE_MANY = """
+INSERT INTO jobs_job (
+    public_id, payload, type, priority, max_attempts, run_at,
+    subject, request_id, error, errors, worker
+)
+SELECT public_id, payload, %(type)s, %(priority)s, %(max_attempts)s, clock_timestamp(),
+    '', '', '', '[]', ''
+FROM unnest(%(public_ids)s::text[], %(payloads)s::jsonb[]) AS new(public_id, payload)
 """
 
 
@@ -87,38 +117,15 @@ def _is_notified() -> None:
     """A mark among the things to do at commit; nothing is left to do."""
 
 
-def redrive(job: Job, *, actor: str) -> Job:
-    """Set a failed job going again, with all its attempts. Raises JobNotRedrivable."""
-    with transaction.atomic():
-        row = Job.objects.select_for_update().get(pk=job.pk)
-        handler = registry.get(row.type).handler
-        if row.status != JobStatus.FAILED:
-            raise JobNotRedrivable(f"Job {row.public_id} is {row.status}, not failed.")
-        if not handler.is_redrivable(row):
-            raise JobNotRedrivable(f"A job of type {row.type} cannot be run again.")
-        if row.dedupe_key and Job.objects.live().filter(dedupe_key=row.dedupe_key).exists():
-            raise JobNotRedrivable(f"The work of job {row.public_id} is under way already.")
-        row.status = JobStatus.PENDING
-        row.attempts = 0
-        row.completed_at = None
-        row.run_at = Now()
-        note = {"at": timezone.now().isoformat(), "error": f"run again by {actor}"}
-        row.errors = [*row.errors, note]
-        row.save(update_fields=["status", "attempts", "completed_at", "run_at", "errors"])
-        handler.on_redrive(row)
-        notify()
-    row.refresh_from_db()
-    return row
-
-
 def ensure_recurring() -> None:
-    """Make the row of every recurring type that has none; run at each start of a cluster."""
+    """Make the row of every recurring type that has none; run at each start of a cluster.
+
+    Looking does not wait for a row that somebody has locked, and enqueueing onto it would: a
+    frozen worker must not keep a new cluster from starting.
+    """
     recurring = [job_type for job_type in registry.all_types() if job_type.is_recurring]
+    keys = {f"recurring:{job_type.name}": job_type.name for job_type in recurring}
+    there = Job.objects.live().filter(dedupe_key__in=keys).values_list("dedupe_key", flat=True)
     with transaction.atomic():
-        for job_type in recurring:
-            enqueue(
-                job_type.name,
-                payload={},
-                priority=JobPriority.LOW,
-                dedupe_key=f"recurring:{job_type.name}",
-            )
+        for key in keys.keys() - set(there):
+            enqueue(keys[key], payload={}, priority=JobPriority.LOW, dedupe_key=key)

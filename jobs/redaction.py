@@ -1,4 +1,7 @@
-"""Payloads without what must not be shown: query strings, user info, env values, secrets."""
+"""Payloads and errors without what must not be shown.
+
+Query strings, user info, values of environments, secrets.
+"""
 
 import re
 from collections.abc import Mapping
@@ -7,6 +10,12 @@ from urllib.parse import urlsplit, urlunsplit
 
 HIDDEN = "…"
 _SECRET_NAME = re.compile(r"secret|password|token|authorization|api_?key|digest", re.IGNORECASE)
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s'\"<>]+", re.IGNORECASE)
+_BEARER = re.compile(r"\b(Bearer|Basic) \S+", re.IGNORECASE)
+_ASSIGNED = re.compile(
+    r"((?:secret|password|token|authorization|api_?key)\w*['\"]?\s*[=:]\s*)\S+", re.IGNORECASE
+)
+TEXT_LIMIT = 500
 _ENV_NAMES = ("env", "envs", "environment")
 
 
@@ -23,6 +32,17 @@ def redacted(value: Any, name: str = "") -> Any:
     if isinstance(value, str) and name.lower().endswith("url"):
         return redact_url(value)
     return value
+
+
+def redacted_text(text: str) -> str:
+    """An error's first line without the query strings of URLs, credentials and assigned secrets.
+
+    The database's further lines quote whole rows, and with them what users keep secret.
+    """
+    line = text.partition("\n")[0][:TEXT_LIMIT]
+    line = _URL.sub(lambda match: redact_url(match[0]), line)
+    line = _BEARER.sub(rf"\1 {HIDDEN}", line)
+    return _ASSIGNED.sub(rf"\1{HIDDEN}", line)
 
 
 def redact_url(url: str) -> str:

@@ -120,9 +120,9 @@ class JobType:
     """How jobs of a name are run.
 
     batch_size: rows handed to a worker at once. max_in_flight: rows being worked on over all
-    processes, so that a type that hangs cannot take every slot. run_limit: how long the heartbeat
-    extends a lease before the worker process is ended. is_recurring: one row lives for ever,
-    answering "again"; clusters make it at their start.
+    processes, exactly. run_limit: how long the heartbeat extends a lease before the worker process
+    is ended. commit_size: units of one job that may share a transaction when they are applied.
+    is_recurring: one row lives for ever, answering "again"; clusters make it at their start.
     """
 
     name: str
@@ -131,6 +131,7 @@ class JobType:
     max_in_flight: int = 100
     run_limit: timedelta = timedelta(minutes=2)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    commit_size: int = 50
     is_recurring: bool = False
 
 

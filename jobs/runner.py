@@ -1,265 +1,193 @@
-"""What a worker process of the cluster executes: batches through load, talk, apply.
+"""What a worker process of the cluster executes: batches through load and talk to the keeper.
 
-The worker's main thread starts a batch, loads it and hands its units to one process-wide pool of
-threads, then takes the next message: nobody waits for the slowest item. A keeper thread applies
-what has finished, a heartbeat thread keeps the leases alive.
+The worker's main thread starts a batch, loads it and hands its units to the threads of its type,
+then takes the next message: nobody waits for the slowest item. Each type has threads of its own,
+so that a type that hangs fills only those. The keeper thread applies what has finished
+(``keeper``), a heartbeat thread keeps the leases alive (``heartbeat``).
 """
 
-import queue as stdlib_queue
-import threading
 import time
-import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import timedelta
-from itertools import groupby
 from typing import Any
 
 import structlog
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, connection
 
-from jobs import heartbeat, leasing, registry, settle
+from jobs import cluster_state, heartbeat, keeper, leasing, registry
+from jobs.claim import Claimer
+from jobs.heartbeat import Span
+from jobs.keeper import Finished, Keeper
 from jobs.models import Job
-from jobs.outcomes import GiveUp, Outcome, Released, Retry
-from jobs.registry import Decided, Handler, Talk, Unit
+from jobs.outcomes import Outcome, Released
+from jobs.registry import Decided, Handler, JobType, Unit
 
 logger = structlog.get_logger()
 
-# How long the keeper lets finished units gather, so that they share a transaction.
-GATHER_SECONDS = 0.02
 DRAIN_SECONDS = 5.0
 START_ATTEMPTS = 5
-MOST_AT_ONCE = 50
-
-
-@dataclass(slots=True, eq=False)
-class Finished:
-    """A unit that has been talked about, or whose outcome is known without."""
-
-    jobs: Sequence[Job]
-    handler: Handler[Any, Any]
-    work: Any = None
-    result: Any = None
-    outcomes: Mapping[int, Outcome] | None = None
-    is_booked: bool = False
+# A worker with as many batches of a type at hand, and work for twice its threads, lets the others
+# have the rest.
+MOST_BATCHES = 4
+LOOK_SECONDS = 0.002
+# How long a row on its last chance waits for the process to be empty of others.
+ALONE_SECONDS = 30.0
+ALONE_LATER = timedelta(seconds=2)
 
 
 class Runner:
-    """The threads and the live rows of one worker process. Made after the fork, never before."""
+    """The threads and the live rows of one worker process. Made after the fork, never before.
+
+    threads: talks at once of one type, where the type's cap is not lower.
+    """
 
     def __init__(self, threads: int) -> None:
-        self._slots = threading.BoundedSemaphore(threads)
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="talk")
-        self._finished: stdlib_queue.SimpleQueue[Finished] = stdlib_queue.SimpleQueue()
+        self._threads = threads
+        self._pools: dict[str, ThreadPoolExecutor] = {}
+        self._backlog: dict[str, JobType] = {}
+        self._claimer = Claimer(heartbeat.worker_name())
         self.live = heartbeat.LiveJobs()
+        self.keeper = Keeper(self.live)
         self._begin()
 
     def _begin(self) -> None:
         """Start what goes on beside the work, for the life of the process."""
         heartbeat.start(self.live)
-        threading.Thread(target=self._keep, name="keeper", daemon=True).start()
+        self.keeper.start()
 
     def run(self, leases: Sequence[tuple[int, int]]) -> None:
-        """Start a batch of one type, load it, and hand it to the threads."""
+        """Start a batch of one type, and go on with every type that has a backlog."""
         jobs = self._start(leases)
-        if not jobs:
+        if jobs:
+            job_type = registry.get(jobs[0].type)
+            self._work(job_type, jobs)
+            if len(jobs) >= job_type.batch_size:
+                self._backlog[job_type.name] = job_type
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Claim for itself, a batch of each type in turn, until there is no backlog or a message
+        waits: it may be urgent. What is left then is gone on with after it.
+        """
+        while self._backlog and cluster_state.is_task_taken() and not cluster_state.is_stopping():
+            with_room = [each for each in self._backlog.values() if self._has_room(each)]
+            for job_type in with_room:
+                jobs = self._help_itself(job_type)
+                self._work(job_type, jobs)
+                if len(jobs) < job_type.batch_size:
+                    del self._backlog[job_type.name]
+                    cluster_state.leave_off()
+            if not with_room:
+                time.sleep(LOOK_SECONDS)
+
+    def _has_room(self, job_type: JobType) -> bool:
+        most = max(MOST_BATCHES * job_type.batch_size, 2 * self._threads)
+        return self.live.count(job_type.name) <= most - job_type.batch_size
+
+    def run_alone(self, lease: tuple[int, int]) -> None:
+        """Run what may kill the process, at its last chance, while nothing else is in it.
+
+        A culprit then dies by itself, and a bystander of earlier deaths gets through. One worker
+        of a cluster at a time: the others are needed for everything else.
+        """
+        if not cluster_state.may_work_alone(ALONE_SECONDS):
+            leasing.hand_back([lease], after=ALONE_LATER)
             return
-        job_type = registry.get(jobs[0].type)
-        self.live.add(jobs, run_limit=job_type.run_limit)
-        for part in self._load(job_type.handler, jobs):
-            if isinstance(part, Unit):
-                self._submit(job_type.handler, part)
-            elif chosen := [job for job in jobs if job.pk in part.outcomes]:
-                self._finished.put(Finished(chosen, job_type.handler, outcomes=part.outcomes))
+        try:
+            self._wait_until_empty(ALONE_SECONDS, keeping=dict([lease]))
+            if jobs := self._start([lease]):
+                job_type = registry.get(jobs[0].type)
+                seconds = job_type.run_limit.total_seconds()
+                cluster_state.work_alone(seconds)
+                self._work(job_type, jobs)
+                self._wait_until_empty(seconds)
+        finally:
+            cluster_state.work_alone(0)
+
+    def _wait_until_empty(self, seconds: float, keeping: Mapping[int, int] | None = None) -> None:
+        """``keeping``: leases without a heartbeat, which must not lapse meanwhile."""
+        now = time.monotonic()
+        deadline, renewed_at = now + seconds, now
+        while self.live.jobs() and now < deadline and not cluster_state.is_stopping():
+            time.sleep(LOOK_SECONDS)
+            now = time.monotonic()
+            if keeping and now - renewed_at > leasing.LEASE.total_seconds() / 3:
+                leasing.renew(keeping)
+                renewed_at = now
+
+    def _help_itself(self, job_type: JobType) -> Sequence[Job]:
+        try:
+            return self._claimer.start(job_type)
+        except (OperationalError, InterfaceError) as error:
+            logger.warning("claim_failed", error=str(error))
+            connection.close()
+            return []
 
     def _start(self, leases: Sequence[tuple[int, int]]) -> Sequence[Job]:
         """Rows that cannot be started would lie idle until their lease lapses: try again first."""
         for attempt in range(START_ATTEMPTS):
             try:
-                return leasing.start(leases)
+                return leasing.start(leases, heartbeat.worker_name())
             except (OperationalError, InterfaceError) as error:
                 logger.warning("jobs_start_failed", error=str(error), attempt=attempt + 1)
                 connection.close()
                 time.sleep(0.1 * (attempt + 1))
         return []
 
+    def _work(self, job_type: JobType, jobs: Sequence[Job]) -> None:
+        """Load, and hand each unit on. What is started is live from here until it is written."""
+        if not jobs:
+            return
+        self.live.add(jobs, run_limit=job_type.run_limit)
+        for part in self._load(job_type.handler, jobs):
+            if isinstance(part, Unit):
+                self._submit(job_type, part)
+            elif chosen := [job for job in jobs if job.pk in part.outcomes]:
+                self.keeper.put(Finished(chosen, job_type.handler, outcomes=part.outcomes))
+
     def _load(
         self, handler: Handler[Any, Any], jobs: Sequence[Job]
     ) -> Sequence[Unit[Any] | Decided]:
         try:
             parts = handler.load(jobs)
-        except Exception as error:  # noqa: BLE001 - the one place, with _talk and _apply
-            return [Decided({job.pk: _failure(error) for job in jobs})]
+        except Exception as error:  # noqa: BLE001 - the one place, with _talk and the keeper
+            return [Decided({job.pk: keeper.failure(error) for job in jobs})]
         covered = {pk for part in parts for pk in _job_ids(part)}
-        return [*parts, Decided(_forgotten([job for job in jobs if job.pk not in covered]))]
+        left = [job for job in jobs if job.pk not in covered]
+        return [*parts, Decided(keeper.forgotten(left))]
 
-    def _submit(self, handler: Handler[Any, Any], unit: Unit[Any]) -> None:
-        """Wait for a slot: work that only waited in a thread pool's queue would hold its lease."""
-        self._slots.acquire()
-        self._pool.submit(self._talk, handler, unit)
+    def _submit(self, job_type: JobType, unit: Unit[Any]) -> None:
+        if job_type.name not in self._pools:
+            threads = min(self._threads, job_type.max_in_flight)
+            self._pools[job_type.name] = ThreadPoolExecutor(threads, f"talk-{job_type.name}")
+        span = self.live.waits(unit.jobs)
+        self._pools[job_type.name].submit(self._talk, job_type, unit, span)
 
-    def _talk(self, handler: Handler[Any, Any], unit: Unit[Any]) -> None:
+    def _talk(self, job_type: JobType, unit: Unit[Any], span: Span) -> None:
+        handler = job_type.handler
+        if cluster_state.is_stopping():
+            given_back: dict[int, Outcome] = {job.pk: Released() for job in unit.jobs}
+            self.keeper.put(Finished(unit.jobs, handler, outcomes=given_back))
+            return
+        span.begin(job_type.run_limit.total_seconds())
         bound = {"job_id": unit.jobs[0].public_id, "request_id": unit.jobs[0].request_id}
         try:
             with structlog.contextvars.bound_contextvars(**bound):
                 result = handler.talk(unit.work)
             finished = Finished(unit.jobs, handler, unit.work, result)
         except Exception as error:  # noqa: BLE001 - see _load
-            outcomes = {job.pk: _failure(error) for job in unit.jobs}
+            outcomes = {job.pk: keeper.failure(error) for job in unit.jobs}
             finished = Finished(unit.jobs, handler, outcomes=outcomes)
-        finally:
-            self._slots.release()
-        self._finished.put(finished)
-
-    def _keep(self) -> None:
-        """Apply what has finished, for ever; trouble with the database is waited out."""
-        waiting: list[Finished] = []
-        while True:
-            waiting += self._gather(block=not waiting)
-            try:
-                self._apply_all(waiting)
-            except (OperationalError, InterfaceError) as error:
-                logger.warning("jobs_apply_postponed", error=str(error), units=len(waiting))
-                connection.close()
-                time.sleep(0.5)
-
-    def _gather(self, *, block: bool) -> list[Finished]:
-        gathered = [self._finished.get()] if block else []
-        time.sleep(GATHER_SECONDS)
-        while not self._finished.empty():
-            gathered.append(self._finished.get())
-        return gathered
-
-    def _apply_all(self, waiting: list[Finished]) -> None:
-        """Each group in its own transaction; then forget it."""
-        self._book(waiting)
-        for group in _groups(waiting):
-            self._apply_or_drop(group)
-            for unit in group:
-                waiting.remove(unit)
-                self.live.discard(unit.jobs)
-
-    def _book(self, waiting: Sequence[Finished]) -> None:
-        """Once for each handler and talk; what was booked is not booked again on a second try."""
-        talks: dict[Handler[Any, Any], list[tuple[Any, Any]]] = {}
-        for unit in waiting:
-            if unit.outcomes is None and not unit.is_booked:
-                talks.setdefault(unit.handler, []).append((unit.work, unit.result))
-                unit.is_booked = True
-        for handler, finished in talks.items():
-            try:
-                with transaction.atomic():
-                    handler.book(finished)
-            except Exception:
-                # What they cost is less than what they found out, which goes on to be written.
-                logger.exception("talks_not_booked", talks=len(finished))
-
-    def _apply_or_drop(self, group: Sequence[Finished]) -> None:
-        """What cannot be written at all is left to its lease: the keeper must go on."""
-        try:
-            self._apply(group)
-        except (OperationalError, InterfaceError):
-            raise
-        except Exception:
-            if len(group) > 1:
-                for unit in group:
-                    self._apply_or_drop([unit])
-            else:
-                logger.exception(
-                    "jobs_unwritable", job_ids=[job.public_id for job in group[0].jobs]
-                )
-
-    def _apply(self, group: Sequence[Finished]) -> None:
-        jobs = {job.pk: job for unit in group for job in unit.jobs}
-        with transaction.atomic():
-            ours = leasing.still_ours(jobs.values())
-            if len(ours) < len(jobs):
-                logger.warning("jobs_stale_writes_refused", count=len(jobs) - len(ours))
-            outcomes: dict[int, Outcome] = {}
-            talks: list[Talk[Any, Any]] = []
-            for unit in group:
-                mine = [job for job in unit.jobs if job.pk in ours]
-                if unit.outcomes is not None:
-                    outcomes |= {job.pk: unit.outcomes[job.pk] for job in mine}
-                elif mine:
-                    talks.append(Talk(mine, unit.work, unit.result))
-            if talks:
-                outcomes |= _outcomes(group[0].handler, talks)
-            settle.settle(jobs, outcomes)
+        self.keeper.put(finished)
 
     def stop(self) -> None:
         """Let what is under way finish for some seconds, then give the rest back unharmed."""
         deadline = time.monotonic() + DRAIN_SECONDS
         while self.live.jobs() and time.monotonic() < deadline:
             time.sleep(0.05)
-        release(self.live.jobs())
-
-
-def _outcomes(handler: Handler[Any, Any], talks: Sequence[Talk[Any, Any]]) -> dict[int, Outcome]:
-    """Apply all together; if that raises, one by one, so that only the guilty one fails."""
-    try:
-        with transaction.atomic():
-            outcomes = handler.apply_all(talks)
-    except (OperationalError, InterfaceError):
-        raise
-    except Exception as error:  # noqa: BLE001 - see _load
-        if len(talks) > 1:
-            return {pk: out for talk in talks for pk, out in _outcomes(handler, [talk]).items()}
-        return {job.pk: _failure(error) for job in talks[0].jobs}
-    jobs = [job for talk in talks for job in talk.jobs]
-    return {**outcomes, **_forgotten([job for job in jobs if job.pk not in outcomes])}
-
-
-def _groups(waiting: Sequence[Finished]) -> list[list[Finished]]:
-    """All single-job units of a type together, shared ones alone.
-
-    Types apart, since they lock different things first, and by subject within a type: so two
-    workers lock the same rows in one order, whatever mixture each of them has gathered.
-    """
-    single = sorted(
-        (unit for unit in waiting if len(unit.jobs) == 1),
-        key=lambda unit: (unit.jobs[0].type, unit.jobs[0].subject),
-    )
-    by_type = groupby(single, key=lambda unit: unit.jobs[0].type)
-    shared = [[unit] for unit in waiting if len(unit.jobs) != 1]
-    return [part for _, units in by_type for part in _cut(list(units))] + shared
-
-
-def _cut(units: list[Finished]) -> list[list[Finished]]:
-    """What one transaction makes known must not wait for hundreds of others."""
-    return [units[i : i + MOST_AT_ONCE] for i in range(0, len(units), MOST_AT_ONCE)]
-
-
-def release(jobs: Sequence[Job]) -> None:
-    """Return started rows as if they had not been started."""
-    by_id = {job.pk: job for job in jobs}
-    if not by_id:
-        return
-    with transaction.atomic():
-        ours = leasing.still_ours(by_id.values())
-        settle.settle(by_id, {pk: Released() for pk in ours})
+        keeper.release(self.live.jobs())
 
 
 def _job_ids(part: Unit[Any] | Decided) -> Iterable[int]:
     return part.outcomes if isinstance(part, Decided) else [job.pk for job in part.jobs]
-
-
-def _forgotten(jobs: Sequence[Job]) -> Mapping[int, Outcome]:
-    """Left alone, these would stay live until their run limit ended the whole process."""
-    return {job.pk: Retry(f"The handler of {job.type} said nothing of this job.") for job in jobs}
-
-
-def _failure(error: Exception) -> Outcome:
-    """An exception as an outcome; it may say itself whether and when another try makes sense."""
-    text = _storable(f"{type(error).__name__}: {error}")
-    trace = _storable("".join(traceback.format_exception(error)))
-    if getattr(error, "retryable", True) is False:
-        return GiveUp(text, trace)
-    seconds = getattr(error, "retry_after", None)
-    return Retry(text, timedelta(seconds=seconds) if seconds else None, trace)
-
-
-def _storable(text: str) -> str:
-    """Without what Postgres refuses in a text: a job must not fail at writing its failure."""
-    return text.encode("utf-8", "replace").decode().replace("\x00", "")

@@ -11,7 +11,8 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from jobs import queue, registry
-from jobs.leasing import Lease
+from jobs.claim import Lease
+from jobs.leasing import bigints
 from jobs.models import Job, JobStatus
 from jobs.outcomes import Again, Done, GiveUp, Outcome, Released, Retry
 from jobs.registry import FOREVER
@@ -31,7 +32,7 @@ UPDATE jobs_job SET
     run_at = CASE WHEN rerun THEN clock_timestamp() ELSE run_at END,
     attempts = CASE WHEN rerun THEN 0 ELSE attempts END,
     rerun = false, is_suspect = false, error = '', lease_token = NULL, lease_expires_at = NULL
-WHERE id = ANY(%s)
+WHERE id = ANY(%s::bigint[])
 """
 
 _PENDING_AGAIN = """
@@ -41,7 +42,7 @@ UPDATE jobs_job j SET
                   ELSE coalesce(o.at, clock_timestamp() + o.after) END,
     attempts = greatest(j.attempts - o.taken_back, 0),
     error = coalesce(o.error, j.error), errors = coalesce(o.errors::jsonb, j.errors),
-    rerun = false, is_suspect = j.is_suspect AND o.error IS NOT NULL,
+    rerun = false, is_suspect = j.is_suspect AND o.taken_back = 1,
     lease_token = NULL, lease_expires_at = NULL
 FROM unnest(%s::bigint[], %s::interval[], %s::timestamptz[], %s::int[], %s::text[], %s::text[])
     AS o(id, after, at, taken_back, error, errors)
@@ -84,8 +85,13 @@ def settle(jobs: Mapping[int, Job], outcomes: Mapping[int, Outcome]) -> None:
 def give_up(job: Job, error: str, traceback: str = "") -> None:
     """Fail a job for good and tell its handler, in the caller's transaction. The row is ours.
 
+    Who asked for the same work while this row was at it gets a row of its own: their request came
+    after whatever failed here. A handler whose ``on_give_up`` made the work pointless finds that
+    out in ``load``, as it does after every delay.
+
     ``job`` itself keeps its token: if its handler raises, nothing of this has happened.
     """
+    is_asked_for_again = _is_marked_to_rerun(job)
     ended = copy(job)
     ended.status = JobStatus.FAILED
     ended.completed_at = timezone.now()
@@ -95,6 +101,8 @@ def give_up(job: Job, error: str, traceback: str = "") -> None:
     ended.errors = _history(job, error, traceback)
     ended.save(update_fields=_GIVEN_UP)
     registry.get(job.type).handler.on_give_up(ended, error)
+    if is_asked_for_again:
+        _enqueue_anew(ended)
     _log("job_failed", job, error)
 
 
@@ -108,6 +116,23 @@ def bury(leases: Sequence[Lease]) -> None:
         for job in rows:
             if job.lease_token == tokens[job.pk]:
                 give_up(job, f"The worker died in each of {job.attempts} attempts.")
+
+
+def _is_marked_to_rerun(job: Job) -> bool:
+    """By the row as it is: the worker's copy is from before the work, the mark from during it."""
+    return Job.objects.filter(pk=job.pk, rerun=True).exists()
+
+
+def _enqueue_anew(job: Job) -> None:
+    queue.enqueue(
+        job.type,
+        payload=job.payload,
+        subject=job.subject,
+        project=job.project,
+        priority=job.priority,
+        dedupe_key=job.dedupe_key,
+        request_id=job.request_id,
+    )
 
 
 def _log(event: str, job: Job, error: str) -> None:
@@ -146,7 +171,7 @@ def _history(job: Job, error: str, traceback: str) -> list[dict[str, object]]:
 def _write_done(ids: list[int]) -> None:
     if ids:
         with connection.cursor() as cursor:
-            cursor.execute(_DONE, [ids])
+            cursor.execute(_DONE, [bigints(ids)])
 
 
 def _write_pending(rows: list[_Pending]) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, QuerySet, Sum
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -14,8 +14,9 @@ from prometheus_client.registry import Collector
 from instances.choices import DeliveryStatus
 from instances.database_clock import database_now
 from instances.models import Instance, Tally, UpstreamGate, WebhookDelivery
-from jobs.models import Job, JobStatus
-from novitai.vitals import breaker_state, count_workers, oldest_due
+from jobs import control, registry, stats
+from jobs.models import Worker
+from novitai.vitals import breaker_state
 
 NOT_DELIVERED = (DeliveryStatus.PENDING, DeliveryStatus.FAILED)
 BREAKER_STATES = ("closed", "open", "half-open")
@@ -26,9 +27,10 @@ class DatabaseCollector(Collector):
     """One reading of the database; ``collect`` only writes it down, so it cannot fail midway."""
 
     now: datetime
-    jobs: list[tuple[str, str, int]]
-    oldest_due_at: datetime | None
-    workers: int
+    jobs: list[stats.Count]
+    paused: frozenset[str]
+    workers: tuple[int, int]
+    job_counters: dict[str, int]
     instances: list[tuple[str, int]]
     deliveries: list[tuple[str, int]]
     gates: list[UpstreamGate]
@@ -36,13 +38,14 @@ class DatabaseCollector(Collector):
 
     @classmethod
     def read(cls) -> "DatabaseCollector":
-        """Eight short queries; raises DatabaseError when they take too long."""
+        """Nine short queries; raises DatabaseError when they take too long."""
         now = database_now()
         return cls(
             now=now,
-            jobs=_count_jobs(),
-            oldest_due_at=oldest_due(now),
-            workers=count_workers(now),
+            jobs=stats.count(),
+            paused=frozenset(control.paused_types()),
+            workers=_workers(now),
+            job_counters=stats.counted(),
             instances=_counted(Instance.objects.not_ended()),
             deliveries=_counted(WebhookDelivery.objects.filter(status__in=NOT_DELIVERED)),
             gates=list(UpstreamGate.objects.all()),
@@ -50,11 +53,8 @@ class DatabaseCollector(Collector):
         )
 
     def collect(self) -> Iterator[Metric]:
-        waited = (self.now - self.oldest_due_at).total_seconds() if self.oldest_due_at else 0.0
+        yield from self._queue()
         yield from (
-            _gauge("jobs", "Live and failed jobs.", ("type", "status"), self.jobs),
-            _gauge("oldest_due_job_seconds", "How long the oldest due job waits.", (), [(waited,)]),
-            _gauge("workers", "Worker processes seen lately.", (), [(self.workers,)]),
             _gauge("instances", "Instances that have not ended.", ("status",), self.instances),
             _gauge(
                 "webhook_deliveries",
@@ -66,6 +66,34 @@ class DatabaseCollector(Collector):
             self._tokens(),
         )
         yield from _tally_counters(self.tallies)
+
+    def _queue(self) -> Iterator[Metric]:
+        """A type has its figures whether it has jobs or not: a missing series alarms nobody."""
+        types = {str(kind.name): kind for kind in registry.all_types()}
+        names = sorted({*types, *self.paused, *(count.type for count in self.jobs)})
+        processes, in_flight = self.workers
+        rows = [(count.type, count.status, count.rows) for count in self.jobs]
+        caps = [(name, kind.max_in_flight) for name, kind in types.items()]
+        paused = [(name, int(name in self.paused)) for name in names]
+        due = [(name, self._oldest_due_seconds(name)) for name in names]
+        kind = ("type",)
+        yield from (
+            _gauge("jobs", "Live and failed jobs.", ("type", "status"), rows),
+            _gauge("oldest_due_job_seconds", "How long the oldest due job waits.", kind, due),
+            _gauge("jobs_max_in_flight", "Jobs of the type that may be worked on.", kind, caps),
+            _gauge("job_type_paused", "1 while operators hold the type back.", kind, paused),
+            _gauge("workers", "Worker processes seen lately.", (), [(processes,)]),
+            _gauge("jobs_in_flight", "Jobs that live workers are at.", (), [(in_flight,)]),
+        )
+        for name, value in self.job_counters.items():
+            short = name.removeprefix("jobs_")
+            help_ = f"{short.replace('_', ' ').capitalize()}, by all workers."
+            yield CounterMetricFamily(f"novitai_jobs_{short}", help_, value=value)
+
+    def _oldest_due_seconds(self, type_: str) -> float:
+        """0 while nothing waits that could start."""
+        due = [count.oldest_due_at for count in self.jobs if count.type == type_]
+        return max(((self.now - at).total_seconds() for at in due if at), default=0.0)
 
     def _breakers(self) -> Metric:
         rows = [
@@ -81,14 +109,11 @@ class DatabaseCollector(Collector):
         return _gauge("upstream_call_tokens", "Calls left at the last refill.", ("account",), rows)
 
 
-def _count_jobs() -> list[tuple[str, str, int]]:
-    """By status apart: each arm has a partial index, all of them together have none."""
-    arms = [
-        Job.objects.filter(status=status).order_by().values_list("type", "status")
-        for status in (JobStatus.PENDING, JobStatus.PROCESSING, JobStatus.FAILED)
-    ]
-    first, *rest = (arm.annotate(count=Count("pk")) for arm in arms)
-    return list(first.union(*rest, all=True))
+def _workers(now: datetime) -> tuple[int, int]:
+    """Processes that live, and the jobs they are at."""
+    lively = Worker.objects.filter(last_seen_at__gt=now - stats.WORKER_SILENCE)
+    told = lively.aggregate(processes=Count("pk"), in_flight=Sum("in_flight", default=0))
+    return told["processes"], told["in_flight"]
 
 
 def _counted(rows: QuerySet[Any]) -> list[tuple[str, int]]:

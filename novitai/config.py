@@ -118,6 +118,20 @@ class Config(BaseModel):
     job_threads: int = Field(
         64, ge=1, le=1024, description="upstream calls and webhooks one worker process does at once"
     )
+    jobs_keep_days: float = Field(
+        7.0, gt=0, le=3650, description="days that completed and cancelled jobs are kept"
+    )
+    jobs_keep_failed_days: float = Field(
+        30.0,
+        gt=0,
+        le=3650,
+        description="days that failed jobs are kept, to be looked at and retried",
+    )
+    jobs_keep_rows: int = Field(
+        1_000_000,
+        ge=0,
+        description="jobs kept of each ending (completed, cancelled, failed), newest first",
+    )
 
     novita_api_key: SecretStr | None = Field(
         None, description="API key of the Novita account that pays, from novita.ai > Key Management"

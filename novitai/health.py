@@ -82,7 +82,7 @@ def _services(vitals: Vitals | None) -> dict[str, str]:
 
 
 def _performance(vitals: Vitals | None) -> dict[str, float]:
-    rate = vitals.jobs_ended_last_minute if vitals else 0
+    rate = round(vitals.jobs_ended_per_minute, 2) if vitals else 0
     return {**_window.performance(request_totals()), "jobProcessingRate": rate}
 
 

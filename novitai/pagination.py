@@ -40,7 +40,8 @@ class KeysetPagination(BasePagination):
         if cursor is not None:
             rows = _after(rows, cursor, order)
         page = list(rows[: limit + 1])
-        self.total = queryset.order_by()[: COUNT_CAP + 1].count()
+        is_all = cursor is None and len(page) <= limit
+        self.total = len(page) if is_all else queryset.order_by()[: COUNT_CAP + 1].count()
         self.next_cursor = page[limit - 1].public_id if len(page) > limit else None
         return page[:limit]
 
@@ -57,6 +58,7 @@ def _page_parameters(request: Request, known: set[str]) -> tuple[int, str | None
     """Read limit and cursor; every parameter that is wrong or unknown is told at once."""
     given = request.query_params
     errors = {name: ["Unknown query parameter"] for name in given if name not in known}
+    errors |= {name: ["May be given once"] for name in known if len(given.getlist(name)) > 1}
     limit = given.get("limit", str(DEFAULT_LIMIT))
     if not _LIMIT.fullmatch(limit) or int(limit) > MAX_LIMIT:
         errors["limit"] = [f"limit must be an integer between 1 and {MAX_LIMIT}"]

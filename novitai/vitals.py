@@ -17,14 +17,12 @@ from django.db.models import Min
 from instances.clock import iso
 from instances.database_clock import database_now
 from instances.models import UpstreamGate
-from jobs.models import Job, JobStatus, Worker
+from jobs import stats
+from jobs.models import Job, JobStatus, PausedType, Worker
 
-WORKER_SILENCE = timedelta(seconds=15)
 # Due work is picked up in milliseconds; what waits this long waits for nobody.
 DUE_LIMIT = timedelta(minutes=5)
 QUERY_TIMEOUT = "2s"
-# The newest rows that the processing rate looks at: there is no index by end.
-RATE_SAMPLE = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +32,7 @@ class Vitals:
     now: datetime
     worker_count: int
     oldest_due_at: datetime | None
-    jobs_ended_last_minute: int
+    jobs_ended_per_minute: float
     gate: UpstreamGate | None
 
     @property
@@ -89,7 +87,7 @@ def look() -> Vitals | None:
                 now=now,
                 worker_count=count_workers(now),
                 oldest_due_at=oldest_due(now),
-                jobs_ended_last_minute=_ended_since(now - timedelta(minutes=1)),
+                jobs_ended_per_minute=stats.ended_per_minute(),
                 gate=_gate(),
             )
     except DatabaseError:
@@ -98,29 +96,19 @@ def look() -> Vitals | None:
 
 def count_workers(now: datetime) -> int:
     """Worker processes whose heartbeat was seen lately."""
-    return Worker.objects.filter(last_seen_at__gt=now - WORKER_SILENCE).count()
+    return Worker.objects.filter(last_seen_at__gt=now - stats.WORKER_SILENCE).count()
 
 
 def oldest_due(now: datetime) -> datetime | None:
-    """Since when the longest waiting job could have been worked on."""
-    due = Job.objects.filter(status=JobStatus.PENDING, run_at__lte=now)
+    """Since when the longest waiting job could have been worked on, were there anybody to do it.
+
+    What an operator has paused waits because it was told to.
+    """
+    due = Job.objects.filter(status=JobStatus.PENDING, run_at__lte=now).exclude(
+        type__in=PausedType.objects.values("type")
+    )
     oldest: datetime | None = due.aggregate(oldest=Min("run_at"))["oldest"]
     return oldest
-
-
-_ENDED_SINCE = """
-SELECT count(*)
-FROM (SELECT completed_at FROM jobs_job ORDER BY id DESC LIMIT %s) AS newest
-WHERE completed_at > %s
-"""
-
-
-def _ended_since(moment: datetime) -> int:
-    """As SQL: the ORM can only say "id IN", for which Postgres takes twenty times as long."""
-    with connection.cursor() as cursor:
-        cursor.execute(_ENDED_SINCE, [RATE_SAMPLE, moment])
-        (count,) = cursor.fetchone()
-    return int(count)
 
 
 def _gate() -> UpstreamGate | None:

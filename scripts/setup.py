@@ -1,5 +1,8 @@
 """Makes .venv and installs the pinned requirements; does nothing when that is done already.
 
+With the argument `bench` it does so for .venv-bench, which `make bench` keeps apart: the peers of
+the comparison are no part of the project.
+
 Runs on a bare interpreter, before anything is installed: standard library only, and readable by
 interpreters that are too old, so that they get a message and no SyntaxError.
 """
@@ -11,11 +14,14 @@ import sys
 import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-VENV = os.path.join(ROOT, ".venv")
+IS_BENCH = sys.argv[1:] == ["bench"]
+NAME = ".venv-bench" if IS_BENCH else ".venv"
+VENV = os.path.join(ROOT, NAME)
 VENV_PYTHON = os.path.join(VENV, "bin", "python")
 # A copy of the requirements as they were when they were installed.
 INSTALLED = os.path.join(VENV, "installed-requirements.txt")
-REQUIREMENTS = ("requirements.txt", "requirements-dev.txt", "constraints.txt")
+WANTED = "benchmarks/requirements.txt" if IS_BENCH else "requirements-dev.txt"
+REQUIREMENTS = ("requirements.txt", WANTED, "constraints.txt")
 
 
 def main():
@@ -51,7 +57,7 @@ def wanted():
 
 
 def install():
-    say("Installing into .venv (this once; a minute or two)...")
+    say("Installing into %s (this once; a minute or two)..." % NAME)
     problem = make_venv() or install_requirements()
     if problem:
         return fail(problem)
@@ -84,12 +90,10 @@ def install_requirements():
     if run(pip + ["--version"])[0] != 0:
         pip = [sys.executable, "-m", "pip", "--python", VENV_PYTHON]
     options = ["--quiet", "--disable-pip-version-check", "--no-input"]
-    code, output = run(
-        pip + ["install"] + options + ["-r", "requirements-dev.txt", "-c", "constraints.txt"]
-    )
+    code, output = run(pip + ["install"] + options + ["-r", WANTED, "-c", "constraints.txt"])
     if code == 0:
         return None
-    return "pip could not install requirements-dev.txt (it needs the network this once):\n" + output
+    return "pip could not install %s (it needs the network this once):\n" % WANTED + output
 
 
 def run(command):

@@ -8,10 +8,11 @@ from typing import Any
 
 from django.db import connection
 
-from jobs import broker, leasing, settle
+from jobs import broker, settle
+from jobs.claim import Claimer
 from jobs.models import Job
 from jobs.outcomes import Done, Outcome
-from jobs.registry import Decided, Handler, Unit
+from jobs.registry import Decided, Handler, JobType, Unit
 from jobs.runner import Runner
 
 
@@ -27,10 +28,13 @@ class ScriptedHandler(Handler[Any, Any]):
         on_give_up: Callable[[Job, str], None] = lambda job, error: None,
         book: Callable[[Sequence[Any]], None] = lambda talks: None,
         is_redrivable: bool = True,
+        is_cancellable: bool = True,
+        on_cancel: Callable[[Job], None] = lambda job: None,
     ) -> None:
         self._load, self._talk, self._apply = load, talk, apply
         self._on_give_up, self._book = on_give_up, book
-        self._is_redrivable = is_redrivable
+        self._is_redrivable, self._is_cancellable = is_redrivable, is_cancellable
+        self._on_cancel = on_cancel
         self.applied: list[int] = []
         self.redriven: list[int] = []
 
@@ -53,6 +57,12 @@ class ScriptedHandler(Handler[Any, Any]):
     def is_redrivable(self, job: Job) -> bool:
         return self._is_redrivable
 
+    def is_cancellable(self, job: Job) -> bool:
+        return self._is_cancellable
+
+    def on_cancel(self, job: Job) -> None:
+        self._on_cancel(job)
+
     def on_redrive(self, job: Job) -> None:
         self.redriven.append(job.pk)
 
@@ -63,22 +73,24 @@ class DrivenRunner(Runner):
     def _begin(self) -> None:
         """No heartbeat and no keeper."""
 
-    def _submit(self, handler: Handler[Any, Any], unit: Unit[Any]) -> None:
-        self._slots.acquire()
-        self._talk(handler, unit)
+    def _submit(self, job_type: JobType, unit: Unit[Any]) -> None:
+        self._talk(job_type, unit, self.live.waits(unit.jobs))
+
+    def _go_on(self) -> None:
+        """One batch at a time."""
 
     def keep(self) -> None:
-        """What the keeper does with everything that has finished."""
+        """What the keeper does with everything that has finished; trouble is the test's."""
         waiting = []
-        while not self._finished.empty():
-            waiting.append(self._finished.get())
-        self._apply_all(waiting)
+        while not self.keeper._finished.empty():
+            waiting.append(self.keeper._finished.get())
+        self.keeper.write(waiting)
 
 
 def run_due() -> list[str]:
     """Claim everything that is due and run it once; the types that ran, in order."""
     runner = DrivenRunner(threads=4)
-    leases = leasing.claim(worker="test")
+    leases = Claimer("test").claim()
     settle.bury([lease for lease in leases if lease.is_suspect and lease.is_exhausted])
     for batch in broker.batches(leases):
         runner.run([(lease.job_id, lease.token) for lease in batch])

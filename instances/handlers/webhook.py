@@ -99,25 +99,41 @@ class SendWebhook(Handler[Message, DeliveryResult]):
         return outcomes
 
     def on_give_up(self, job: Job, error: str) -> None:
-        # An event that is being written now sees this message pending, so it leaves its own to
-        # whoever ends this one: its end must wait for that commit.
-        locked_instances([job])
-        delivery = (
-            WebhookDelivery.objects.select_related("instance")
-            .filter(public_id=job.payload["deliveryId"], status=DeliveryStatus.PENDING)
-            .first()
-        )
-        if delivery is not None:
-            delivery.last_error = delivery.last_error or error[:500]
-            delivery.status = DeliveryStatus.FAILED
-            delivery.ended_at = database_now()
-            delivery.save()
-            outbox.enqueue_next({delivery.instance_id: job.request_id})
+        _end_undelivered(job, error)
+
+    def is_cancellable(self, job: Job) -> bool:
+        return True
+
+    def on_cancel(self, job: Job) -> None:
+        """What is being sent at this moment may still arrive; nobody will know."""
+        _end_undelivered(job, "cancelled before it was delivered", is_last_word=True)
 
     def on_redrive(self, job: Job) -> None:
         WebhookDelivery.objects.filter(public_id=job.payload["deliveryId"]).update(
             status=DeliveryStatus.PENDING, ended_at=None
         )
+
+
+def _end_undelivered(job: Job, error: str, *, is_last_word: bool = False) -> None:
+    """Fail the message for all to see, and let the instance's next one go.
+
+    ``is_last_word`` puts the error in place of what the receiver said last.
+    """
+    # An event that is being written now sees this message pending, so it leaves its own to whoever
+    # ends this one: its end must wait for that commit.
+    locked_instances([job])
+    delivery = (
+        WebhookDelivery.objects.select_related("instance")
+        .filter(public_id=job.payload["deliveryId"], status=DeliveryStatus.PENDING)
+        .first()
+    )
+    if delivery is not None:
+        if is_last_word or not delivery.last_error:
+            delivery.last_error = error[:500]
+        delivery.status = DeliveryStatus.FAILED
+        delivery.ended_at = database_now()
+        delivery.save()
+        outbox.enqueue_next({delivery.instance_id: job.request_id})
 
 
 def allowed_networks() -> Sequence[IPv4Network | IPv6Network]:

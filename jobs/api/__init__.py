@@ -1,1 +1,1 @@
-"""The HTTP side of jobs: to look at."""
+"""The HTTP side of jobs: to look at, to retry, to cancel."""

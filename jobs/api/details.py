@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from jobs.models import Job, JobStatus
-from jobs.redaction import redacted
+from jobs.redaction import redacted, redacted_text
 
 
 def job_details(job: Job) -> dict[str, Any]:
@@ -17,21 +17,39 @@ def job_details(job: Job) -> dict[str, Any]:
         "priority": job.priority,
         "attempts": job.attempts,
         "maxAttempts": job.max_attempts,
-        "createdAt": _iso(job.created_at),
+        "createdAt": iso(job.created_at),
     }
     waits_to_retry = job.status == JobStatus.PENDING and job.processed_at is not None
     optional = {
-        "processedAt": _iso(job.processed_at),
-        "completedAt": _iso(job.completed_at),
-        "nextRetryAt": _iso(job.run_at) if waits_to_retry else None,
-        "error": job.error,
+        "processedAt": iso(job.processed_at),
+        "completedAt": iso(job.completed_at),
+        "nextRetryAt": iso(job.run_at) if waits_to_retry else None,
+        "error": redacted_text(job.error),
         "subject": job.subject,
         "requestId": job.request_id,
     }
     return details | {name: value for name, value in optional.items() if value}
 
 
-def _iso(moment: datetime | None) -> str | None:
+def single_job_details(job: Job) -> dict[str, Any]:
+    """The same, and what went wrong before: too much for every row of a list."""
+    return job_details(job) | {"errors": [_error_details(entry) for entry in job.errors]}
+
+
+def _error_details(entry: dict[str, Any]) -> dict[str, Any]:
+    """Of an attempt, or of what was done to the job by hand, which is no attempt."""
+    details = {"at": _at(entry), "message": redacted_text(str(entry.get("error", "")))}
+    if "attempt" in entry:
+        details["attempt"] = entry["attempt"]
+    return {name: value for name, value in details.items() if value is not None}
+
+
+def iso(moment: datetime | None) -> str | None:
+    """With milliseconds and Z."""
     if moment is None:
         return None
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _at(entry: dict[str, Any]) -> str | None:
+    return iso(datetime.fromisoformat(entry["at"])) if "at" in entry else None

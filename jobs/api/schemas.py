@@ -2,9 +2,15 @@
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema_field, extend_schema_serializer
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    OpenApiResponse,
+    extend_schema_field,
+    extend_schema_serializer,
+)
 from rest_framework import serializers
 
+from jobs.api.filters import JobFilter
 from jobs.models import JobPriority, JobStatus
 
 Object = serializers.Serializer[Any]
@@ -34,6 +40,20 @@ class JobDetails(Object):
     requestId = serializers.CharField(required=False)
 
 
+class JobError(Object):
+    """What went wrong in an attempt, or what somebody did to the job (then without attempt)."""
+
+    at = MomentField(required=False)
+    attempt = serializers.IntegerField(required=False)
+    message = serializers.CharField()
+
+
+class SingleJobDetails(JobDetails):
+    """The same, with the last errors, newest last."""
+
+    errors = JobError(many=True)  # type: ignore[assignment]
+
+
 @extend_schema_serializer(many=False)
 class JobList(Object):
     """A page of jobs, newest first."""
@@ -44,13 +64,88 @@ class JobList(Object):
     nextCursor = serializers.CharField(required=False)
 
 
+class JobTypeStats(Object):
+    """One job type: the project's own rows, and the slots that all projects share."""
+
+    type = serializers.CharField()
+    isPaused = serializers.BooleanField(help_text="an operator holds the type back")
+    isRecurring = serializers.BooleanField(help_text="the service's own; no project has such jobs")
+    pending = serializers.IntegerField()
+    processing = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    oldestDueSeconds = serializers.FloatField(required=False)
+    inFlight = serializers.IntegerField(help_text="rows of all projects that are worked on")
+    maxInFlight = serializers.IntegerField(help_text="how many may be worked on at once")
+    pausedAt = MomentField(required=False)
+
+
+class JobCounts(Object):
+    """The project's rows; those that ended well are under ``ended``."""
+
+    pending = serializers.IntegerField(help_text="exact up to 100,000")
+    processing = serializers.IntegerField(help_text="exact up to 100,000")
+    failed = serializers.IntegerField(help_text="failed for good and still kept; exact up to 1,000")
+    isCapped = serializers.BooleanField(required=False, help_text="there are more")
+
+
+class EndedJobs(Object):
+    """What ended in the last ``minutes``."""
+
+    minutes = serializers.IntegerField()
+    completed = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    cancelled = serializers.IntegerField()
+    endedPerMinute = serializers.FloatField()
+    failedPerMinute = serializers.FloatField()
+    isCapped = serializers.BooleanField(
+        required=False, help_text="more ended than is counted; the rates are of the newest"
+    )
+
+
+class RunningJob(Object):
+    """What a worker is at; the id only if the job is the caller's own."""
+
+    job = serializers.CharField(required=False)
+    type = serializers.CharField()
+    seconds = serializers.FloatField()
+
+
+class WorkerDetails(Object):
+    """A worker process, as its heartbeat last told."""
+
+    host = serializers.CharField()
+    pid = serializers.IntegerField()
+    startedAt = MomentField()
+    lastHeartbeatAt = MomentField()
+    isAlive = serializers.BooleanField(help_text="heard of within 20 seconds")
+    inFlight = serializers.IntegerField(help_text="rows it works on")
+    running = RunningJob(many=True, help_text="the longest-running of them")
+
+
+class JobStats(Object):
+    """How the queue stands."""
+
+    timestamp = MomentField()
+    jobs = JobCounts()
+    oldestDueSeconds = serializers.FloatField(
+        required=False, help_text="how long the oldest job waits that could start; absent: none"
+    )
+    types = JobTypeStats(many=True)
+    ended = EndedJobs(many=True, help_text="over the last 1, 5 and 60 minutes")
+    workers = WorkerDetails(many=True)
+    counters = serializers.DictField(
+        child=serializers.IntegerField(), help_text="of all workers, since the database was made"
+    )
+
+
 TAG = ["Jobs"]
+_ID = OpenApiParameter("id", str, OpenApiParameter.PATH, description="job_…")
 LIST: dict[str, Any] = {
     "operation_id": "listJobs",
     "summary": "List jobs, newest first",
     "tags": TAG,
     "parameters": [
-        OpenApiParameter("instance", str, description="only those about this instance"),
+        JobFilter,
         OpenApiParameter("limit", int, description="rows per page, 1 to 100 (default 20)"),
         OpenApiParameter("cursor", str, description="nextCursor of the page before"),
     ],
@@ -60,6 +155,43 @@ RETRIEVE: dict[str, Any] = {
     "operation_id": "getJob",
     "summary": "Get a job",
     "tags": TAG,
-    "parameters": [OpenApiParameter("id", str, OpenApiParameter.PATH, description="job_…")],
-    "responses": {200: JobDetails},
+    "parameters": [_ID],
+    "responses": {200: SingleJobDetails},
+}
+RETRY: dict[str, Any] = {
+    "operation_id": "retryJob",
+    "summary": "Set a failed job going again, with all its attempts",
+    "description": "Answers with the job, which is pending again. A body is not looked at.",
+    "tags": TAG,
+    "parameters": [_ID],
+    "request": None,
+    "responses": {
+        200: SingleJobDetails,
+        409: OpenApiResponse(
+            description="JOB_NOT_REDRIVABLE: the job has not failed, its type cannot be run again"
+            " (a failed instance stays failed), or the same work is under way already."
+        ),
+    },
+}
+CANCEL: dict[str, Any] = {
+    "operation_id": "cancelJob",
+    "summary": "Cancel a job that waits or is being worked on",
+    "description": "Answers with the job, which is cancelled. What has been sent already stays"
+    " sent; its outcome is no longer written. A body is not looked at.",
+    "tags": TAG,
+    "parameters": [_ID],
+    "request": None,
+    "responses": {
+        200: SingleJobDetails,
+        409: OpenApiResponse(
+            description="JOB_NOT_CANCELLABLE: the job has ended, or its type cannot be cancelled"
+            " by itself (only send_webhook can)."
+        ),
+    },
+}
+STATS: dict[str, Any] = {
+    "operation_id": "getJobStats",
+    "summary": "How the queue stands: counts, waits, rates, workers",
+    "tags": TAG,
+    "responses": {200: JobStats},
 }

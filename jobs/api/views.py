@@ -1,16 +1,33 @@
-"""Jobs, to look at."""
+"""The HTTP side of jobs: to look at, to retry, to cancel."""
+
+from collections.abc import Callable
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import NotAuthenticated, NotFound
+from rest_framework.exceptions import APIException, NotAuthenticated, NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from accounts.authentication import Caller
+from jobs import control
 from jobs.api import schemas
-from jobs.api.details import job_details
+from jobs.api.details import job_details, single_job_details
+from jobs.api.filters import JobFilter
+from jobs.api.stats import stats_details
+from jobs.database_clock import database_now
+from jobs.errors import JobError
 from jobs.models import Job
+
+
+class JobRefused(APIException):
+    """A verb that the job, as it stands, does not allow; the code is the refusal's own."""
+
+    status_code = 409
+
+    def __init__(self, error: JobError) -> None:
+        super().__init__(str(error), code=error.code)
 
 
 class JobViewSet(GenericViewSet[Job]):
@@ -19,27 +36,67 @@ class JobViewSet(GenericViewSet[Job]):
     queryset = Job.objects.all()
     results_name = "jobs"
     page_order = "-id"
-    query_parameters = ("instance",)
+    query_parameters = tuple(JobFilter().fields)
 
     @extend_schema(**schemas.LIST)
     def list(self, request: Request) -> Response:
-        jobs = self._own(request)
-        if (subject := request.query_params.get("instance")) is not None:
-            # Postgres cannot be asked for NUL; no subject contains it.
-            jobs = jobs.filter(subject=subject) if "\0" not in subject else jobs.none()
+        asked = JobFilter(data=request.query_params.dict())
+        asked.is_valid(raise_exception=True)
+        # The error history is long and not shown in lists.
+        jobs = asked.apply(self._own(request).defer("errors"))
         page = self.paginate_queryset(jobs)
         return self.get_paginated_response([job_details(job) for job in page or []])
 
     @extend_schema(**schemas.RETRIEVE)
     def retrieve(self, request: Request, id: str) -> Response:  # noqa: A002 - the path's own word
-        job = self._own(request).filter(public_id=id).first() if "\0" not in id else None
-        if job is None:
-            raise NotFound(f"There is no job {id[:60]}.", code="JOB_NOT_FOUND")
-        return Response(job_details(job))
+        return Response(single_job_details(self._find(request, id)))
+
+    @extend_schema(**schemas.RETRY)
+    def retry(self, request: Request, id: str) -> Response:  # noqa: A002 - see above
+        return self._act(control.redrive, request, id)
+
+    @extend_schema(**schemas.CANCEL)
+    def cancel(self, request: Request, id: str) -> Response:  # noqa: A002 - see above
+        return self._act(control.cancel, request, id)
+
+    def _act(self, verb: Callable[..., Job], request: Request, public_id: str) -> Response:
+        """The body is not looked at: there is nothing to say beside the job's id."""
+        job = self._find(request, public_id)
+        try:
+            return Response(single_job_details(verb(job, actor=_caller(request).actor)))
+        except JobError as error:
+            raise JobRefused(error) from None
+        except Job.DoesNotExist:
+            raise _not_found(public_id) from None
+
+    def _find(self, request: Request, public_id: str) -> Job:
+        # Postgres cannot even be asked for NUL.
+        found = None
+        if "\0" not in public_id:
+            found = self._own(request).filter(public_id=public_id).first()
+        if found is None:
+            raise _not_found(public_id)
+        return found
 
     def _own(self, request: Request) -> QuerySet[Job]:
-        caller = request.user
-        if not isinstance(caller, Caller):
-            raise NotAuthenticated
-        # The error history is long and goes nowhere.
-        return self.get_queryset().filter(project=caller.project).defer("errors")
+        return self.get_queryset().filter(project=_caller(request).project)
+
+
+class JobStatsView(APIView):
+    """How the queue stands."""
+
+    @extend_schema(**schemas.STATS)
+    def get(self, request: Request) -> Response:
+        return Response(stats_details(_caller(request).project, now=database_now()))
+
+
+def _caller(request: Request) -> Caller:
+    """The permission let only callers with a key through."""
+    caller = request.user
+    if not isinstance(caller, Caller):
+        raise NotAuthenticated
+    return caller
+
+
+def _not_found(public_id: str) -> NotFound:
+    return NotFound(f"There is no job {public_id[:60]}.", code="JOB_NOT_FOUND")

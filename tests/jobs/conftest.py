@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from django.db import connection
 
-from jobs import registry
+from jobs import cluster_state, registry
 from jobs.registry import JobType
 from jobs.taskqueue import TaskQueue
 from tests.engine import ScriptedHandler
@@ -32,21 +33,58 @@ def register(monkeypatch: pytest.MonkeyPatch) -> Register:
     return register
 
 
+@pytest.fixture
+def cluster() -> Iterator[None]:
+    """What the processes of a cluster share, as if one had just begun."""
+    cluster_state.begin()
+    yield
+    cluster_state.begin()
+    cluster_state.set_stopping(False)
+
+
+@pytest.fixture
+def kept_connection(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """The test's transaction is the connection's: closing it would undo what the test looks at."""
+    marker = request.node.get_closest_marker("django_db")
+    if not marker.kwargs.get("transaction"):
+        monkeypatch.setattr("jobs.keeper.connection.close", lambda: None)
+
+
+def on_own_connection(work: Callable[[], Any]) -> Any:
+    """In a thread: its connection is closed afterwards, as Django does at the end of a request."""
+    try:
+        return work()
+    finally:
+        connection.close()
+
+
+def until(condition: Callable[[], Any], *, seconds: float = 20) -> None:
+    """Wait for what another thread does."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.002)
+
+
 def in_thread(work: Callable[[], Any]) -> Any:
     """The result of ``work`` on a connection of its own, which is closed afterwards."""
-    result: list[Any] = []
+    return in_threads(work, 1)[0]
+
+
+def in_threads(work: Callable[[], Any], count: int) -> list[Any]:
+    """The results of ``work`` in as many threads at once, each with its own connection."""
+    results: list[Any] = []
 
     def target() -> None:
-        try:
-            result.append(work())
-        finally:
-            connection.close()
+        results.append(on_own_connection(work))
 
-    thread = threading.Thread(target=target)
-    thread.start()
-    thread.join(timeout=20)
-    assert result, "the thread failed or hangs"
-    return result[0]
+    threads = [threading.Thread(target=target, daemon=True) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=20)
+    assert len(results) == count, "a thread failed or hangs"
+    return results
 
 
 def close(*pipes: TaskQueue) -> None:

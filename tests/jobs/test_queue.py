@@ -1,218 +1,22 @@
-"""Claiming, fencing and enqueueing against Postgres."""
+"""How work gets into the queue, and what Postgres keeps out of it."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import psycopg
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from jobs import leasing, queue
-from jobs.errors import JobNotRedrivable, UnknownJobType
-from jobs.leasing import Lease
-from jobs.models import Job, JobPriority, JobStatus
-from tests.engine import ScriptedHandler, database_time
+from jobs import queue
+from jobs.errors import UnknownJobType
+from jobs.models import Job, JobStatus
+from jobs.registry import RetryPolicy
+from tests.engine import database_time
 from tests.jobs.conftest import Register, in_thread
+from tests.jobs.rows import add, started
 
 pytestmark = pytest.mark.django_db
-
-SECOND = timedelta(seconds=1)
-
-
-def add(type_: str = "noop", **fields: Any) -> Job:
-    return queue.enqueue(type_, payload={}, **fields)
-
-
-def claim(**options: Any) -> list[Lease]:
-    return leasing.claim(worker="here:1", **options)
-
-
-def claimed_ids(**options: Any) -> set[int]:
-    return {lease.job_id for lease in claim(**options)}
-
-
-def lapse(job: Job, ago: timedelta = SECOND) -> None:
-    Job.objects.filter(pk=job.pk).update(lease_expires_at=database_time(-ago))
-
-
-def started(**fields: Any) -> Job:
-    job = add(**fields)
-    (lease,) = (lease for lease in claim() if lease.job_id == job.pk)
-    (row,) = leasing.start([(lease.job_id, lease.token)])
-    return row
-
-
-# Claim
-
-
-def test_the_highest_priority_is_claimed_first(register: Register) -> None:
-    register()
-    low, urgent, normal = (
-        add(priority=JobPriority.LOW),
-        add(priority=JobPriority.CRITICAL),
-        add(priority=JobPriority.NORMAL),
-    )
-    assert [claimed_ids(limit=1) for _ in range(3)] == [{urgent.pk}, {normal.pk}, {low.pk}]
-
-
-def test_within_a_priority_the_longest_due_is_claimed_first(register: Register) -> None:
-    register()
-    late, later, latest = (add(run_at=database_time(-n * SECOND)) for n in (30, 20, 10))
-    assert [claimed_ids(limit=1) for _ in range(3)] == [{late.pk}, {later.pk}, {latest.pk}]
-
-
-def test_a_lapsed_row_goes_before_everything_that_is_due(register: Register) -> None:
-    register()
-    orphan = started()
-    lapse(orphan)
-    add(priority=JobPriority.CRITICAL)
-    (lease,) = claim(limit=1)
-    assert (lease.job_id, lease.is_suspect) == (orphan.pk, True)
-
-
-def test_what_is_not_due_and_what_is_leased_stays(register: Register) -> None:
-    register()
-    add(run_at=database_time(60 * SECOND))
-    started()
-    assert claim() == []
-
-
-def test_a_type_hands_out_one_batch_a_claim(register: Register) -> None:
-    register(batch_size=2)
-    for _ in range(3):
-        add()
-    assert [len(claim()) for _ in range(3)] == [2, 1, 0]
-
-
-def test_a_type_at_its_cap_waits_until_a_row_ends(register: Register) -> None:
-    register(max_in_flight=2)
-    rows = [add() for _ in range(3)]
-    first = claim()
-    assert len(first) == 2
-    assert claim() == []
-    leasing.hand_back([(lease.job_id, lease.token) for lease in first[:1]])
-    assert len(claim()) == 1
-    assert Job.objects.filter(pk__in=[row.pk for row in rows], status="processing").count() == 2
-
-
-def test_the_cap_holds_over_all_priorities_together(register: Register) -> None:
-    register(max_in_flight=2)
-    for priority in JobPriority.values:
-        add(priority=priority)
-    assert len(claim()) == 2
-    assert set(Job.objects.filter(status="processing").values_list("priority", flat=True)) == {4, 3}
-
-
-def test_a_type_at_its_cap_does_not_hold_back_another(register: Register) -> None:
-    register("hanging", max_in_flight=1)
-    register("quick")
-    add("hanging", priority=JobPriority.CRITICAL)
-    assert len(claim()) == 1
-    add("hanging", priority=JobPriority.CRITICAL)
-    quick = add("quick", priority=JobPriority.LOW)
-    assert claimed_ids() == {quick.pk}
-
-
-def test_a_claim_writes_a_new_token_a_lease_and_its_worker(register: Register) -> None:
-    register()
-    job = add()
-    before = database_time()
-    (first,) = claim()
-    job.refresh_from_db()
-    assert (job.status, job.lease_token, job.worker) == ("processing", first.token, "here:1")
-    assert job.lease_expires_at is not None
-    assert before < job.lease_expires_at - leasing.LEASE < database_time()
-    lapse(job)
-    (second,) = claim()
-    assert second.token > first.token
-
-
-def test_a_claim_counts_no_attempt_and_tells_what_is_exhausted(register: Register) -> None:
-    register()
-    job = add()
-    Job.objects.update(attempts=job.max_attempts)
-    (lease,) = claim()
-    assert (lease.is_suspect, lease.is_exhausted) == (False, True)
-    assert Job.objects.get().attempts == job.max_attempts
-
-
-@pytest.mark.django_db(transaction=True)
-def test_two_claimers_share_the_rows_without_waiting(register: Register) -> None:
-    register(batch_size=2)
-    rows = {add().pk for _ in range(4)}
-    with transaction.atomic():
-        mine = claimed_ids()
-        others = in_thread(claimed_ids)
-    assert len(mine) == len(others) == 2
-    assert mine | others == rows
-
-
-# Fencing
-
-
-def test_starting_counts_the_attempt_and_renews_the_lease(register: Register) -> None:
-    register()
-    job = add()
-    (lease,) = claim()
-    Job.objects.update(lease_expires_at=database_time(SECOND))
-    (row,) = leasing.start([(lease.job_id, lease.token)])
-    assert row.pk == job.pk
-    assert row.attempts == 1
-    assert row.processed_at is not None
-    assert row.lease_expires_at is not None
-    assert row.lease_expires_at > database_time(leasing.LEASE - SECOND)
-
-
-def test_a_stale_token_starts_renews_and_hands_back_nothing(register: Register) -> None:
-    register()
-    job = started()
-    lapse(job)
-    claim()
-    before = Job.objects.values().get()
-    stale = [(job.pk, job.lease_token or 0)]
-    assert leasing.start(stale) == []
-    assert leasing.renew(dict(stale)) == set()
-    leasing.hand_back(stale)
-    with transaction.atomic():
-        assert leasing.still_ours([job]) == set()
-    assert Job.objects.values().get() == before
-
-
-def test_a_finished_row_is_nobodys(register: Register) -> None:
-    register()
-    job = started()
-    with transaction.atomic():
-        assert leasing.still_ours([job]) == {job.pk}
-    Job.objects.update(
-        status="completed", completed_at=database_time(), lease_token=None, lease_expires_at=None
-    )
-    with transaction.atomic():
-        assert leasing.still_ours([job]) == set()
-
-
-def test_renewing_extends_only_what_is_ours(register: Register) -> None:
-    register()
-    mine, lost = started(), started()
-    lapse(mine)
-    lapse(lost)
-    Job.objects.filter(pk=lost.pk).update(lease_token=1)
-    leases = {job.pk: job.lease_token or 0 for job in (mine, lost)}
-    assert leasing.renew(leases) == {mine.pk}
-    assert Job.objects.get(pk=mine.pk).lease_expires_at > database_time(leasing.LEASE - SECOND)
-    assert Job.objects.get(pk=lost.pk).lease_expires_at < database_time()
-
-
-def test_handing_back_loses_no_attempt(register: Register) -> None:
-    register()
-    add()
-    (lease,) = claim()
-    leasing.hand_back([(lease.job_id, lease.token)])
-    job = Job.objects.get()
-    assert (job.status, job.attempts, job.lease_token) == ("pending", 0, None)
-    assert len(claim()) == 1
-
 
 # Enqueue
 
@@ -265,26 +69,6 @@ def test_clusters_are_woken_by_the_commit_and_not_by_a_rollback(register: Regist
     assert [notice.channel for notice in heard] == [queue.CHANNEL]
 
 
-def test_the_next_due_time_ignores_what_is_due_already(register: Register) -> None:
-    register()
-    assert leasing.seconds_to_next_due() is None
-    add()
-    assert leasing.seconds_to_next_due() is None
-    add(run_at=database_time(90 * SECOND))
-    add(run_at=database_time(50 * SECOND))
-    seconds = leasing.seconds_to_next_due()
-    assert seconds is not None
-    assert 40 < seconds <= 50
-
-
-def test_a_type_at_its_cap_is_known_to_block(register: Register) -> None:
-    register(max_in_flight=2)
-    started()
-    assert not leasing.has_blocked_rows()
-    started()
-    assert leasing.has_blocked_rows()
-
-
 def test_each_recurring_type_has_one_row_however_often_clusters_start(register: Register) -> None:
     register("tick", is_recurring=True)
     register("tock", is_recurring=True)
@@ -294,55 +78,18 @@ def test_each_recurring_type_has_one_row_however_often_clusters_start(register: 
     assert sorted(Job.objects.values_list("type", "priority")) == [("tick", 1), ("tock", 1)]
 
 
-# Redrive
-
-
-def failed(**fields: Any) -> Job:
-    job = add(**fields)
-    Job.objects.filter(pk=job.pk).update(
-        status="failed",
-        completed_at=database_time(),
-        attempts=5,
-        error="why",
-        errors=[{"error": 1}],
-    )
-    job.refresh_from_db()
-    return job
-
-
-def test_a_redriven_job_goes_again_with_all_its_attempts(register: Register) -> None:
-    handler = register()
-    job = queue.redrive(failed(run_at=database_time(-60 * SECOND)), actor="ada")
-    assert (job.status, job.attempts, job.completed_at) == ("pending", 0, None)
-    assert job.errors[0] == {"error": 1}
-    assert job.errors[1]["error"] == "run again by ada"
-    assert job.run_at > database_time(-SECOND)
-    assert handler.redriven == [job.pk]
-
-
-@pytest.mark.parametrize("status", ["pending", "completed"])
-def test_only_failed_jobs_are_redriven(register: Register, status: str) -> None:
-    register()
-    job = failed()
-    ended = database_time() if status == "completed" else None
-    Job.objects.update(status=status, completed_at=ended)
-    with pytest.raises(JobNotRedrivable, match=status):
-        queue.redrive(job, actor="ada")
-
-
-def test_a_type_may_refuse_to_be_redriven(register: Register) -> None:
-    register(handler=ScriptedHandler(is_redrivable=False))
-    with pytest.raises(JobNotRedrivable, match="noop"):
-        queue.redrive(failed(), actor="ada")
-
-
-def test_a_job_is_not_redriven_beside_the_same_work(register: Register) -> None:
-    handler = register()
-    job = failed(dedupe_key="k")
-    add(dedupe_key="k")
-    with pytest.raises(JobNotRedrivable, match="under way"):
-        queue.redrive(job, actor="ada")
-    assert handler.redriven == []
+def test_many_jobs_are_added_in_one_statement(
+    register: Register, django_assert_num_queries: Any
+) -> None:
+    register(retry=RetryPolicy(max_attempts=7))
+    payloads = [{"n": n, "text": 'a "ü" \\'} for n in range(30)]
+    with django_assert_num_queries(2):  # The other one wakes the clusters.
+        assert queue.enqueue_many("noop", payloads, priority=3) == 30
+    jobs = Job.objects.order_by("pk")
+    assert [job.payload for job in jobs] == payloads
+    assert {(job.priority, job.max_attempts, job.status) for job in jobs} == {(3, 7, "pending")}
+    assert len({job.public_id for job in jobs}) == 30
+    assert queue.enqueue_many("noop", []) == 0
 
 
 # What Postgres refuses
@@ -375,3 +122,14 @@ def test_a_pending_row_has_not_ended(register: Register) -> None:
     add()
     with pytest.raises(IntegrityError, match="job_completed_at_when_ended"), transaction.atomic():
         Job.objects.update(completed_at=database_time())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_frozen_worker_keeps_no_cluster_from_starting(register: Register) -> None:
+    """It may hold the lock on the row of a recurring type for as long as its session lives."""
+    register(is_recurring=True)
+    queue.ensure_recurring()
+    with transaction.atomic():
+        Job.objects.select_for_update().get()
+        assert in_thread(lambda: [queue.ensure_recurring()]) == [None]
+    assert Job.objects.count() == 1

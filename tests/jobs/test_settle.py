@@ -8,6 +8,7 @@ import pytest
 from django.db import transaction
 
 from jobs import leasing, queue, settle
+from jobs.claim import Claimer, Lease
 from jobs.models import Job
 from jobs.outcomes import Again, Done, GiveUp, Outcome, Released, Retry
 from jobs.registry import RetryPolicy
@@ -22,13 +23,13 @@ MINUTE = timedelta(minutes=1)
 def settled(outcome: Outcome, **state: object) -> Job:
     """A job at work with this state, after the outcome."""
     job = queue.enqueue("noop", payload={}, dedupe_key="k")
-    (lease,) = leasing.claim(worker="test")
+    (lease,) = Claimer("test").claim()
     leasing.start([(lease.job_id, lease.token)])
     Job.objects.update(**state)
     job = Job.objects.get()
     with transaction.atomic():
         settle.settle({job.pk: job}, {job.pk: outcome})
-    return Job.objects.get()
+    return Job.objects.latest("pk")
 
 
 def test_done_ends_a_job_and_forgets_its_error(register: Register) -> None:
@@ -125,7 +126,7 @@ def test_what_was_changed_meanwhile_survives_giving_up(register: Register) -> No
     """An operator's change to the row must not be undone by the worker's older copy."""
     register()
     job = queue.enqueue("noop", payload={})
-    (lease,) = leasing.claim(worker="test")
+    (lease,) = Claimer("test").claim()
     (row,) = leasing.start([(lease.job_id, lease.token)])
     Job.objects.update(priority=4)
     with transaction.atomic():
@@ -134,14 +135,50 @@ def test_what_was_changed_meanwhile_survives_giving_up(register: Register) -> No
     assert (job.status, job.priority) == ("failed", 4)
 
 
+def test_what_was_asked_for_while_a_job_failed_is_still_done(register: Register) -> None:
+    """The mark is made on the row after the worker has read it."""
+    register()
+    asked = {"dedupe_key": "k", "subject": "s", "priority": 3, "request_id": "r"}
+    job = queue.enqueue("noop", payload={"a": 1}, **asked)
+    (lease,) = Claimer("test").claim()
+    (row,) = leasing.start([(lease.job_id, lease.token)])
+    queue.enqueue("noop", payload={"a": 1}, **asked)
+    with transaction.atomic():
+        settle.settle({row.pk: row}, {row.pk: GiveUp("never")})
+    job.refresh_from_db()
+    assert (job.status, job.rerun) == ("failed", False)
+    fresh = Job.objects.live().get()
+    assert {name: getattr(fresh, name) for name in asked} == asked
+    assert (fresh.payload, fresh.attempts, fresh.errors) == ({"a": 1}, 0, [])
+
+
+def test_the_same_holds_for_a_row_whose_workers_died(register: Register) -> None:
+    register()
+    lease = orphaned(attempts=5)
+    Job.objects.update(rerun=True)
+    settle.bury([lease])
+    assert list(Job.objects.order_by("pk").values_list("status", flat=True)) == [
+        "failed",
+        "pending",
+    ]
+
+
+def test_what_a_handler_asks_for_as_it_gives_up_is_not_doubled(register: Register) -> None:
+    def ask_anew(job: Job, error: str) -> None:
+        queue.enqueue("noop", payload={}, dedupe_key="k")
+
+    register(handler=ScriptedHandler(on_give_up=ask_anew))
+    assert settled(GiveUp("never"), rerun=True).status == "pending"
+
+
 # Rows of workers that died
 
 
-def orphaned(attempts: int) -> leasing.Lease:
+def orphaned(attempts: int) -> Lease:
     queue.enqueue("noop", payload={})
-    leasing.claim(worker="dead")
+    Claimer("dead").claim()
     Job.objects.update(attempts=attempts, lease_expires_at=database_time(-MINUTE))
-    (lease,) = leasing.claim(worker="alive")
+    (lease,) = Claimer("alive").claim()
     return lease
 
 

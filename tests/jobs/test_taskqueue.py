@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from jobs import cluster_state
+import os
+import signal
+
+import pytest
+
 from jobs.taskqueue import TaskQueue
 from tests.jobs.conftest import close
 
@@ -26,14 +30,16 @@ def test_it_knows_whether_something_waits() -> None:
     close(pipe)
 
 
-def test_only_the_first_queue_of_a_cluster_holds_tasks() -> None:
-    cluster_state.forget_queues()
-    assert cluster_state.is_task_taken()
-    tasks, results = cluster_state.make_queue(), cluster_state.make_queue()
-    results.put("result")
-    assert cluster_state.is_task_taken()
-    tasks.put("task")
-    assert not cluster_state.is_task_taken()
-    cluster_state.forget_queues()
-    assert cluster_state.is_task_taken()
-    close(tasks, results)
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_process_that_died_while_it_waited_holds_nothing_up() -> None:
+    """It would have held the lock of multiprocessing's queue for ever."""
+    pipe = TaskQueue()
+    pid = os.fork()
+    if pid == 0:
+        pipe.get()
+        os._exit(0)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    pipe.put("a message")
+    assert pipe.get() == "a message"
+    close(pipe)

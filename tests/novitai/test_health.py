@@ -10,7 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from instances.database_clock import database_now
 from instances.models import UpstreamGate
-from jobs.models import Job, Worker
+from jobs.models import Job, PausedType, Worker
 from novitai import health, performance
 from novitai.documentation import Health
 from novitai.performance import Totals, Window
@@ -73,7 +73,7 @@ def test_health_is_json_for_browsers_and_for_head(anonymous: Client, worker: Wor
     assert (head.status_code, head.content) == (200, b"")
 
 
-@pytest.mark.parametrize("silence", [timedelta(seconds=16), timedelta(days=1)])
+@pytest.mark.parametrize("silence", [timedelta(seconds=21), timedelta(days=1)])
 def test_a_silent_worker_is_no_worker(
     anonymous: Client, worker: Worker, silence: timedelta
 ) -> None:
@@ -94,6 +94,16 @@ def test_work_that_nobody_takes_means_that_the_queue_is_down(
     Job.objects.create(type="x", run_at=database_now() - waited)
     services = anonymous.get("/health").json()["services"]
     assert services["jobQueue"] == ("up" if is_up else "down")
+
+
+def test_work_that_operators_hold_back_does_not_mean_that_the_queue_is_down(
+    anonymous: Client, worker: Worker
+) -> None:
+    Job.objects.create(type="x", run_at=database_now() - timedelta(hours=1))
+    PausedType.objects.create(type="x", paused_by="ada")
+    body = anonymous.get("/health").json()
+    assert body["services"]["jobQueue"] == "up"
+    assert body["dependencies"]["jobQueue"]["oldestDueSeconds"] == 0
 
 
 SECOND = timedelta(seconds=1)

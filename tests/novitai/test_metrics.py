@@ -15,7 +15,8 @@ from instances.database_clock import database_now
 from instances.models import Tally, UpstreamGate, WebhookDelivery
 from instances.services import create_instance
 from instances.types import Cause, Wish
-from jobs.models import Job, Worker
+from jobs import counters
+from jobs.models import Job, PausedType, Worker
 
 Sample = tuple[str, frozenset[tuple[str, str]]]
 
@@ -72,7 +73,11 @@ def test_what_the_database_knows_is_there(api: Client, project: Project) -> None
     Job.objects.create(type="monitor_instance", run_at=now - timedelta(seconds=100))
     Job.objects.create(type="done", status="completed", completed_at=now)
     Job.objects.create(type="bad", status="failed", completed_at=now)
-    Worker.objects.create(name="w", host="h", pid=1, last_seen_at=now)
+    Worker.objects.create(name="w", host="h", pid=1, last_seen_at=now, in_flight=3)
+    lost = now - timedelta(minutes=1)
+    Worker.objects.create(name="v", host="h", pid=2, last_seen_at=lost, in_flight=5)
+    PausedType.objects.create(type="send_webhook", paused_by="ada")
+    counters.count(counters.STALE_WRITES_REFUSED, 2)
     UpstreamGate.objects.create(
         account="acc", tokens_e3=2_500, opened_until=now + timedelta(hours=1)
     )
@@ -81,8 +86,16 @@ def test_what_the_database_knows_is_there(api: Client, project: Project) -> None
     assert value(samples, "novitai_jobs", type="create_instance", status="pending") == 1
     assert value(samples, "novitai_jobs", type="bad", status="failed") == 1
     assert value(samples, "novitai_jobs", type="done", status="completed") is None
-    assert 100 <= (value(samples, "novitai_oldest_due_job_seconds") or 0) < 200
+    due = "novitai_oldest_due_job_seconds"
+    assert 100 <= (value(samples, due, type="monitor_instance") or 0) < 200
+    assert value(samples, due, type="prune_jobs") == 0
+    assert value(samples, "novitai_jobs_max_in_flight", type="send_webhook") == 60
+    assert value(samples, "novitai_job_type_paused", type="send_webhook") == 1
+    assert value(samples, "novitai_job_type_paused", type="create_instance") == 0
     assert value(samples, "novitai_workers") == 1
+    assert value(samples, "novitai_jobs_in_flight") == 3
+    assert value(samples, "novitai_jobs_stale_writes_refused_total") == 2
+    assert value(samples, "novitai_jobs_pruned_total") == 0
     assert value(samples, "novitai_instances", status="creating") == 1
     assert value(samples, "novitai_webhook_deliveries", status="failed") == 1
     assert value(samples, "novitai_upstream_breaker", account="acc", state="open") == 1
@@ -108,8 +121,8 @@ def test_scrapers_may_prefer_other_formats(api: Client) -> None:
 def test_a_scrape_costs_a_handful_of_queries(
     api: Client, project: Project, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    # The key; a savepoint and its release; the timeout, the clock; seven readings.
-    with django_assert_num_queries(12):
+    # The key; a savepoint and its release; the timeout, the clock; eight readings.
+    with django_assert_num_queries(13):
         scrape(api)
 
 

@@ -22,7 +22,10 @@ def test_the_document_is_valid_and_complete(schema: dict[str, Any]) -> None:
         "/api/instances/{id}",
         "/api/instances/{id}/events",
         "/api/jobs",
+        "/api/jobs/stats",
         "/api/jobs/{id}",
+        "/api/jobs/{id}/cancel",
+        "/api/jobs/{id}/retry",
         "/api/metrics",
         "/health",
         "/livez",
@@ -43,6 +46,16 @@ def test_every_operation_has_a_summary_a_tag_and_its_errors(schema: dict[str, An
                 assert operation["security"] == [{"apiKey": []}]
                 error = operation["responses"]["401"]["content"]["application/json"]["schema"]
                 assert error == {"$ref": "#/components/schemas/ErrorResponse"}
+
+
+def test_an_operation_that_refuses_says_why_in_the_one_form(schema: dict[str, Any]) -> None:
+    operation = schema["paths"]["/api/jobs/{id}/retry"]["post"]
+    assert "requestBody" not in operation
+    assert set(operation["responses"]) == {"200", "401", "404", "409", "500", "503"}
+    refusal = operation["responses"]["409"]
+    assert "JOB_NOT_REDRIVABLE" in refusal["description"]
+    error = refusal["content"]["application/json"]["schema"]
+    assert error == {"$ref": "#/components/schemas/ErrorResponse"}
 
 
 def test_the_request_says_the_rules_that_are_enforced(schema: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ from instances.novita.errors import (
 )
 from instances.novita.types import RegistryAuth
 from jobs import leasing
+from jobs.claim import Claimer
 from jobs.models import Job
 from jobs.registry import Unit
 from tests.engine import DrivenRunner, make_due
@@ -273,7 +274,7 @@ def test_a_crash_between_the_intent_and_the_answer_never_posts_twice(
     instance = run(service, service.create())
     make_due()
     runner = DrivenRunner(threads=1)
-    (lease,) = (each for each in leasing.claim(worker="dead") if each.type == "create_instance")
+    (lease,) = (each for each in Claimer("dead").claim() if each.type == "create_instance")
     runner.run([(lease.job_id, lease.token)])
     assert len(novita.created) == 1
     instance.refresh_from_db()
@@ -287,7 +288,7 @@ def test_a_crash_between_the_intent_and_the_answer_never_posts_twice(
 def test_two_workers_with_the_same_row_post_once(service: Service, novita: FakeNovita) -> None:
     run(service, service.create())
     make_due()
-    (lease,) = (each for each in leasing.claim(worker="slow") if each.type == "create_instance")
+    (lease,) = (each for each in Claimer("slow").claim() if each.type == "create_instance")
     (row,) = leasing.start([(lease.job_id, lease.token)])
     Job.objects.filter(pk=row.pk).update(lease_token=lease.token + 1_000_000)
     assert _load(row) == []

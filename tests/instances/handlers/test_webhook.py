@@ -22,7 +22,8 @@ from instances.models import Instance, WebhookDelivery
 from instances.transitions import change_status
 from instances.types import Cause
 from instances.webhooks.transport import DeliveryResult
-from jobs import queue
+from jobs import control, queue
+from jobs.errors import JobNotCancellable
 from jobs.models import Job
 from tests.engine import database_time
 from tests.instances.conftest import Configure
@@ -229,7 +230,7 @@ def test_after_its_last_attempt_it_is_visibly_failed_and_can_be_sent_again(
     send(service, times=2)
     delivery = WebhookDelivery.objects.get()
     assert (delivery.status, delivery.attempts, delivery.ended_at is None) == ("failed", 2, False)
-    queue.redrive(Job.objects.get(type="send_webhook"), actor="ada")
+    control.redrive(Job.objects.get(type="send_webhook"), actor="ada")
     assert deliveries() == ["pending"]
     send(service)
     assert deliveries() == ["delivered"]
@@ -280,6 +281,47 @@ def _until(condition: Any) -> None:
     deadline = time.monotonic() + 10
     while not condition():
         assert time.monotonic() < deadline
+
+
+# Cancelled
+
+
+def test_a_cancelled_message_is_visibly_failed_and_lets_the_next_go(
+    service: Service, receiver: Receiver, instance: Instance
+) -> None:
+    move_on(instance, InstanceStatus.STARTING)
+    receiver.answers = [answer(500)]
+    send(service)
+    control.cancel(live_jobs()[0], actor="ada")
+    first = WebhookDelivery.objects.order_by("id")[0]
+    assert (first.status, first.ended_at is None) == ("failed", False)
+    assert first.last_error == "cancelled before it was delivered"
+    assert len(live_jobs()) == 1
+    send(service)
+    assert deliveries() == ["failed", "delivered"]
+    assert receiver.types == ["instance.creating", "instance.starting"]
+
+
+def test_a_message_cancelled_while_it_is_sent_stays_cancelled(
+    service: Service, instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def deliver(*_: Any, **__: Any) -> DeliveryResult:
+        control.cancel(live_jobs()[0], actor="ada")
+        return answer(200)
+
+    monkeypatch.setattr(webhook, "deliver", deliver)
+    send(service)
+    assert deliveries() == ["failed"]
+    assert Job.objects.get(type="send_webhook").status == "cancelled"
+
+
+@pytest.mark.parametrize("type_", ["create_instance", "refresh_catalogue"])
+def test_nothing_else_can_be_cancelled_as_a_job(
+    service: Service, instance: Instance, type_: str
+) -> None:
+    queue.ensure_recurring()
+    with pytest.raises(JobNotCancellable):
+        control.cancel(Job.objects.get(type=type_), actor="ada")
 
 
 # Where to

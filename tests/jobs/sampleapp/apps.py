@@ -1,13 +1,30 @@
+import os
+from datetime import timedelta
+
 from django.apps import AppConfig
 
 
 class SampleConfig(AppConfig):
+    """Only what the cluster's tests need; times are shortened by TEST_… variables (seconds)."""
+
     name = "tests.jobs.sampleapp"
 
     def ready(self) -> None:
-        from jobs import registry
-        from tests.jobs.sampleapp.handlers import Hanging, Noop
+        from jobs import cluster, leasing, registry
+        from tests.jobs.sampleapp import handlers
 
+        leasing.LEASE = _seconds("TEST_LEASE", leasing.LEASE)
+        cluster.STALL_SECONDS = _seconds("TEST_STALL", cluster.STALL_SECONDS).total_seconds()
+        cluster.PUSHER_SECONDS = _seconds("TEST_PUSHER", cluster.PUSHER_SECONDS).total_seconds()
         registry._types.clear()
-        registry.register(registry.JobType("noop", Noop()))
-        registry.register(registry.JobType("hanging", Hanging()))
+        retry = registry.RetryPolicy(max_attempts=3, first=timedelta(seconds=0.1))
+        limit = _seconds("TEST_RUN_LIMIT", timedelta(minutes=2))
+        for name, handler in handlers.BY_NAME.items():
+            registry.register(registry.JobType(name, handler, run_limit=limit, retry=retry))
+
+
+def _seconds(name: str, default: timedelta | float) -> timedelta:
+    value = os.environ.get(name)
+    if value is not None:
+        return timedelta(seconds=float(value))
+    return default if isinstance(default, timedelta) else timedelta(seconds=default)

@@ -1,4 +1,4 @@
-"""The console for jobs: filters, what is shown, the button."""
+"""The console for jobs: filters, what is shown, the buttons."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +9,8 @@ from django.test import Client
 from django.urls import reverse
 
 from instances.database_clock import database_now
+from jobs import control
+from jobs.admin import JobAdmin
 from jobs.models import Job, JobStatus
 
 LIST = "/admin/jobs/job/"
@@ -48,6 +50,7 @@ def test_a_page_shows_why_and_no_secret(admin_client: Client) -> None:
     )
     page = admin_client.get(page_of(job)).content.decode()
     assert "https://a.example/h?…" in page
+    assert "<summary>traceback</summary>" in page
     assert "line 1" in page
     assert "hunter2" not in page
 
@@ -78,13 +81,77 @@ def test_retrying_what_is_not_failed_is_told_and_changes_nothing(admin_client: C
     assert "is pending, not failed" in answer.content.decode()
 
 
-def test_several_jobs_go_again_at_once(admin_client: Client) -> None:
-    jobs = [failed(), failed(), Job.objects.create(type="send_webhook")]
+def test_several_jobs_go_again_at_once_and_one_message_tells(admin_client: Client) -> None:
+    jobs = [failed(), failed(), failed(type="create_instance")]
     data = {"action": "retry_selected", "_selected_action": [job.pk for job in jobs]}
     answer = admin_client.post(LIST, data, follow=True).content.decode()
-    assert answer.count("goes again") == 2
-    assert answer.count("not failed") == 1
-    assert Job.objects.filter(status=JobStatus.PENDING).count() == 3
+    assert "2 jobs set going again." in answer
+    assert "1 refused: A job of type create_instance cannot be run again." in answer
+    assert Job.objects.filter(status=JobStatus.PENDING).count() == 2
+
+
+def test_everything_that_matches_a_filter_goes_again(admin_client: Client) -> None:
+    """Beyond the page that is shown, and nothing beside the filter."""
+    for _ in range(JobAdmin.list_per_page + 1):
+        failed()
+    other = failed(subject="inst_2", priority=3)
+    first = Job.objects.first()
+    assert first is not None
+    data = {"action": "retry_selected", "_selected_action": [first.pk], "select_across": "1"}
+    answer = admin_client.post(f"{LIST}?priority=2", data, follow=True).content.decode()
+    assert f"{JobAdmin.list_per_page + 1} jobs set going again." in answer
+    other.refresh_from_db()
+    assert other.status == JobStatus.FAILED
+
+
+def test_many_refusals_are_summed_up(admin_client: Client) -> None:
+    jobs = [failed(type="create_instance") for _ in range(5)]
+    data = {"action": "retry_selected", "_selected_action": [job.pk for job in jobs]}
+    answer = admin_client.post(LIST, data, follow=True).content.decode()
+    assert "0 jobs set going again." in answer
+    assert answer.count("cannot be run again") == 3
+    assert "And 2 more." in answer
+
+
+def test_more_than_one_request_may_do_is_told(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control.redrive_matching, "__kwdefaults__", {"limit": 1})
+    jobs = [failed(), failed()]
+    data = {"action": "retry_selected", "_selected_action": [job.pk for job in jobs]}
+    answer = admin_client.post(LIST, data, follow=True).content.decode()
+    assert "1 jobs set going again. There are more: do it again." in answer
+
+
+def test_a_live_job_has_a_button_that_cancels_it(admin_client: Client) -> None:
+    job = Job.objects.create(type="send_webhook", payload={"deliveryId": "msg_none"})
+    cancel = reverse("admin:jobs_job_cancel", args=[job.pk])
+    assert cancel in admin_client.get(page_of(job)).content.decode()
+    answer = admin_client.post(cancel, follow=True).content.decode()
+    assert "is cancelled" in answer
+    job.refresh_from_db()
+    assert job.status == JobStatus.CANCELLED
+    assert "operator:admin" in str(job.errors)
+    assert cancel not in admin_client.get(page_of(job)).content.decode()
+
+
+@pytest.mark.parametrize("type_", ["create_instance", "prune_jobs", "of_a_later_release"])
+def test_what_cannot_be_cancelled_has_no_such_button(admin_client: Client, type_: str) -> None:
+    job = Job.objects.create(type=type_)
+    cancel = reverse("admin:jobs_job_cancel", args=[job.pk])
+    assert cancel not in admin_client.get(page_of(job)).content.decode()
+    admin_client.post(cancel)
+    job.refresh_from_db()
+    assert job.status == JobStatus.PENDING
+
+
+def test_several_jobs_are_cancelled_at_once(admin_client: Client) -> None:
+    payload = {"deliveryId": "msg_none"}
+    jobs = [Job.objects.create(type="send_webhook", payload=payload) for _ in range(2)]
+    data = {"action": "cancel_selected", "_selected_action": [job.pk for job in jobs]}
+    answer = admin_client.post(LIST, data, follow=True).content.decode()
+    assert "2 jobs cancelled." in answer
+    assert Job.objects.filter(status=JobStatus.CANCELLED).count() == 2
 
 
 def test_a_job_is_not_retried_by_a_link_or_without_permission(
@@ -97,6 +164,7 @@ def test_a_job_is_not_retried_by_a_link_or_without_permission(
     client.force_login(viewer)
     client.post(retry)
     assert client.post(LIST, {"action": "retry_selected"}).status_code == 403
+    client.post(reverse("admin:jobs_job_cancel", args=[job.pk]))
     job.refresh_from_db()
     assert job.status == JobStatus.FAILED
 

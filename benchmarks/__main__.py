@@ -1,0 +1,104 @@
+"""``python -m benchmarks``: measure, or make the page again from what was measured.
+
+QUICK=1 for a short run, ROUNDS=n for another number of rounds, PART=compare|recovery|engine for
+one part only. Quick and partial runs write to .data/benchmarks, so that they do not replace the
+figures of a full one.
+"""
+
+import argparse
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+
+from benchmarks.contenders.base import WORKERS
+from benchmarks.plan import Plan, plan_from
+from benchmarks.processes import ROOT
+from benchmarks.reporting import page, plots, terminal
+from benchmarks.results import Results
+from benchmarks.run import PARTS, run
+from benchmarks.stage import open_stage
+
+COMMAND = "make bench"
+_RAW = "benchmarks.json"
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def main(environ: Mapping[str, str] = os.environ) -> int:
+    """Returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--again", type=Path, metavar="JSON", help="report these figures, no run")
+    parser.add_argument("--output", type=Path, help="folder of page, figures and plots")
+    arguments = parser.parse_args()
+    console = Console()
+    try:
+        plan, parts = plan_from(environ), _parts(environ)
+    except ValueError as error:
+        console.print(str(error), markup=False)
+        return 2
+    folder = arguments.output or _folder(plan, parts)
+    if arguments.again:
+        return _report(Results.load(arguments.again), folder, console)
+    for number in _SIGNALS:
+        # nohup: whoever ignores this signal wants the run to outlive the terminal.
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _interrupt)
+    try:
+        return _report(_measure(plan, parts, console), folder, console)
+    except KeyboardInterrupt:
+        console.print("Interrupted; nothing was written, nothing is left running.")
+        return 130
+
+
+def _parts(environ: Mapping[str, str]) -> Sequence[str]:
+    """Raises ValueError for a part that there is not."""
+    part = environ.get("PART")
+    if not part:
+        return PARTS
+    if part not in PARTS:
+        raise ValueError(f"PART is {part}; it must be one of {', '.join(PARTS)}.")
+    return [part]
+
+
+def _folder(plan: Plan, parts: Sequence[str]) -> Path:
+    is_full = plan.drain_scale == 1 and tuple(parts) == PARTS
+    return ROOT / ("docs" if is_full else ".data/benchmarks")
+
+
+def _measure(plan: Plan, parts: Sequence[str], console: Console) -> Results:
+    begun = time.monotonic()
+
+    def say(text: str) -> None:
+        seconds = int(time.monotonic() - begun)
+        console.print(f"{seconds // 60:02}:{seconds % 60:02}  {text}", markup=False)
+
+    with open_stage() as stage:
+        results = run(stage, plan, parts, say)
+        results.about["workers"] = WORKERS
+        results.about["minutes"] = round((time.monotonic() - begun) / 60, 1)
+        return results
+
+
+def _report(results: Results, folder: Path, console: Console) -> int:
+    folder.mkdir(parents=True, exist_ok=True)
+    results.save(folder / _RAW)
+    written = page.write(results, folder, plots.draw(results, folder), COMMAND)
+    terminal.show(results, console)
+    console.print(f"{written}, {folder / _RAW}", markup=False)
+    return 0
+
+
+def _interrupt(_: int, __: FrameType | None) -> None:
+    """Once: a second Ctrl-C must not leave half of what was started behind."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

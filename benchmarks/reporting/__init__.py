@@ -1,0 +1,1 @@
+"""Raw figures to a table, a page and plots."""

@@ -1,0 +1,97 @@
+"""Which jobs a caller asks for: the query parameters of the list, checked."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework import serializers
+
+from jobs import ages, registry
+from jobs.database_clock import database_now
+from jobs.models import Job, JobStatus
+
+
+class Words(serializers.CharField):
+    """One or several of the known words, separated by commas."""
+
+    def known(self) -> Iterable[str]:
+        raise NotImplementedError
+
+    def to_internal_value(self, data: Any) -> Any:
+        words = [word.strip() for word in super().to_internal_value(data).split(",")]
+        known = sorted(self.known())
+        if unknown := [word for word in words if word not in known]:
+            raise serializers.ValidationError(f"{unknown[0][:60]!r} is none of: {', '.join(known)}")
+        return words
+
+
+class StatusWords(Words):
+    """Job statuses."""
+
+    def known(self) -> Iterable[str]:
+        return map(str, JobStatus.values)
+
+
+class TypeWords(Words):
+    """Registered job types, but for the service's own recurring ones, which no project has."""
+
+    def known(self) -> Iterable[str]:
+        return [str(kind.name) for kind in registry.all_types() if not kind.is_recurring]
+
+
+class Moment(serializers.DateTimeField):
+    """A point in time with its zone: a local time would mean another one to each reader."""
+
+    default_error_messages = {
+        "invalid": "must be an ISO 8601 time, e.g. 2026-01-31T12:00:00Z (write + as %2B)"
+    }
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        if value.tzinfo is None:
+            raise serializers.ValidationError("must say its zone: end in Z or an offset")
+        if not 2000 <= value.year < 2200:
+            raise serializers.ValidationError("must lie between the years 2000 and 2200")
+        return super().enforce_timezone(value)
+
+
+class JobFilter(serializers.Serializer[Any]):
+    """The parameters; each narrows the list further."""
+
+    type = TypeWords(required=False, help_text="one or several types, separated by commas")
+    status = StatusWords(
+        required=False,
+        help_text="one or several of pending, processing, completed, failed, cancelled",
+    )
+    instance = serializers.CharField(
+        required=False, max_length=80, help_text="only those about this instance"
+    )
+    createdAfter = Moment(required=False, help_text="made at this time or later, ISO 8601")
+    createdBefore = Moment(required=False, help_text="made before this time, ISO 8601")
+    minAgeSeconds = serializers.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=10**9,
+        help_text="made at least so long ago: with status=pending,processing, what is stuck",
+    )
+    maxAgeSeconds = serializers.IntegerField(
+        required=False, min_value=0, max_value=10**9, help_text="made at most so long ago"
+    )
+
+    def apply(self, jobs: QuerySet[Job]) -> QuerySet[Job]:
+        """The jobs that all the parameters name; ``is_valid`` was called."""
+        given = self.validated_data
+        columns = {"type": "type__in", "status": "status__in", "instance": "subject"}
+        jobs = jobs.filter(
+            **{column: given[name] for name, column in columns.items() if name in given}
+        )
+        after = _moments(given, "createdAfter", "maxAgeSeconds")
+        before = _moments(given, "createdBefore", "minAgeSeconds")
+        return ages.created_between(jobs, max(after, default=None), min(before, default=None))
+
+
+def _moments(given: Mapping[str, Any], moment: str, age: str) -> list[datetime]:
+    moments = [given[moment]] if moment in given else []
+    if age in given:
+        moments.append(database_now() - timedelta(seconds=given[age]))
+    return moments

@@ -1,0 +1,190 @@
+"""What operators and callers do to jobs: cancel, run again, hold a whole type back.
+
+Every verb is one short transaction that locks the job's row before anything of the domain, as the
+workers do; the verbs on many rows take one transaction for each, so that one refusal does not
+undo the others. ``actor`` is the name that is kept: ``key:…`` or ``operator:…``.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from jobs import registry
+from jobs.errors import JobError, JobNotCancellable, JobNotRedrivable
+from jobs.models import Job, JobStatus, PausedType
+from jobs.queue import notify
+from jobs.registry import JobType
+from jobs.settle import KEPT_ERRORS
+
+logger = structlog.get_logger()
+
+# What one call does to matching rows at most: a request must not run for minutes.
+MOST_AT_ONCE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What became of matching rows: how many were changed, and why the others were not."""
+
+    count: int
+    refused: list[str]
+    is_capped: bool
+
+
+def cancel(job: Job, *, actor: str) -> Job:
+    """End a job that is live and tell its handler. Raises JobNotCancellable.
+
+    A worker that is at it finds its token gone and writes nothing; what it has sent is sent.
+    """
+    with transaction.atomic():
+        row = _locked(job)
+        job_type = registry.get(row.type)
+        _refuse_to_cancel(row, job_type)
+        _end(row, actor)
+        job_type.handler.on_cancel(row)
+        # A slot of its type may be free now.
+        notify()
+    _log("job_cancelled", row, actor)
+    row.refresh_from_db()
+    return row
+
+
+def redrive(job: Job, *, actor: str) -> Job:
+    """Set a failed job going again, with all its attempts. Raises JobNotRedrivable."""
+    with transaction.atomic():
+        row = _locked(job)
+        handler = registry.get(row.type).handler
+        if row.status != JobStatus.FAILED:
+            raise JobNotRedrivable(f"Job {row.public_id} is {row.status}, not failed.")
+        if not handler.is_redrivable(row):
+            raise JobNotRedrivable(f"A job of type {row.type} cannot be run again.")
+        _revive(row, actor)
+        handler.on_redrive(row)
+        notify()
+    _log("job_redriven", row, actor)
+    row.refresh_from_db()
+    return row
+
+
+def cancel_matching(jobs: QuerySet[Job], *, actor: str, limit: int = MOST_AT_ONCE) -> Swept:
+    """Cancel what is live among these jobs, oldest first; the others are no part of it."""
+    live = jobs.filter(status__in=(JobStatus.PENDING, JobStatus.PROCESSING))
+    return _sweep(live, limit, lambda job: cancel(job, actor=actor))
+
+
+def redrive_matching(jobs: QuerySet[Job], *, actor: str, limit: int = MOST_AT_ONCE) -> Swept:
+    """Set going what has failed among these jobs, oldest first; the others are no part of it."""
+    failed = jobs.filter(status=JobStatus.FAILED)
+    return _sweep(failed, limit, lambda job: redrive(job, actor=actor))
+
+
+def pause(type_: str, *, actor: str, reason: str = "") -> PausedType:
+    """Let no cluster start jobs of the type; what has started goes on. Raises UnknownJobType.
+
+    A type that is paused already stays so, under the name of whoever was first.
+    """
+    registry.get(type_)
+    told = {"paused_by": actor[:150], "reason": reason[:200]}
+    paused, is_new = PausedType.objects.get_or_create(type=type_, defaults=told)
+    if is_new:
+        logger.info("job_type_paused", type=type_, actor=actor, reason=paused.reason)
+    return paused
+
+
+def resume(type_: str, *, actor: str) -> None:
+    """Let the type's jobs be started again, at once. Raises UnknownJobType."""
+    with transaction.atomic():
+        # Postgres cannot even be asked for NUL.
+        known = PausedType.objects.none() if "\0" in type_ else PausedType.objects
+        deleted, _ = known.filter(type=type_).delete()
+        if deleted:
+            notify()
+        else:
+            # A type that a newer release no longer knows can still be resumed.
+            registry.get(type_)
+    if deleted:
+        logger.info("job_type_resumed", type=type_, actor=actor)
+
+
+def paused_types() -> dict[str, PausedType]:
+    """By type."""
+    return {row.type: row for row in PausedType.objects.all()}
+
+
+def _locked(job: Job) -> Job:
+    return Job.objects.select_for_update().get(pk=job.pk)
+
+
+def _refuse_to_cancel(row: Job, job_type: JobType) -> None:
+    if not row.is_live:
+        raise JobNotCancellable(f"Job {row.public_id} has ended already: it is {row.status}.")
+    if job_type.is_recurring:
+        raise JobNotCancellable(
+            f"{row.type} is the service's own recurring work; an operator can pause the type."
+        )
+    if not job_type.handler.is_cancellable(row):
+        raise JobNotCancellable(
+            f"A job of type {row.type} cannot be cancelled by itself: what it is about would be"
+            " left half done. End that instead."
+        )
+
+
+def _end(row: Job, actor: str) -> None:
+    row.status = JobStatus.CANCELLED
+    row.completed_at = timezone.now()
+    row.lease_token = row.lease_expires_at = None
+    row.rerun = False
+    _note(row, f"cancelled by {actor}")
+    row.save(
+        update_fields=[
+            *("status", "completed_at", "lease_token", "lease_expires_at", "rerun", "errors")
+        ]
+    )
+
+
+def _revive(row: Job, actor: str) -> None:
+    """Back to pending; the unique index decides whether the same work is live, races included.
+
+    What it refuses leaves nothing to be done in this transaction but to end it, by raising.
+    """
+    row.status = JobStatus.PENDING
+    row.attempts = 0
+    row.is_suspect = False
+    row.completed_at = None
+    row.run_at = Now()
+    _note(row, f"run again by {actor}")
+    try:
+        row.save(
+            update_fields=["status", "attempts", "is_suspect", "completed_at", "run_at", "errors"]
+        )
+    except IntegrityError as error:
+        if "job_live_dedupe_key" not in str(error):
+            raise
+        raise JobNotRedrivable(f"The work of job {row.public_id} is under way already.") from None
+
+
+def _note(row: Job, text: str) -> None:
+    entry = {"at": timezone.now().isoformat(), "error": text}
+    row.errors = [*row.errors, entry][-KEPT_ERRORS:]
+
+
+def _sweep(jobs: QuerySet[Job], limit: int, verb: Callable[[Job], Job]) -> Swept:
+    keys = list(jobs.order_by("pk").values_list("pk", flat=True)[: limit + 1])
+    count, refused = 0, []
+    for key in keys[:limit]:
+        try:
+            verb(Job(pk=key))
+        except (JobError, Job.DoesNotExist) as error:
+            refused.append(str(error))
+        else:
+            count += 1
+    return Swept(count, refused, is_capped=len(keys) > limit)
+
+
+def _log(event: str, row: Job, actor: str) -> None:
+    logger.info(event, actor=actor, job_id=row.public_id, type=row.type, subject=row.subject)
