@@ -164,8 +164,11 @@ def _own_name(pid: int) -> str:
 
 
 def name_of(process: psutil.Process) -> str:
-    """The name under which a process of this host claims."""
-    return f"{socket.gethostname()}:{process.pid}:{int(process.create_time())}"
+    """The name under which a process of this host claims.
+
+    The start to a hundredth of a second: containers that share a host name have the same pids.
+    """
+    return f"{socket.gethostname()}:{process.pid}:{process.create_time():.2f}"
 
 
 def _tell(live: LiveJobs, *, in_flight: int) -> None:

@@ -96,7 +96,9 @@ class Runner:
             return
         try:
             self._wait_until_empty(ALONE_SECONDS, keeping=dict([lease]))
-            if jobs := self._start([lease]):
+            if cluster_state.is_stopping():
+                leasing.hand_back([lease])
+            elif jobs := self._start([lease]):
                 job_type = registry.get(jobs[0].type)
                 seconds = job_type.run_limit.total_seconds()
                 cluster_state.work_alone(seconds)

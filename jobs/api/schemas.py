@@ -158,37 +158,35 @@ RETRIEVE: dict[str, Any] = {
     "parameters": [_ID],
     "responses": {200: SingleJobDetails},
 }
-RETRY: dict[str, Any] = {
-    "operation_id": "retryJob",
-    "summary": "Set a failed job going again, with all its attempts",
-    "description": "Answers with the job, which is pending again. A body is not looked at.",
-    "tags": TAG,
-    "parameters": [_ID],
-    "request": None,
-    "responses": {
-        200: SingleJobDetails,
-        409: OpenApiResponse(
-            description="JOB_NOT_REDRIVABLE: the job has not failed, its type cannot be run again"
-            " (a failed instance stays failed), or the same work is under way already."
-        ),
-    },
-}
-CANCEL: dict[str, Any] = {
-    "operation_id": "cancelJob",
-    "summary": "Cancel a job that waits or is being worked on",
-    "description": "Answers with the job, which is cancelled. What has been sent already stays"
-    " sent; its outcome is no longer written. A body is not looked at.",
-    "tags": TAG,
-    "parameters": [_ID],
-    "request": None,
-    "responses": {
-        200: SingleJobDetails,
-        409: OpenApiResponse(
-            description="JOB_NOT_CANCELLABLE: the job has ended, or its type cannot be cancelled"
-            " by itself (only send_webhook can)."
-        ),
-    },
-}
+
+
+def _verb(operation_id: str, summary: str, answer: str, refusal: str) -> dict[str, Any]:
+    return {
+        "operation_id": operation_id,
+        "summary": summary,
+        "description": f"{answer} A body is not looked at.",
+        "tags": TAG,
+        "parameters": [_ID],
+        "request": None,
+        "responses": {200: SingleJobDetails, 409: OpenApiResponse(description=refusal)},
+    }
+
+
+RETRY = _verb(
+    "retryJob",
+    "Set a failed job going again, with all its attempts",
+    "Answers with the job, which is pending again.",
+    "JOB_NOT_REDRIVABLE: the job has not failed, its type cannot be run again (a failed instance"
+    " stays failed), or the same work is under way already.",
+)
+CANCEL = _verb(
+    "cancelJob",
+    "Cancel a job that waits or is being worked on",
+    "Answers with the job, which is cancelled. What has been sent already stays sent; its outcome"
+    " is no longer written.",
+    "JOB_NOT_CANCELLABLE: the job has ended, or its type cannot be cancelled by itself (only"
+    " send_webhook can).",
+)
 STATS: dict[str, Any] = {
     "operation_id": "getJobStats",
     "summary": "How the queue stands: counts, waits, rates, workers",

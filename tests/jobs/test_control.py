@@ -5,31 +5,20 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-import psycopg
 import pytest
 import structlog
 from django.db import connection, transaction
 
-from jobs import broker, control, leasing, queue, settle
+from jobs import broker, control, leasing, settle
 from jobs.claim import Claimer
-from jobs.errors import JobNotCancellable, JobNotRedrivable, UnknownJobType
-from jobs.models import Job, PausedType
+from jobs.errors import JobNotCancellable, JobNotRedrivable
+from jobs.models import Job
 from jobs.outcomes import Done
 from tests.engine import DrivenRunner, ScriptedHandler, database_time
 from tests.jobs.conftest import Register, in_thread
+from tests.jobs.rows import add, started
 
 pytestmark = pytest.mark.django_db
-
-
-def add(type_: str = "noop", **fields: Any) -> Job:
-    return queue.enqueue(type_, payload={}, **fields)
-
-
-def started(**fields: Any) -> Job:
-    job = add(**fields)
-    (lease,) = (lease for lease in Claimer("here:1").claim() if lease.job_id == job.pk)
-    (row,) = leasing.start([(lease.job_id, lease.token)])
-    return row
 
 
 def failed(**fields: Any) -> Job:
@@ -298,56 +287,3 @@ def test_live_jobs_are_cancelled_by_filter(register: Register) -> None:
     assert sorted(Job.objects.values_list("status", flat=True)) == [
         *("cancelled", "cancelled", "failed", "pending")
     ]
-
-
-# Pause
-
-
-def test_a_type_is_paused_once_under_the_first_name(register: Register) -> None:
-    register()
-    control.pause("noop", actor="ada", reason="receiver is down")
-    again = control.pause("noop", actor="bob")
-    assert (again.paused_by, again.reason) == ("ada", "receiver is down")
-    assert list(control.paused_types()) == ["noop"]
-
-
-def test_an_unknown_type_is_neither_paused_nor_resumed(register: Register) -> None:
-    register()
-    with pytest.raises(UnknownJobType):
-        control.pause("unheard", actor="ada")
-    with pytest.raises(UnknownJobType):
-        control.resume("unheard", actor="ada")
-    assert control.paused_types() == {}
-
-
-def test_resuming_what_is_not_paused_is_fine(register: Register) -> None:
-    register()
-    control.resume("noop", actor="ada")
-
-
-def test_a_type_that_this_release_does_not_know_can_be_resumed(register: Register) -> None:
-    PausedType.objects.create(type="gone", paused_by="ada")
-    control.resume("gone", actor="ada")
-    assert control.paused_types() == {}
-
-
-def test_long_words_are_cut_to_what_the_row_holds(register: Register) -> None:
-    register()
-    paused = control.pause("noop", actor="a" * 500, reason="b" * 500)
-    assert (len(paused.paused_by), len(paused.reason)) == (150, 200)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_clusters_are_woken_when_a_type_is_resumed_or_a_slot_is_freed(register: Register) -> None:
-    register()
-    job = started()
-    control.pause("noop", actor="ada")
-    parameters = connection.get_connection_params()
-    keys = ("host", "port", "user", "password", "dbname")
-    options = {key: parameters[key] for key in keys if parameters.get(key)}
-    with psycopg.connect(**options, autocommit=True) as listener:
-        listener.execute(f"LISTEN {queue.CHANNEL}")
-        control.resume("noop", actor="ada")
-        assert list(listener.notifies(timeout=5, stop_after=1))
-        control.cancel(job, actor="ada")
-        assert list(listener.notifies(timeout=5, stop_after=1))

@@ -111,7 +111,7 @@ def test_a_beat_tells_of_the_present_and_at_most_of_twenty_jobs(register: Regist
 
 def test_a_process_is_named_for_its_host_its_pid_and_its_start() -> None:
     """A pid alone comes back, in a container at every start."""
-    started = int(psutil.Process().create_time())
+    started = f"{psutil.Process().create_time():.2f}"
     assert heartbeat.worker_name() == f"{socket.gethostname()}:{os.getpid()}:{started}"
 
 
