@@ -70,7 +70,7 @@ def _end_worker() -> None:
     try:
         if _runner is not None:
             _runner.stop()
-            heartbeat.forget([heartbeat.worker_name()])
+            heartbeat.end(_runner.live)
     except Error as error:
         logger.warning("worker_stop_incomplete", error=str(error))
     # What still hangs was given back; the interpreter would wait for its thread.

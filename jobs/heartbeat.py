@@ -59,6 +59,9 @@ class LiveJobs:
         self._lock = threading.Lock()
         self._rows: dict[int, _Live] = {}
         self._counts: Counter[str] = Counter()
+        # Held while this process tells of itself, and when it does so no more.
+        self.telling = threading.Lock()
+        self.is_over = False
 
     def add(self, jobs: Iterable[Job], *, run_limit: timedelta) -> None:
         now, span = time.monotonic(), Span(run_limit.total_seconds())
@@ -172,6 +175,12 @@ def name_of(process: psutil.Process) -> str:
 
 
 def _tell(live: LiveJobs, *, in_flight: int) -> None:
+    with live.telling:
+        if not live.is_over:
+            _write_worker(live, in_flight)
+
+
+def _write_worker(live: LiveJobs, in_flight: int) -> None:
     said = {"last_seen_at": Now(), "in_flight": in_flight, "running": live.longest(TOLD_JOBS)}
     made = {
         "host": socket.gethostname(),
@@ -188,6 +197,13 @@ def forget_dead() -> None:
     Worker.objects.filter(last_seen_at__lt=Now() - FORGOTTEN_AFTER).delete()
 
 
+def end(live: LiveJobs) -> None:
+    """Take this process off the list of workers; no beat after this puts it back."""
+    with live.telling:
+        live.is_over = True
+        forget([worker_name()])
+
+
 def forget(workers: Sequence[str]) -> None:
-    """Take processes off the list of workers: at a graceful stop, or because they are dead."""
+    """Take processes off the list of workers that are no more."""
     Worker.objects.filter(name__in=workers).delete()
