@@ -19,6 +19,7 @@ from instances.models import Instance
 from instances.transitions import record_event
 from instances.types import Cause, Wish
 from jobs import queue
+from jobs.crashpoints import crashpoint
 from jobs.models import JobPriority
 
 
@@ -53,6 +54,8 @@ def create_instance(*, project: Project, wish: Wish, cause: Cause) -> Created:
             dedupe_key=f"create:{instance.public_id}",
             request_id=cause.request_id,
         )
+        crashpoint("accept.before_commit")
+    crashpoint("accept.after_commit")
     return Created(instance, now + median_start(wish.product_name))
 
 

@@ -18,6 +18,7 @@ import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from jobs import cluster_state, counters, leasing, queue, registry, settle
+from jobs.crashpoints import crashpoint
 from jobs.heartbeat import LiveJobs
 from jobs.models import Job
 from jobs.outcomes import GiveUp, Outcome, Released, Retry
@@ -173,6 +174,8 @@ def _write(group: Sequence[Finished]) -> None:
         settle.settle(jobs, outcomes)
         if cluster_state.is_blocked():
             queue.notify()
+        crashpoint("keeper.before_commit")
+    crashpoint("keeper.after_commit")
     if len(ours) < len(jobs):
         _count_refused(len(jobs) - len(ours))
 

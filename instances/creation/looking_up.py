@@ -20,6 +20,7 @@ from instances.novita.errors import NovitaError
 from instances.novita.types import Listing, UpstreamInstance
 from instances.subjects import cause_of, locked_instances
 from instances.transitions import record_event
+from jobs.crashpoints import crashpoint
 from jobs.models import Job
 from jobs.outcomes import Again, Outcome
 from jobs.registry import Decided, Unit
@@ -155,6 +156,7 @@ def _named(listing: Listing, names: Set[str]) -> list[UpstreamInstance]:
 def apply(jobs: Sequence[Job], work: LookUpWork, result: LookedUp) -> Mapping[int, Outcome]:
     if work.is_thorough and not result.has_failed:
         habits.learn_whole(result.pages)
+    crashpoint("look_up.before_commit")
     instances = locked_instances(jobs)
     return {job.pk: _judge(job, instances[job.subject], result) for job in jobs}
 

@@ -31,6 +31,7 @@ from instances.subjects import cause_of, locked_instances
 from instances.transitions import change_status, record_event
 from instances.types import Failure
 from jobs import leasing, queue
+from jobs.crashpoints import crashpoint
 from jobs.models import Job, JobPriority
 from jobs.outcomes import Again, Done, Outcome
 from jobs.registry import Decided, Unit
@@ -153,10 +154,12 @@ def _post(
     pause = permit.wait or gate.time_for(1)
     parts: list[Unit[PostWork] | Decided] = [Decided({p.job.pk: Again(pause) for p in wait})]
     mark = upstream.mark()
+    crashpoint("create.before_intent")
     with transaction.atomic():
         ours = leasing.still_ours(plan.job for plan in go)
         locked = locked_instances(plan.job for plan in go)
         parts += [_intend(p, locked[p.job.subject], mark) for p in go if p.job.pk in ours]
+    crashpoint("create.after_intent")
     return parts
 
 
@@ -209,10 +212,13 @@ def talk(work: PostWork) -> Posted:
     if time.monotonic() > work.not_after:
         return Posted()
     client = upstream.client(work.permit, request_id=work.request_id)
+    crashpoint("create.before_post")
     try:
         upstream_id = client.create_instance(work.request)
     except NovitaError as error:
         return Posted(client.calls, error=error)
+    finally:
+        crashpoint("create.after_post")
     return Posted(client.calls, upstream_id)
 
 
@@ -246,6 +252,7 @@ def placed(job: Job, instance: Instance, upstream_id: str, reason: str) -> Outco
         request_id=job.request_id,
         run_at=next_look(now),
     )
+    crashpoint("create.before_commit")
     return Done()
 
 

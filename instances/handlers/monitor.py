@@ -22,6 +22,7 @@ from instances.novita.errors import InstanceNotFound, NovitaError
 from instances.schedule import next_look
 from instances.subjects import instances_of, locked_instances
 from instances.watching import Sighting
+from jobs.crashpoints import crashpoint
 from jobs.models import Job
 from jobs.outcomes import Again, Done, Outcome
 from jobs.registry import Decided, Handler, Talk, Unit
@@ -117,6 +118,7 @@ class MonitorInstance(Handler[WatchWork, Watched]):
             if talk.result.habits is not None:
                 habits.learn(talk.result.habits)
         watching.save_notes(noted, seen, now=now)
+        crashpoint("monitor.before_commit")
         return outcomes
 
     def on_give_up(self, job: Job, error: str) -> None:

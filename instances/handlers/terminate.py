@@ -18,6 +18,7 @@ from instances.novita.calls import CallRecord
 from instances.novita.errors import InstanceNotFound, NovitaError
 from instances.subjects import cause_of, locked_instances
 from instances.transitions import record_event
+from jobs.crashpoints import crashpoint
 from jobs.models import Job
 from jobs.outcomes import Again, Done, Outcome
 from jobs.registry import Decided, Handler, Unit
@@ -68,7 +69,9 @@ class TerminateInstance(Handler[EndWork, Looked]):
             if instance.is_gone_word:
                 return Looked(client.calls, is_absent=True)
             if not instance.is_leaving_word:
+                crashpoint("terminate.before_delete")
                 client.delete_instance(work.upstream_id)
+                crashpoint("terminate.after_delete")
         except InstanceNotFound:
             return Looked(client.calls, is_absent=client.calls[-1].endpoint == "get_instance")
         except NovitaError as error:
@@ -83,6 +86,7 @@ class TerminateInstance(Handler[EndWork, Looked]):
         instance = locked_instances(jobs)[job.subject]
         ending, now = _ending(job), database_now()
         ending.last_error = str(result.error or "")
+        crashpoint("terminate.before_commit")
         if not result.is_absent:
             ending.absence_seen_at = None if result.error is None else ending.absence_seen_at
             ending.save()

@@ -18,6 +18,7 @@ from instances.subjects import locked_instances
 from instances.webhooks.signing import signed_headers
 from instances.webhooks.transport import DeliveryResult, deliver
 from jobs import registry
+from jobs.crashpoints import crashpoint
 from jobs.models import Job
 from jobs.outcomes import Done, GiveUp, Outcome, Retry
 from jobs.registry import Decided, Handler, Talk, Unit
@@ -58,13 +59,15 @@ class SendWebhook(Handler[Message, DeliveryResult]):
             "Content-Type": "application/json",
             **signed_headers(work.secret, work.message_id, work.body, work.sent_at),
         }
-        return deliver(
+        result = deliver(
             work.url,
             work.body,
             headers,
             allowed_networks=allowed_networks(),
             timeout_seconds=settings.CONFIG.webhook_timeout,
         )
+        crashpoint("webhook.after_send")
+        return result
 
     def book(self, talks: Sequence[tuple[Message, DeliveryResult]]) -> None:
         delivered = sum(result.is_delivered for _, result in talks)
