@@ -24,6 +24,13 @@ class Project(models.Model):
     name = models.SlugField(max_length=60, unique=True)
     # Per project: with one secret for all, whoever can verify could forge to everyone else.
     webhook_secret = models.CharField(max_length=120, blank=True)
+    # What its requests may cost. Empty: no limit of its own. Prices in 1/100,000 USD an hour for
+    # all GPUs of an instance together.
+    live_instance_limit = models.PositiveIntegerField(null=True, blank=True)
+    default_runtime_minutes = models.PositiveIntegerField(null=True, blank=True)
+    longest_runtime_minutes = models.PositiveIntegerField(null=True, blank=True)
+    default_price_e5_usd = models.PositiveBigIntegerField(null=True, blank=True)
+    highest_price_e5_usd = models.PositiveBigIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

@@ -21,21 +21,62 @@ _S = InstanceStatus
 
 TRANSITIONS: dict[InstanceStatus, frozenset[InstanceStatus]] = {
     _S.CREATING: frozenset({_S.STARTING, _S.FAILED, _S.TERMINATING}),
-    _S.STARTING: frozenset({_S.RUNNING, _S.STOPPED, _S.FAILED, _S.TERMINATING}),
+    _S.STARTING: frozenset(
+        {_S.RUNNING, _S.STOPPING, _S.STOPPED, _S.TERMINATED, _S.FAILED, _S.TERMINATING}
+    ),
     _S.RUNNING: frozenset(
         {_S.STOPPING, _S.STOPPED, _S.STARTING, _S.MIGRATING, _S.TERMINATED, _S.FAILED}
         | {_S.TERMINATING}
     ),
-    _S.STOPPING: frozenset({_S.STOPPED, _S.TERMINATING}),
+    _S.STOPPING: frozenset({_S.STOPPED, _S.TERMINATED, _S.TERMINATING}),
     _S.STOPPED: frozenset({_S.STARTING, _S.MIGRATING, _S.TERMINATED, _S.FAILED, _S.TERMINATING}),
-    _S.MIGRATING: frozenset({_S.RUNNING, _S.FAILED, _S.TERMINATING}),
+    _S.MIGRATING: frozenset({_S.RUNNING, _S.STOPPED, _S.TERMINATED, _S.FAILED, _S.TERMINATING}),
     _S.TERMINATING: frozenset({_S.TERMINATED}),
     _S.TERMINATED: frozenset(),
     _S.FAILED: frozenset({_S.TERMINATING}),
 }
 
 PENDING_STATUSES = (_S.CREATING, _S.STARTING)
+# On their way to another status at Novita: looked at every few seconds.
+MOVING_STATUSES = (_S.STARTING, _S.STOPPING, _S.MIGRATING)
+# Where they stay until somebody acts: looked at by the reconciler.
+SETTLED_STATUSES = (_S.RUNNING, _S.STOPPED)
 ENDED_STATUSES = (_S.TERMINATED, _S.FAILED)
+
+
+class Action(TextChoices):
+    """What a caller may have done at Novita to an instance that exists there."""
+
+    START = "start"
+    STOP = "stop"
+    RESTART = "restart"
+
+
+class OnStartFailure(TextChoices):
+    """What becomes of the GPU of an instance that fails while it starts.
+
+    keep: it goes on costing until somebody ends the instance, but stays watched.
+    """
+
+    TERMINATE = "terminate"
+    KEEP = "keep"
+
+
+class OrphanPolicy(TextChoices):
+    """What becomes of a GPU that carries our signature and that no row knows."""
+
+    REPORT = "report"
+    ADOPT = "adopt"
+    TERMINATE = "terminate"
+
+
+class OrphanState(TextChoices):
+    """seen -> adopted or ended by the policy, or -> gone when it leaves by itself."""
+
+    SEEN = "seen"
+    ADOPTED = "adopted"
+    ENDED = "ended"
+    GONE = "gone"
 
 
 class BillingMode(TextChoices):
@@ -79,7 +120,24 @@ class FailureCode(TextChoices):
     INSUFFICIENT_RESOURCE = "INSUFFICIENT_RESOURCE"
     UPSTREAM_REJECTED = "UPSTREAM_REJECTED"
     UPSTREAM_UNAVAILABLE = "UPSTREAM_UNAVAILABLE"
+    PRICE_ABOVE_CAP = "PRICE_ABOVE_CAP"
     INTERNAL_ERROR = "INTERNAL_ERROR"
+
+
+class StatusReason(TextChoices):
+    """Why an instance is where it is although its caller did not ask for that."""
+
+    SPOT_RECLAIMED = "SPOT_RECLAIMED"
+    ARREARS = "ARREARS"
+    CRASHED = "CRASHED"
+    CHANGED_AT_NOVITA = "CHANGED_AT_NOVITA"
+    DELETED_AT_NOVITA = "DELETED_AT_NOVITA"
+    INSUFFICIENT_RESOURCE = "INSUFFICIENT_RESOURCE"
+    STARTUP_TIMEOUT = "STARTUP_TIMEOUT"
+    UPSTREAM_REJECTED = "UPSTREAM_REJECTED"
+    RUNTIME_LIMIT = "RUNTIME_LIMIT"
+    ORPHANED = "ORPHANED"
+    STUCK = "STUCK"
 
 
 class JobType(TextChoices):
@@ -88,6 +146,11 @@ class JobType(TextChoices):
     CREATE_INSTANCE = "create_instance"
     MONITOR_INSTANCE = "monitor_instance"
     SEND_WEBHOOK = "send_webhook"
+    START_INSTANCE = "start_instance"
+    STOP_INSTANCE = "stop_instance"
+    RESTART_INSTANCE = "restart_instance"
     TERMINATE_INSTANCE = "terminate_instance"
+    RECONCILE = "reconcile"
+    ENFORCE_LIMITS = "enforce_limits"
     REFRESH_CATALOGUE = "refresh_catalogue"
     PROBE_UPSTREAM = "probe_upstream"

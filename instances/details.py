@@ -3,9 +3,10 @@
 from datetime import datetime
 from typing import Any
 
+from instances.billing import cost_so_far_e5_usd
 from instances.clock import iso
 from instances.models import Instance
-from instances.money import cost_e5_usd, usd_text
+from instances.money import usd_text
 
 
 def instance_details(instance: Instance, *, now: datetime) -> dict[str, Any]:
@@ -32,21 +33,25 @@ def instance_details(instance: Instance, *, now: datetime) -> dict[str, Any]:
         startedAt=instance.started_at and iso(instance.started_at),
         readyAt=instance.ready_at and iso(instance.ready_at),
         endedAt=instance.ended_at and iso(instance.ended_at),
+        expiresAt=instance.expires_at and iso(instance.expires_at),
+        maxRuntimeMinutes=instance.max_runtime_minutes,
+        spotReclaimAt=instance.spot_reclaim_at and iso(instance.spot_reclaim_at),
         error=_error(instance),
+        statusReason=_reason(instance),
         placement=instance.placement,
     )
     return details | _prices(instance, now)
 
 
 def _prices(instance: Instance, now: datetime) -> dict[str, str]:
+    prices = {}
+    if instance.max_price_per_hour_e5_usd is not None:
+        prices["maxPricePerHourUsd"] = usd_text(instance.max_price_per_hour_e5_usd)
     if instance.price_e5_usd is None:
-        return {}
-    per_hour = instance.price_e5_usd * instance.gpu_num
-    prices = {"pricePerHourUsd": usd_text(per_hour)}
+        return prices
+    prices["pricePerHourUsd"] = usd_text(instance.price_e5_usd * instance.gpu_num)
     if instance.started_at is not None:
-        seconds = int(((instance.ended_at or now) - instance.started_at).total_seconds())
-        cost = cost_e5_usd(instance.price_e5_usd, instance.gpu_num, seconds)
-        prices["costUsd"] = usd_text(cost)
+        prices["costUsd"] = usd_text(cost_so_far_e5_usd(instance, now))
     return prices
 
 
@@ -54,6 +59,13 @@ def _error(instance: Instance) -> dict[str, str] | None:
     if not instance.error_code:
         return None
     return {"code": instance.error_code, "message": instance.error_message}
+
+
+def _reason(instance: Instance) -> dict[str, str] | None:
+    """Why it is where it is, where nobody asked for that; a failure has its own field."""
+    if not instance.reason_code:
+        return None
+    return {"code": instance.reason_code, "message": instance.reason_message}
 
 
 def _present(**fields: Any) -> dict[str, Any]:

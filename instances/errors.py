@@ -1,8 +1,12 @@
 """What can go wrong when a verb is used; interfaces translate these into their own words.
 
 InstanceError
-└── IllegalTransition   the status has no such arrow
+├── IllegalTransition     the status has no such arrow
+├── InstanceLimitReached  the project has as many live instances as it may
+└── WishRefused           the request asks for more than its project may have
 """
+
+from collections.abc import Mapping
 
 
 class InstanceError(Exception):
@@ -20,3 +24,25 @@ class IllegalTransition(InstanceError):
         super().__init__(f"Instance {public_id} is {from_status} and cannot become {to_status}.")
         self.from_status = from_status
         self.to_status = to_status
+
+
+class InstanceLimitReached(InstanceError):
+    """The project has as many live instances as it may."""
+
+    code = "INSTANCE_LIMIT_REACHED"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"This project may have {limit} live instances at a time, and has them. "
+            "Delete one, or ask an operator for more."
+        )
+
+
+class WishRefused(InstanceError):
+    """The request asks for more than its project may have; ``errors`` by the request's fields."""
+
+    code = "VALIDATION_ERROR"
+
+    def __init__(self, errors: Mapping[str, str]) -> None:
+        super().__init__("; ".join(errors.values()))
+        self.errors = errors

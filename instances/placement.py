@@ -11,6 +11,7 @@ from instances.types import Wish
 
 _NO_PRICE = 1 << 62
 SOLD_OUT = "sold out"
+ABOVE_CAP = "above the price cap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +85,28 @@ def _misfit(product: Product, wish: Wish, cluster_name: str) -> str | None:
         return f"not offered as {mode}"
     if not product.available_deploy:
         return SOLD_OUT
+    if (reason := above_cap(_price(product, mode), wish)) is not None:
+        return reason
     if wish.rootfs_size_gb < product.min_rootfs_gb:
         return f"needs at least {product.min_rootfs_gb} GB of root disk"
     if product.max_rootfs_gb is not None and wish.rootfs_size_gb > product.max_rootfs_gb:
         return f"allows at most {product.max_rootfs_gb} GB of root disk"
     return None
+
+
+def above_cap(price_e5_usd: int | None, wish: Wish) -> str | None:
+    """In words, if a GPU-hour at that price makes the instance dearer than its caller allows."""
+    cap = wish.max_price_per_hour_e5_usd
+    if cap is None or price_e5_usd is None or price_e5_usd * wish.gpu_num <= cap:
+        return None
+    total = usd_text(price_e5_usd * wish.gpu_num)
+    return f"{ABOVE_CAP}: {total} USD an hour, and no more than {usd_text(cap)} is allowed"
+
+
+def price_in(products: Iterable[Product], product_id: str, mode: str) -> int | None:
+    """The price of a product by its id, in a fresh list; None if it is no longer offered."""
+    found = (_price(item, mode) for item in products if item.id == product_id)
+    return next(found, None)
 
 
 def _price(product: Product, mode: str) -> int | None:

@@ -10,7 +10,7 @@ from instances import outbox
 from instances.choices import ENDED_STATUSES, TRANSITIONS, InstanceStatus
 from instances.errors import IllegalTransition
 from instances.models import Instance, InstanceEvent
-from instances.types import Cause, Failure
+from instances.types import Cause, Failure, Reason
 
 logger = structlog.get_logger()
 
@@ -22,9 +22,11 @@ def change_status(
     cause: Cause,
     now: datetime,
     data: dict[str, Any] | None = None,
+    reason: Reason | None = None,
 ) -> InstanceEvent:
     """Follow one arrow, write its event and queue its webhook.
 
+    ``reason`` says why, if nobody asked for it here; it stays until the next change of status.
     Call with the row locked, inside a transaction; every changed field of ``instance`` is saved.
     Raises IllegalTransition where there is no such arrow.
     """
@@ -33,6 +35,10 @@ def change_status(
         raise IllegalTransition(instance.public_id, before, to)
     instance.status = to
     instance.status_changed_at = now
+    instance.reason_code = reason.code if reason else ""
+    instance.reason_message = reason.message if reason else ""
+    if reason is not None:
+        data = {**(data or {}), "code": reason.code, "message": reason.message}
     if to in ENDED_STATUSES:
         instance.ended_at = now
     return record_event(
@@ -62,8 +68,11 @@ def record_event(
     before: str = "",
     after: str = "",
     data: dict[str, Any] | None = None,
+    is_told: bool = False,
 ) -> InstanceEvent:
-    """Number and write one event, save the instance, and queue the webhook of a status change."""
+    """Number and write one event, save the instance, and queue the webhook of a status change,
+    or of anything else that its receiver must be told (``is_told``).
+    """
     instance.sequence += 1
     instance.save()
     event = InstanceEvent.objects.create(
@@ -80,7 +89,7 @@ def record_event(
         job_id=cause.job_id,
         data=data or {},
     )
-    if after:
+    if after or is_told:
         outbox.add(event)
     # At commit: what is rolled back has not happened.
     transaction.on_commit(lambda: _log(event, instance.public_id))

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 
-from instances.choices import BillingMode
+from instances.choices import BillingMode, OnStartFailure
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a caller asked for, validated. Sizes in GB; the region is a code of this API."""
+    """What a caller asked for, validated. Sizes in GB; the region is a code of this API.
+
+    The price is for all GPUs together, in 1/100,000 USD an hour.
+    """
 
     name: str
     product_name: str
@@ -17,6 +20,9 @@ class Wish:
     rootfs_size_gb: int = 60
     billing_mode: BillingMode = BillingMode.SPOT
     webhook_url: str = ""
+    max_price_per_hour_e5_usd: int | None = None
+    max_runtime_minutes: int | None = None
+    on_start_failure: OnStartFailure = OnStartFailure.TERMINATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,14 @@ class Cause:
     reason: str = ""
     request_id: str = ""
     job_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a status changed that nobody asked to change (choices.StatusReason), and a sentence."""
+
+    code: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)

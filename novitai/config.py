@@ -167,6 +167,42 @@ class Config(BaseModel):
         le=604_800,
         description="seconds an instance may take to run before it is failed, up to a week",
     )
+    instance_stuck_timeout: float = Field(
+        300.0,
+        gt=0,
+        le=604_800,
+        description="seconds Novita may say the same of an instance on its way before that counts "
+        "as no progress (pulling an image aside)",
+    )
+    expiry_warning: float = Field(
+        300.0,
+        ge=0,
+        le=86_400,
+        description="seconds before the end of maxRuntimeMinutes that the warning comes",
+    )
+    reconcile_interval: float = Field(
+        60.0,
+        gt=0,
+        le=86_400,
+        description="seconds between two comparisons of all that is at Novita with what is held",
+    )
+    orphan_policy: Literal["terminate", "adopt", "report"] = Field(
+        "terminate",
+        description="what becomes of GPUs that carry our signature and that no row knows: "
+        "terminate, adopt or report",
+    )
+    orphan_grace: float = Field(
+        900.0, ge=0, le=604_800, description="seconds an orphan is left alone before ORPHAN_POLICY"
+    )
+    report_webhook_url: str = Field(
+        "", description="address that is told what the reconciler adopts or ends"
+    )
+    installation_environment: str = Field(
+        "",
+        max_length=100,
+        description="any word; give each copy of a database's disk one of its own, so that it "
+        "cannot act in the name of the original",
+    )
     regions: dict[str, Region] = Field(
         DEFAULT_REGIONS,
         min_length=1,

@@ -192,6 +192,8 @@ SPECTACULAR_SETTINGS = {
         "InstanceStatus": "instances.choices.InstanceStatus",
         "BillingMode": "instances.choices.BillingMode",
         "FailureCode": "instances.choices.FailureCode",
+        "StatusReason": "instances.choices.StatusReason",
+        "OnStartFailure": "instances.choices.OnStartFailure",
         "JobStatus": "jobs.models.JobStatus",
         "JobPriority": "jobs.models.JobPriority",
         "UpOrDown": ["up", "down"],

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 
 from instances.api import schemas
 from instances.api.serializers import CreateInstance
@@ -71,7 +71,10 @@ CREATE: dict[str, Any] = {
     "and watch it until it runs.",
     "tags": TAG,
     "request": CreateInstance,
-    "responses": {201: schemas.CreatedInstance},
+    "responses": {
+        201: schemas.CreatedInstance,
+        409: OpenApiResponse(description="The project has as many live instances as it may."),
+    },
     "examples": [
         OpenApiExample("A request", _REQUEST, request_only=True),
         OpenApiExample("Accepted", _CREATED, response_only=True, status_codes=["201"]),
@@ -92,6 +95,55 @@ RETRIEVE: dict[str, Any] = {
     "responses": {200: schemas.InstanceDetails},
     "examples": [OpenApiExample("Running", _DETAILS, response_only=True, status_codes=["200"])],
 }
+ACCEPTED_MESSAGE = "Accepted; its webhook or its details tell when it has come true."
+
+
+def _verb(name: str, summary: str, description: str, status: str) -> dict[str, Any]:
+    answer = {
+        "instanceId": "inst_9f86d081884c7d659a2feaa0",
+        "status": status,
+        "message": ACCEPTED_MESSAGE,
+    }
+    return {
+        "operation_id": f"{name}Instance",
+        "summary": summary,
+        "description": f"{description} Asking again for what is under way or has come true changes "
+        "nothing; 409 INVALID_STATE where it makes no sense.",
+        "tags": TAG,
+        "parameters": _ID,
+        "request": None,
+        "responses": {
+            202: schemas.AcceptedVerb,
+            409: OpenApiResponse(description="It makes no sense in the instance's status."),
+        },
+        "examples": [OpenApiExample("Accepted", answer, response_only=True, status_codes=["202"])],
+    }
+
+
+START = _verb(
+    "start",
+    "Start a stopped instance",
+    "A stop gives the GPUs back, so there may be none: the instance then is stopped again, with "
+    "statusReason INSUFFICIENT_RESOURCE, and keeps its disk.",
+    "starting",
+)
+STOP = _verb(
+    "stop",
+    "Stop a running instance",
+    "The GPUs go back to Novita and cost nothing more; the disk stays, for some days, and costs a "
+    "little.",
+    "stopping",
+)
+RESTART = _verb(
+    "restart", "Restart a running instance", "It keeps its GPUs and its disk.", "starting"
+)
+TERMINATE = _verb(
+    "terminate",
+    "Terminate an instance",
+    "From any status. Goes on until two looks prove that nothing is left at Novita; only then is "
+    "it terminated. Its disk is lost.",
+    "terminating",
+)
 EVENTS: dict[str, Any] = {
     "operation_id": "listInstanceEvents",
     "summary": "List what happened to an instance, oldest first",

@@ -2,15 +2,18 @@
 
 import re
 from collections.abc import Callable, Collection
+from decimal import Decimal
 from typing import Any, NoReturn
 
 from drf_spectacular.drainage import set_override
 from rest_framework import serializers
 
+from instances.money import E5
 from instances.webhooks.urls import MAX_LENGTH, WebhookUrlError, check_webhook_url
 
 # RFC 8259, section 6: integers beyond this do not survive every JSON parser.
 MAX_SAFE_INTEGER = 2**53 - 1
+_USD = re.compile(r"[0-9]{1,5}(\.[0-9]{1,5})?")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -102,6 +105,35 @@ class IntegerField(StrictField):
         if data > high:
             self.fail("max_value", bound=f"{high}{self.unit}")
         return int(data)
+
+
+class UsdPriceField(StrictField):
+    """US dollars an hour as a decimal string, or as a JSON number; becomes 1/100,000 USD.
+
+    A number is taken by the digits it is written with, so no float is ever calculated with.
+    """
+
+    default_error_messages = {
+        "type": '{label} must be a decimal string in USD such as "1.50"',
+        "bounds": "{label} must be more than 0 and at most {most} USD",
+    }
+    most_usd = 10_000
+
+    def __init__(self, **kwargs: Any) -> None:
+        pattern = r"^\d{1,5}(\.\d{1,5})?$"
+        text = {"type": "string", "pattern": pattern, "examples": ["1.50"]}
+        number = {"type": "number", "exclusiveMinimum": 0, "maximum": self.most_usd}
+        super().__init__(schema={"oneOf": [text, number]}, **kwargs)
+
+    def to_internal_value(self, data: Any) -> int:
+        is_number = type(data) in (int, float)
+        text = format(Decimal(str(data)), "f") if is_number else data
+        if not isinstance(text, str) or not _USD.fullmatch(text):
+            self.fail("type")
+        amount = int(Decimal(text).scaleb(5))
+        if not 0 < amount <= self.most_usd * E5:
+            self.fail("bounds", most=f"{self.most_usd:,}")
+        return amount
 
 
 class OneOfField(StrictField):

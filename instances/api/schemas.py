@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from instances.choices import BillingMode, FailureCode, InstanceStatus
+from instances.choices import BillingMode, FailureCode, InstanceStatus, StatusReason
 
 Object = serializers.Serializer[Any]
 
@@ -32,6 +32,14 @@ class CreatedInstance(Object):
     status = serializers.ChoiceField([InstanceStatus.CREATING.value])
     message = serializers.CharField()
     estimatedReadyTime = MomentField()
+
+
+class AcceptedVerb(Object):
+    """The 202 answer: the verb is under way, or has come true already."""
+
+    instanceId = serializers.CharField()
+    status = serializers.ChoiceField(InstanceStatus.choices)
+    message = serializers.CharField()
 
 
 class PortMapping(Object):
@@ -64,6 +72,13 @@ class InstanceFailure(Object):
     message = serializers.CharField()
 
 
+class StatusReasonDetails(Object):
+    """Why an instance is where nobody asked for it to be: reclaimed, stopped at Novita, ..."""
+
+    code = serializers.ChoiceField(StatusReason.choices)
+    message = serializers.CharField()
+
+
 class InstanceDetails(Object):
     """An instance as far as it is known; optional fields are absent until they are."""
 
@@ -85,9 +100,14 @@ class InstanceDetails(Object):
     novitaInstanceId = serializers.CharField(required=False)
     novitaStatus = serializers.CharField(required=False)
     pricePerHourUsd = UsdField(required=False, help_text="all GPUs together")
-    costUsd = UsdField(required=False, help_text="so far")
+    costUsd = UsdField(required=False, help_text="so far, by Novita's clock")
+    maxPricePerHourUsd = UsdField(required=False, help_text="all GPUs together")
+    maxRuntimeMinutes = serializers.IntegerField(required=False)
+    expiresAt = MomentField(required=False, help_text="terminated then")
+    spotReclaimAt = MomentField(required=False, help_text="Novita gave notice")
     placement = serializers.DictField(required=False, help_text="the chosen offer, and why")
     error = InstanceFailure(required=False)
+    statusReason = StatusReasonDetails(required=False)
     events = serializers.CharField(help_text="link")
     jobs = serializers.CharField(help_text="link")
 

@@ -13,11 +13,13 @@ from instances.api.fields import (
     OneOfField,
     TemplateIdField,
     TextField,
+    UsdPriceField,
     WebhookUrlField,
 )
-from instances.choices import BillingMode
+from instances.choices import BillingMode, OnStartFailure
 from instances.types import Wish
 
+MINUTES_OF_A_YEAR = 366 * 24 * 60
 NAME_PATTERN = re.compile(r"[a-zA-Z0-9_-]+")
 
 
@@ -80,8 +82,27 @@ class CreateInstance(StrictSerializer):
         default=BillingMode.SPOT.value,
     )
     webhookUrl = WebhookUrlField(label="Webhook URL", source="webhook_url", required=False)
+    maxPricePerHourUsd = UsdPriceField(
+        label="Max price per hour", source="max_price_per_hour_e5_usd", required=False
+    )
+    maxRuntimeMinutes = IntegerField(
+        label="Max runtime",
+        source="max_runtime_minutes",
+        min_value=1,
+        max_value=MINUTES_OF_A_YEAR,
+        unit="minutes",
+        required=False,
+    )
+    onStartFailure = OneOfField(
+        label="On start failure",
+        source="on_start_failure",
+        choices=lambda: OnStartFailure.values,
+        default=OnStartFailure.TERMINATE.value,
+    )
 
     def wish(self) -> Wish:
         """The validated request as the services know it."""
         fields = dict(self.validated_data)
-        return Wish(**{**fields, "billing_mode": BillingMode(fields["billing_mode"])})
+        fields["billing_mode"] = BillingMode(fields["billing_mode"])
+        fields["on_start_failure"] = OnStartFailure(fields["on_start_failure"])
+        return Wish(**fields)

@@ -10,6 +10,18 @@ urlpatterns = [
         InstanceViewSet.as_view({"get": "list", "post": "create"}),
         name="instances",
     ),
-    path("instances/<str:id>", InstanceViewSet.as_view({"get": "retrieve"}), name="instance"),
+    path(
+        "instances/<str:id>",
+        InstanceViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
+        name="instance",
+    ),
+    *(
+        path(
+            f"instances/<str:id>/{verb}",
+            InstanceViewSet.as_view({"post": verb}),
+            name=f"instance-{verb}",
+        )
+        for verb in ("start", "stop", "restart")
+    ),
     path("instances/<str:id>/events", InstanceEventsView.as_view(), name="instance-events"),
 ]

@@ -1,8 +1,17 @@
 """The HTTP side of instances: translates, decides nothing."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import NotAuthenticated, NotFound
+from rest_framework.exceptions import (
+    APIException,
+    NotAuthenticated,
+    NotFound,
+    ValidationError,
+)
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,6 +26,7 @@ from instances.choices import InstanceStatus
 from instances.clock import iso
 from instances.database_clock import database_now
 from instances.details import instance_details
+from instances.errors import InstanceError, WishRefused
 from instances.models import Instance, InstanceEvent
 from instances.types import Cause
 
@@ -40,9 +50,10 @@ class InstanceViewSet(GenericViewSet[Instance]):
     def create(self, request: Request) -> Response:
         body = CreateInstance(data=request.data)
         body.is_valid(raise_exception=True)
-        created = services.create_instance(
-            project=caller_of(request).project, wish=body.wish(), cause=_cause_of(request)
-        )
+        with translated_errors():
+            created = services.create_instance(
+                project=caller_of(request).project, wish=body.wish(), cause=_cause_of(request)
+            )
         public_id = created.instance.public_id
         answer = {
             "instanceId": public_id,
@@ -62,6 +73,42 @@ class InstanceViewSet(GenericViewSet[Instance]):
     def retrieve(self, request: Request, id: str) -> Response:  # noqa: A002 - the path's own word
         instance = find_instance(caller_of(request), id)
         return Response(instance_details(instance, now=database_now()))
+
+    @extend_schema(**documentation.TERMINATE)
+    def destroy(self, request: Request, id: str) -> Response:  # noqa: A002 - the path's own word
+        return self._act(request, id, services.terminate_instance)
+
+    @extend_schema(**documentation.START)
+    def start(self, request: Request, id: str) -> Response:  # noqa: A002 - the path's own word
+        return self._act(request, id, services.start_instance)
+
+    @extend_schema(**documentation.STOP)
+    def stop(self, request: Request, id: str) -> Response:  # noqa: A002 - the path's own word
+        return self._act(request, id, services.stop_instance)
+
+    @extend_schema(**documentation.RESTART)
+    def restart(self, request: Request, id: str) -> Response:  # noqa: A002 - the path's own word
+        return self._act(request, id, services.restart_instance)
+
+    def _act(self, request: Request, public_id: str, verb: "Verb") -> Response:
+        """202: accepted, and under way; the instance as it is now."""
+        refuse_body(request)
+        found = find_instance(caller_of(request), public_id)
+        with translated_errors():
+            instance = verb(public_id=found.public_id, cause=_cause_of(request))
+        headers = {"Location": f"/api/instances/{instance.public_id}"}
+        answer = {
+            "instanceId": instance.public_id,
+            "status": instance.status,
+            "message": documentation.ACCEPTED_MESSAGE,
+        }
+        return Response(answer, status=202, headers=headers)
+
+
+class Verb(Protocol):
+    """A service that changes one instance."""
+
+    def __call__(self, *, public_id: str, cause: Cause) -> Instance: ...
 
 
 class InstanceEventsView(GenericAPIView[InstanceEvent]):
@@ -87,6 +134,33 @@ def find_instance(caller: Caller, public_id: str) -> Instance:
     if found is None:
         raise NotFound(f"There is no instance {public_id[:60]}.", code="INSTANCE_NOT_FOUND")
     return found
+
+
+def refuse_body(request: Request) -> None:
+    """A verb takes no fields: what somebody sends in the belief that it counts is an error."""
+    if request.data not in ({}, None):
+        fields = {name: ["Unknown field"] for name in request.data}
+        raise ValidationError(fields if isinstance(request.data, dict) else {"body": [_NO_BODY]})
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """The services' errors as this API's."""
+    try:
+        yield
+    except WishRefused as error:
+        raise ValidationError({name: [text] for name, text in error.errors.items()}) from None
+    except InstanceError as error:
+        raise Conflict(str(error), code=error.code) from None
+
+
+class Conflict(APIException):
+    """409: the request is well formed, and the state does not allow it."""
+
+    status_code = 409
+
+
+_NO_BODY = "This call takes no body"
 
 
 def caller_of(request: Request) -> Caller:

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from instances.choices import BillingMode, FailureCode
+from instances.choices import BillingMode, FailureCode, OnStartFailure
 from instances.models import Instance
 from instances.novita.errors import NovitaError
 from instances.types import Failure, Wish
@@ -21,6 +21,9 @@ def wish_of(instance: Instance) -> Wish:
         rootfs_size_gb=instance.rootfs_size_gb,
         billing_mode=BillingMode(instance.billing_mode),
         webhook_url=instance.webhook_url,
+        max_price_per_hour_e5_usd=instance.max_price_per_hour_e5_usd,
+        max_runtime_minutes=instance.max_runtime_minutes,
+        on_start_failure=OnStartFailure(instance.on_start_failure),
     )
 
 

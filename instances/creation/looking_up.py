@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from instances import gate, habits, upstream
-from instances.choices import CreateStep
+from instances.choices import CreateStep, InstanceStatus
+from instances.creation.answering import never_created, placed
 from instances.creation.common import RETRY_AFTER
-from instances.creation.posting import placed
 from instances.database_clock import database_now
 from instances.ending import begin_ending
 from instances.gate import Permit
@@ -176,6 +176,8 @@ def _judge(job: Job, instance: Instance, result: LookedUp) -> Outcome:
         instance.lookup_count += 1
         instance.last_lookup_at = now
     if _is_absent(instance, now):
+        if instance.status != InstanceStatus.CREATING:
+            return never_created(job, instance, f"not there after {instance.lookup_count} looks")
         return _create_anew(job, instance, now)
     instance.save()
     return Again(_pause(instance, is_soon=is_complete or result.has_failed))

@@ -9,56 +9,56 @@ from django.conf import settings
 from django.db import transaction
 
 from instances import catalogue, gate, upstream
-from instances.choices import CreateStep, FailureCode, InstanceStatus, JobType
-from instances.clock import iso
-from instances.creation.common import ask_again, given_up, refused, wish_of
+from instances.choices import CreateStep, FailureCode, InstanceStatus
+from instances.creation.common import given_up, wish_of
 from instances.creation.fetching import MOST_CALLS, FetchWork
 from instances.database_clock import database_now
 from instances.gate import Permit
 from instances.models import Instance
 from instances.naming import Mark
 from instances.novita.calls import CallRecord
+from instances.novita.client import NovitaClient
 from instances.novita.errors import (
-    InsufficientResource,
-    InvalidRequest,
-    NotFound,
     NovitaError,
 )
 from instances.novita.types import CreateRequest, Template
-from instances.placement import SOLD_OUT, Ranking, explain, rank
-from instances.schedule import next_look
-from instances.subjects import cause_of, locked_instances
-from instances.transitions import change_status, record_event
-from instances.types import Failure
-from jobs import leasing, queue
+from instances.placement import Ranking, above_cap, explain, price_in, rank
+from instances.subjects import locked_instances
+from instances.types import Failure, Wish
+from jobs import leasing
 from jobs.crashpoints import crashpoint
-from jobs.models import Job, JobPriority
-from jobs.outcomes import Again, Done, Outcome
+from jobs.models import Job
+from jobs.outcomes import Again, Outcome
 from jobs.registry import Decided, Unit
 
-LOOK_UP_AFTER = timedelta(seconds=1)
 WAIT_FOR_FETCH = timedelta(milliseconds=150)
 
 
 @dataclass(frozen=True, slots=True)
 class PostWork:
     """A create that may be sent until ``not_after`` (monotonic seconds) and never later: by then
-    less of the lease would be left than the call may take.
+    less of the lease would be left than the call may take. ``wish``: set if its price cap is to be
+    checked against a fresh list right before.
     """
 
     request: CreateRequest
     permit: Permit
     not_after: float
     request_id: str = ""
+    wish: Wish | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """The upstream id, or why there is none; neither means that it was not sent."""
+    """The upstream id, or why there is none; none of them means that it was not sent.
+
+    ``offer_lost``: the offer was looked at once more, and is no longer what was chosen.
+    """
 
     calls: Sequence[CallRecord] = ()
     upstream_id: str = ""
     error: NovitaError | None = None
+    offer_lost: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +149,12 @@ def _post(
         return []
     # A burst of creates takes each call as it comes back: it must leave some to the watch, else
     # what has come to run is told late.
-    permit = gate.reserve(len(plans), at_least=1, is_spare=True)
-    go, wait = plans[: permit.calls], plans[permit.calls :]
+    permit = gate.reserve(
+        sum(_calls(plan, instances) for plan in plans),
+        at_least=_calls(plans[0], instances),
+        is_spare=True,
+    )
+    go, wait = _as_far_as(permit, plans, instances)
     pause = permit.wait or gate.time_for(1)
     parts: list[Unit[PostWork] | Decided] = [Decided({p.job.pk: Again(pause) for p in wait})]
     mark = upstream.mark()
@@ -163,9 +167,29 @@ def _post(
     return parts
 
 
+def _calls(plan: _Plan, instances: Mapping[str, Instance]) -> int:
+    """A capped price is looked up once more before the create."""
+    return 1 if instances[plan.job.subject].max_price_per_hour_e5_usd is None else 2
+
+
+def _as_far_as(
+    permit: Permit, plans: Sequence[_Plan], instances: Mapping[str, Instance]
+) -> tuple[Sequence[_Plan], Sequence[_Plan]]:
+    left = permit.calls
+    for number, plan in enumerate(plans):
+        left -= _calls(plan, instances)
+        if left < 0:
+            return plans[:number], plans[number:]
+    return plans, []
+
+
 def _intend(plan: _Plan, instance: Instance, mark: Mark) -> Unit[PostWork] | Decided:
-    """Write down that a create is about to be sent, and what it will say."""
-    if instance.create_step != CreateStep.CHOOSE:
+    """Write down that a create is about to be sent, and what it will say.
+
+    Not for one that was ended meanwhile: whoever ended it relied on nothing being sent.
+    """
+    is_wanted = instance.status == InstanceStatus.CREATING
+    if not is_wanted or instance.create_step != CreateStep.CHOOSE:
         return Decided({plan.job.pk: Again()})
     best = plan.ranking.offers[0]
     instance.product_id = best.product_id
@@ -181,9 +205,10 @@ def _intend(plan: _Plan, instance: Instance, mark: Mark) -> Unit[PostWork] | Dec
     spare = leasing.LEASE.total_seconds() - settings.CONFIG.novita_timeout
     work = PostWork(
         request=create_request(instance, plan.template),
-        permit=Permit(1),
+        permit=Permit(1 if instance.max_price_per_hour_e5_usd is None else 2),
         not_after=time.monotonic() + max(spare / 2, 0.5),
         request_id=plan.job.request_id,
+        wish=None if instance.max_price_per_hour_e5_usd is None else wish_of(instance),
     )
     return Unit([plan.job], work)
 
@@ -212,6 +237,10 @@ def talk(work: PostWork) -> Posted:
     if time.monotonic() > work.not_after:
         return Posted()
     client = upstream.client(work.permit, request_id=work.request_id)
+    if work.wish is not None:
+        checked = _check_price(client, work, work.wish)
+        if checked is not None:
+            return checked
     crashpoint("create.before_post")
     try:
         upstream_id = client.create_instance(work.request)
@@ -222,69 +251,20 @@ def talk(work: PostWork) -> Posted:
     return Posted(client.calls, upstream_id)
 
 
-def apply(jobs: Sequence[Job], work: PostWork, result: Posted) -> Mapping[int, Outcome]:
-    (job,) = jobs
-    instance = locked_instances(jobs)[job.subject]
-    if instance.create_step != CreateStep.POST:
-        return {job.pk: Again()}
-    if result.upstream_id:
-        return {job.pk: placed(job, instance, result.upstream_id, "Novita accepted the create")}
-    if result.error is not None and result.error.is_outcome_unknown:
-        return {job.pk: _doubt(job, instance, result.error)}
-    return {job.pk: _not_created(instance, result.error)}
-
-
-def placed(job: Job, instance: Instance, upstream_id: str, reason: str) -> Outcome:
-    """The upstream id is known: start watching."""
-    now = database_now()
-    instance.upstream_id = upstream_id
-    instance.create_step = CreateStep.PLACED
-    cause = cause_of(job, reason)
-    data = {"novitaInstanceId": upstream_id, "productId": instance.product_id}
-    change_status(instance, InstanceStatus.STARTING, cause=cause, now=now, data=data)
-    queue.enqueue(
-        JobType.MONITOR_INSTANCE,
-        payload=_monitor_payload(instance),
-        subject=instance.public_id,
-        project=instance.project,
-        priority=JobPriority.HIGH,
-        dedupe_key=f"monitor:{instance.public_id}",
-        request_id=job.request_id,
-        run_at=next_look(now),
-    )
-    crashpoint("create.before_commit")
-    return Done()
-
-
-def _monitor_payload(instance: Instance) -> dict[str, object]:
-    payload: dict[str, object] = {
-        "instanceId": instance.public_id,
-        "novitaInstanceId": instance.upstream_id,
-        "startTime": iso(instance.created_at),
-        "maxWaitTime": int(settings.CONFIG.instance_start_timeout * 1000),
-    }
-    if instance.webhook_url:
-        payload["webhookUrl"] = instance.webhook_url
-    return payload
-
-
-def _doubt(job: Job, instance: Instance, error: NovitaError) -> Outcome:
-    """The create may have acted: from here on only a look-up may decide."""
-    instance.create_step = CreateStep.LOOK_UP
-    cause = cause_of(job, f"the answer to the create was lost: {error}")
-    record_event(instance, "instance.create_ambiguous", cause=cause, now=database_now())
-    return Again(LOOK_UP_AFTER)
-
-
-def _not_created(instance: Instance, error: NovitaError | None) -> Outcome:
-    """Nothing was made, for certain: forget the intent and choose again, or give up."""
-    instance.create_step = CreateStep.CHOOSE
-    instance.posted_at = None
-    is_of_the_offer = isinstance(error, InsufficientResource | NotFound | InvalidRequest)
-    if error is not None and is_of_the_offer:
-        kind = SOLD_OUT if isinstance(error, InsufficientResource) else "refused"
-        instance.refused_offers[instance.product_id] = f"{kind} on create: {error}"
-    instance.save()
-    if error is None or is_of_the_offer:
-        return Again()
-    return ask_again(error) if error.retryable else given_up(refused(error))
+def _check_price(client: NovitaClient, work: PostWork, wish: Wish) -> Posted | None:
+    """Why nothing is sent, if the price is no longer what the caller allows. The look takes its
+    own time: afterwards the create may be too late.
+    """
+    request = work.request
+    try:
+        products = client.list_products(
+            cluster_id=request.cluster_id, billing_mode=request.billing_mode
+        )
+    except NovitaError as error:
+        return Posted(client.calls, error=error)
+    price = price_in(products, request.product_id, request.billing_mode)
+    if price is None:
+        return Posted(client.calls, offer_lost="no longer offered")
+    if (reason := above_cap(price, wish)) is not None:
+        return Posted(client.calls, offer_lost=reason)
+    return Posted(client.calls) if time.monotonic() > work.not_after else None

@@ -19,7 +19,16 @@ WEBHOOK_RETRIES = RetryPolicy(
 
 def register_job_types() -> None:
     """Tell the queue which handlers there are; called once when Django is ready."""
-    from instances.handlers import catalogue, create, monitor, probe, terminate, webhook
+    from instances.handlers import (
+        catalogue,
+        change,
+        create,
+        limits,
+        monitor,
+        probe,
+        terminate,
+        webhook,
+    )
 
     for job_type in (
         registry.JobType(
@@ -49,6 +58,23 @@ def register_job_types() -> None:
             batch_size=20,
             max_in_flight=60,
             retry=UNTIL_DEADLINE,
+        ),
+        *(
+            registry.JobType(
+                verb,
+                change.ChangeInstance(),
+                batch_size=20,
+                max_in_flight=60,
+                retry=UNTIL_DEADLINE,
+            )
+            for verb in (JobType.START_INSTANCE, JobType.STOP_INSTANCE, JobType.RESTART_INSTANCE)
+        ),
+        registry.JobType(
+            JobType.ENFORCE_LIMITS,
+            limits.EnforceLimits(),
+            max_in_flight=1,
+            retry=UNTIL_DEADLINE,
+            is_recurring=True,
         ),
         registry.JobType(
             JobType.REFRESH_CATALOGUE,

@@ -7,9 +7,9 @@ that a crash at any line leads to a look-up and never to a second create.
 
 from collections.abc import Mapping, Sequence
 
-from instances import gate
+from instances import environment, gate
 from instances.choices import CreateStep, InstanceStatus
-from instances.creation import fetching, looking_up, posting
+from instances.creation import answering, fetching, looking_up, posting
 from instances.creation.common import failure_of
 from instances.creation.fetching import Fetched, FetchWork
 from instances.creation.looking_up import LookedUp, LookUpWork
@@ -30,11 +30,14 @@ class CreateInstance(Handler[Work, Result]):
     """One run is one step; the step is on the row."""
 
     def load(self, jobs: Sequence[Job]) -> Sequence[Unit[Work] | Decided]:
+        held = environment.held_back(jobs)
+        if held:
+            return held
         instances = instances_of(jobs)
         by_step: dict[str, list[Job]] = {step: [] for step in CreateStep}
         for job in jobs:
             instance = instances.get(job.subject)
-            if instance is not None and instance.status == InstanceStatus.CREATING:
+            if instance is not None and _has_work(instance):
                 by_step[_step(instance)].append(job)
         parts = [
             *posting.prepare(by_step[CreateStep.CHOOSE], instances),
@@ -60,7 +63,7 @@ class CreateInstance(Handler[Work, Result]):
             case FetchWork(), Fetched():
                 return fetching.apply(jobs, work, result)
             case PostWork(), Posted():
-                return posting.apply(jobs, work, result)
+                return answering.apply(jobs, work, result)
             case LookUpWork(), LookedUp():
                 return looking_up.apply(jobs, work, result)
             case _:
@@ -76,6 +79,11 @@ class CreateInstance(Handler[Work, Result]):
     def is_redrivable(self, job: Job) -> bool:
         """A failed instance stays failed: the caller asks anew."""
         return False
+
+
+def _has_work(instance: Instance) -> bool:
+    """One that was ended, or failed, meanwhile is still looked for if it may be at Novita."""
+    return instance.status == InstanceStatus.CREATING or instance.is_in_doubt
 
 
 def _step(instance: Instance) -> str:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from instances import gate, habits, upstream, watching
-from instances.choices import InstanceStatus
+from instances.choices import MOVING_STATUSES, InstanceStatus
 from instances.database_clock import database_now
 from instances.gate import Permit
 from instances.habits import Habits
@@ -96,6 +96,7 @@ class MonitorInstance(Handler[WatchWork, Watched]):
         """One lock for all of them, in the order that every locker keeps."""
         instances = locked_instances(job for talk in talks for job in talk.jobs)
         now = database_now()
+        is_braked = _is_braked(talks)
         outcomes: dict[int, Outcome] = {}
         noted: list[Instance] = []
         seen: list[Instance] = []
@@ -104,6 +105,8 @@ class MonitorInstance(Handler[WatchWork, Watched]):
             for job in talk.jobs:
                 instance = instances[job.subject]
                 sighting = talk.result.sightings.get(instance.upstream_id)
+                if is_braked and sighting is not None and sighting.seen is None:
+                    sighting = None
                 look = watching.observe(
                     instance,
                     sighting,
@@ -124,13 +127,24 @@ class MonitorInstance(Handler[WatchWork, Watched]):
     def on_give_up(self, job: Job, error: str) -> None:
         """A watch that died would leave its instance starting, and billed, for ever."""
         instance = Instance.objects.select_for_update().filter(public_id=job.subject).first()
-        if instance is not None and instance.status == InstanceStatus.STARTING:
+        is_starting = instance is not None and instance.status == InstanceStatus.STARTING
+        if instance is not None and is_starting and instance.ready_at is None:
             watching.fail_unwatched(instance, error, job=job, now=database_now())
 
     def is_redrivable(self, job: Job) -> bool:
-        return Instance.objects.filter(
-            public_id=job.subject, status=InstanceStatus.STARTING
-        ).exists()
+        return Instance.objects.filter(public_id=job.subject, status__in=MOVING_STATUSES).exists()
+
+
+def _is_braked(talks: Sequence[Talk[WatchWork, Watched]]) -> bool:
+    """Whether too many were not found at once to be believed; see ``watching.absence``."""
+    vanished = sum(
+        sighting.seen is None for talk in talks for sighting in talk.result.sightings.values()
+    )
+    if vanished < watching.MANY:
+        return False
+    account = settings.CONFIG.upstream_account
+    held = Instance.objects.holding().filter(upstream_account=account).count()
+    return watching.is_brake_on(vanished=vanished, held=held)
 
 
 def _list(

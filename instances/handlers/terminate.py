@@ -6,27 +6,32 @@ accepted, refused or lost proves nothing.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from instances import gate, upstream
+from instances import billing, environment, gate, upstream
+from instances.choices import InstanceStatus
 from instances.database_clock import database_now
 from instances.gate import Permit
-from instances.models import UpstreamEnding
+from instances.models import Instance, UpstreamEnding
 from instances.novita.calls import CallRecord
 from instances.novita.errors import InstanceNotFound, NovitaError
+from instances.novita.types import UpstreamInstance
 from instances.subjects import cause_of, locked_instances
-from instances.transitions import record_event
+from instances.transitions import change_status, record_event
+from instances.watching.absence import BETWEEN_LOOKS
 from jobs.crashpoints import crashpoint
 from jobs.models import Job
 from jobs.outcomes import Again, Done, Outcome
 from jobs.registry import Decided, Handler, Unit
 
-BETWEEN_LOOKS = timedelta(seconds=10)
 AFTER_DELETE = timedelta(seconds=3)
 AFTER_ERROR = timedelta(seconds=15)
 OTHER_ACCOUNT = timedelta(minutes=1)
+# A delete without effect is repeated more slowly, the longer it goes on: at most so much.
+LONGEST_PAUSE = timedelta(seconds=30)
+QUICK_LOOKS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +43,20 @@ class EndWork:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """Absent, present, or unknown with its error."""
+    """Absent, present, or unknown with its error; ``is_deleted``: Novita took the delete."""
 
     calls: Sequence[CallRecord]
     is_absent: bool = False
     error: NovitaError | None = None
+    seen: UpstreamInstance | None = None
+    is_deleted: bool = False
 
 
 class TerminateInstance(Handler[EndWork, Looked]):
     """Look, delete, look again: until two looks at least ten seconds apart find nothing."""
 
     def load(self, jobs: Sequence[Job]) -> Sequence[Unit[EndWork] | Decided]:
-        return [self._plan(job) for job in jobs]
+        return environment.held_back(jobs) or [self._plan(job) for job in jobs]
 
     def _plan(self, job: Job) -> Unit[EndWork] | Decided:
         ending = _ending(job)
@@ -64,19 +71,22 @@ class TerminateInstance(Handler[EndWork, Looked]):
 
     def talk(self, work: EndWork) -> Looked:
         client = upstream.client(work.permit, request_id=work.request_id)
+        seen = None
         try:
-            instance = client.get_instance(work.upstream_id)
-            if instance.is_gone_word:
+            seen = client.get_instance(work.upstream_id)
+            if seen.is_gone_word:
                 return Looked(client.calls, is_absent=True)
-            if not instance.is_leaving_word:
-                crashpoint("terminate.before_delete")
-                client.delete_instance(work.upstream_id)
-                crashpoint("terminate.after_delete")
+            if seen.is_leaving_word:
+                return Looked(client.calls, seen=seen)
+            crashpoint("terminate.before_delete")
+            client.delete_instance(work.upstream_id)
+            crashpoint("terminate.after_delete")
+            return Looked(client.calls, seen=seen, is_deleted=True)
         except InstanceNotFound:
-            return Looked(client.calls, is_absent=client.calls[-1].endpoint == "get_instance")
+            is_absent = client.calls[-1].endpoint == "get_instance"
+            return Looked(client.calls, is_absent=is_absent, seen=seen)
         except NovitaError as error:
-            return Looked(client.calls, error=error)
-        return Looked(client.calls)
+            return Looked(client.calls, error=error, seen=seen)
 
     def book(self, talks: Sequence[tuple[EndWork, Looked]]) -> None:
         gate.report((work.permit, result.calls) for work, result in talks)
@@ -85,22 +95,61 @@ class TerminateInstance(Handler[EndWork, Looked]):
         (job,) = jobs
         instance = locked_instances(jobs)[job.subject]
         ending, now = _ending(job), database_now()
-        ending.last_error = str(result.error or "")
-        crashpoint("terminate.before_commit")
-        if not result.is_absent:
-            ending.absence_seen_at = None if result.error is None else ending.absence_seen_at
-            ending.save()
-            return {job.pk: Again(AFTER_ERROR if result.error else AFTER_DELETE)}
-        if ending.absence_seen_at is None or now - ending.absence_seen_at < BETWEEN_LOOKS:
-            ending.absence_seen_at = ending.absence_seen_at or now
-            ending.save()
-            return {job.pk: Again(BETWEEN_LOOKS)}
-        ending.confirmed_at = now
+        _note_cost(instance, ending, result, now)
+        outcome = _judge(ending, result, now)
+        if ending.confirmed_at is not None:
+            _confirmed(instance, ending, job, now)
         ending.save()
-        cause = cause_of(job, "absent at Novita in two looks")
-        data = {"novitaInstanceId": ending.upstream_id}
-        record_event(instance, "instance.ending_confirmed", cause=cause, now=now, data=data)
-        return {job.pk: Done()}
+        crashpoint("terminate.before_commit")
+        return {job.pk: outcome}
+
+    def is_redrivable(self, job: Job) -> bool:
+        return True
+
+
+def _judge(ending: UpstreamEnding, result: Looked, now: datetime) -> Outcome:
+    """Two looks that find nothing, at least ten seconds apart, with nothing seen between them."""
+    ending.looks += 1
+    ending.last_error = str(result.error or "")
+    if not result.is_absent:
+        ending.absence_seen_at = None if result.error is None else ending.absence_seen_at
+        return Again(AFTER_ERROR if result.error else _pause(ending.looks))
+    if ending.absence_seen_at is None or now - ending.absence_seen_at < BETWEEN_LOOKS:
+        ending.absence_seen_at = ending.absence_seen_at or now
+        return Again(BETWEEN_LOOKS)
+    ending.confirmed_at = now
+    return Done()
+
+
+def _pause(looks: int) -> timedelta:
+    return min(AFTER_DELETE * max(1, looks - QUICK_LOOKS), LONGEST_PAUSE)
+
+
+def _note_cost(instance: Instance, ending: UpstreamEnding, result: Looked, now: datetime) -> None:
+    """Charging ends when Novita takes the delete; a delete that it ignores is charged on."""
+    if instance.upstream_id != ending.upstream_id:
+        return
+    if result.seen is not None:
+        billing.note(instance, result.seen, now=now)
+        instance.upstream_status = result.seen.status
+        instance.upstream_seen_at = now
+    if result.is_deleted or result.is_absent:
+        billing.close(instance, now)
+    instance.save()
+
+
+def _confirmed(instance: Instance, ending: UpstreamEnding, job: Job, now: datetime) -> None:
+    """Nothing of it is left at Novita; with the last of its GPUs the instance is terminated."""
+    cause = cause_of(job, "absent at Novita in two looks")
+    data = {"novitaInstanceId": ending.upstream_id}
+    if instance.upstream_id == ending.upstream_id:
+        instance.upstream_gone_at = now
+        instance.upstream_status = "removed"
+    record_event(instance, "instance.ending_confirmed", cause=cause, now=now, data=data)
+    others = instance.endings.filter(confirmed_at=None).exclude(pk=ending.pk)
+    is_left = instance.is_holding or instance.is_in_doubt or others.exists()
+    if instance.status == InstanceStatus.TERMINATING and not is_left:
+        change_status(instance, InstanceStatus.TERMINATED, cause=cause, now=now)
 
 
 def _ending(job: Job) -> UpstreamEnding:

@@ -3,6 +3,7 @@
 from instances.models.catalogue import CachedProduct, CachedTemplate, Cluster
 from instances.models.event import InstanceEvent
 from instances.models.instance import Instance
+from instances.models.reconciliation import Orphan, ReconcileRun
 from instances.models.upstream import Installation, Tally, UpstreamEnding, UpstreamGate
 from instances.models.webhook import WebhookDelivery
 
@@ -13,6 +14,8 @@ __all__ = [
     "Installation",
     "Instance",
     "InstanceEvent",
+    "Orphan",
+    "ReconcileRun",
     "Tally",
     "UpstreamEnding",
     "UpstreamGate",

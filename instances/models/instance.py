@@ -11,9 +11,11 @@ from accounts.models import Project
 from instances.choices import (
     ENDED_STATUSES,
     PENDING_STATUSES,
+    Action,
     BillingMode,
     CreateStep,
     InstanceStatus,
+    OnStartFailure,
 )
 
 
@@ -38,14 +40,25 @@ class InstanceQuerySet(models.QuerySet["Instance"]):
     def not_ended(self) -> "InstanceQuerySet":
         return self.exclude(status__in=ENDED_STATUSES)
 
+    def living(self) -> "InstanceQuerySet":
+        """What counts against a project's limit: not ended, or failed with its GPU kept."""
+        kept = Q(status=InstanceStatus.FAILED, on_start_failure=OnStartFailure.KEEP)
+        held = Q(upstream_gone_at=None) & ~Q(upstream_id="")
+        return self.filter(~Q(status__in=ENDED_STATUSES) | (kept & held))
+
+    def holding(self) -> "InstanceQuerySet":
+        """Those that have something at Novita, whatever their status: invariant I1's left side."""
+        return self.filter(upstream_gone_at=None).exclude(upstream_id="")
+
 
 class Instance(models.Model):
     """A GPU instance from its request to its end.
 
     creating -> starting -> running; running -> stopping -> stopped -> starting; running or
     stopped -> migrating -> running; running -> starting (restart); starting -> stopped (no GPU
-    for a restart); running -> stopped, terminated or failed when Novita reclaims or loses it;
-    anything -> terminating -> terminated; creating, starting or migrating -> failed.
+    for a restart) or -> stopping (one that does not end); running -> stopped or terminated when
+    Novita reclaims, stops or loses it; anything -> terminating -> terminated; creating, starting
+    or migrating -> failed.
     """
 
     public_id = models.CharField(
@@ -64,6 +77,15 @@ class Instance(models.Model):
         max_length=10, choices=BillingMode.choices, default=BillingMode.SPOT
     )
     webhook_url = models.CharField(max_length=2048, blank=True)
+    # All GPUs together, in 1/100,000 USD an hour; checked again right before the create.
+    max_price_per_hour_e5_usd = models.PositiveBigIntegerField(null=True, blank=True)
+    max_runtime_minutes = models.PositiveIntegerField(null=True, blank=True)
+    on_start_failure = models.CharField(
+        max_length=10,
+        choices=OnStartFailure.choices,
+        default=OnStartFailure.TERMINATE,
+        db_default="terminate",
+    )
 
     # The state
     status = models.CharField(
@@ -79,6 +101,21 @@ class Instance(models.Model):
     started_at = models.DateTimeField(null=True, blank=True, help_text="Novita's clock began")
     ready_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
+    # Why it is in this status although nobody asked for that here: see choices.StatusReason.
+    reason_code = models.CharField(max_length=40, blank=True, db_default="")
+    reason_message = models.TextField(blank=True, db_default="")
+
+    # The verb that is under way, and when Novita took it; forgotten when it has come true.
+    action = models.CharField(max_length=10, choices=Action.choices, blank=True, db_default="")
+    action_accepted_at = models.DateTimeField(null=True, blank=True)
+
+    # Its end, fixed when charging begins; the warning comes before it.
+    expires_at = models.DateTimeField(null=True, blank=True)
+    expiry_warned_at = models.DateTimeField(null=True, blank=True)
+
+    # What it cost: periods that are over, and the one that is going on.
+    closed_cost_e5_usd = models.PositiveBigIntegerField(default=0, db_default=0)
+    billing_since = models.DateTimeField(null=True, blank=True)
 
     # Creation, exactly once: written and committed before the call that it speaks of.
     create_step = models.CharField(
@@ -102,6 +139,12 @@ class Instance(models.Model):
     upstream_id = models.CharField(max_length=64, blank=True)
     upstream_status = models.CharField(max_length=40, blank=True)
     upstream_seen_at = models.DateTimeField(null=True, blank=True)
+    upstream_changed_at = models.DateTimeField(
+        null=True, blank=True, help_text="since when Novita says the same"
+    )
+    spot_reclaim_at = models.DateTimeField(null=True, blank=True)
+    # Its absence was proven: null while we hold the GPU as alive.
+    upstream_gone_at = models.DateTimeField(null=True, blank=True)
     absence_seen_at = models.DateTimeField(
         null=True, blank=True, help_text="first of the two direct looks that prove absence"
     )
@@ -125,6 +168,23 @@ class Instance(models.Model):
                 fields=["status"],
                 condition=~Q(status__in=["terminated", "failed"]),
                 name="instance_not_ended",
+            ),
+            # What is held at Novita, for the reconciler; what ends next, for the limits.
+            models.Index(
+                fields=["upstream_account"],
+                condition=Q(upstream_gone_at__isnull=True) & ~Q(upstream_id=""),
+                name="instance_holding",
+            ),
+            models.Index(
+                fields=["expires_at"],
+                condition=Q(expires_at__isnull=False, upstream_gone_at__isnull=True),
+                name="instance_expiring",
+            ),
+            # How many of a project live, without a look at those that ended.
+            models.Index(
+                fields=["project"],
+                condition=~Q(status__in=["terminated", "failed"]),
+                name="instance_project_live",
             ),
         ]
         constraints = [
@@ -154,6 +214,13 @@ class Instance(models.Model):
             models.CheckConstraint(
                 condition=~Q(status="failed") | ~Q(error_code=""), name="instance_failed_says_why"
             ),
+            # A row says terminated only when nothing of it is left at Novita.
+            models.CheckConstraint(
+                condition=~Q(status="terminated")
+                | Q(upstream_id="")
+                | Q(upstream_gone_at__isnull=False),
+                name="instance_terminated_is_gone",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -166,3 +233,12 @@ class Instance(models.Model):
     @property
     def has_ended(self) -> bool:
         return self.status in ENDED_STATUSES
+
+    @property
+    def is_holding(self) -> bool:
+        return bool(self.upstream_id) and self.upstream_gone_at is None
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """A create was sent, or may have been, and nobody knows yet what came of it."""
+        return self.create_step in (CreateStep.POST, CreateStep.LOOK_UP)

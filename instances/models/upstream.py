@@ -27,6 +27,13 @@ class Installation(models.Model):
     installation_id = models.CharField(max_length=16, default=new_installation_id)
     signing_key = models.CharField(max_length=64, default=new_signing_key)
     created_at = models.DateTimeField(db_default=Now())
+    # Where its database lives (instances/environment.py); a copy that was restored elsewhere must
+    # not act in the name of the original.
+    environment = models.CharField(max_length=64, blank=True, db_default="")
+    # Too many vanished in one pass: the reconciler concludes nothing until an operator agrees.
+    braked_at = models.DateTimeField(null=True, blank=True)
+    brake_reason = models.CharField(max_length=300, blank=True, db_default="")
+    brake_off_until = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
@@ -66,9 +73,10 @@ class UpstreamGate(models.Model):
 
 
 class UpstreamEnding(models.Model):
-    """A GPU at Novita that must end: a failed instance's, or one that a create made too many.
+    """A GPU at Novita that must end: a terminated or failed instance's, or one too many.
 
-    Open until its absence was seen twice; a failed instance keeps its status meanwhile.
+    Open until its absence was seen twice; a failed instance keeps its status meanwhile. Opened
+    again if it is seen alive after all.
     """
 
     project = models.ForeignKey(Project, on_delete=models.PROTECT)
@@ -80,6 +88,7 @@ class UpstreamEnding(models.Model):
     absence_seen_at = models.DateTimeField(null=True, blank=True)
     confirmed_at = models.DateTimeField(null=True, blank=True)
     last_error = models.CharField(max_length=500, blank=True)
+    looks = models.PositiveIntegerField(default=0, db_default=0)
 
     class Meta:
         ordering = ["-id"]

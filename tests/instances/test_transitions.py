@@ -25,12 +25,14 @@ S = InstanceStatus
 ARROWS = {
     *((S.CREATING, to) for to in (S.STARTING, S.FAILED, S.TERMINATING)),
     *((S.STARTING, to) for to in (S.RUNNING, S.STOPPED, S.FAILED, S.TERMINATING)),
+    *((S.STARTING, to) for to in (S.STOPPING, S.TERMINATED)),
     *((S.RUNNING, to) for to in (S.STOPPING, S.STOPPED, S.STARTING, S.MIGRATING)),
     *((S.RUNNING, to) for to in (S.TERMINATED, S.FAILED, S.TERMINATING)),
-    *((S.STOPPING, to) for to in (S.STOPPED, S.TERMINATING)),
+    *((S.STOPPING, to) for to in (S.STOPPED, S.TERMINATED, S.TERMINATING)),
     *((S.STOPPED, to) for to in (S.STARTING, S.MIGRATING, S.TERMINATED, S.FAILED)),
     *((S.STOPPED, to) for to in (S.TERMINATING,)),
-    *((S.MIGRATING, to) for to in (S.RUNNING, S.FAILED, S.TERMINATING)),
+    *((S.MIGRATING, to) for to in (S.RUNNING, S.STOPPED, S.FAILED)),
+    *((S.MIGRATING, to) for to in (S.TERMINATED, S.TERMINATING)),
     (S.TERMINATING, S.TERMINATED),
     (S.FAILED, S.TERMINATING),
 }
@@ -64,6 +66,8 @@ def test_arrows_are_followed_with_an_event_and_all_else_is_refused(
         assert (instance.status, instance.sequence) == (before, 1)
         return
     now = database_now()
+    if to == S.TERMINATED:
+        instance.upstream_gone_at = now
     event = change_status(instance, to, cause=CAUSE, now=now)
     instance.refresh_from_db()
     assert (instance.status, instance.status_changed_at) == (to, now)
@@ -95,7 +99,7 @@ def test_accepting_a_wish_is_one_commit(project: Project, monkeypatch: pytest.Mo
     def refuse(*args: object, **fields: object) -> None:
         raise LookupError
 
-    monkeypatch.setattr("instances.services.queue.enqueue", refuse)
+    monkeypatch.setattr("instances.creation_job.queue.enqueue", refuse)
     wish = Wish("one", "RTX 4090", "tpl", "CN-HK-01", webhook_url="")
     with pytest.raises(LookupError):
         create_instance(project=project, wish=wish, cause=CAUSE)
@@ -119,6 +123,7 @@ def test_history_cannot_be_rewritten(instance: Instance, rewrite: str | None) ->
         ("instance_create_step_known", {"create_step": "lost"}),
         ("instance_running_is_placed", {"status": "running"}),
         ("instance_failed_says_why", {"status": "failed"}),
+        ("instance_terminated_is_gone", {"status": "terminated", "upstream_id": "up-1"}),
         ("instance_upstream_id_once", {"upstream_account": "a", "upstream_id": "taken"}),
         ("instance_upstream_name_once", {"upstream_name": "taken"}),
     ],

@@ -47,6 +47,12 @@ def make_full(project: Project) -> Instance:
         upstream_status="running",
         port_mappings=[{"port": 22, "endpoint": "ssh://a:22", "type": "tcp"}],
         connection={"ssh": "ssh root@a -p 22"},
+        max_price_per_hour_e5_usd=50_000,
+        max_runtime_minutes=90,
+        expires_at=now,
+        spot_reclaim_at=now,
+        reason_code="SPOT_RECLAIMED",
+        reason_message="Novita took the spot instance back.",
     )
 
 
@@ -66,7 +72,7 @@ def test_the_schema_names_exactly_the_fields_of_a_full_instance(
     instance = make_full(project)
     body = api.get(f"/api/instances/{instance.public_id}").json()
     assert set(body) == set(InstanceDetails().fields)
-    assert body["pricePerHourUsd"] == "0.35"
+    assert (body["pricePerHourUsd"], body["maxPricePerHourUsd"]) == ("0.35", "0.50")
     assert body["error"] == {"code": "STARTUP_FAILED", "message": "It did not start."}
 
 

@@ -1,0 +1,66 @@
+"""Is this the installation that it says it is, or a copy of its database somewhere else?
+
+A restored dump carries the original's id and signing key: everything that the original made since
+would look like an orphan to it, and every deadline and open ending in it would strike the
+original's GPUs. So the installation is bound to where its database lives, and elsewhere it only
+reads at Novita until an operator says that it may act (``manage.py reconcile --accept``).
+"""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import timedelta
+
+import structlog
+from django.conf import settings
+from django.db import connection
+
+from instances.models import Installation
+from jobs.models import Job
+from jobs.outcomes import Again
+from jobs.registry import Decided
+
+logger = structlog.get_logger()
+
+HELD_PAUSE = timedelta(seconds=30)
+
+
+def fingerprint() -> str:
+    """Where this database lives: its server, its number there, and what the environment says.
+
+    A dump restored elsewhere has another number, a new server another identifier; a copy of a whole
+    disk has neither, so copies want an INSTALLATION_ENVIRONMENT (or NOVITAI_ENV) of their own.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT system_identifier, (SELECT oid FROM pg_database"
+            " WHERE datname = current_database()) FROM pg_control_system()"
+        )
+        server, database = cursor.fetchone()
+    config = settings.CONFIG
+    text = f"{server}:{database}:{config.novitai_env}:{config.installation_environment}"
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def is_ours() -> bool:
+    """Whether this installation may act at Novita. Binds it at its first use."""
+    here = fingerprint()
+    row, _ = Installation.objects.get_or_create(id=1, defaults={"environment": here})
+    if not row.environment:
+        Installation.objects.filter(id=1, environment="").update(environment=here)
+        row.refresh_from_db()
+    return row.environment == here
+
+
+def accept() -> None:
+    """From now on this is where the installation lives; the brake, if it is on, comes off."""
+    is_ours()
+    Installation.objects.filter(id=1).update(environment=fingerprint())
+    logger.warning("installation_accepted")
+
+
+def held_back(jobs: Sequence[Job]) -> Sequence[Decided]:
+    """What a copy must not do, put off; nothing for the original. For ``load``."""
+    if not jobs or is_ours():
+        return []
+    logger.warning("held_back_in_another_environment", type=jobs[0].type, jobs=len(jobs))
+    return [Decided({job.pk: Again(HELD_PAUSE) for job in jobs})]

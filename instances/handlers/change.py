@@ -1,0 +1,216 @@
+"""start_instance, stop_instance, restart_instance: a verb is done at Novita, once it is possible.
+
+Every run looks first and acts by what it sees, so that running twice, a lost answer or a refusal
+that worked all the same end in the same place. Whether it has come true is the watch's to see.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+
+from instances import environment, gate, upstream
+from instances.choices import Action, InstanceStatus, StatusReason
+from instances.database_clock import database_now
+from instances.gate import Permit
+from instances.models import Instance
+from instances.novita.calls import CallRecord
+from instances.novita.client import NovitaClient
+from instances.novita.errors import (
+    AuthenticationFailed,
+    InstanceNotFound,
+    InsufficientResource,
+    InvalidStateChange,
+    NovitaError,
+    NovitaRefused,
+)
+from instances.novita.types import UpstreamInstance
+from instances.schedule import next_look
+from instances.services.acting import VERBS
+from instances.subjects import cause_of, instances_of, locked_instances
+from instances.transitions import change_status
+from instances.types import Reason
+from instances.watch_job import enqueue_watch
+from instances.watching import notes
+from instances.watching.looks import Sighting
+from jobs import leasing
+from jobs.crashpoints import crashpoint
+from jobs.models import Job
+from jobs.outcomes import Again, Done, Outcome
+from jobs.registry import Decided, Handler, Unit
+
+SOON = timedelta(seconds=2)
+AFTER_ERROR = timedelta(seconds=10)
+OTHER_ACCOUNT = timedelta(minutes=1)
+
+# Novita's words in which a verb can be done, and those in which it is being done already.
+POSSIBLE = {Action.START: {"exited"}, Action.STOP: {"running"}, Action.RESTART: {"running"}}
+UNDER_WAY = {
+    Action.START: {"toStart", "starting", "creating", "pulling", "running", "migrating"},
+    Action.STOP: {"toStop", "stopping", "exited", "freezing"},
+    Action.RESTART: {"toRestart", "restarting"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeWork:
+    """``not_after``: monotonic seconds until which the verb may be sent, as of a create."""
+
+    action: Action
+    upstream_id: str
+    permit: Permit
+    not_after: float
+    restarts_since: float
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What was seen before, and whether the verb is under way; else why not."""
+
+    calls: Sequence[CallRecord]
+    seen: UpstreamInstance | None = None
+    is_under_way: bool = False
+    error: NovitaError | None = None
+
+
+class ChangeInstance(Handler[ChangeWork, Changed]):
+    """One handler for the three verbs; the job's type is the verb."""
+
+    def load(self, jobs: Sequence[Job]) -> Sequence[Unit[ChangeWork] | Decided]:
+        held = environment.held_back(jobs)
+        if held:
+            return held
+        instances = instances_of(jobs)
+        return [self._plan(job, instances.get(job.subject)) for job in jobs]
+
+    def _plan(self, job: Job, instance: Instance | None) -> Unit[ChangeWork] | Decided:
+        if instance is None or not _is_wanted(instance, job):
+            return Decided({job.pk: Done()})
+        if instance.upstream_account != settings.CONFIG.upstream_account:
+            return Decided({job.pk: Again(OTHER_ACCOUNT)})
+        # What stops costing money may use the reserve, and passes an open breaker.
+        is_critical = instance.action == Action.STOP
+        permit = gate.reserve(2, is_critical=is_critical)
+        if not permit.is_granted:
+            return Decided({job.pk: Again(permit.wait)})
+        spare = leasing.LEASE.total_seconds() - settings.CONFIG.novita_timeout
+        work = ChangeWork(
+            Action(instance.action),
+            instance.upstream_id,
+            permit,
+            not_after=time.monotonic() + max(spare / 2, 0.5),
+            # Novita tells whole seconds.
+            restarts_since=instance.status_changed_at.replace(microsecond=0).timestamp(),
+            request_id=job.request_id,
+        )
+        return Unit([job], work)
+
+    def talk(self, work: ChangeWork) -> Changed:
+        client = upstream.client(work.permit, request_id=work.request_id)
+        seen = None
+        try:
+            seen = client.get_instance(work.upstream_id)
+            if _is_under_way(work, seen):
+                return Changed(client.calls, seen, is_under_way=True)
+            if seen.status in POSSIBLE[work.action] and time.monotonic() <= work.not_after:
+                crashpoint("action.before_post")
+                _send(client, work)
+                crashpoint("action.after_post")
+                return Changed(client.calls, seen, is_under_way=True)
+        except NovitaError as error:
+            return Changed(client.calls, seen, error=error)
+        return Changed(client.calls, seen)
+
+    def book(self, talks: Sequence[tuple[ChangeWork, Changed]]) -> None:
+        gate.report((work.permit, result.calls) for work, result in talks)
+
+    def apply(
+        self, jobs: Sequence[Job], work: ChangeWork, result: Changed
+    ) -> Mapping[int, Outcome]:
+        (job,) = jobs
+        instance = locked_instances(jobs)[job.subject]
+        outcome = _conclude(instance, result, job) if _is_wanted(instance, job) else Done()
+        crashpoint("action.before_commit")
+        return {job.pk: outcome}
+
+    def on_give_up(self, job: Job, error: str) -> None:
+        """The watch goes on, sees no effect and asks for the verb again."""
+        instance = Instance.objects.select_for_update().filter(public_id=job.subject).first()
+        if instance is not None and _is_wanted(instance, job):
+            instance.action_accepted_at = database_now()
+            instance.save(update_fields=["action_accepted_at"])
+            enqueue_watch(instance, at=next_look(database_now()))
+
+
+def _is_wanted(instance: Instance, job: Job) -> bool:
+    """The verb that the job stands for is still the one under way."""
+    if not instance.action:
+        return False
+    verb = VERBS[Action(instance.action)]
+    return verb.job_type == job.type and instance.status == verb.via
+
+
+def _is_under_way(work: ChangeWork, seen: UpstreamInstance) -> bool:
+    if seen.status in UNDER_WAY[work.action]:
+        return True
+    restarted = seen.last_started_at
+    if work.action != Action.RESTART or restarted is None:
+        return False
+    return seen.is_running and restarted.timestamp() >= work.restarts_since
+
+
+def _send(client: NovitaClient, work: ChangeWork) -> None:
+    send: Mapping[Action, Callable[[str], None]] = {
+        Action.START: client.start_instance,
+        Action.STOP: client.stop_instance,
+        Action.RESTART: client.restart_instance,
+    }
+    send[work.action](work.upstream_id)
+
+
+def _conclude(instance: Instance, result: Changed, job: Job) -> Outcome:
+    now = database_now()
+    if result.seen is not None and not result.seen.is_gone_word:
+        notes.take(instance, Sighting(result.seen), now)
+    if result.is_under_way or _is_missing(result):
+        # Gone for good or not, the watch finds out.
+        instance.action_accepted_at = now
+        instance.save()
+        enqueue_watch(instance, at=next_look(now), request_id=job.request_id)
+        return Done()
+    instance.save()
+    error = result.error
+    if error is None or isinstance(error, InvalidStateChange):
+        # Not possible in this state, or refused for it and yet done: the next look tells.
+        return Again(SOON)
+    if _is_final(instance, error):
+        return _back_to_stopped(instance, error, job)
+    return Again(
+        timedelta(seconds=min(error.retry_after, 60)) if error.retry_after else AFTER_ERROR
+    )
+
+
+def _is_missing(result: Changed) -> bool:
+    is_gone = result.seen is not None and result.seen.is_gone_word
+    return is_gone or isinstance(result.error, InstanceNotFound)
+
+
+def _is_final(instance: Instance, error: NovitaError) -> bool:
+    """A start that Novita refuses is over; a stop or restart is asked for until it is taken."""
+    if instance.action != Action.START or not isinstance(error, NovitaRefused):
+        return False
+    return not error.retryable and not isinstance(error, AuthenticationFailed)
+
+
+def _back_to_stopped(instance: Instance, error: NovitaError, job: Job) -> Outcome:
+    """A stop gave the GPU back, and somebody else has it now: the disk stays, for another try."""
+    is_sold_out = isinstance(error, InsufficientResource)
+    code = StatusReason.INSUFFICIENT_RESOURCE if is_sold_out else StatusReason.UPSTREAM_REJECTED
+    reason = Reason(code, f"Novita refused to start it: {error}")
+    instance.action = ""
+    cause = cause_of(job, reason.message)
+    change_status(instance, InstanceStatus.STOPPED, cause=cause, now=database_now(), reason=reason)
+    return Done()

@@ -1,0 +1,118 @@
+"""enforce_limits: ends what has reached its end, after a warning; runs for ever.
+
+What is due is read from the rows each time: there is nothing that could be lost.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+
+from instances import environment
+from instances.choices import InstanceStatus, StatusReason
+from instances.clock import iso
+from instances.database_clock import database_now
+from instances.models import Instance
+from instances.models.instance import InstanceQuerySet
+from instances.services.terminating import begin_termination
+from instances.subjects import cause_of
+from instances.transitions import record_event
+from instances.types import Reason
+from jobs import leasing
+from jobs.models import Job
+from jobs.outcomes import Again, Outcome
+from jobs.registry import Decided, Handler, Unit
+
+EVERY = timedelta(seconds=5)
+MOST_AT_ONCE = 200
+ENDING = (InstanceStatus.TERMINATING, InstanceStatus.TERMINATED)
+
+
+class EnforceLimits(Handler[None, None]):
+    """Nothing to talk about: the rows and the clock decide."""
+
+    def load(self, jobs: Sequence[Job]) -> Sequence[Unit[None] | Decided]:
+        held = environment.held_back(jobs)
+        if held:
+            return held
+        for job in jobs:
+            now = database_now()
+            _warn(job, now)
+            _end(job, now)
+        return [Decided({job.pk: Again(at=_next(database_now())) for job in jobs})]
+
+    def talk(self, work: None) -> None:
+        return None
+
+    def apply(self, jobs: Sequence[Job], work: None, result: None) -> Mapping[int, Outcome]:
+        return {}
+
+
+def _limited() -> InstanceQuerySet:
+    return Instance.objects.holding().exclude(expires_at=None).exclude(status__in=ENDING)
+
+
+def _end(job: Job, now: datetime) -> None:
+    """One transaction each, so that a locked one does not keep the others running."""
+    due = _limited().filter(expires_at__lte=now).order_by("expires_at")
+    for public_id in due.values_list("public_id", flat=True)[:MOST_AT_ONCE]:
+        with transaction.atomic():
+            instance = _locked(job, public_id)
+            if instance is None or instance.expires_at is None or instance.expires_at > now:
+                continue
+            minutes = instance.max_runtime_minutes
+            message = f"It has run for {minutes} minutes, as long as it may."
+            reason = Reason(StatusReason.RUNTIME_LIMIT, message)
+            begin_termination(instance, cause=cause_of(job, message), now=now, reason=reason)
+
+
+def _warn(job: Job, now: datetime) -> None:
+    """Once, EXPIRY_WARNING seconds before the end, or at half time of a shorter life."""
+    soon = now + _lead()
+    due = _limited().filter(expiry_warned_at=None, expires_at__lte=soon).order_by("expires_at")
+    for public_id in due.values_list("public_id", flat=True)[:MOST_AT_ONCE]:
+        with transaction.atomic():
+            instance = _locked(job, public_id)
+            if instance is None or instance.expiry_warned_at or not _is_near(instance, now):
+                continue
+            assert instance.expires_at is not None  # noqa: S101 - _is_near
+            instance.expiry_warned_at = now
+            data = {"expiresAt": iso(instance.expires_at)}
+            cause = cause_of(job, f"it is terminated at {iso(instance.expires_at)}")
+            record_event(
+                instance, "instance.expiring", cause=cause, now=now, data=data, is_told=True
+            )
+
+
+def _is_near(instance: Instance, now: datetime) -> bool:
+    if instance.expires_at is None:
+        return False
+    half = timedelta(minutes=(instance.max_runtime_minutes or 0) / 2)
+    return instance.expires_at - now <= min(_lead(), half)
+
+
+def _locked(job: Job, public_id: str) -> Instance | None:
+    """The instance, if it may still be ended and this job is still ours."""
+    if not leasing.still_ours([job]):
+        return None
+    return (
+        Instance.objects.select_for_update(of=["self"])
+        .select_related("project")
+        .filter(public_id=public_id)
+        .exclude(status__in=ENDING)
+        .first()
+    )
+
+
+def _next(now: datetime) -> datetime:
+    """The next end, if that comes before the next look."""
+    soonest = _limited().filter(expires_at__gt=now).order_by("expires_at").first()
+    later = now + EVERY
+    if soonest is None or soonest.expires_at is None:
+        return later
+    return min(later, soonest.expires_at)
+
+
+def _lead() -> timedelta:
+    return timedelta(seconds=settings.CONFIG.expiry_warning)

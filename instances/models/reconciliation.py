@@ -1,0 +1,67 @@
+"""What the reconciler found: GPUs that nobody knows, and what each pass saw."""
+
+from django.db import models
+from django.db.models.functions import Now
+
+from instances.choices import OrphanState
+from instances.models.instance import Instance
+
+
+class Orphan(models.Model):
+    """A GPU at Novita with our signature in its name, and no row of ours that asked for it.
+
+    seen -> adopted, or -> ended (both make it an instance), by ORPHAN_POLICY and after
+    ORPHAN_GRACE; seen -> gone when it leaves by itself.
+    """
+
+    account = models.CharField(max_length=16)
+    upstream_id = models.CharField(max_length=64)
+    upstream_name = models.CharField(max_length=255)
+    upstream_status = models.CharField(max_length=40, blank=True)
+    product_name = models.CharField(max_length=255, blank=True)
+    gpu_num = models.PositiveSmallIntegerField(default=1)
+    price_e5_usd = models.PositiveBigIntegerField(null=True, blank=True)
+    state = models.CharField(
+        max_length=10, choices=OrphanState.choices, default=OrphanState.SEEN, db_default="seen"
+    )
+    instance = models.ForeignKey(
+        Instance, null=True, blank=True, on_delete=models.PROTECT, related_name="orphans"
+    )
+    first_seen_at = models.DateTimeField(db_default=Now(), editable=False)
+    last_seen_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["account", "upstream_id"], name="orphan_once"),
+            models.CheckConstraint(
+                condition=models.Q(state__in=OrphanState.values), name="orphan_state_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.upstream_id} ({self.state})"
+
+
+class ReconcileRun(models.Model):
+    """One pass over everything at Novita: what it saw, what it did, what it held back."""
+
+    account = models.CharField(max_length=16)
+    ran_at = models.DateTimeField(db_default=Now(), editable=False)
+    calls = models.PositiveIntegerField(default=0)
+    is_complete = models.BooleanField(default=False, help_text="the whole list was read")
+    listed = models.PositiveIntegerField(default=0, help_text="instances in the account")
+    ours = models.PositiveIntegerField(default=0, help_text="of them, signed by us")
+    foreign = models.PositiveIntegerField(default=0, help_text="of them, not ours to touch")
+    held = models.PositiveIntegerField(default=0, help_text="instances that our rows hold")
+    missing = models.PositiveIntegerField(default=0, help_text="held, and not in the list")
+    vanished = models.PositiveIntegerField(default=0, help_text="held, and not found directly")
+    # [{"kind", "upstreamId", "instance", "text"}], the first hundred.
+    findings = models.JSONField(default=list)
+    note = models.CharField(max_length=300, blank=True, help_text="why nothing was concluded")
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.ran_at:%Y-%m-%d %H:%M:%S} {len(self.findings)} findings"

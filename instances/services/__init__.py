@@ -1,0 +1,21 @@
+"""The verbs on instances: one function, one transaction each; no network.
+
+Locks are taken in one order everywhere: job rows first (by the runner), then the instance, then
+what hangs on it.
+"""
+
+from instances.services.acting import restart_instance, start_instance, stop_instance
+from instances.services.creating import Created, create_instance
+from instances.services.limits import set_project_limits
+from instances.services.terminating import terminate_all, terminate_instance
+
+__all__ = [
+    "Created",
+    "create_instance",
+    "restart_instance",
+    "set_project_limits",
+    "start_instance",
+    "stop_instance",
+    "terminate_all",
+    "terminate_instance",
+]

@@ -1,0 +1,64 @@
+"""What a project's requests may cost: defaults for what they leave open, and maxima."""
+
+from dataclasses import replace
+
+from accounts.models import Project
+from instances.errors import InstanceLimitReached, WishRefused
+from instances.models import Instance
+from instances.money import usd_text
+from instances.types import Wish
+
+
+def limited(wish: Wish, project: Project) -> Wish:
+    """The wish with the project's defaults filled in. Raises WishRefused beyond its maxima.
+
+    A project with a maximum and no default gives its maximum to requests that name nothing: else
+    leaving a field out would be a way around it.
+    """
+    runtime = _effective(
+        wish.max_runtime_minutes, project.default_runtime_minutes, project.longest_runtime_minutes
+    )
+    price = _effective(
+        wish.max_price_per_hour_e5_usd, project.default_price_e5_usd, project.highest_price_e5_usd
+    )
+    _check(wish, project)
+    return replace(wish, max_runtime_minutes=runtime, max_price_per_hour_e5_usd=price)
+
+
+def _effective(asked: int | None, default: int | None, most: int | None) -> int | None:
+    if asked is not None:
+        return asked
+    if default is not None and most is not None:
+        return min(default, most)
+    return default if default is not None else most
+
+
+def _check(wish: Wish, project: Project) -> None:
+    errors: dict[str, str] = {}
+    longest, highest = project.longest_runtime_minutes, project.highest_price_e5_usd
+    if longest is not None and (wish.max_runtime_minutes or 0) > longest:
+        errors["maxRuntimeMinutes"] = f"Max runtime must be at most {longest} minutes here"
+    if highest is not None and (wish.max_price_per_hour_e5_usd or 0) > highest:
+        text = usd_text(highest)
+        errors["maxPricePerHourUsd"] = f"Max price per hour must be at most {text} USD here"
+    if errors:
+        raise WishRefused(errors)
+
+
+def check_room(project: Project) -> None:
+    """Raises InstanceLimitReached. In a transaction: holds the project's row until its end, so
+    that two requests cannot both take the last place.
+    """
+    if project.live_instance_limit is None:
+        return
+    locked = Project.objects.select_for_update(no_key=True).get(pk=project.pk)
+    limit = locked.live_instance_limit
+    if limit is not None and Instance.objects.of(locked).living().count() >= limit:
+        raise InstanceLimitReached(limit)
+
+
+def set_project_limits(project: Project, **limits: int | None) -> None:
+    """Change limits by their field's name; what exists already keeps what it was promised."""
+    for name, value in limits.items():
+        setattr(project, name, value)
+    project.save(update_fields=list(limits))

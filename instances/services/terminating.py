@@ -1,0 +1,63 @@
+"""Ending instances: asked for once, gone on with until nothing is left at Novita."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from accounts.models import Project
+from instances.choices import InstanceStatus
+from instances.creation_job import enqueue_create
+from instances.database_clock import database_now
+from instances.ending import begin_ending
+from instances.models import Instance
+from instances.transitions import change_status
+from instances.types import Cause, Reason
+from jobs.crashpoints import crashpoint
+
+
+def terminate_instance(*, public_id: str, cause: Cause, reason: Reason | None = None) -> Instance:
+    """Any status -> terminating -> terminated; once there, asking again changes nothing."""
+    with transaction.atomic():
+        instance = Instance.objects.select_for_update(of=["self"]).get(public_id=public_id)
+        if instance.status not in (InstanceStatus.TERMINATING, InstanceStatus.TERMINATED):
+            begin_termination(instance, cause=cause, now=database_now(), reason=reason)
+            crashpoint("terminate.before_accept_commit")
+    return instance
+
+
+def begin_termination(
+    instance: Instance, *, cause: Cause, now: datetime, reason: Reason | None = None
+) -> None:
+    """The instance is locked, and neither terminating nor terminated.
+
+    What was never sent to Novita is over at once. Where a create is in doubt, the create job goes
+    on until it knows, and ends what it finds.
+    """
+    instance.action = ""
+    change_status(instance, InstanceStatus.TERMINATING, cause=cause, now=now, reason=reason)
+    if instance.is_holding:
+        begin_ending(instance, instance.upstream_id, cause=cause, now=now)
+    elif instance.is_in_doubt:
+        enqueue_create(instance, request_id=cause.request_id)
+    else:
+        change_status(instance, InstanceStatus.TERMINATED, cause=cause, now=now, reason=reason)
+
+
+def terminate_all(*, project: Project, cause: Cause) -> list[str]:
+    """Every instance of the project that is not ended, or that failed and still holds a GPU.
+
+    One transaction each, so that one that fails to be locked does not keep the others running.
+    Returns their public ids.
+    """
+    living = Instance.objects.of(project).filter(pk__in=_to_be_ended(project))
+    public_ids = list(living.order_by("pk").values_list("public_id", flat=True))
+    for public_id in public_ids:
+        terminate_instance(public_id=public_id, cause=cause)
+    return public_ids
+
+
+def _to_be_ended(project: Project) -> list[int]:
+    mine = Instance.objects.of(project)
+    alive = mine.not_ended().exclude(status=InstanceStatus.TERMINATING)
+    failed = mine.holding().filter(status=InstanceStatus.FAILED)
+    return [*alive.values_list("pk", flat=True), *failed.values_list("pk", flat=True)]

@@ -1,0 +1,40 @@
+"""When something is gone: two direct looks some time apart, and not too much at once."""
+
+from datetime import datetime, timedelta
+
+from instances.choices import InstanceStatus, StatusReason
+from instances.models import Instance
+from instances.transitions import change_status, record_event
+from instances.types import Cause, Reason
+
+BETWEEN_LOOKS = timedelta(seconds=10)
+# So many at once, and so large a share of all, is more likely Novita's mistake than the truth.
+MANY = 3
+LARGE_SHARE = 5
+
+
+def is_brake_on(*, vanished: int, held: int) -> bool:
+    """Three or more, and over a fifth of everything that we hold."""
+    return vanished >= MANY and vanished * LARGE_SHARE > held
+
+
+def is_proven(instance: Instance, now: datetime) -> bool:
+    """Note that a direct look found nothing; true when an earlier one did so, long enough ago.
+
+    Saves nothing. Whoever sees it alive forgets the earlier look.
+    """
+    if instance.absence_seen_at is None:
+        instance.absence_seen_at = now
+        return False
+    return now - instance.absence_seen_at >= BETWEEN_LOOKS
+
+
+def conclude(instance: Instance, *, cause: Cause, now: datetime) -> None:
+    """It is gone, and nobody here had it ended: terminated, or a failed one that was kept."""
+    instance.upstream_gone_at = now
+    if instance.status == InstanceStatus.FAILED:
+        record_event(instance, "instance.gone", cause=cause, now=now, is_told=True)
+        return
+    reason = Reason(StatusReason.DELETED_AT_NOVITA, "It was deleted at Novita.")
+    instance.action = ""
+    change_status(instance, InstanceStatus.TERMINATED, cause=cause, now=now, reason=reason)

@@ -1,0 +1,83 @@
+"""Instances on their way: starting, stopping, migrating; and running ones never read yet."""
+
+from datetime import datetime
+
+from instances.choices import MOVING_STATUSES, InstanceStatus
+from instances.models import Instance
+from instances.schedule import next_look
+from instances.subjects import cause_of
+from instances.watching import absence, notes, settled, starting, stopping
+from instances.watching.looks import Look, Sighting
+from jobs.models import Job
+from jobs.outcomes import Again, Done, Outcome
+
+
+def is_watched(instance: Instance) -> bool:
+    """On its way, or running but never read by itself."""
+    if instance.status == InstanceStatus.RUNNING:
+        return not instance.has_details
+    return instance.status in MOVING_STATUSES
+
+
+def observe(
+    instance: Instance,
+    sighting: Sighting | None,
+    *,
+    job: Job,
+    now: datetime,
+    next_at: datetime | None = None,
+    is_last_resort: bool = False,
+) -> Look:
+    """Note what was seen and decide what comes next. The instance is locked.
+
+    A change of status is written at once; mere notes are left to ``save_notes``, for all at once.
+    ``next_at``: the next look, if the poll interval alone does not say it. ``is_last_resort``: a
+    listing showed it running, and this look was to bring the connect blocks; if it did not, the
+    instance is announced without them and read again later.
+    """
+    if not is_watched(instance):
+        return Look(Done())
+    before = notes.noted(instance)
+    outcome = _decide(instance, sighting, job, now, is_last_resort=is_last_resort)
+    if outcome is None:
+        has_arrived = sighting is not None and sighting.is_of_a_running_instance
+        is_to_be_read = has_arrived and not instance.has_details
+        outcome = Again() if is_to_be_read else Again(at=next_at or next_look(now))
+    return Look(outcome, is_to_be_saved=notes.noted(instance) != before)
+
+
+def _decide(
+    instance: Instance,
+    sighting: Sighting | None,
+    job: Job,
+    now: datetime,
+    *,
+    is_last_resort: bool,
+) -> Outcome | None:
+    """What follows, or None for another look. What is written is whole rows, notes included."""
+    is_first_start = instance.status == InstanceStatus.STARTING and instance.ready_at is None
+    if sighting is not None and sighting.is_gone:
+        if is_first_start:
+            return starting.disappeared(instance, job, now)
+        return _gone(instance, job, now)
+    if sighting is not None:
+        notes.take(instance, sighting, now)
+    if instance.status == InstanceStatus.STARTING:
+        return starting.judge(instance, sighting, job, now, is_last_resort=is_last_resort)
+    if instance.status == InstanceStatus.RUNNING:
+        return _read(instance, sighting, job, now)
+    return stopping.judge(instance, sighting, job, now)
+
+
+def _gone(instance: Instance, job: Job, now: datetime) -> Outcome | None:
+    if not absence.is_proven(instance, now):
+        return None
+    absence.conclude(instance, cause=cause_of(job, "absent at Novita in two looks"), now=now)
+    return Done()
+
+
+def _read(instance: Instance, sighting: Sighting | None, job: Job, now: datetime) -> Outcome | None:
+    """It runs, and only its connect blocks are wanted; unless it runs no longer."""
+    if sighting is not None and settled.settle(instance, sighting, job=job, now=now):
+        return Done()
+    return Done() if instance.has_details else None

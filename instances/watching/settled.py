@@ -1,0 +1,115 @@
+"""Instances at rest: running, stopped, or failed with their GPU kept.
+
+Nobody here moves them, so whatever moves was set in motion at Novita: by its console, by a spot
+reclaim, by a lack of money, by a crash.
+"""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from instances.choices import InstanceStatus, StatusReason
+from instances.models import Instance
+from instances.novita.types import UpstreamInstance
+from instances.schedule import next_look
+from instances.subjects import cause_of
+from instances.transitions import change_status, record_event
+from instances.types import Cause, Reason
+from instances.watch_job import enqueue_watch
+from instances.watching import absence, notes
+from instances.watching.looks import Sighting
+from jobs.models import Job
+
+STARTING_WORDS = frozenset(
+    {"pending", "toCreate", "creating", "pulling", "toStart", "starting"}
+    | {"toRestart", "restarting", "toReset", "resetting"}
+)
+STOPPING_WORDS = frozenset({"toStop", "stopping"})
+RECLAIM_WORDS = frozenset({"reclaiming", "terminated"})
+
+
+def settle(instance: Instance, sighting: Sighting, *, job: Job | None, now: datetime) -> bool:
+    """Note what a look showed and follow Novita where it has gone; whether the status changed.
+
+    The instance is locked and running, stopped or failed. Notes alone are left to the caller.
+    """
+    cause = cause_of(job, "") if job is not None else Cause("operator:reconcile")
+    if sighting.is_gone:
+        if absence.is_proven(instance, now):
+            absence.conclude(instance, cause=_because(cause, "absent in two looks"), now=now)
+            return True
+        return False
+    assert sighting.seen is not None  # noqa: S101 - not gone
+    notes.take(instance, sighting, now)
+    if instance.status == InstanceStatus.FAILED:
+        return False
+    return _follow(instance, sighting.seen, cause, now)
+
+
+def _follow(instance: Instance, seen: UpstreamInstance, cause: Cause, now: datetime) -> bool:
+    is_running = instance.status == InstanceStatus.RUNNING
+    _warn_of_reclaim(instance, seen, cause, now)
+    if is_running and (seen.is_stopped or seen.status == "freezing"):
+        _change(instance, InstanceStatus.STOPPED, why_stopped(seen), cause, now)
+    elif is_running and seen.status in STOPPING_WORDS:
+        _set_off(instance, InstanceStatus.STOPPING, why_stopped(seen), cause, now)
+    elif seen.status == "migrating":
+        _set_off(instance, InstanceStatus.MIGRATING, _at_novita("migrated"), cause, now)
+    elif seen.status in STARTING_WORDS or (seen.is_running and not is_running):
+        _set_off(instance, InstanceStatus.STARTING, _at_novita("started"), cause, now)
+    else:
+        return False
+    return True
+
+
+def why_stopped(seen: UpstreamInstance) -> Reason:
+    if seen.spot_status in RECLAIM_WORDS or seen.spot_reclaim_at is not None:
+        return Reason(StatusReason.SPOT_RECLAIMED, "Novita took the spot instance back.")
+    if seen.status == "freezing":
+        return Reason(StatusReason.ARREARS, "Novita froze it for want of money.")
+    if seen.failure_reason:
+        return Reason(StatusReason.CRASHED, f"Novita: {seen.failure_reason}")
+    return _at_novita("stopped")
+
+
+def _at_novita(what: str) -> Reason:
+    return Reason(StatusReason.CHANGED_AT_NOVITA, f"It was {what} at Novita, not from here.")
+
+
+def _set_off(
+    instance: Instance, to: InstanceStatus, reason: Reason, cause: Cause, now: datetime
+) -> None:
+    """On its way again: looked at every few seconds until it has come to rest."""
+    if to == InstanceStatus.STARTING:
+        limit = timedelta(seconds=settings.CONFIG.instance_start_timeout)
+        instance.start_deadline_at = now + limit
+        instance.has_details = False
+    _change(instance, to, reason, cause, now)
+    enqueue_watch(instance, at=next_look(now))
+
+
+def _change(
+    instance: Instance, to: InstanceStatus, reason: Reason, cause: Cause, now: datetime
+) -> None:
+    instance.action = ""
+    change_status(instance, to, cause=_because(cause, reason.message), now=now, reason=reason)
+
+
+def _warn_of_reclaim(
+    instance: Instance, seen: UpstreamInstance, cause: Cause, now: datetime
+) -> None:
+    """A spot instance's notice, told once; forgotten when it is taken back."""
+    told = seen.spot_reclaim_at if seen.is_running else None
+    if told is not None and instance.spot_reclaim_at is None:
+        instance.spot_reclaim_at = told
+        data = {"spotReclaimAt": told.isoformat()}
+        because = _because(cause, "Novita gave notice that it will take the spot instance back")
+        record_event(
+            instance, "instance.spot_notice", cause=because, now=now, data=data, is_told=True
+        )
+    elif told is None and seen.is_running:
+        instance.spot_reclaim_at = None
+
+
+def _because(cause: Cause, reason: str) -> Cause:
+    return Cause(cause.actor, reason, cause.request_id, cause.job_id)

@@ -1,0 +1,179 @@
+"""Instances that start: for the first time, where a failure is final, or once more."""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from instances.choices import Action, FailureCode, InstanceStatus, OnStartFailure, StatusReason
+from instances.ending import begin_ending
+from instances.models import Instance
+from instances.money import usd_text
+from instances.schedule import next_look
+from instances.services.acting import STOP, begin
+from instances.subjects import cause_of
+from instances.transitions import change_status, fail
+from instances.types import Failure, Reason
+from instances.watching import absence, stopping
+from instances.watching.looks import Sighting
+from jobs.models import Job
+from jobs.outcomes import Again, Done, Outcome
+
+# What nobody could look at when its deadline passed may be running: an outage must not end it
+# unseen. Bounded, since nothing may be billed for long that nobody watches.
+UNSEEN_GRACE = timedelta(minutes=2)
+# A restart shows `running` from before it for a moment; a start that does nothing stays `exited`.
+RESTART_SHOWS = timedelta(seconds=10)
+START_SHOWS = timedelta(seconds=60)
+# The pull of an image takes what it takes, up to the start deadline.
+PULLING = "pulling"
+
+
+def judge(
+    instance: Instance,
+    sighting: Sighting | None,
+    job: Job,
+    now: datetime,
+    *,
+    is_last_resort: bool,
+) -> Outcome | None:
+    """What follows from a look, if there was one, or None for another look."""
+    if instance.ready_at is not None:
+        return _judge_again(instance, sighting, job, now, is_last_resort=is_last_resort)
+    failure = _failure(instance, sighting)
+    if failure is not None:
+        return _fail(instance, failure, job, now)
+    if _is_ready(instance, is_last_resort=is_last_resort and sighting is None):
+        return _arrive(instance, job, now)
+    has_just_arrived = sighting is not None and sighting.is_of_a_running_instance
+    late = None if has_just_arrived else _lateness(instance, sighting, now)
+    return _fail(instance, late, job, now) if late else None
+
+
+def disappeared(instance: Instance, job: Job, now: datetime) -> Outcome | None:
+    """A first start that is gone has failed; a kept one too, and there is nothing to keep."""
+    if not absence.is_proven(instance, now):
+        late = _lateness(instance, None, now)
+        return _fail(instance, late, job, now) if late else None
+    message = "It disappeared at Novita before it ever ran."
+    return _fail(instance, Failure(FailureCode.STARTUP_FAILED, message), job, now)
+
+
+def fail_unwatched(instance: Instance, error: str, *, job: Job, now: datetime) -> None:
+    """The watch itself failed for good: end what nobody would look at any more."""
+    failure = Failure(FailureCode.INTERNAL_ERROR, f"Watching failed for good: {error[:500]}")
+    _fail(instance, failure, job, now)
+
+
+def _failure(instance: Instance, sighting: Sighting | None) -> Failure | None:
+    """Why it can never run, or must not, if that is what was seen."""
+    seen = sighting.seen if sighting is not None else None
+    if seen is None:
+        return None
+    if not seen.is_running and seen.failure_reason:
+        return Failure(FailureCode.STARTUP_FAILED, f"Novita: {seen.failure_reason}")
+    if seen.is_stopped or seen.is_leaving_word:
+        message = f"Novita shows it as {seen.status} before it ever ran."
+        return Failure(FailureCode.STARTUP_FAILED, message)
+    return _too_dear(instance, seen.price_e5_usd)
+
+
+def _too_dear(instance: Instance, price_e5_usd: int | None) -> Failure | None:
+    """The price rose between the last look at it and the create."""
+    cap = instance.max_price_per_hour_e5_usd
+    if cap is None or not price_e5_usd or price_e5_usd * instance.gpu_num <= cap:
+        return None
+    total, most = usd_text(price_e5_usd * instance.gpu_num), usd_text(cap)
+    message = f"Novita charges {total} USD an hour for it, and no more than {most} is allowed."
+    return Failure(FailureCode.PRICE_ABOVE_CAP, message)
+
+
+def _is_ready(instance: Instance, *, is_last_resort: bool) -> bool:
+    return instance.upstream_status == "running" and (instance.has_details or is_last_resort)
+
+
+def _arrive(instance: Instance, job: Job, now: datetime) -> Outcome:
+    instance.ready_at = instance.ready_at or now
+    instance.action = ""
+    data = {"upstreamStatus": instance.upstream_status}
+    cause = cause_of(job, "Novita shows it running")
+    change_status(instance, InstanceStatus.RUNNING, cause=cause, now=now, data=data)
+    return Done() if instance.has_details else Again(at=next_look(now))
+
+
+def _lateness(instance: Instance, sighting: Sighting | None, now: datetime) -> Failure | None:
+    """Past its deadline, or without progress for too long in a state that is none of work."""
+    grace = timedelta(0) if sighting is not None else UNSEEN_GRACE
+    deadline, last = instance.start_deadline_at, instance.upstream_status or "nothing"
+    if deadline is not None and deadline + grace <= now:
+        limit = (deadline - instance.created_at).total_seconds()
+        message = f"Not running after {limit:.0f} s; Novita last said {last}."
+        return Failure(FailureCode.STARTUP_TIMEOUT, message)
+    stuck = timedelta(seconds=settings.CONFIG.instance_stuck_timeout)
+    since = instance.upstream_changed_at
+    is_waiting = sighting is not None and last not in (PULLING, "running")
+    if is_waiting and since is not None and now - since >= stuck:
+        message = f"No progress for {stuck.total_seconds():.0f} s: Novita goes on saying {last}."
+        return Failure(FailureCode.STARTUP_TIMEOUT, message)
+    return None
+
+
+def _fail(instance: Instance, failure: Failure, job: Job, now: datetime) -> Outcome:
+    """Failed, and its GPU ended unless its owner wanted it kept: what runs is paid for."""
+    fail(instance, failure, cause=cause_of(job, failure.message), now=now)
+    if instance.on_start_failure == OnStartFailure.TERMINATE or instance.absence_seen_at:
+        cause = cause_of(job, f"ended after {failure.code}")
+        begin_ending(instance, instance.upstream_id, cause=cause, now=now)
+    return Done()
+
+
+def _judge_again(
+    instance: Instance,
+    sighting: Sighting | None,
+    job: Job,
+    now: datetime,
+    *,
+    is_last_resort: bool,
+) -> Outcome | None:
+    """A start or restart of one that has run before: it has a disk that must survive a failure."""
+    seen = sighting.seen if sighting is not None else None
+    if seen is not None and seen.is_stopped:
+        return _stays_stopped(instance, seen.failure_reason, job, now)
+    is_running = _is_ready(instance, is_last_resort=is_last_resort and sighting is None)
+    if is_running and _has_begun_anew(instance, sighting, now):
+        return _arrive(instance, job, now)
+    if seen is not None and instance.start_deadline_at and instance.start_deadline_at <= now:
+        message = f"It did not start again in time; Novita last said {seen.status}."
+        reason = Reason(StatusReason.STARTUP_TIMEOUT, message)
+        begin(instance, STOP, cause=cause_of(job, message), now=now, reason=reason)
+        return None
+    return None
+
+
+def _stays_stopped(
+    instance: Instance, error: str | None, job: Job, now: datetime
+) -> Outcome | None:
+    """Exited: a failure, or a start that Novita has not begun, or never will."""
+    accepted = instance.action_accepted_at
+    if error:
+        reason = Reason(StatusReason.CRASHED, f"Novita: {error}")
+        return stopping.stopped(instance, job, now, reason)
+    waits_since = accepted or instance.status_changed_at
+    if instance.action and accepted is None:
+        return None
+    if now - waits_since < START_SHOWS:
+        return None
+    reason = Reason(StatusReason.STARTUP_TIMEOUT, "Novita took the start and did nothing.")
+    return stopping.stopped(instance, job, now, reason)
+
+
+def _has_begun_anew(instance: Instance, sighting: Sighting | None, now: datetime) -> bool:
+    """Not the `running` from before the restart: by Novita's own clock, or after a while."""
+    if instance.action != Action.RESTART:
+        return not instance.action or instance.action_accepted_at is not None
+    if instance.action_accepted_at is None:
+        return False
+    told = sighting.seen.last_started_at if sighting is not None and sighting.seen else None
+    # Novita tells whole seconds.
+    if told is not None and told >= instance.status_changed_at.replace(microsecond=0):
+        return True
+    return now - instance.action_accepted_at >= RESTART_SHOWS

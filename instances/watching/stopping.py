@@ -1,0 +1,75 @@
+"""Instances that are stopping or migrating: neither ends before Novita shows that it has."""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from instances.choices import Action, InstanceStatus, StatusReason
+from instances.models import Instance
+from instances.services.acting import VERBS, enqueue_action
+from instances.subjects import cause_of
+from instances.transitions import change_status, record_event
+from instances.types import Reason
+from instances.watching.looks import Sighting
+from jobs.models import Job
+from jobs.outcomes import Done, Outcome
+
+# A verb that Novita took and that shows no effect after so long is sent again.
+EFFECT = timedelta(seconds=15)
+
+
+def judge(instance: Instance, sighting: Sighting | None, job: Job, now: datetime) -> Outcome | None:
+    """What follows from a look at what is there, or None for another look."""
+    seen = sighting.seen if sighting is not None else None
+    if seen is not None and seen.is_stopped:
+        return stopped(instance, job, now, reason_of(instance))
+    if seen is not None and seen.is_running:
+        if instance.status == InstanceStatus.MIGRATING:
+            return _moved(instance, job, now)
+        act_again(instance, now)
+    if seen is not None:
+        tell_if_stuck(instance, job, now)
+    return None
+
+
+def stopped(instance: Instance, job: Job, now: datetime, reason: Reason | None) -> Outcome:
+    instance.action = ""
+    cause = cause_of(job, reason.message if reason else "Novita shows it stopped")
+    change_status(instance, InstanceStatus.STOPPED, cause=cause, now=now, reason=reason)
+    return Done()
+
+
+def reason_of(instance: Instance) -> Reason | None:
+    """What set it in motion, if nobody asked for it here: it holds where it comes to rest, too."""
+    if instance.reason_code in ("", StatusReason.STUCK):
+        return None
+    return Reason(instance.reason_code, instance.reason_message)
+
+
+def _moved(instance: Instance, job: Job, now: datetime) -> Outcome | None:
+    cause = cause_of(job, "Novita shows it running again")
+    change_status(instance, InstanceStatus.RUNNING, cause=cause, now=now)
+    return Done() if instance.has_details else None
+
+
+def act_again(instance: Instance, now: datetime) -> None:
+    """Send the verb once more if Novita took it and did nothing."""
+    accepted = instance.action_accepted_at
+    if instance.action and accepted is not None and now - accepted >= EFFECT:
+        instance.action_accepted_at = None
+        instance.save(update_fields=["action_accepted_at"])
+        enqueue_action(instance, VERBS[Action(instance.action)])
+
+
+def tell_if_stuck(instance: Instance, job: Job, now: datetime) -> None:
+    """Once: it goes on being looked at, and its owner may end it."""
+    limit = timedelta(seconds=settings.CONFIG.instance_stuck_timeout)
+    since = instance.upstream_changed_at
+    if since is None or now - since < limit or instance.reason_code == StatusReason.STUCK:
+        return
+    minutes = limit.total_seconds() / 60
+    message = f"Novita has shown it as {instance.upstream_status} for {minutes:.0f} minutes."
+    instance.reason_code, instance.reason_message = StatusReason.STUCK, message
+    data = {"code": StatusReason.STUCK.value, "message": message}
+    cause = cause_of(job, message)
+    record_event(instance, "instance.stuck", cause=cause, now=now, data=data, is_told=True)
