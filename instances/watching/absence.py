@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from instances import billing
 from instances.choices import InstanceStatus, StatusReason
 from instances.models import Instance
 from instances.transitions import change_status, record_event
@@ -21,9 +22,10 @@ def is_brake_on(*, vanished: int, held: int) -> bool:
 def is_proven(instance: Instance, now: datetime) -> bool:
     """Note that a direct look found nothing; true when an earlier one did so, long enough ago.
 
-    Saves nothing. Whoever sees it alive forgets the earlier look.
+    Saves nothing. Whoever sees it alive forgets the earlier look, and charges for it again.
     """
     if instance.absence_seen_at is None:
+        billing.close_unseen(instance, now)
         instance.absence_seen_at = now
         return False
     return now - instance.absence_seen_at >= BETWEEN_LOOKS
