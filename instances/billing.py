@@ -39,6 +39,14 @@ def close(instance: Instance, at: datetime) -> None:
         instance.billing_since = None
 
 
+def go_on(instance: Instance, seen: UpstreamInstance) -> None:
+    """A delete that closed the period had no effect: it was charged all the time since that look.
+    Saves nothing; call before ``note``.
+    """
+    if instance.billing_since is None and seen.status in CHARGED_WORDS:
+        instance.billing_since = instance.upstream_seen_at
+
+
 def close_unseen(instance: Instance, now: datetime) -> None:
     """It is not there any more: charged until between the last look and this one. Saves nothing."""
     close(instance, _between(_last_look(instance), now, None))

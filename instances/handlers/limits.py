@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 
 from instances import environment
-from instances.choices import InstanceStatus, StatusReason
+from instances.choices import InstanceStatus, OnStartFailure, StatusReason
 from instances.clock import iso
 from instances.database_clock import database_now
 from instances.models import Instance
@@ -50,7 +51,11 @@ class EnforceLimits(Handler[None, None]):
 
 
 def _limited() -> InstanceQuerySet:
-    return Instance.objects.holding().exclude(expires_at=None).exclude(status__in=ENDING)
+    """A failed instance whose GPU was not to be kept is being ended, and stays failed."""
+    is_ended = Q(status__in=ENDING) | Q(
+        status=InstanceStatus.FAILED, on_start_failure=OnStartFailure.TERMINATE
+    )
+    return Instance.objects.holding().exclude(expires_at=None).exclude(is_ended)
 
 
 def _end(job: Job, now: datetime) -> None:

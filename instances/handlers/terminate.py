@@ -126,16 +126,26 @@ def _pause(looks: int) -> timedelta:
 
 
 def _note_cost(instance: Instance, ending: UpstreamEnding, result: Looked, now: datetime) -> None:
-    """Charging ends when Novita takes the delete; a delete that it ignores is charged on."""
+    """Charging ends when Novita takes the delete, or may have; what the next look still finds
+    was charged on.
+    """
     if instance.upstream_id != ending.upstream_id:
         return
     if result.seen is not None:
+        if ending.looks:
+            billing.go_on(instance, result.seen)
         billing.note(instance, result.seen, now=now)
         instance.upstream_status = result.seen.status
         instance.upstream_seen_at = now
-    if result.is_deleted or result.is_absent:
+    if result.is_deleted or _may_be_deleted(result):
         billing.close(instance, now)
+    elif result.is_absent:
+        billing.close_unseen(instance, now)
     instance.save()
+
+
+def _may_be_deleted(result: Looked) -> bool:
+    return result.error is not None and result.error.is_outcome_unknown
 
 
 def _confirmed(instance: Instance, ending: UpstreamEnding, job: Job, now: datetime) -> None:

@@ -30,8 +30,8 @@ def begin_termination(
 ) -> None:
     """The instance is locked, and neither terminating nor terminated.
 
-    What was never sent to Novita is over at once. Where a create is in doubt, the create job goes
-    on until it knows, and ends what it finds.
+    What was never sent to Novita is over at once, unless a duplicate is still to end. Where a
+    create is in doubt, the create job goes on until it knows, and ends what it finds.
     """
     instance.action = ""
     change_status(instance, InstanceStatus.TERMINATING, cause=cause, now=now, reason=reason)
@@ -39,7 +39,7 @@ def begin_termination(
         begin_ending(instance, instance.upstream_id, cause=cause, now=now)
     elif instance.is_in_doubt:
         enqueue_create(instance, request_id=cause.request_id)
-    else:
+    elif not instance.endings.filter(confirmed_at=None).exists():
         change_status(instance, InstanceStatus.TERMINATED, cause=cause, now=now, reason=reason)
 
 
