@@ -33,6 +33,8 @@ CODES: dict[str, tuple[int, str]] = {
     "METHOD_NOT_ALLOWED": (405, "This method is not allowed here."),
     "NOT_ACCEPTABLE": (406, "This address answers application/json only."),
     "REQUEST_TIMEOUT": (408, "The request did not arrive in time."),
+    "INVALID_STATE": (409, "This makes no sense in the instance's status."),
+    "INSTANCE_LIMIT_REACHED": (409, "The project has as many live instances as it may."),
     "JOB_NOT_REDRIVABLE": (409, "The job cannot be run again."),
     "JOB_NOT_CANCELLABLE": (409, "The job cannot be cancelled."),
     "UNKNOWN_JOB_TYPE": (409, "This release does not know the job's type."),
