@@ -39,6 +39,11 @@ def close(instance: Instance, at: datetime) -> None:
         instance.billing_since = None
 
 
+def close_unseen(instance: Instance, absent_at: datetime) -> None:
+    """It left between the last look that showed it and the first that did not. Saves nothing."""
+    close(instance, _between(_last_look(instance), absent_at, None))
+
+
 def cost_so_far_e5_usd(instance: Instance, now: datetime) -> int:
     """In 1/100,000 USD."""
     return instance.closed_cost_e5_usd + _open_cost(instance, now)

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from instances.choices import JobType
+from instances.choices import InstanceStatus, JobType
 from instances.models import Instance, UpstreamEnding
 from instances.transitions import record_event
 from instances.types import Cause
@@ -50,5 +50,6 @@ def _reopen(ending: UpstreamEnding, instance: Instance) -> None:
     ending.confirmed_at = ending.absence_seen_at = None
     ending.looks = 0
     ending.save(update_fields=["confirmed_at", "absence_seen_at", "looks"])
-    if instance.upstream_id == ending.upstream_id:
+    is_its_own = instance.upstream_id == ending.upstream_id
+    if is_its_own and instance.status != InstanceStatus.TERMINATED:
         instance.upstream_gone_at = None

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from instances import billing
 from instances.choices import InstanceStatus, StatusReason
 from instances.models import Instance
 from instances.transitions import change_status, record_event
@@ -32,6 +33,7 @@ def is_proven(instance: Instance, now: datetime) -> bool:
 def conclude(instance: Instance, *, cause: Cause, now: datetime) -> None:
     """It is gone, and nobody here had it ended: terminated, or a failed one that was kept."""
     instance.upstream_gone_at = now
+    billing.close_unseen(instance, instance.absence_seen_at or now)
     if instance.status == InstanceStatus.FAILED:
         record_event(instance, "instance.gone", cause=cause, now=now, is_told=True)
         return
