@@ -22,9 +22,10 @@ def is_brake_on(*, vanished: int, held: int) -> bool:
 def is_proven(instance: Instance, now: datetime) -> bool:
     """Note that a direct look found nothing; true when an earlier one did so, long enough ago.
 
-    Saves nothing. Whoever sees it alive forgets the earlier look.
+    Saves nothing. Whoever sees it alive forgets the earlier look, and charges for it again.
     """
     if instance.absence_seen_at is None:
+        billing.close_unseen(instance, now)
         instance.absence_seen_at = now
         return False
     return now - instance.absence_seen_at >= BETWEEN_LOOKS
@@ -33,7 +34,6 @@ def is_proven(instance: Instance, now: datetime) -> bool:
 def conclude(instance: Instance, *, cause: Cause, now: datetime) -> None:
     """It is gone, and nobody here had it ended: terminated, or a failed one that was kept."""
     instance.upstream_gone_at = now
-    billing.close_unseen(instance, instance.absence_seen_at or now)
     if instance.status == InstanceStatus.FAILED:
         record_event(instance, "instance.gone", cause=cause, now=now, is_told=True)
         return

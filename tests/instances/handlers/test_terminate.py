@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from django.db.models import F
 
 from instances.database_clock import database_now
 from instances.ending import begin_ending
@@ -16,7 +15,7 @@ from jobs.models import Job, JobPriority
 from tests.engine import database_time
 from tests.fakes import DOWN, FakeNovita
 from tests.instances.conftest import Configure
-from tests.instances.handlers.conftest import Service, events
+from tests.instances.handlers.conftest import Service, events, let_ten_seconds_pass
 
 pytestmark = pytest.mark.django_db
 
@@ -38,11 +37,6 @@ def ending() -> UpstreamEnding:
 def terminate(service: Service, *, times: int = 1) -> UpstreamEnding:
     service.run("terminate_instance", times=times)
     return ending()
-
-
-def let_ten_seconds_pass() -> None:
-    earlier = F("absence_seen_at") - timedelta(seconds=10)
-    UpstreamEnding.objects.exclude(absence_seen_at=None).update(absence_seen_at=earlier)
 
 
 def job() -> Job:
