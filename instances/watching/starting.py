@@ -51,7 +51,8 @@ def judge(
 
 def disappeared(instance: Instance, job: Job, now: datetime) -> Outcome | None:
     """A first start that is gone has failed; a kept one too, and there is nothing to keep."""
-    if not absence.is_proven(instance, now):
+    is_too_young = absence.is_perhaps_too_young(instance, now)
+    if is_too_young or not absence.is_proven(instance, now):
         late = _lateness(instance, None, now)
         return _fail(instance, late, job, now) if late else None
     message = "It disappeared at Novita before it ever ran."
