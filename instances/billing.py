@@ -47,9 +47,9 @@ def go_on(instance: Instance, seen: UpstreamInstance) -> None:
         instance.billing_since = instance.upstream_seen_at
 
 
-def close_unseen(instance: Instance, now: datetime) -> None:
-    """It is not there any more: charged until between the last look and this one. Saves nothing."""
-    close(instance, _between(_last_look(instance), now, None))
+def close_unseen(instance: Instance, absent_at: datetime) -> None:
+    """It left between the last look that showed it and the first that did not. Saves nothing."""
+    close(instance, _between(_last_look(instance), absent_at, None))
 
 
 def cost_so_far_e5_usd(instance: Instance, now: datetime) -> int:

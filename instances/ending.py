@@ -50,6 +50,6 @@ def _reopen(ending: UpstreamEnding, instance: Instance) -> None:
     ending.confirmed_at = ending.absence_seen_at = None
     ending.looks = 0
     ending.save(update_fields=["confirmed_at", "absence_seen_at", "looks"])
-    # A terminated instance stays that: the open ending alone tells of what is left.
-    if instance.upstream_id == ending.upstream_id and instance.status != InstanceStatus.TERMINATED:
+    is_its_own = instance.upstream_id == ending.upstream_id
+    if is_its_own and instance.status != InstanceStatus.TERMINATED:
         instance.upstream_gone_at = None

@@ -123,6 +123,7 @@ class JobType:
     processes, exactly. run_limit: how long the heartbeat extends a lease before the worker process
     is ended. commit_size: units of one job that may share a transaction when they are applied.
     is_recurring: one row lives for ever, answering "again"; clusters make it at their start.
+    runs_at_start: and it is due then, whatever it answered last.
     """
 
     name: str
@@ -133,6 +134,7 @@ class JobType:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     commit_size: int = 50
     is_recurring: bool = False
+    runs_at_start: bool = False
 
 
 _types: dict[str, JobType] = {}

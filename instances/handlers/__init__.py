@@ -26,6 +26,7 @@ def register_job_types() -> None:
         limits,
         monitor,
         probe,
+        reconcile,
         terminate,
         webhook,
     )
@@ -68,6 +69,15 @@ def register_job_types() -> None:
                 retry=UNTIL_DEADLINE,
             )
             for verb in (JobType.START_INSTANCE, JobType.STOP_INSTANCE, JobType.RESTART_INSTANCE)
+        ),
+        registry.JobType(
+            JobType.RECONCILE,
+            reconcile.Reconcile(),
+            max_in_flight=1,
+            run_limit=timedelta(minutes=10),
+            retry=UNTIL_DEADLINE,
+            is_recurring=True,
+            runs_at_start=True,
         ),
         registry.JobType(
             JobType.ENFORCE_LIMITS,

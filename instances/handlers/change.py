@@ -49,7 +49,6 @@ class ChangeWork:
     upstream_id: str
     permit: Permit
     not_after: float
-    restarts_since: float
     request_id: str = ""
 
 
@@ -79,8 +78,6 @@ class ChangeInstance(Handler[ChangeWork, Changed]):
             instance.upstream_id,
             permit,
             not_after=time.monotonic() + max(spare / 2, 0.5),
-            # Novita tells whole seconds.
-            restarts_since=instance.status_changed_at.replace(microsecond=0).timestamp(),
             request_id=job.request_id,
         )
         return Unit([job], work)
@@ -131,12 +128,10 @@ def _is_wanted(instance: Instance, job: Job) -> bool:
 
 
 def _is_under_way(work: ChangeWork, seen: UpstreamInstance) -> bool:
-    if seen.status in UNDER_WAY[work.action]:
-        return True
-    restarted = seen.last_started_at
-    if work.action != Action.RESTART or restarted is None:
-        return False
-    return seen.is_running and restarted.timestamp() >= work.restarts_since
+    """By its word alone. A restart that is over already is asked for once more, if the worker
+    died before it wrote that down: once too often is better than never.
+    """
+    return seen.status in UNDER_WAY[work.action]
 
 
 def _send(client: NovitaClient, work: ChangeWork) -> None:

@@ -51,11 +51,10 @@ class EnforceLimits(Handler[None, None]):
 
 
 def _limited() -> InstanceQuerySet:
-    """A failed instance whose GPU was not to be kept is being ended, and stays failed."""
-    is_ended = Q(status__in=ENDING) | Q(
-        status=InstanceStatus.FAILED, on_start_failure=OnStartFailure.TERMINATE
-    )
-    return Instance.objects.holding().exclude(expires_at=None).exclude(is_ended)
+    """A failed instance's GPU is being ended already, unless it was to be kept."""
+    failed = Q(status=InstanceStatus.FAILED, on_start_failure=OnStartFailure.TERMINATE)
+    held = Instance.objects.holding().exclude(expires_at=None)
+    return held.exclude(status__in=ENDING).exclude(failed)
 
 
 def _end(job: Job, now: datetime) -> None:

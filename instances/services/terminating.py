@@ -14,6 +14,7 @@ from instances.models.instance import InstanceQuerySet
 from instances.transitions import change_status
 from instances.types import Cause, Reason
 from jobs.crashpoints import crashpoint
+from jobs.models import Job
 
 
 def terminate_instance(*, public_id: str, cause: Cause, reason: Reason | None = None) -> Instance:
@@ -39,9 +40,17 @@ def begin_termination(
     if instance.is_holding:
         begin_ending(instance, instance.upstream_id, cause=cause, now=now)
     elif instance.is_in_doubt:
-        enqueue_create(instance, request_id=cause.request_id)
+        _resume_create(instance, cause)
     elif not instance.endings.filter(confirmed_at=None).exists():
         change_status(instance, InstanceStatus.TERMINATED, cause=cause, now=now, reason=reason)
+
+
+def _resume_create(instance: Instance, cause: Cause) -> None:
+    """While there is doubt its job does not end by itself, so it need not be marked; and waiting
+    for a row that is being settled, with the instance locked, would be a deadlock.
+    """
+    if not Job.objects.live().filter(dedupe_key=f"create:{instance.public_id}").exists():
+        enqueue_create(instance, request_id=cause.request_id)
 
 
 def terminate_all(*, project: Project, cause: Cause) -> list[str]:

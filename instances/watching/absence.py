@@ -2,6 +2,8 @@
 
 from datetime import datetime, timedelta
 
+from django.conf import settings
+
 from instances import billing
 from instances.choices import InstanceStatus, StatusReason
 from instances.models import Instance
@@ -29,6 +31,15 @@ def is_proven(instance: Instance, now: datetime) -> bool:
         instance.absence_seen_at = now
         return False
     return now - instance.absence_seen_at >= BETWEEN_LOOKS
+
+
+def is_perhaps_too_young(instance: Instance, now: datetime) -> bool:
+    """Made a moment ago and never seen: Novita may not show it yet, so not finding it proves
+    nothing before CREATE_SETTLE is over.
+    """
+    if instance.upstream_seen_at is not None or instance.posted_at is None:
+        return False
+    return now < instance.posted_at + timedelta(seconds=settings.CONFIG.create_settle)
 
 
 def conclude(instance: Instance, *, cause: Cause, now: datetime) -> None:

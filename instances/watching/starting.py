@@ -51,7 +51,8 @@ def judge(
 
 def disappeared(instance: Instance, job: Job, now: datetime) -> Outcome | None:
     """A first start that is gone has failed; a kept one too, and there is nothing to keep."""
-    if not absence.is_proven(instance, now):
+    is_too_young = absence.is_perhaps_too_young(instance, now)
+    if is_too_young or not absence.is_proven(instance, now):
         late = _lateness(instance, None, now)
         return _fail(instance, late, job, now) if late else None
     message = "It disappeared at Novita before it ever ran."
@@ -176,14 +177,15 @@ def _stays_stopped(
 
 
 def _has_begun_anew(instance: Instance, sighting: Sighting | None, now: datetime) -> bool:
-    """Not the `running` from before the restart: by Novita's own clock, or after a while."""
+    """Not the `running` from before the restart: another word came between, or some time.
+
+    Novita's own times decide nothing: they are whole seconds of another clock.
+    """
     if instance.action != Action.RESTART:
         return not instance.action or instance.action_accepted_at is not None
     accepted, looked = instance.action_accepted_at, instance.upstream_seen_at
     if accepted is None or (sighting is None and (looked is None or looked <= accepted)):
         return False
-    told = sighting.seen.last_started_at if sighting is not None and sighting.seen else None
-    # Novita tells whole seconds.
-    if told is not None and told >= instance.status_changed_at.replace(microsecond=0):
-        return True
-    return now - accepted >= RESTART_SHOWS
+    changed = instance.upstream_changed_at
+    has_changed = changed is not None and changed > accepted
+    return has_changed or now - accepted >= RESTART_SHOWS

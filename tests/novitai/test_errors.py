@@ -37,9 +37,7 @@ def test_unknown_addresses(api: Client, path: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["put", "patch", "delete"])
-@pytest.mark.parametrize(
-    "path", ["/api/instances", "/api/instances/inst_1/events", "/health", "/livez"]
-)
+@pytest.mark.parametrize("path", ["/api/instances", "/api/jobs/job_1", "/health", "/livez"])
 def test_wrong_methods_name_the_right_ones(api: Client, method: str, path: str) -> None:
     response = getattr(api, method)(path, "{}", **POST)
     error_of(response, 405, "METHOD_NOT_ALLOWED")

@@ -25,6 +25,8 @@ CAUSE = Cause("worker", reason="a test")
 @pytest.fixture
 def instance(service: Service, novita: FakeNovita) -> Instance:
     placed = service.placed()
+    # Old enough for its absence to mean something.
+    age(placed, posted_at=timedelta(minutes=2))
     novita.calls.clear()
     begin_ending(placed, "up-1", cause=CAUSE, now=database_now())
     return placed
@@ -138,6 +140,19 @@ def test_under_another_account_absence_proves_nothing(
     novita.instances.clear()
     assert terminate(service, times=3).absence_seen_at is None
     assert (novita.calls, job().status) == ([], "pending")
+
+
+def test_what_was_made_a_moment_ago_and_never_seen_is_not_proven_absent(
+    service: Service, novita: FakeNovita, instance: Instance
+) -> None:
+    age(instance, posted_at=-timedelta(minutes=2))
+    late = novita.instances.pop("up-1")
+    for _ in range(3):
+        assert terminate(service).absence_seen_at is None
+        let_ten_seconds_pass()
+    novita.instances["up-1"] = late
+    terminate(service)
+    assert novita.instances == {}
 
 
 def test_once_confirmed_there_is_nothing_to_do(

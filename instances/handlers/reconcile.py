@@ -1,0 +1,51 @@
+"""reconcile: everything at Novita compared with what is held here; runs for ever."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from django.conf import settings
+
+from instances import gate, reconciling
+from instances.reconciling import ReconcileWork, Seen
+from instances.subjects import cause_of
+from jobs.crashpoints import crashpoint
+from jobs.models import Job
+from jobs.outcomes import Again, Outcome
+from jobs.registry import Decided, Handler, Unit
+
+
+class Reconcile(Handler[ReconcileWork, Seen]):
+    """One pass a minute: its cost grows with the pages of the account's list."""
+
+    def load(self, jobs: Sequence[Job]) -> Sequence[Unit[ReconcileWork] | Decided]:
+        work = reconciling.plan()
+        if not work.permit.is_granted:
+            return [Decided({job.pk: Again(work.permit.wait) for job in jobs})]
+        return [Unit(jobs, work)]
+
+    def talk(self, work: ReconcileWork) -> Seen:
+        seen = reconciling.look(work)
+        crashpoint("reconcile.after_look")
+        return seen
+
+    def book(self, talks: Sequence[tuple[ReconcileWork, Seen]]) -> None:
+        gate.report((work.permit, seen.calls) for work, seen in talks)
+
+    def apply(
+        self, jobs: Sequence[Job], work: ReconcileWork, result: Seen
+    ) -> Mapping[int, Outcome]:
+        job = jobs[0]
+        reconciling.conclude(
+            work,
+            result,
+            account=settings.CONFIG.upstream_account,
+            cause=cause_of(job, "the reconciler"),
+            job=job,
+        )
+        crashpoint("reconcile.before_commit")
+        pause = max(_interval(), gate.fair_pause(len(result.calls)))
+        return {each.pk: Again(pause) for each in jobs}
+
+
+def _interval() -> timedelta:
+    return timedelta(seconds=settings.CONFIG.reconcile_interval)

@@ -1,0 +1,123 @@
+"""One listing of the whole account, and direct looks at what it leaves open. No database."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from instances import habits, upstream
+from instances.gate import Permit
+from instances.naming import Mark
+from instances.novita.calls import CallRecord
+from instances.novita.client import NovitaClient
+from instances.novita.errors import InstanceNotFound, NovitaError
+from instances.novita.types import Listing, UpstreamInstance
+from instances.watching import Sighting
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A GPU that a row at rest holds, and Novita's word for it if nothing has changed."""
+
+    upstream_id: str
+    expected: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReconcileWork:
+    """``held``: those unseen for longest first. ``begun_at``: by the database's clock, before the
+    first call: what changed here since then was not what the calls speak of.
+    """
+
+    permit: Permit
+    pages: int
+    mark: Mark
+    held: tuple[Held, ...]
+    begun_at: datetime
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """``ours``: what is listed with our signature, by reference and oldest first. ``sightings``
+    of what is held; one without an entry was not looked at, which proves nothing.
+    """
+
+    calls: Sequence[CallRecord]
+    is_complete: bool = False
+    pages: int = 1
+    listed: int = 0
+    ours: Mapping[str, Sequence[UpstreamInstance]] = field(default_factory=dict)
+    sightings: Mapping[str, Sighting] = field(default_factory=dict)
+    missing: int = 0
+    error: str = ""
+
+    @property
+    def signed(self) -> int:
+        return sum(len(items) for items in self.ours.values())
+
+
+def look(work: ReconcileWork) -> Seen:
+    """Never raises NovitaError: what could not be read stays unknown."""
+    client = upstream.client(work.permit, request_id=work.request_id)
+    try:
+        listing = client.list_all_instances(
+            page_size=habits.PAGE_SIZE, max_pages=max(min(work.permit.calls - 1, work.pages + 2), 1)
+        )
+    except NovitaError as error:
+        return Seen(client.calls, error=str(error))
+    pages = habits.pages_of(listing, calls=len(client.calls))
+    sightings, open_ids = _compare(work, listing)
+    missing = sum(upstream_id not in listing.instances for upstream_id in open_ids)
+    sightings |= _look_at_each(client, work, open_ids)
+    return Seen(
+        client.calls,
+        is_complete=listing.is_complete,
+        pages=pages,
+        listed=len(listing.instances),
+        ours=_signed(work.mark, listing),
+        sightings=sightings,
+        missing=missing,
+    )
+
+
+def _compare(work: ReconcileWork, listing: Listing) -> tuple[dict[str, Sighting], list[str]]:
+    """What the list shows as it is held, and the ids of what it does not."""
+    sightings: dict[str, Sighting] = {}
+    open_ids: list[str] = []
+    for held in work.held:
+        seen = listing.instances.get(held.upstream_id)
+        if seen is not None and held.expected in ("", seen.status) and not seen.is_gone_word:
+            sightings[held.upstream_id] = Sighting(seen)
+        else:
+            open_ids.append(held.upstream_id)
+    return sightings, open_ids
+
+
+def _look_at_each(
+    client: NovitaClient, work: ReconcileWork, upstream_ids: Sequence[str]
+) -> dict[str, Sighting]:
+    """As far as the permit goes. Only such a look may change what is held: a list lags behind."""
+    found: dict[str, Sighting] = {}
+    for upstream_id in upstream_ids[: max(work.permit.calls - len(client.calls), 0)]:
+        try:
+            found[upstream_id] = Sighting(client.get_instance(upstream_id), has_details=True)
+        except InstanceNotFound:
+            found[upstream_id] = Sighting(None)
+        except NovitaError:
+            continue
+    return found
+
+
+def _signed(mark: Mark, listing: Listing) -> dict[str, list[UpstreamInstance]]:
+    found: dict[str, list[UpstreamInstance]] = {}
+    for item in listing.instances.values():
+        reference = mark.reference_in(item.name)
+        if reference is not None and not (item.is_gone_word or item.is_leaving_word):
+            found.setdefault(reference, []).append(item)
+    for items in found.values():
+        items.sort(key=lambda item: (not item.is_running, _age(item), item.id))
+    return found
+
+
+def _age(item: UpstreamInstance) -> float:
+    return item.created_at.timestamp() if item.created_at else 0.0

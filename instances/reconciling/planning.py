@@ -1,0 +1,41 @@
+"""What a pass has to look for, read in a handful of queries. For ``load``."""
+
+from django.conf import settings
+
+from instances import gate, habits, upstream
+from instances.choices import SETTLED_STATUSES, InstanceStatus, OnStartFailure
+from instances.database_clock import database_now
+from instances.models import Instance
+from instances.models.instance import InstanceQuerySet
+from instances.reconciling.looking import Held, ReconcileWork
+
+# Direct looks in one pass at what the list did not show, or showed otherwise than it is held.
+SINGLE_LOOKS = 25
+EXPECTED = {InstanceStatus.RUNNING.value: "running", InstanceStatus.STOPPED.value: "exited"}
+
+
+def resting() -> InstanceQuerySet:
+    """What nobody else looks at: at rest, or failed with its GPU kept."""
+    account = settings.CONFIG.upstream_account
+    mine = Instance.objects.holding().filter(upstream_account=account)
+    kept = mine.filter(status=InstanceStatus.FAILED, on_start_failure=OnStartFailure.KEEP)
+    return mine.filter(status__in=SETTLED_STATUSES) | kept
+
+
+def plan(*, request_id: str = "") -> ReconcileWork:
+    """Reserves the calls of a pass; ``work.permit`` says how long to wait if there are none."""
+    pages = habits.recall_whole()
+    permit = gate.reserve(pages + 2 + SINGLE_LOOKS, at_least=2, is_spare=True)
+    longest_unseen = resting().order_by("upstream_seen_at", "pk")
+    held = tuple(
+        Held(upstream_id, EXPECTED.get(status, ""))
+        for upstream_id, status in longest_unseen.values_list("upstream_id", "status")
+    )
+    return ReconcileWork(
+        permit=permit,
+        pages=pages,
+        mark=upstream.mark(),
+        held=held,
+        begun_at=database_now(),
+        request_id=request_id,
+    )

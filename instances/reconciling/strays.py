@@ -1,0 +1,94 @@
+"""What carries our signature and belongs to a row of ours, but is not what that row holds."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from instances.choices import InstanceStatus, OnStartFailure
+from instances.ending import begin_ending
+from instances.models import Instance, UpstreamEnding
+from instances.novita.types import UpstreamInstance
+from instances.reconciling.looking import ReconcileWork, Seen
+from instances.reconciling.report import Report
+from instances.transitions import record_event
+from instances.types import Cause
+
+# A list may go on showing for a while what is gone.
+LISTED_AFTER_END = timedelta(seconds=60)
+
+
+def settle(
+    seen: Seen, work: ReconcileWork, report: Report, *, account: str, cause: Cause, now: datetime
+) -> None:
+    """End doubles, late arrivals and what came back after its end. Locks the rows concerned."""
+    suspects = _suspects(seen, work, account)
+    rows = (
+        Instance.objects.select_for_update(of=["self"])
+        .select_related("project")
+        .filter(pk__in=suspects)
+        .order_by("public_id")
+    )
+    for instance in rows:
+        for item in seen.ours[instance.reference]:
+            kind = _what_is_wrong(instance, item, work)
+            if kind is not None:
+                _end(instance, item, kind, report, cause=cause, now=now)
+
+
+def _suspects(seen: Seen, work: ReconcileWork, account: str) -> Sequence[int]:
+    """Unlocked, so only to find out which rows to lock."""
+    rows = Instance.objects.filter(reference__in=list(seen.ours), upstream_account=account)
+    return [
+        row.pk
+        for row in rows.only(
+            "reference", "status", "upstream_id", "upstream_gone_at", "create_step",
+            "on_start_failure", "status_changed_at",
+        )
+        if any(_what_is_wrong(row, item, work) for item in seen.ours[row.reference])
+    ]  # fmt: skip
+
+
+def _what_is_wrong(instance: Instance, item: UpstreamInstance, work: ReconcileWork) -> str | None:
+    """The kind of finding, or None where the row holds it, or a job of the row will."""
+    is_settled_before = instance.status_changed_at < work.begun_at
+    if instance.is_in_doubt or instance.status == InstanceStatus.CREATING:
+        # Its create job looks for it, and knows what to keep. It is resumed if it is dead.
+        return None
+    if instance.upstream_id and instance.upstream_id != item.id:
+        return "double"
+    if not instance.upstream_id:
+        return "late_arrival" if is_settled_before else None
+    if instance.upstream_gone_at is not None:
+        return "came_back" if instance.upstream_gone_at + LISTED_AFTER_END < work.begun_at else None
+    is_unwanted = instance.status == InstanceStatus.FAILED
+    is_unwanted &= instance.on_start_failure == OnStartFailure.TERMINATE
+    return "left_running" if is_unwanted and is_settled_before else None
+
+
+_WORDS: Mapping[str, str] = {
+    "double": "a second GPU carries the instance's reference",
+    "late_arrival": "the create acted after all, when nobody waited for it any more",
+    "came_back": "it is listed although its absence was proven",
+    "left_running": "the failed instance still has a GPU",
+}
+
+
+def _end(
+    instance: Instance,
+    item: UpstreamInstance,
+    kind: str,
+    report: Report,
+    *,
+    cause: Cause,
+    now: datetime,
+) -> None:
+    """Begin to end it, unless somebody is at it already."""
+    is_open = UpstreamEnding.objects.filter(
+        account=instance.upstream_account, upstream_id=item.id, confirmed_at=None
+    ).exists()
+    if is_open:
+        return
+    because = Cause(cause.actor, _WORDS[kind], cause.request_id, cause.job_id)
+    data = {"novitaInstanceId": item.id, "kind": kind}
+    record_event(instance, "instance.stray_found", cause=because, now=now, data=data, is_told=True)
+    begin_ending(instance, item.id, cause=because, now=now)
+    report.add(kind, _WORDS[kind], upstream_id=item.id, instance=instance.public_id)

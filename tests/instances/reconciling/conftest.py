@@ -1,0 +1,60 @@
+"""The handlers' upstream in memory, and passes over it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db.models import F
+
+from instances import gate, reconciling, upstream
+from instances.models import Instance
+from instances.reconciling import Report
+from instances.types import Cause
+from tests.fakes import FakeNovita
+from tests.instances.handlers.conftest import Service, novita, service
+
+__all__ = ["novita", "service"]
+
+
+def reconcile(*, is_dry: bool = False) -> Report:
+    """A pass a minute after whatever happened here."""
+    Instance.objects.update(status_changed_at=F("status_changed_at") - timedelta(minutes=1))
+    Instance.objects.exclude(absence_seen_at=None).update(
+        absence_seen_at=F("absence_seen_at") - timedelta(minutes=1)
+    )
+    work = reconciling.plan()
+    seen = reconciling.look(work)
+    gate.report([(work.permit, seen.calls)])
+    return reconciling.conclude(
+        work,
+        seen,
+        account=settings.CONFIG.upstream_account,
+        cause=Cause("worker", "a test"),
+        is_dry=is_dry,
+    )
+
+
+def kinds(report: Report) -> list[str]:
+    return sorted(finding.kind for finding in report.findings)
+
+
+def signed_name(reference: str = "ab" * 10, slug: str = "lost") -> str:
+    return upstream.mark().name(slug, reference)
+
+
+@pytest.fixture
+def running(service: Service, novita: FakeNovita) -> Instance:
+    return run_one(service, novita)
+
+
+def run_one(service: Service, novita: FakeNovita, **wish: Any) -> Instance:
+    instance = service.placed(**wish)
+    novita.put(instance.upstream_id, status="running")
+    service.run("monitor_instance", times=2)
+    instance.refresh_from_db()
+    assert instance.status == "running"
+    novita.calls.clear()
+    return instance

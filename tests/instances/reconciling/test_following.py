@@ -1,0 +1,221 @@
+"""What happens to running and stopped instances at Novita is noticed and told."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db.models import F
+
+from instances.models import Installation, Instance, ReconcileRun
+from instances.reconciling.concluding import release_brake
+from jobs.models import Job
+from tests.fakes import DOWN, FakeNovita
+from tests.instances.handlers.conftest import HOOK, Service, events
+from tests.instances.reconciling.conftest import kinds, reconcile, run_one
+
+pytestmark = pytest.mark.django_db
+
+RECLAIM = datetime(2026, 2, 1, tzinfo=UTC)
+
+
+def after(instance: Instance) -> tuple[str, str]:
+    instance.refresh_from_db()
+    return instance.status, instance.reason_code
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        ({"status": "exited"}, ("stopped", "CHANGED_AT_NOVITA")),
+        ({"status": "exited", "spot_status": "terminated"}, ("stopped", "SPOT_RECLAIMED")),
+        ({"status": "exited", "spot_reclaim_at": RECLAIM}, ("stopped", "SPOT_RECLAIMED")),
+        ({"status": "exited", "status_error_message": "node lost"}, ("stopped", "CRASHED")),
+        ({"status": "freezing"}, ("stopped", "ARREARS")),
+        ({"status": "stopping"}, ("stopping", "CHANGED_AT_NOVITA")),
+        ({"status": "restarting"}, ("starting", "CHANGED_AT_NOVITA")),
+        ({"status": "migrating"}, ("migrating", "CHANGED_AT_NOVITA")),
+        ({"status": "running"}, ("running", "")),
+        ({"status": "toRemove"}, ("running", "")),
+    ],
+)
+def test_a_running_instance_goes_where_novita_has_gone(
+    novita: FakeNovita, running: Instance, seen: dict[str, str], expected: tuple[str, str]
+) -> None:
+    novita.put("up-1", **seen)
+    reconcile()
+    assert after(running) == expected
+    is_moving = expected[0] in ("stopping", "starting", "migrating")
+    live = Job.objects.live().filter(type="monitor_instance")
+    assert live.exists() is is_moving
+
+
+def test_a_reclaim_is_told_by_event_and_webhook(service: Service, novita: FakeNovita) -> None:
+    instance = run_one(service, novita, webhook_url=HOOK)
+    novita.put("up-1", status="exited", spot_status="terminated")
+    reconcile()
+    event = instance.events.last()
+    assert (event.type, event.data["code"]) == ("instance.stopped", "SPOT_RECLAIMED")
+    assert event.deliveries.get().payload["data"]["statusReason"]["code"] == "SPOT_RECLAIMED"
+
+
+def test_a_spot_notice_is_told_once(service: Service, novita: FakeNovita) -> None:
+    instance = run_one(service, novita, webhook_url=HOOK)
+    novita.put("up-1", spot_status="notified", spot_reclaim_at=RECLAIM)
+    reconcile()
+    reconcile()
+    assert events(instance).count("instance.spot_notice") == 1
+    assert instance.events.last().deliveries.exists()
+    instance.refresh_from_db()
+    assert (instance.status, instance.spot_reclaim_at) == ("running", RECLAIM)
+
+
+def test_a_deletion_in_the_console_takes_two_looks(novita: FakeNovita, running: Instance) -> None:
+    del novita.instances["up-1"]
+    assert kinds(reconcile()) == ["vanished"]
+    assert after(running) == ("running", "")
+    assert kinds(reconcile()) == ["followed"]
+    assert after(running) == ("terminated", "DELETED_AT_NOVITA")
+    assert running.upstream_gone_at is not None
+    assert running.billing_since is None
+
+
+def test_what_the_list_leaves_out_is_looked_at_before_it_counts_as_gone(
+    novita: FakeNovita, running: Instance
+) -> None:
+    novita.unlisted.add("up-1")
+    for _ in range(3):
+        assert kinds(reconcile()) == []
+    assert after(running) == ("running", "")
+    assert "get_instance" in novita.calls
+
+
+def test_a_list_that_lags_behind_changes_nothing(
+    novita: FakeNovita, running: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stale = novita.put("up-1", status="exited")
+    novita.put("up-1", status="running")
+    shown = novita.page
+    monkeypatch.setattr(
+        novita,
+        "page",
+        lambda *args: type(shown(*args))((stale,), 1),
+    )
+    reconcile()
+    assert after(running) == ("running", "")
+
+
+def test_an_answer_from_before_a_change_here_changes_nothing(
+    service: Service, novita: FakeNovita, running: Instance
+) -> None:
+    from instances import reconciling
+    from instances.services import stop_instance
+    from instances.types import Cause
+
+    novita.put("up-1", status="exited")
+    Instance.objects.update(status_changed_at=F("status_changed_at") - timedelta(minutes=1))
+    work = reconciling.plan()
+    seen = reconciling.look(work)
+    stop_instance(public_id=running.public_id, cause=Cause("key:test"))
+    reconciling.conclude(work, seen, account=running.upstream_account, cause=Cause("worker"))
+    assert after(running) == ("stopping", "")
+
+
+@pytest.mark.parametrize("word", ["running", "starting"])
+def test_a_stopped_instance_that_was_started_at_novita_starts_here(
+    service: Service, novita: FakeNovita, running: Instance, word: str
+) -> None:
+    novita.put("up-1", status="exited")
+    reconcile()
+    novita.put("up-1", status=word)
+    reconcile()
+    assert after(running) == ("starting", "CHANGED_AT_NOVITA")
+    novita.put("up-1", status="running")
+    service.run("monitor_instance", times=2)
+    assert after(running)[0] == "running"
+
+
+@pytest.mark.parametrize("count", [3, 5])
+def test_many_that_vanish_at_once_are_not_believed(
+    service: Service, novita: FakeNovita, count: int
+) -> None:
+    instances = [run_one(service, novita, name=f"n{n}") for n in range(count)]
+    novita.instances.clear()
+    report = reconcile()
+    reconcile()
+    assert {after(each)[0] for each in instances} == {"running"}
+    assert "brake" in kinds(report)
+    assert Installation.objects.get().braked_at is not None
+    assert "accept" in ReconcileRun.objects.first().note
+
+
+def test_an_operator_may_take_the_brake_off(service: Service, novita: FakeNovita) -> None:
+    instances = [run_one(service, novita, name=f"n{n}") for n in range(3)]
+    novita.instances.clear()
+    reconcile()
+    release_brake()
+    reconcile()
+    reconcile()
+    assert {after(each)[0] for each in instances} == {"terminated"}
+    assert Installation.objects.get().braked_at is None
+
+
+def test_the_brake_comes_off_when_they_are_back(service: Service, novita: FakeNovita) -> None:
+    for n in range(3):
+        run_one(service, novita, name=f"n{n}")
+    gone = dict(novita.instances)
+    novita.instances.clear()
+    reconcile()
+    novita.instances.update(gone)
+    reconcile()
+    assert Installation.objects.get().braked_at is None
+
+
+def test_a_few_of_many_are_believed(service: Service, novita: FakeNovita) -> None:
+    instances = [run_one(service, novita, name=f"n{n}") for n in range(4)]
+    for each in instances[:2]:
+        del novita.instances[each.upstream_id]
+    reconcile()
+    reconcile()
+    assert [after(each)[0] for each in instances] == ["terminated"] * 2 + ["running"] * 2
+
+
+def test_an_outage_concludes_nothing_and_says_so(novita: FakeNovita, running: Instance) -> None:
+    novita.fail("list_instances", DOWN, times=5)
+    report = reconcile()
+    assert after(running) == ("running", "")
+    assert "could not be listed" in report.note
+
+
+def test_another_account_s_instances_are_not_looked_for(
+    novita: FakeNovita, running: Instance
+) -> None:
+    Instance.objects.update(upstream_account="another")
+    novita.instances.clear()
+    reconcile()
+    reconcile()
+    assert after(running) == ("running", "")
+
+
+def test_a_kept_failure_is_watched_until_it_is_gone(service: Service, novita: FakeNovita) -> None:
+    instance = service.placed(on_start_failure="keep", webhook_url=HOOK)
+    novita.put("up-1", status="exited", status_error_message="no such image")
+    service.run("monitor_instance")
+    assert after(instance)[0] == "failed"
+    assert not Job.objects.live().filter(type="terminate_instance").exists()
+    reconcile()
+    assert Instance.objects.holding().count() == 1
+    novita.instances.clear()
+    reconcile()
+    reconcile()
+    assert Instance.objects.holding().count() == 0
+    assert instance.events.last().type == "instance.gone"
+    assert after(instance)[0] == "failed"
+
+
+def test_a_pass_costs_its_pages(service: Service, novita: FakeNovita) -> None:
+    for n in range(5):
+        run_one(service, novita, name=f"n{n}")
+    novita.calls.clear()
+    reconcile()
+    assert novita.calls == ["list_instances"]
