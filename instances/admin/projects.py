@@ -3,7 +3,6 @@
 Made here and not in accounts, which knows nothing of instances.
 """
 
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -79,7 +78,7 @@ class ProjectForm(forms.ModelForm):  # type: ignore[type-arg]
             if name in self.fields:
                 self.fields[name].validators.append(MinValueValidator(1))
 
-    def clean(self) -> Mapping[str, Any]:
+    def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data
         for default, most in PAIRS:
             if (values.get(default) or 0) > (values.get(most) or Decimal("Infinity")):
