@@ -27,6 +27,7 @@ def instance(service: Service, novita: FakeNovita) -> Instance:
     placed = service.placed()
     # Old enough for its absence to mean something.
     age(placed, posted_at=timedelta(minutes=2))
+    placed.refresh_from_db()
     novita.calls.clear()
     begin_ending(placed, "up-1", cause=CAUSE, now=database_now())
     return placed
