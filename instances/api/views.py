@@ -19,6 +19,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from accounts.authentication import Caller
+from accounts.idempotency import idempotent
 from instances import services
 from instances.api import documentation
 from instances.api.events import event_details
@@ -48,6 +49,7 @@ class InstanceViewSet(GenericViewSet[Instance]):
         return Instance.objects.of(caller_of(self.request).project)
 
     @extend_schema(**documentation.CREATE)
+    @idempotent
     def create(self, request: Request) -> Response:
         body = CreateInstance(data=request.data)
         body.is_valid(raise_exception=True)
@@ -80,14 +82,17 @@ class InstanceViewSet(GenericViewSet[Instance]):
         return self._act(request, id, services.terminate_instance)
 
     @extend_schema(**documentation.START)
+    @idempotent
     def start(self, request: Request, id: str) -> Response:  # noqa: A002 - the path's own word
         return self._act(request, id, services.start_instance)
 
     @extend_schema(**documentation.STOP)
+    @idempotent
     def stop(self, request: Request, id: str) -> Response:  # noqa: A002 - the path's own word
         return self._act(request, id, services.stop_instance)
 
     @extend_schema(**documentation.RESTART)
+    @idempotent
     def restart(self, request: Request, id: str) -> Response:  # noqa: A002 - the path's own word
         return self._act(request, id, services.restart_instance)
 
