@@ -105,7 +105,8 @@ def _claim(project: Project, key: str, fingerprint: str) -> bool:
         with connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL lock_timeout = '{WAIT_SECONDS}s'")
             cursor.execute(
-                "INSERT INTO accounts_idempotentanswer (project_id, key, fingerprint, headers, body)"
+                "INSERT INTO accounts_idempotentanswer"
+                " (project_id, key, fingerprint, headers, body)"
                 " VALUES (%s, %s, %s, '{}', '') ON CONFLICT (project_id, key) DO NOTHING",
                 [project.pk, key, fingerprint],
             )

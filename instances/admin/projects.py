@@ -106,8 +106,7 @@ class LimitedProjectAdmin(ProjectAdmin):
 
     form = ProjectForm
     list_display = ("name", "public_id", "living", "live_instance_limit", "created_at")
-    fields = None
-    fieldsets = (
+    fieldsets = (  # type: ignore[assignment] - one section more than the base class has
         (None, {"fields": ("name", "public_id", "created_at")}),
         ("What its requests may cost", {"fields": (*COUNTS, *PRICES)}),
     )
