@@ -106,7 +106,8 @@ class LimitedProjectAdmin(ProjectAdmin):
 
     form = ProjectForm
     list_display = ("name", "public_id", "living", "live_instance_limit", "created_at")
-    fieldsets = (  # type: ignore[assignment] - one section more than the base class has
+    # One section more than the base class has.
+    fieldsets = (  # type: ignore[assignment]
         (None, {"fields": ("name", "public_id", "created_at")}),
         ("What its requests may cost", {"fields": (*COUNTS, *PRICES)}),
     )
