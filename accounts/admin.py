@@ -18,7 +18,7 @@ class ProjectAdmin(ReadOnlyAdmin):
 
     list_display: tuple[str, ...] = ("name", "public_id", "created_at")
     search_fields = ("name", "public_id__exact")
-    fieldsets = ((None, {"fields": ("name", "public_id", "created_at")}),)
+    fields = ("name", "public_id", "created_at")
     readonly_fields = ("public_id", "created_at")
 
     def has_add_permission(self, request: HttpRequest) -> bool:

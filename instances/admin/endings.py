@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.db.models import F, QuerySet
 from django.db.models.functions import Coalesce, Now
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -41,8 +42,7 @@ class UpstreamEndingAdmin(ReadOnlyAdmin):
     """What is being ended, since when, why, what it costs, and what Novita last said against it."""
 
     list_display = (
-        "upstream_id", "instance", "state", "age", "hourly", "looks", "last_error", "reason",
-        "absence_seen_at",
+        "upstream_id", "of", "state", "age", "hourly", "looks", "last_error", "reason",
     )  # fmt: skip
     list_filter = (OpenFilter,)
     list_select_related = ("instance",)
@@ -60,6 +60,14 @@ class UpstreamEndingAdmin(ReadOnlyAdmin):
         """With how long it takes, or took, by the database's clock."""
         rows: QuerySet[UpstreamEnding] = super().get_queryset(request)
         return rows.annotate(taken=Coalesce("confirmed_at", Now()) - F("created_at"))
+
+    @admin.display(description="instance")
+    def of(self, ending: UpstreamEnding) -> SafeString:
+        instance = ending.instance
+        if instance is None:
+            return format_html("{}", "-")
+        page = reverse("admin:instances_instance_change", args=[instance.pk])
+        return format_html('<a href="{}">{}</a>', page, instance.public_id)
 
     @admin.display(description="state")
     def state(self, ending: Any) -> SafeString:

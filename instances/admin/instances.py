@@ -75,7 +75,7 @@ class FailureFilter(WordFilter):
 class GpuFilter(admin.SimpleListFilter):
     """By what there is at Novita, whatever the status says."""
 
-    title = "at Novita"
+    title = "what is at Novita"
     parameter_name = "novita"
 
     def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
@@ -102,8 +102,8 @@ class InstanceAdmin(ControlledAdmin):
     """Rows are the services'; env values and signing secrets are nowhere in here."""
 
     list_display = (
-        "public_id", "name", "status", "why", "product_name", "region", "hourly", "project",
-        "created_at", "expires_at",
+        "public_id", "name", "status", "why", "hourly", "project", "created_at", "expires_at",
+        "product_name", "region",
     )  # fmt: skip
     list_filter = ("status", GpuFilter, RegionFilter, "billing_mode", FailureFilter)
     list_select_related = ("project",)

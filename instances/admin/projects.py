@@ -106,15 +106,16 @@ class LimitedProjectAdmin(ProjectAdmin):
 
     form = ProjectForm
     list_display = ("name", "public_id", "living", "live_instance_limit", "created_at")
-    # One section more than the base class has.
-    fieldsets = (  # type: ignore[assignment]
-        (None, {"fields": ("name", "public_id", "created_at")}),
-        ("What its requests may cost", {"fields": (*COUNTS, *PRICES)}),
-    )
     change_form_template = "admin/instances/project/change_form.html"
 
     class Media:
         css = {"all": ["jobs/console.css"]}
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        return (
+            (None, {"fields": ("name", "public_id", "created_at")}),
+            ("What its requests may cost", {"fields": (*COUNTS, *PRICES)}),
+        )
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("accounts.change_project")

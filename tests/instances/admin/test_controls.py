@@ -99,7 +99,7 @@ def test_terminating_is_asked_about_with_its_price_and_what_is_lost(
     instance = make("running")
     text = admin_client.get(url("terminate", instance)).content.decode()
     assert "0.70 USD an hour" in text
-    assert "disks are lost" in text
+    assert "its disk is lost" in text
     assert instance.public_id in text
     instance.refresh_from_db()
     assert instance.status == "running"
