@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from django.db import connection
+from django.db.backends.base.creation import TEST_DATABASE_PREFIX
 from django.test.utils import setup_databases, teardown_databases
 
 from faults.real.databases import Database, Server, copy_of
@@ -16,11 +17,11 @@ def made_database() -> Iterator[None]:
     It makes one only if a chosen test says that it uses it, which no story about real processes
     does.
     """
-    name = connection.creation._get_test_db_name()
-    if connection.settings_dict["NAME"] == name:
+    name = str(connection.settings_dict["NAME"])
+    if name.startswith(TEST_DATABASE_PREFIX):
         yield
         return
-    before = setup_databases(verbosity=0, interactive=False, aliases={"default"})
+    before = setup_databases(verbosity=0, interactive=False, aliases={"default": True})
     yield
     teardown_databases(before, verbosity=0)
 

@@ -63,7 +63,7 @@ class Database:
 
 @contextmanager
 def copy_of(server: Server, template: str) -> Iterator[Database]:
-    """A copy of a migrated database, dropped at the end. Nobody may be connected to the template."""
+    """A copy of a migrated database, dropped at the end. Nobody may be using the original."""
     name = f"{template}_{secrets.token_hex(4)}"
     with psycopg.connect(server.url("postgres"), autocommit=True) as maintenance:
         copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}")

@@ -39,7 +39,9 @@ def wait_until(condition: Callable[[], Found], *, seconds: float = 30, what: str
 class Process:
     """A command of the project in a process group of its own; ended with all its descendants."""
 
-    def __init__(self, name: str, command: list[str], environment: Mapping[str, str], log: Path):
+    def __init__(
+        self, name: str, command: list[str], environment: Mapping[str, str], log: Path
+    ) -> None:
         self.name, self.command, self.environment = name, command, dict(environment)
         self.log = log
         self.child: subprocess.Popen[bytes] | None = None

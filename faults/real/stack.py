@@ -2,8 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -18,7 +17,7 @@ from faults.real.processes import Process, free_port, wait_until
 from faults.real.proxy import Proxy
 from simulator.process import ReceiverProcess, SimulatorProcess
 
-__all__ = ["EXAMPLE", "SECRET", "Shape", "Stack", "running_stack", "wait_until"]
+__all__ = ["EXAMPLE", "SECRET", "Shape", "Stack", "wait_until"]
 
 START_SECONDS = 90.0
 
@@ -40,7 +39,8 @@ class Stack(Caller):
         self,
         folder: Path,
         database: AbstractContextManager[Database],
-        shape: Shape = Shape(),  # noqa: B008 - frozen
+        shape: Shape = Shape(),
+        /,
         **environment: str,
     ) -> None:
         super().__init__()
@@ -169,14 +169,6 @@ class Stack(Caller):
         if self.upstream_proxy is None:
             return self.simulator.url
         return urlunsplit(parts._replace(netloc=f"127.0.0.1:{self.upstream_proxy.port}"))
-
-
-@contextmanager
-def running_stack(
-    folder: Path, database: AbstractContextManager[Database], **environment: str
-) -> Iterator[Stack]:
-    with Stack(folder, database, **environment) as stack:
-        yield stack
 
 
 def _numbered(name: str, number: int) -> str:
