@@ -14,6 +14,7 @@ import structlog
 from django.conf import settings
 from django.db import connection
 
+from instances.database_clock import database_now
 from instances.models import Installation
 from jobs.models import Job
 from jobs.outcomes import Again
@@ -22,6 +23,7 @@ from jobs.registry import Decided
 logger = structlog.get_logger()
 
 HELD_PAUSE = timedelta(seconds=30)
+ACCEPTED_FOR = timedelta(minutes=10)
 
 
 def fingerprint() -> str:
@@ -52,10 +54,22 @@ def is_ours() -> bool:
 
 
 def accept() -> None:
-    """From now on this is where the installation lives; the brake, if it is on, comes off."""
+    """From now on this is where the installation lives."""
     is_ours()
     Installation.objects.filter(id=1).update(environment=fingerprint())
     logger.warning("installation_accepted")
+
+
+def is_brake_off() -> bool:
+    """Whether an operator said a moment ago that what vanished has truly vanished."""
+    return Installation.objects.filter(id=1, brake_off_until__gt=database_now()).exists()
+
+
+def release_brake() -> None:
+    """What vanished is believed for the next minutes: an operator knows that it is true."""
+    Installation.objects.filter(id=1).update(
+        braked_at=None, brake_reason="", brake_off_until=database_now() + ACCEPTED_FOR
+    )
 
 
 def held_back(jobs: Sequence[Job]) -> Sequence[Decided]:

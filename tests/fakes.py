@@ -11,6 +11,7 @@ from instances.gate import Permit
 from instances.novita.calls import CallBudget, CallRecord, outcome_of
 from instances.novita.errors import (
     InstanceNotFound,
+    InvalidStateChange,
     NovitaError,
     NovitaServerError,
     NovitaTimeout,
@@ -50,6 +51,15 @@ BORN = datetime(2026, 1, 1, tzinfo=UTC)
 TIMED_OUT = NovitaTimeout("create_instance: no answer", is_outcome_unknown=True)
 DOWN = NovitaServerError("500", status=500)
 TOO_MANY = RateLimited("429", status=429, retry_after=7)
+WRONG_STATE = InvalidStateChange("400 invalid state change", status=400)
+
+# Which of Novita's words a verb needs, and which one it leads to.
+VERBS = {
+    "start_instance": ({"exited"}, "toStart"),
+    "stop_instance": ({"running"}, "toStop"),
+    "restart_instance": ({"running"}, "toRestart"),
+    "migrate_instance": ({"exited"}, "migrating"),
+}
 
 
 @dataclass
@@ -175,6 +185,29 @@ class FakeClient:
     def _delete(self, upstream_id: str) -> None:
         self._get(upstream_id)
         del self._novita.instances[upstream_id]
+
+    def start_instance(self, upstream_id: str) -> None:
+        self._change("start_instance", upstream_id)
+
+    def stop_instance(self, upstream_id: str) -> None:
+        self._change("stop_instance", upstream_id)
+
+    def restart_instance(self, upstream_id: str) -> None:
+        self._change("restart_instance", upstream_id)
+
+    def migrate_instance(self, upstream_id: str) -> None:
+        self._change("migrate_instance", upstream_id)
+
+    def _change(self, endpoint: str, upstream_id: str) -> None:
+        """Each verb moves the instance to its first word; what follows is for the test to put."""
+        allowed, word = VERBS[endpoint]
+
+        def act() -> None:
+            if self._get(upstream_id).status not in allowed:
+                raise WRONG_STATE
+            self._novita.put(upstream_id, status=word)
+
+        self._call(endpoint, act)
 
     def list_instances(
         self, *, page: int, page_size: int = 100, name: str | None = None

@@ -4,5 +4,14 @@ from instances.admin.deliveries import WebhookDeliveryAdmin
 from instances.admin.endings import UpstreamEndingAdmin
 from instances.admin.gates import UpstreamGateAdmin
 from instances.admin.instances import InstanceAdmin
+from instances.admin.reconciliation import InstallationAdmin, OrphanAdmin, ReconcileRunAdmin
 
-__all__ = ["InstanceAdmin", "UpstreamEndingAdmin", "UpstreamGateAdmin", "WebhookDeliveryAdmin"]
+__all__ = [
+    "InstallationAdmin",
+    "InstanceAdmin",
+    "OrphanAdmin",
+    "ReconcileRunAdmin",
+    "UpstreamEndingAdmin",
+    "UpstreamGateAdmin",
+    "WebhookDeliveryAdmin",
+]

@@ -12,37 +12,24 @@ from datetime import timedelta
 from django.conf import settings
 
 from instances import environment, gate, upstream
-from instances.choices import Action, InstanceStatus, StatusReason
+from instances.choices import Action
 from instances.database_clock import database_now
 from instances.gate import Permit
+from instances.handlers.changed import Changed, conclude
 from instances.models import Instance
-from instances.novita.calls import CallRecord
 from instances.novita.client import NovitaClient
-from instances.novita.errors import (
-    AuthenticationFailed,
-    InstanceNotFound,
-    InsufficientResource,
-    InvalidStateChange,
-    NovitaError,
-    NovitaRefused,
-)
+from instances.novita.errors import NovitaError
 from instances.novita.types import UpstreamInstance
 from instances.schedule import next_look
 from instances.services.acting import VERBS
-from instances.subjects import cause_of, instances_of, locked_instances
-from instances.transitions import change_status
-from instances.types import Reason
+from instances.subjects import instances_of, locked_instances
 from instances.watch_job import enqueue_watch
-from instances.watching import notes
-from instances.watching.looks import Sighting
 from jobs import leasing
 from jobs.crashpoints import crashpoint
 from jobs.models import Job
 from jobs.outcomes import Again, Done, Outcome
 from jobs.registry import Decided, Handler, Unit
 
-SOON = timedelta(seconds=2)
-AFTER_ERROR = timedelta(seconds=10)
 OTHER_ACCOUNT = timedelta(minutes=1)
 
 # Novita's words in which a verb can be done, and those in which it is being done already.
@@ -62,18 +49,7 @@ class ChangeWork:
     upstream_id: str
     permit: Permit
     not_after: float
-    restarts_since: float
     request_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """What was seen before, and whether the verb is under way; else why not."""
-
-    calls: Sequence[CallRecord]
-    seen: UpstreamInstance | None = None
-    is_under_way: bool = False
-    error: NovitaError | None = None
 
 
 class ChangeInstance(Handler[ChangeWork, Changed]):
@@ -102,8 +78,6 @@ class ChangeInstance(Handler[ChangeWork, Changed]):
             instance.upstream_id,
             permit,
             not_after=time.monotonic() + max(spare / 2, 0.5),
-            # Novita tells whole seconds.
-            restarts_since=instance.status_changed_at.replace(microsecond=0).timestamp(),
             request_id=job.request_id,
         )
         return Unit([job], work)
@@ -132,7 +106,7 @@ class ChangeInstance(Handler[ChangeWork, Changed]):
     ) -> Mapping[int, Outcome]:
         (job,) = jobs
         instance = locked_instances(jobs)[job.subject]
-        outcome = _conclude(instance, result, job) if _is_wanted(instance, job) else Done()
+        outcome = conclude(instance, result, job) if _is_wanted(instance, job) else Done()
         crashpoint("action.before_commit")
         return {job.pk: outcome}
 
@@ -154,12 +128,10 @@ def _is_wanted(instance: Instance, job: Job) -> bool:
 
 
 def _is_under_way(work: ChangeWork, seen: UpstreamInstance) -> bool:
-    if seen.status in UNDER_WAY[work.action]:
-        return True
-    restarted = seen.last_started_at
-    if work.action != Action.RESTART or restarted is None:
-        return False
-    return seen.is_running and restarted.timestamp() >= work.restarts_since
+    """By its word alone. A restart that is over already is asked for once more, if the worker
+    died before it wrote that down: once too often is better than never.
+    """
+    return seen.status in UNDER_WAY[work.action]
 
 
 def _send(client: NovitaClient, work: ChangeWork) -> None:
@@ -169,48 +141,3 @@ def _send(client: NovitaClient, work: ChangeWork) -> None:
         Action.RESTART: client.restart_instance,
     }
     send[work.action](work.upstream_id)
-
-
-def _conclude(instance: Instance, result: Changed, job: Job) -> Outcome:
-    now = database_now()
-    if result.seen is not None and not result.seen.is_gone_word:
-        notes.take(instance, Sighting(result.seen), now)
-    if result.is_under_way or _is_missing(result):
-        # Gone for good or not, the watch finds out.
-        instance.action_accepted_at = now
-        instance.save()
-        enqueue_watch(instance, at=next_look(now), request_id=job.request_id)
-        return Done()
-    instance.save()
-    error = result.error
-    if error is None or isinstance(error, InvalidStateChange):
-        # Not possible in this state, or refused for it and yet done: the next look tells.
-        return Again(SOON)
-    if _is_final(instance, error):
-        return _back_to_stopped(instance, error, job)
-    return Again(
-        timedelta(seconds=min(error.retry_after, 60)) if error.retry_after else AFTER_ERROR
-    )
-
-
-def _is_missing(result: Changed) -> bool:
-    is_gone = result.seen is not None and result.seen.is_gone_word
-    return is_gone or isinstance(result.error, InstanceNotFound)
-
-
-def _is_final(instance: Instance, error: NovitaError) -> bool:
-    """A start that Novita refuses is over; a stop or restart is asked for until it is taken."""
-    if instance.action != Action.START or not isinstance(error, NovitaRefused):
-        return False
-    return not error.retryable and not isinstance(error, AuthenticationFailed)
-
-
-def _back_to_stopped(instance: Instance, error: NovitaError, job: Job) -> Outcome:
-    """A stop gave the GPU back, and somebody else has it now: the disk stays, for another try."""
-    is_sold_out = isinstance(error, InsufficientResource)
-    code = StatusReason.INSUFFICIENT_RESOURCE if is_sold_out else StatusReason.UPSTREAM_REJECTED
-    reason = Reason(code, f"Novita refused to start it: {error}")
-    instance.action = ""
-    cause = cause_of(job, reason.message)
-    change_status(instance, InstanceStatus.STOPPED, cause=cause, now=database_now(), reason=reason)
-    return Done()

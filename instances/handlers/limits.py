@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 
 from instances import environment
-from instances.choices import InstanceStatus, StatusReason
+from instances.choices import InstanceStatus, OnStartFailure, StatusReason
 from instances.clock import iso
 from instances.database_clock import database_now
 from instances.models import Instance
@@ -50,7 +51,10 @@ class EnforceLimits(Handler[None, None]):
 
 
 def _limited() -> InstanceQuerySet:
-    return Instance.objects.holding().exclude(expires_at=None).exclude(status__in=ENDING)
+    """A failed instance's GPU is being ended already, unless it was to be kept."""
+    failed = Q(status=InstanceStatus.FAILED, on_start_failure=OnStartFailure.TERMINATE)
+    held = Instance.objects.holding().exclude(expires_at=None)
+    return held.exclude(status__in=ENDING).exclude(failed)
 
 
 def _end(job: Job, now: datetime) -> None:

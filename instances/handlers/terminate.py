@@ -20,6 +20,7 @@ from instances.novita.errors import InstanceNotFound, NovitaError
 from instances.novita.types import UpstreamInstance
 from instances.subjects import cause_of, locked_instances
 from instances.transitions import change_status, record_event
+from instances.watching import absence
 from instances.watching.absence import BETWEEN_LOOKS
 from jobs.crashpoints import crashpoint
 from jobs.models import Job
@@ -96,6 +97,8 @@ class TerminateInstance(Handler[EndWork, Looked]):
         instance = locked_instances(jobs)[job.subject]
         ending, now = _ending(job), database_now()
         _note_cost(instance, ending, result, now)
+        if result.is_absent and _is_too_young(instance, ending, now):
+            return {job.pk: Again(BETWEEN_LOOKS)}
         outcome = _judge(ending, result, now)
         if ending.confirmed_at is not None:
             _confirmed(instance, ending, job, now)
@@ -105,6 +108,11 @@ class TerminateInstance(Handler[EndWork, Looked]):
 
     def is_redrivable(self, job: Job) -> bool:
         return True
+
+
+def _is_too_young(instance: Instance, ending: UpstreamEnding, now: datetime) -> bool:
+    is_its_own = instance.upstream_id == ending.upstream_id
+    return is_its_own and absence.is_perhaps_too_young(instance, now)
 
 
 def _judge(ending: UpstreamEnding, result: Looked, now: datetime) -> Outcome:
@@ -126,9 +134,15 @@ def _pause(looks: int) -> timedelta:
 
 
 def _note_cost(instance: Instance, ending: UpstreamEnding, result: Looked, now: datetime) -> None:
-    """Charging ends when Novita takes the delete; a delete that it ignores is charged on."""
+    """Charging ends when Novita takes the delete; a delete that it ignores is charged on.
+
+    Every look that saw it sent a delete: what is leaving left then, even if the answer was lost.
+    """
     if instance.upstream_id != ending.upstream_id:
         return
+    is_leaving = result.is_absent or (result.seen is not None and result.seen.is_leaving_word)
+    if is_leaving and ending.looks:
+        billing.close(instance, instance.upstream_seen_at or now)
     if result.seen is not None:
         billing.note(instance, result.seen, now=now)
         instance.upstream_status = result.seen.status

@@ -180,6 +180,12 @@ class Instance(models.Model):
                 condition=Q(expires_at__isnull=False, upstream_gone_at__isnull=True),
                 name="instance_expiring",
             ),
+            # Creates in doubt, for operators and the reconciler: few among all rows.
+            models.Index(
+                fields=["create_step"],
+                condition=Q(create_step__in=["post", "look_up"]),
+                name="instance_in_doubt",
+            ),
             # How many of a project live, without a look at those that ended.
             models.Index(
                 fields=["project"],

@@ -1,7 +1,7 @@
 """What follows from a pass: one transaction, the instances locked in the one order."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 from django.db import transaction
@@ -20,7 +20,6 @@ from jobs.models import Job
 logger = structlog.get_logger()
 
 KEPT_RUNS = 1_000
-ACCEPTED_FOR = timedelta(minutes=10)
 
 
 class _DryRunError(Exception):
@@ -90,8 +89,8 @@ def _believed(
     """Without what was not found, if that is too much at once to be true."""
     vanished = [each for each, sighting in seen.sightings.items() if sighting.seen is None]
     row = Installation.objects.get(id=1)
-    is_off = row.brake_off_until is not None and row.brake_off_until > now
-    if not watching.is_brake_on(vanished=len(vanished), held=len(work.held)) or is_off:
+    is_on = watching.is_brake_on(vanished=len(vanished), held=len(work.held))
+    if not is_on or environment.is_brake_off():
         if row.braked_at is not None:
             Installation.objects.filter(id=1).update(braked_at=None, brake_reason="")
         return seen.sightings
@@ -102,12 +101,6 @@ def _believed(
         Installation.objects.filter(id=1).update(braked_at=now, brake_reason=reason)
     logger.error("reconcile_braked", vanished=len(vanished), held=len(work.held))
     return {each: found for each, found in seen.sightings.items() if found.seen is not None}
-
-
-def release_brake() -> None:
-    """What vanished is believed for the next minutes: an operator knows that it is true."""
-    until = database_now() + ACCEPTED_FOR
-    Installation.objects.filter(id=1).update(braked_at=None, brake_reason="", brake_off_until=until)
 
 
 def _follow(

@@ -25,7 +25,7 @@ def resting() -> InstanceQuerySet:
 def plan(*, request_id: str = "") -> ReconcileWork:
     """Reserves the calls of a pass; ``work.permit`` says how long to wait if there are none."""
     pages = habits.recall_whole()
-    permit = gate.reserve(pages + 2 + SINGLE_LOOKS, at_least=2)
+    permit = gate.reserve(pages + 2 + SINGLE_LOOKS, at_least=2, is_spare=True)
     longest_unseen = resting().order_by("upstream_seen_at", "pk")
     held = tuple(
         Held(upstream_id, EXPECTED.get(status, ""))

@@ -66,7 +66,16 @@ def _decide(
         return starting.judge(instance, sighting, job, now, is_last_resort=is_last_resort)
     if instance.status == InstanceStatus.RUNNING:
         return _read(instance, sighting, job, now)
-    return stopping.judge(instance, sighting, job, now)
+    return _stop(instance, sighting, job, now)
+
+
+def _stop(instance: Instance, sighting: Sighting | None, job: Job, now: datetime) -> Outcome | None:
+    """What is up again when its stop is noticed goes straight on to its start."""
+    outcome = stopping.judge(instance, sighting, job, now)
+    is_stopped = instance.status == InstanceStatus.STOPPED
+    if is_stopped and sighting is not None and settled.settle(instance, sighting, job=job, now=now):
+        return None
+    return outcome
 
 
 def _gone(instance: Instance, job: Job, now: datetime) -> Outcome | None:

@@ -25,6 +25,8 @@ STARTING_WORDS = frozenset(
     | {"toRestart", "restarting", "toReset", "resetting"}
 )
 STOPPING_WORDS = frozenset({"toStop", "stopping"})
+# It lacks the money, and does not run.
+FROZEN = frozenset({"freezing"})
 RECLAIM_WORDS = frozenset({"reclaiming", "terminated"})
 
 
@@ -49,7 +51,7 @@ def settle(instance: Instance, sighting: Sighting, *, job: Job | None, now: date
 def _follow(instance: Instance, seen: UpstreamInstance, cause: Cause, now: datetime) -> bool:
     is_running = instance.status == InstanceStatus.RUNNING
     _warn_of_reclaim(instance, seen, cause, now)
-    if is_running and (seen.is_stopped or seen.status == "freezing"):
+    if is_running and (seen.is_stopped or seen.status in FROZEN):
         _change(instance, InstanceStatus.STOPPED, why_stopped(seen), cause, now)
     elif is_running and seen.status in STOPPING_WORDS:
         _set_off(instance, InstanceStatus.STOPPING, why_stopped(seen), cause, now)
@@ -65,7 +67,7 @@ def _follow(instance: Instance, seen: UpstreamInstance, cause: Cause, now: datet
 def why_stopped(seen: UpstreamInstance) -> Reason:
     if seen.spot_status in RECLAIM_WORDS or seen.spot_reclaim_at is not None:
         return Reason(StatusReason.SPOT_RECLAIMED, "Novita took the spot instance back.")
-    if seen.status == "freezing":
+    if seen.status in FROZEN:
         return Reason(StatusReason.ARREARS, "Novita froze it for want of money.")
     if seen.failure_reason:
         return Reason(StatusReason.CRASHED, f"Novita: {seen.failure_reason}")

@@ -51,7 +51,8 @@ def judge(
 
 def disappeared(instance: Instance, job: Job, now: datetime) -> Outcome | None:
     """A first start that is gone has failed; a kept one too, and there is nothing to keep."""
-    if not absence.is_proven(instance, now):
+    is_too_young = absence.is_perhaps_too_young(instance, now)
+    if is_too_young or not absence.is_proven(instance, now):
         late = _lateness(instance, None, now)
         return _fail(instance, late, job, now) if late else None
     message = "It disappeared at Novita before it ever ran."
@@ -120,10 +121,17 @@ def _lateness(instance: Instance, sighting: Sighting | None, now: datetime) -> F
 def _fail(instance: Instance, failure: Failure, job: Job, now: datetime) -> Outcome:
     """Failed, and its GPU ended unless its owner wanted it kept: what runs is paid for."""
     fail(instance, failure, cause=cause_of(job, failure.message), now=now)
-    if instance.on_start_failure == OnStartFailure.TERMINATE or instance.absence_seen_at:
+    if _must_end(instance, failure):
         cause = cause_of(job, f"ended after {failure.code}")
         begin_ending(instance, instance.upstream_id, cause=cause, now=now)
     return Done()
+
+
+def _must_end(instance: Instance, failure: Failure) -> bool:
+    """Nothing is kept above its price cap; what is gone has its absence confirmed."""
+    is_kept = instance.on_start_failure == OnStartFailure.KEEP
+    is_too_dear = failure.code == FailureCode.PRICE_ABOVE_CAP
+    return not is_kept or is_too_dear or instance.absence_seen_at is not None
 
 
 def _judge_again(
@@ -154,26 +162,30 @@ def _stays_stopped(
 ) -> Outcome | None:
     """Exited: a failure, or a start that Novita has not begun, or never will."""
     accepted = instance.action_accepted_at
-    if error:
-        reason = Reason(StatusReason.CRASHED, f"Novita: {error}")
-        return stopping.stopped(instance, job, now, reason)
-    waits_since = accepted or instance.status_changed_at
     if instance.action and accepted is None:
         return None
-    if now - waits_since < START_SHOWS:
+    waits_since = accepted or instance.status_changed_at
+    changed = instance.upstream_changed_at
+    # The words of an earlier failure stay until it starts again.
+    has_failed_anew = bool(error) and changed is not None and changed > waits_since
+    if not has_failed_anew and now - waits_since < START_SHOWS:
         return None
     reason = Reason(StatusReason.STARTUP_TIMEOUT, "Novita took the start and did nothing.")
+    if error:
+        reason = Reason(StatusReason.CRASHED, f"Novita: {error}")
     return stopping.stopped(instance, job, now, reason)
 
 
 def _has_begun_anew(instance: Instance, sighting: Sighting | None, now: datetime) -> bool:
-    """Not the `running` from before the restart: by Novita's own clock, or after a while."""
+    """Not the `running` from before the restart: another word came between, or some time.
+
+    Novita's own times decide nothing: they are whole seconds of another clock.
+    """
     if instance.action != Action.RESTART:
         return not instance.action or instance.action_accepted_at is not None
-    if instance.action_accepted_at is None:
+    accepted, looked = instance.action_accepted_at, instance.upstream_seen_at
+    if accepted is None or (sighting is None and (looked is None or looked <= accepted)):
         return False
-    told = sighting.seen.last_started_at if sighting is not None and sighting.seen else None
-    # Novita tells whole seconds.
-    if told is not None and told >= instance.status_changed_at.replace(microsecond=0):
-        return True
-    return now - instance.action_accepted_at >= RESTART_SHOWS
+    changed = instance.upstream_changed_at
+    has_changed = changed is not None and changed > accepted
+    return has_changed or now - accepted >= RESTART_SHOWS

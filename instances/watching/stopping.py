@@ -6,11 +6,13 @@ from django.conf import settings
 
 from instances.choices import Action, InstanceStatus, StatusReason
 from instances.models import Instance
+from instances.novita.types import UpstreamInstance
 from instances.services.acting import VERBS, enqueue_action
 from instances.subjects import cause_of
 from instances.transitions import change_status, record_event
 from instances.types import Reason
 from instances.watching.looks import Sighting
+from instances.watching.settled import FROZEN, STARTING_WORDS, why_stopped
 from jobs.models import Job
 from jobs.outcomes import Done, Outcome
 
@@ -23,6 +25,8 @@ def judge(instance: Instance, sighting: Sighting | None, job: Job, now: datetime
     seen = sighting.seen if sighting is not None else None
     if seen is not None and seen.is_stopped:
         return stopped(instance, job, now, reason_of(instance))
+    if seen is not None and (seen.status in FROZEN or _is_undone(instance, seen, now)):
+        return stopped(instance, job, now, why_stopped(seen))
     if seen is not None and seen.is_running:
         if instance.status == InstanceStatus.MIGRATING:
             return _moved(instance, job, now)
@@ -37,6 +41,13 @@ def stopped(instance: Instance, job: Job, now: datetime, reason: Reason | None) 
     cause = cause_of(job, reason.message if reason else "Novita shows it stopped")
     change_status(instance, InstanceStatus.STOPPED, cause=cause, now=now, reason=reason)
     return Done()
+
+
+def _is_undone(instance: Instance, seen: UpstreamInstance, now: datetime) -> bool:
+    """A stop that was set off at Novita and is over before we saw its end: it starts already."""
+    is_of_novita = instance.status == InstanceStatus.STOPPING and not instance.action
+    is_up = seen.is_running or seen.status in STARTING_WORDS
+    return is_of_novita and is_up and now - instance.status_changed_at >= EFFECT
 
 
 def reason_of(instance: Instance) -> Reason | None:
@@ -64,8 +75,8 @@ def act_again(instance: Instance, now: datetime) -> None:
 def tell_if_stuck(instance: Instance, job: Job, now: datetime) -> None:
     """Once: it goes on being looked at, and its owner may end it."""
     limit = timedelta(seconds=settings.CONFIG.instance_stuck_timeout)
-    since = instance.upstream_changed_at
-    if since is None or now - since < limit or instance.reason_code == StatusReason.STUCK:
+    since = max(instance.upstream_changed_at or now, instance.status_changed_at)
+    if now - since < limit or instance.reason_code == StatusReason.STUCK:
         return
     minutes = limit.total_seconds() / 60
     message = f"Novita has shown it as {instance.upstream_status} for {minutes:.0f} minutes."

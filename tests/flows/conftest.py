@@ -13,6 +13,16 @@ from tests.stacks import copied_database
 StackFactory = Callable[..., Stack]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The test database is made for those that ask for it by a mark. Stories copy it and ask for
+    nothing, so run by themselves they would copy whatever the settings name.
+    """
+    here = Path(__file__).parent
+    mine = [item for item in items if here in item.path.parents]
+    if mine:
+        mine[0].add_marker(pytest.mark.django_db(transaction=True))
+
+
 @pytest.fixture(scope="session")
 def shared_stack(
     template_database: None,

@@ -8,7 +8,6 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from instances import environment, gate, reconciling
-from instances.reconciling.concluding import release_brake
 from instances.reconciling.report import Report
 from instances.types import Cause
 
@@ -34,7 +33,7 @@ class Command(BaseCommand):
             raise CommandError("NOVITA_API_KEY is not set: this command could not call Novita.")
         if options["accept"]:
             environment.accept()
-            release_brake()
+            environment.release_brake()
         self._print(self._pass(is_dry=is_dry), is_dry=is_dry)
 
     def _pass(self, *, is_dry: bool) -> Report:

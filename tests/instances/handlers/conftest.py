@@ -12,14 +12,27 @@ from django.db.models import F
 
 from accounts.models import Project
 from instances import upstream
-from instances.models import Instance
-from instances.services import create_instance
+from instances.models import Instance, UpstreamEnding
+from instances.services import (
+    create_instance,
+    restart_instance,
+    start_instance,
+    stop_instance,
+    terminate_instance,
+)
 from instances.types import Cause, Wish
 from jobs.models import Job
 from tests.engine import make_due, run_due
 from tests.fakes import FakeNovita
 
 WISH = Wish(name="My GPU", product_name="RTX 4090 24GB", template_id="tpl-1", region="US-WEST-01")
+CALLER = Cause("key:test", request_id="req-1")
+VERBS = {
+    "start": start_instance,
+    "stop": stop_instance,
+    "restart": restart_instance,
+    "terminate": terminate_instance,
+}
 HOOK = "https://hooks.example.com/gpu"
 
 
@@ -38,9 +51,8 @@ class Service:
         self.project = project
 
     def create(self, **wish: Any) -> Instance:
-        cause = Cause("key:test", request_id="req-1")
         wished = replace(WISH, **wish)
-        return create_instance(project=self.project, wish=wished, cause=cause).instance
+        return create_instance(project=self.project, wish=wished, cause=CALLER).instance
 
     def run(self, type_: str, *, times: int = 1) -> None:
         """Let jobs of one type be due and run them; the others keep their time."""
@@ -57,10 +69,62 @@ class Service:
         assert instance.status == "starting"
         return instance
 
+    def running(self, novita: FakeNovita, **wish: Any) -> Instance:
+        """An instance that has come to run, some time ago."""
+        instance = self.placed(**wish)
+        novita.put(instance.upstream_id, status="running", ssh_command="ssh root@h")
+        self.watch(instance)
+        assert instance.status == "running"
+        age(instance, status_changed_at=AGO, upstream_changed_at=AGO)
+        instance.refresh_from_db()
+        novita.calls.clear()
+        return instance
+
+    def stopped(self, novita: FakeNovita, **wish: Any) -> Instance:
+        """One that ran and was stopped, some time ago."""
+        instance = self.running(novita, **wish)
+        self.ask("stop", instance)
+        self.run("stop_instance")
+        novita.put(instance.upstream_id, status="exited")
+        self.watch(instance)
+        assert instance.status == "stopped"
+        age(instance, status_changed_at=AGO, upstream_changed_at=AGO)
+        instance.refresh_from_db()
+        novita.calls.clear()
+        return instance
+
+    def ask(self, verb: str, instance: Instance) -> Instance:
+        """What a caller does over the API."""
+        VERBS[verb](public_id=instance.public_id, cause=CALLER)
+        instance.refresh_from_db()
+        return instance
+
+    def watch(self, instance: Instance, *, times: int = 1) -> Instance:
+        self.run("monitor_instance", times=times)
+        instance.refresh_from_db()
+        return instance
+
+    def ended(self, instance: Instance) -> Instance:
+        """Looks until the absence of all that must end is proven, with the time they take."""
+        for _ in range(4):
+            self.run("terminate_instance")
+            let_ten_seconds_pass()
+        instance.refresh_from_db()
+        return instance
+
 
 @pytest.fixture
 def service(project: Project) -> Service:
     return Service(project)
+
+
+AGO = timedelta(hours=1)
+
+
+def let_ten_seconds_pass() -> None:
+    """Between the two looks that prove absence."""
+    earlier = F("absence_seen_at") - timedelta(seconds=10)
+    UpstreamEnding.objects.exclude(absence_seen_at=None).update(absence_seen_at=earlier)
 
 
 def age(instance: Instance, **fields: timedelta) -> None:

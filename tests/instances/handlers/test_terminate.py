@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from django.db.models import F
 
 from instances.database_clock import database_now
 from instances.ending import begin_ending
@@ -16,7 +15,7 @@ from jobs.models import Job, JobPriority
 from tests.engine import database_time
 from tests.fakes import DOWN, FakeNovita
 from tests.instances.conftest import Configure
-from tests.instances.handlers.conftest import Service, events
+from tests.instances.handlers.conftest import Service, age, events, let_ten_seconds_pass
 
 pytestmark = pytest.mark.django_db
 
@@ -26,6 +25,9 @@ CAUSE = Cause("worker", reason="a test")
 @pytest.fixture
 def instance(service: Service, novita: FakeNovita) -> Instance:
     placed = service.placed()
+    # Old enough for its absence to mean something.
+    age(placed, posted_at=timedelta(minutes=2))
+    placed.refresh_from_db()
     novita.calls.clear()
     begin_ending(placed, "up-1", cause=CAUSE, now=database_now())
     return placed
@@ -38,11 +40,6 @@ def ending() -> UpstreamEnding:
 def terminate(service: Service, *, times: int = 1) -> UpstreamEnding:
     service.run("terminate_instance", times=times)
     return ending()
-
-
-def let_ten_seconds_pass() -> None:
-    earlier = F("absence_seen_at") - timedelta(seconds=10)
-    UpstreamEnding.objects.exclude(absence_seen_at=None).update(absence_seen_at=earlier)
 
 
 def job() -> Job:
@@ -144,6 +141,19 @@ def test_under_another_account_absence_proves_nothing(
     novita.instances.clear()
     assert terminate(service, times=3).absence_seen_at is None
     assert (novita.calls, job().status) == ([], "pending")
+
+
+def test_what_was_made_a_moment_ago_and_never_seen_is_not_proven_absent(
+    service: Service, novita: FakeNovita, instance: Instance
+) -> None:
+    age(instance, posted_at=-timedelta(minutes=2))
+    late = novita.instances.pop("up-1")
+    for _ in range(3):
+        assert terminate(service).absence_seen_at is None
+        let_ten_seconds_pass()
+    novita.instances["up-1"] = late
+    terminate(service)
+    assert novita.instances == {}
 
 
 def test_once_confirmed_there_is_nothing_to_do(

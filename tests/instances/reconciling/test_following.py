@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db.models import F
 
+from instances import environment
 from instances.models import Installation, Instance, ReconcileRun
-from instances.reconciling.concluding import release_brake
 from jobs.models import Job
 from tests.fakes import DOWN, FakeNovita
 from tests.instances.handlers.conftest import HOOK, Service, events
@@ -153,7 +153,7 @@ def test_an_operator_may_take_the_brake_off(service: Service, novita: FakeNovita
     instances = [run_one(service, novita, name=f"n{n}") for n in range(3)]
     novita.instances.clear()
     reconcile()
-    release_brake()
+    environment.release_brake()
     reconcile()
     reconcile()
     assert {after(each)[0] for each in instances} == {"terminated"}

@@ -1,0 +1,94 @@
+"""What the reconciler found: passes, orphans, and whether it may act at all."""
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from accounts.admin_base import ReadOnlyAdmin
+from instances import environment
+from instances.models import Installation, Orphan, ReconcileRun
+from instances.money import usd_text
+
+
+@admin.register(Orphan)
+class OrphanAdmin(ReadOnlyAdmin):
+    """GPUs with our signature that nobody asked for; ORPHAN_POLICY decides what becomes of them."""
+
+    list_display = (
+        "upstream_id", "state", "upstream_name", "upstream_status", "product_name", "per_hour",
+        "first_seen_at", "last_seen_at", "instance",
+    )  # fmt: skip
+    list_filter = ("state",)
+    list_select_related = ("instance",)
+    search_fields = ("upstream_id__exact", "upstream_name__exact")
+
+    @admin.display(description="per hour")
+    def per_hour(self, orphan: Orphan) -> str:
+        if orphan.price_e5_usd is None:
+            return "-"
+        return f"{usd_text(orphan.price_e5_usd * orphan.gpu_num)} USD"
+
+
+class FoundFilter(admin.SimpleListFilter):
+    """Most passes find nothing."""
+
+    title = "findings"
+    parameter_name = "found"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
+        return [("some", "found something"), ("held", "held something back")]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[ReconcileRun]
+    ) -> QuerySet[ReconcileRun]:
+        if self.value() == "some":
+            return queryset.exclude(findings=[])
+        return queryset.exclude(note="") if self.value() == "held" else queryset
+
+
+@admin.register(ReconcileRun)
+class ReconcileRunAdmin(ReadOnlyAdmin):
+    """The last thousand passes over everything at Novita."""
+
+    list_display = (
+        "ran_at", "found", "listed", "ours", "foreign", "held", "missing", "vanished",
+        "is_complete", "calls", "note",
+    )  # fmt: skip
+    list_filter = (FoundFilter,)
+    fields = (
+        "ran_at", "account", "note", "table", "listed", "ours", "foreign", "held", "missing",
+        "vanished", "is_complete", "calls",
+    )  # fmt: skip
+
+    @admin.display(description="found")
+    def found(self, run: ReconcileRun) -> int:
+        return len(run.findings)
+
+    @admin.display(description="findings")
+    def table(self, run: ReconcileRun) -> SafeString:
+        rows = (
+            (item["kind"], item["upstreamId"], item["instance"], item["text"])
+            for item in run.findings
+        )
+        row = "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>"
+        head = "<tr><th>kind</th><th>at Novita</th><th>instance</th><th>what</th></tr>"
+        if not run.findings:
+            return format_html("{}", "nothing")
+        return format_html(f"<table>{head}{{}}</table>", format_html_join("", row, rows))
+
+
+@admin.register(Installation)
+class InstallationAdmin(ReadOnlyAdmin):
+    """Who we are at Novita. The signing key is never shown."""
+
+    list_display = ("installation_id", "acts", "braked_at", "brake_reason", "created_at")
+    fields = (
+        "installation_id", "acts", "created_at", "braked_at", "brake_reason", "brake_off_until",
+    )  # fmt: skip
+
+    @admin.display(description="may act at Novita", boolean=True)
+    def acts(self, row: Installation) -> bool:
+        """Not a copy of another installation's database: else `manage.py reconcile --accept`."""
+        return row.environment in ("", environment.fingerprint())

@@ -1,0 +1,135 @@
+"""What came of a verb that was, or was not, sent to Novita."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from instances.choices import Action, InstanceStatus, StatusReason
+from instances.database_clock import database_now
+from instances.models import Instance
+from instances.novita.calls import CallRecord
+from instances.novita.errors import (
+    AuthenticationFailed,
+    InstanceNotFound,
+    InsufficientResource,
+    InvalidStateChange,
+    NovitaError,
+    NovitaRefused,
+)
+from instances.novita.types import UpstreamInstance
+from instances.schedule import next_look
+from instances.subjects import cause_of
+from instances.transitions import change_status
+from instances.types import Reason
+from instances.watch_job import enqueue_watch
+from instances.watching import notes
+from instances.watching.looks import Sighting
+from instances.watching.settled import FROZEN, why_stopped
+from jobs.models import Job
+from jobs.outcomes import Again, Done, Outcome
+
+SOON = timedelta(seconds=2)
+AFTER_ERROR = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What was seen before, and whether the verb is under way; else why not."""
+
+    calls: Sequence[CallRecord]
+    seen: UpstreamInstance | None = None
+    is_under_way: bool = False
+    error: NovitaError | None = None
+
+
+def conclude(instance: Instance, result: Changed, job: Job) -> Outcome:
+    """The verb is still wanted, and the instance locked."""
+    now = database_now()
+    if result.seen is not None and not result.seen.is_gone_word:
+        notes.take(instance, Sighting(result.seen), now)
+    if result.is_under_way or _is_missing(result):
+        return _left_to_the_watch(instance, job, now)
+    error = result.error
+    if error is not None and _is_final(instance, error):
+        return _back(instance, InstanceStatus.STOPPED, _refusal(error), job, now)
+    if result.seen is not None and _is_too_late(instance, result, result.seen, now):
+        return _give_up(instance, result.seen, error, job, now)
+    instance.save()
+    if error is None or isinstance(error, InvalidStateChange):
+        # Not possible in this state, or refused for it and yet done: the next look tells.
+        return Again(SOON)
+    return Again(
+        timedelta(seconds=min(error.retry_after, 60)) if error.retry_after else AFTER_ERROR
+    )
+
+
+def _left_to_the_watch(instance: Instance, job: Job, now: datetime) -> Outcome:
+    """Under way, or perhaps gone for good: the watch finds out."""
+    instance.action_accepted_at = now
+    instance.save()
+    enqueue_watch(instance, at=next_look(now), request_id=job.request_id)
+    return Done()
+
+
+def _is_missing(result: Changed) -> bool:
+    is_gone = result.seen is not None and result.seen.is_gone_word
+    return is_gone or isinstance(result.error, InstanceNotFound)
+
+
+def _is_final(instance: Instance, error: NovitaError) -> bool:
+    """A start that Novita refuses is over; a stop or restart is asked for until it is taken."""
+    if instance.action != Action.START or not isinstance(error, NovitaRefused):
+        return False
+    is_of_the_state = isinstance(error, InvalidStateChange | AuthenticationFailed)
+    return not error.retryable and not is_of_the_state
+
+
+def _refusal(error: NovitaError) -> Reason:
+    """A stop gave the GPU back, and somebody else has it now: the disk stays, for another try."""
+    is_sold_out = isinstance(error, InsufficientResource)
+    code = StatusReason.INSUFFICIENT_RESOURCE if is_sold_out else StatusReason.UPSTREAM_REJECTED
+    return Reason(code, f"Novita refused to start it: {error}")
+
+
+def _is_too_late(
+    instance: Instance, result: Changed, seen: UpstreamInstance, now: datetime
+) -> bool:
+    """A start or restart that cannot come true any more. A stop has no deadline: what runs costs.
+
+    Nothing is concluded from a verb whose answer was lost: it may be acting.
+    """
+    is_lost = result.error is not None and result.error.is_outcome_unknown
+    if instance.action == Action.STOP or is_lost:
+        return False
+    has_nothing_to_restart = instance.action == Action.RESTART and seen.is_stopped
+    deadline = instance.start_deadline_at
+    return has_nothing_to_restart or (deadline is not None and deadline <= now)
+
+
+def _give_up(
+    instance: Instance, seen: UpstreamInstance, error: NovitaError | None, job: Job, now: datetime
+) -> Outcome:
+    """Back to where Novita shows it to rest; where it moves, the watch ends what does not end."""
+    if seen.is_running:
+        # This look was one by id: what it showed needs no second one.
+        notes.take(instance, Sighting(seen, has_details=True), now)
+        return _back(instance, InstanceStatus.RUNNING, _in_vain(seen, error), job, now)
+    if seen.status in FROZEN or (instance.action == Action.RESTART and seen.is_stopped):
+        return _back(instance, InstanceStatus.STOPPED, why_stopped(seen), job, now)
+    if seen.is_stopped:
+        return _back(instance, InstanceStatus.STOPPED, _in_vain(seen, error), job, now)
+    return _left_to_the_watch(instance, job, now)
+
+
+def _in_vain(seen: UpstreamInstance, error: NovitaError | None) -> Reason:
+    last = str(error) if error is not None else f"it is {seen.status}"
+    code = StatusReason.STARTUP_TIMEOUT if error is None else StatusReason.UPSTREAM_REJECTED
+    return Reason(code, f"Novita did not take it in time; it last said: {last}")
+
+
+def _back(
+    instance: Instance, to: InstanceStatus, reason: Reason, job: Job, now: datetime
+) -> Outcome:
+    instance.action = ""
+    change_status(instance, to, cause=cause_of(job, reason.message), now=now, reason=reason)
+    return Done()

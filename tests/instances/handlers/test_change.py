@@ -1,0 +1,380 @@
+"""start, stop, restart: done at Novita exactly as far as that is needed, and never half."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from instances.handlers.change import ChangeInstance
+from instances.models import Instance, UpstreamGate
+from instances.novita.errors import (
+    AuthenticationFailed,
+    BalanceNotEnough,
+    InsufficientResource,
+    InvalidRequest,
+    NovitaError,
+    NovitaTimeout,
+)
+from jobs.models import Job, JobPriority
+from tests.engine import database_time
+from tests.fakes import DOWN, TOO_MANY, WRONG_STATE, FakeNovita
+from tests.instances.conftest import Configure
+from tests.instances.handlers.conftest import Service, age, events
+
+pytestmark = pytest.mark.django_db
+
+LOST = NovitaTimeout("no answer", is_outcome_unknown=True)
+SOLD_OUT = InsufficientResource("400 INSUFFICIENT_RESOURCE", status=400)
+REFUSED_KEY = AuthenticationFailed("401", status=401)
+VIA = {"start": "starting", "stop": "stopping", "restart": "starting"}
+
+
+def act(service: Service, verb: str, instance: Instance, *, times: int = 1) -> Instance:
+    service.run(f"{verb}_instance", times=times)
+    instance.refresh_from_db()
+    return instance
+
+
+def job(verb: str) -> Job:
+    return Job.objects.get(type=f"{verb}_instance")
+
+
+def ready_for(service: Service, novita: FakeNovita, verb: str) -> Instance:
+    """An instance of which the verb was just asked."""
+    instance = service.stopped(novita) if verb == "start" else service.running(novita)
+    return service.ask(verb, instance)
+
+
+each_verb = pytest.mark.parametrize("verb", ["start", "stop", "restart"])
+
+
+# Looks before it acts
+
+
+@each_verb
+def test_it_looks_sends_the_verb_once_and_leaves_the_rest_to_the_watch(
+    service: Service, novita: FakeNovita, verb: str
+) -> None:
+    instance = ready_for(service, novita, verb)
+    assert (instance.status, instance.action_accepted_at) == (VIA[verb], None)
+    act(service, verb, instance)
+    assert novita.calls == ["get_instance", f"{verb}_instance"]
+    assert (instance.status, instance.action) == (VIA[verb], verb)
+    assert instance.action_accepted_at is not None
+    assert job(verb).status == "completed"
+    assert Job.objects.live().filter(type="monitor_instance").count() == 1
+
+
+@pytest.mark.parametrize(
+    ("verb", "word"),
+    [
+        *(("start", word) for word in ("toStart", "starting", "pulling", "running")),
+        *(("stop", word) for word in ("toStop", "stopping", "exited", "freezing")),
+        *(("restart", word) for word in ("toRestart", "restarting")),
+    ],
+)
+def test_what_is_under_way_already_is_not_asked_for_again(
+    service: Service, novita: FakeNovita, verb: str, word: str
+) -> None:
+    instance = ready_for(service, novita, verb)
+    novita.put("up-1", status=word)
+    act(service, verb, instance)
+    assert novita.calls == ["get_instance"]
+    assert (instance.action_accepted_at is not None, job(verb).status) == (True, "completed")
+
+
+@pytest.mark.parametrize(("verb", "word"), [("start", "stopping"), ("stop", "pulling")])
+def test_it_waits_for_a_state_in_which_it_is_possible(
+    service: Service, novita: FakeNovita, verb: str, word: str
+) -> None:
+    instance = ready_for(service, novita, verb)
+    novita.put("up-1", status=word)
+    act(service, verb, instance, times=3)
+    assert novita.calls == ["get_instance"] * 3
+    novita.put("up-1", status="exited" if verb == "start" else "running")
+    act(service, verb, instance)
+    assert novita.calls[-1] == f"{verb}_instance"
+
+
+@each_verb
+def test_running_twice_is_harmless(service: Service, novita: FakeNovita, verb: str) -> None:
+    instance = ready_for(service, novita, verb)
+    act(service, verb, instance)
+    Job.objects.filter(type=f"{verb}_instance").update(status="pending", completed_at=None)
+    act(service, verb, instance)
+    assert novita.calls.count(f"{verb}_instance") == 1
+    assert events(instance).count(f"instance.{VIA[verb]}") == (2 if VIA[verb] == "starting" else 1)
+
+
+# Odd answers
+
+
+@each_verb
+def test_a_lost_answer_to_a_verb_that_worked_is_followed_by_a_look_and_no_second_verb(
+    service: Service, novita: FakeNovita, verb: str
+) -> None:
+    instance = ready_for(service, novita, verb)
+    novita.fail(f"{verb}_instance", LOST, acts=True)
+    act(service, verb, instance)
+    assert (instance.action_accepted_at, job(verb).status) == (None, "pending")
+    act(service, verb, instance)
+    assert novita.calls.count(f"{verb}_instance") == 1
+    assert (instance.action_accepted_at is not None, job(verb).status) == (True, "completed")
+
+
+def test_a_restart_that_ended_before_its_lost_answer_is_asked_for_once_more(
+    service: Service, novita: FakeNovita
+) -> None:
+    """Novita's seconds are another clock's: by them a restart might never be sent."""
+    instance = ready_for(service, novita, "restart")
+    novita.fail("restart_instance", LOST, acts=True)
+    act(service, "restart", instance)
+    novita.put("up-1", status="running", last_started_at=database_time())
+    act(service, "restart", instance)
+    assert novita.calls.count("restart_instance") == 2
+    act(service, "restart", instance)
+    assert novita.calls.count("restart_instance") == 2
+
+
+@each_verb
+def test_a_lost_verb_is_sent_once_more(service: Service, novita: FakeNovita, verb: str) -> None:
+    instance = ready_for(service, novita, verb)
+    novita.fail(f"{verb}_instance", LOST)
+    act(service, verb, instance, times=2)
+    assert novita.calls.count(f"{verb}_instance") == 2
+    assert job(verb).status == "completed"
+
+
+@each_verb
+def test_a_400_for_the_state_that_worked_all_the_same_is_success(
+    service: Service, novita: FakeNovita, verb: str
+) -> None:
+    instance = ready_for(service, novita, verb)
+    novita.fail(f"{verb}_instance", WRONG_STATE, acts=True)
+    act(service, verb, instance)
+    assert (instance.status, job(verb).status) == (VIA[verb], "pending")
+    act(service, verb, instance)
+    assert novita.calls.count(f"{verb}_instance") == 1
+    assert (instance.action_accepted_at is not None, job(verb).status) == (True, "completed")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (SOLD_OUT, "INSUFFICIENT_RESOURCE"),
+        (BalanceNotEnough("400 BALANCE_NOT_ENOUGH", status=400), "UPSTREAM_REJECTED"),
+        (InvalidRequest("400 REQUEST", status=400), "UPSTREAM_REJECTED"),
+    ],
+)
+def test_a_start_that_novita_refuses_leaves_it_stopped_with_its_disk_and_says_why(
+    service: Service, novita: FakeNovita, error: NovitaError, code: str
+) -> None:
+    instance = ready_for(service, novita, "start")
+    novita.fail("start_instance", error)
+    act(service, "start", instance)
+    assert (instance.status, instance.reason_code, instance.action) == ("stopped", code, "")
+    assert str(error) in instance.reason_message
+    event = instance.events.last()
+    assert event is not None
+    assert (event.type, event.data["code"]) == ("instance.stopped", code)
+    assert job("start").status == "completed"
+    assert not instance.endings.exists()
+    # And may be tried again.
+    service.ask("start", instance)
+    act(service, "start", instance)
+    assert (instance.status, instance.reason_code) == ("starting", "")
+    assert instance.action_accepted_at is not None
+
+
+@each_verb
+@pytest.mark.parametrize("endpoint", ["get_instance", None])
+@pytest.mark.parametrize("error", [DOWN, REFUSED_KEY, TOO_MANY])
+def test_no_outage_refused_key_or_limit_makes_it_give_up(
+    service: Service, novita: FakeNovita, verb: str, endpoint: str | None, error: NovitaError
+) -> None:
+    instance = ready_for(service, novita, verb)
+    novita.fail(endpoint or f"{verb}_instance", error, times=6)
+    for _ in range(6):
+        UpstreamGate.objects.update(opened_until=None, paused_until=None)
+        act(service, verb, instance)
+    assert (instance.status, instance.action) == (VIA[verb], verb)
+    assert (instance.action_accepted_at, job(verb).status) == (None, "pending")
+    novita.heal()
+    UpstreamGate.objects.update(opened_until=None, paused_until=None)
+    act(service, verb, instance)
+    assert (instance.action_accepted_at is not None, job(verb).status) == (True, "completed")
+
+
+def test_a_refused_stop_is_asked_for_until_it_is_taken(
+    service: Service, novita: FakeNovita
+) -> None:
+    instance = ready_for(service, novita, "stop")
+    novita.fail("stop_instance", InvalidRequest("400", status=400), times=4)
+    act(service, "stop", instance, times=4)
+    assert (instance.status, job("stop").status) == ("stopping", "pending")
+    act(service, "stop", instance)
+    assert job("stop").status == "completed"
+
+
+@each_verb
+def test_what_is_not_there_any_more_is_for_the_watch_to_find_out(
+    service: Service, novita: FakeNovita, verb: str
+) -> None:
+    instance = ready_for(service, novita, verb)
+    novita.instances.clear()
+    act(service, verb, instance)
+    assert (instance.status, job(verb).status) == (VIA[verb], "completed")
+    service.watch(instance)
+    assert instance.status == VIA[verb]
+    age(instance, absence_seen_at=timedelta(seconds=10))
+    service.watch(instance)
+    assert (instance.status, instance.reason_code) == ("terminated", "DELETED_AT_NOVITA")
+
+
+# What can never become true
+
+
+def test_a_restart_of_what_was_stopped_at_novita_meanwhile_ends_stopped(
+    service: Service, novita: FakeNovita
+) -> None:
+    instance = ready_for(service, novita, "restart")
+    novita.put("up-1", status="exited", spot_reclaim_at=database_time())
+    act(service, "restart", instance)
+    assert (instance.status, instance.reason_code) == ("stopped", "SPOT_RECLAIMED")
+    assert (instance.action, job("restart").status) == ("", "completed")
+
+
+def test_a_restart_that_novita_goes_on_refusing_is_over_at_its_deadline_and_it_runs_on(
+    service: Service, novita: FakeNovita
+) -> None:
+    instance = ready_for(service, novita, "restart")
+    novita.fail("restart_instance", InvalidRequest("400 no", status=400), times=9)
+    act(service, "restart", instance, times=2)
+    assert instance.status == "starting"
+    age(instance, start_deadline_at=timedelta(hours=1))
+    act(service, "restart", instance)
+    assert (instance.status, instance.reason_code) == ("running", "UPSTREAM_REJECTED")
+    assert "400 no" in instance.reason_message
+    assert (instance.action, job("restart").status) == ("", "completed")
+    assert (instance.connection, instance.has_details) == ({"ssh": "ssh://root@h:22"}, True)
+
+
+def test_a_start_of_what_stays_frozen_is_over_at_its_deadline(
+    service: Service, novita: FakeNovita
+) -> None:
+    instance = ready_for(service, novita, "start")
+    novita.put("up-1", status="freezing")
+    act(service, "start", instance, times=2)
+    assert instance.status == "starting"
+    age(instance, start_deadline_at=timedelta(hours=1))
+    act(service, "start", instance)
+    assert (instance.status, instance.reason_code) == ("stopped", "ARREARS")
+    assert (instance.action, job("start").status) == ("", "completed")
+
+
+def test_an_outage_over_the_deadline_decides_nothing(service: Service, novita: FakeNovita) -> None:
+    instance = ready_for(service, novita, "start")
+    age(instance, start_deadline_at=timedelta(hours=1))
+    novita.fail("get_instance", DOWN)
+    act(service, "start", instance)
+    assert (instance.status, job("start").status) == ("starting", "pending")
+
+
+# Ended, elsewhere, held up
+
+
+@each_verb
+def test_a_job_whose_instance_was_ended_meanwhile_does_nothing(
+    service: Service, novita: FakeNovita, verb: str
+) -> None:
+    instance = ready_for(service, novita, verb)
+    service.ask("terminate", instance)
+    act(service, verb, instance)
+    assert novita.calls == []
+    assert (instance.status, instance.action) == ("terminating", "")
+    assert job(verb).status == "completed"
+
+
+@each_verb
+def test_an_instance_that_is_ended_while_the_verb_is_sent_stays_ended(
+    service: Service, novita: FakeNovita, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    instance = ready_for(service, novita, verb)
+    talk = ChangeInstance.talk
+
+    def talk_and_terminate(self: ChangeInstance, work: object) -> object:
+        result = talk(self, work)  # type: ignore[arg-type]
+        service.ask("terminate", instance)
+        return result
+
+    monkeypatch.setattr(ChangeInstance, "talk", talk_and_terminate)
+    act(service, verb, instance)
+    assert (instance.status, instance.action_accepted_at) == ("terminating", None)
+    assert job(verb).status == "completed"
+
+
+def test_a_job_of_an_earlier_verb_does_not_do_the_later_one(
+    service: Service, novita: FakeNovita
+) -> None:
+    instance = ready_for(service, novita, "restart")
+    Instance.objects.update(action="stop", status="stopping")
+    act(service, "restart", instance)
+    assert (novita.calls, job("restart").status) == ([], "completed")
+
+
+@each_verb
+def test_under_another_account_it_waits(
+    service: Service, novita: FakeNovita, configure: Configure, verb: str
+) -> None:
+    instance = ready_for(service, novita, verb)
+    configure(novita_api_base_url="https://elsewhere.example.com")
+    act(service, verb, instance, times=2)
+    assert (novita.calls, job(verb).status, instance.status) == ([], "pending", VIA[verb])
+
+
+def test_only_a_stop_passes_an_open_breaker(service: Service, novita: FakeNovita) -> None:
+    started, stopping = service.stopped(novita), service.running(novita)
+    service.ask("start", started)
+    service.ask("stop", stopping)
+    UpstreamGate.objects.update(opened_until=database_time(timedelta(hours=1)))
+    act(service, "start", started)
+    assert (novita.calls, started.status) == ([], "starting")
+    act(service, "stop", stopping)
+    assert novita.calls == ["get_instance", "stop_instance"]
+    assert stopping.action_accepted_at is not None
+
+
+def test_only_a_stop_may_use_the_calls_that_are_kept_back(
+    service: Service, novita: FakeNovita
+) -> None:
+    started, stopping = service.stopped(novita), service.running(novita)
+    service.ask("start", started)
+    service.ask("stop", stopping)
+
+    def few_calls_are_left() -> None:
+        now = database_time(timedelta(seconds=30))
+        UpstreamGate.objects.update(tokens_e3=2000, refilled_at=now)
+
+    few_calls_are_left()
+    act(service, "start", started)
+    assert novita.calls == []
+    few_calls_are_left()
+    act(service, "stop", stopping)
+    assert novita.calls == ["get_instance", "stop_instance"]
+
+
+def test_a_stop_goes_before_everything_else(service: Service, novita: FakeNovita) -> None:
+    ready_for(service, novita, "stop")
+    assert job("stop").priority == JobPriority.CRITICAL
+
+
+@each_verb
+def test_a_job_that_died_for_good_leaves_the_instance_to_the_watch(
+    service: Service, novita: FakeNovita, verb: str
+) -> None:
+    instance = ready_for(service, novita, verb)
+    ChangeInstance().on_give_up(job(verb), "The worker died in each of 5 attempts.")
+    instance.refresh_from_db()
+    assert instance.action_accepted_at is not None
+    assert Job.objects.live().filter(type="monitor_instance").count() == 1

@@ -1,0 +1,331 @@
+"""monitor_instance, after the first start: what starts again, stops or moves comes to rest."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from instances.database_clock import database_now
+from instances.models import Instance
+from instances.novita.types import PortMapping
+from jobs.models import Job
+from tests.engine import database_time
+from tests.fakes import DOWN, FakeNovita
+from tests.instances.handlers.conftest import HOOK, Service, age, events
+
+pytestmark = pytest.mark.django_db
+
+HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+
+
+def under_way(service: Service, novita: FakeNovita, verb: str) -> Instance:
+    """An instance whose verb Novita has taken."""
+    instance = service.stopped(novita) if verb == "start" else service.running(novita)
+    service.ask(verb, instance)
+    service.run(f"{verb}_instance")
+    instance.refresh_from_db()
+    assert instance.action_accepted_at is not None
+    return instance
+
+
+def is_watched(instance: Instance) -> bool:
+    return Job.objects.live().filter(type="monitor_instance", subject=instance.public_id).exists()
+
+
+# Starting again
+
+
+def test_a_start_that_comes_to_run_is_told_with_its_new_addresses(
+    service: Service, novita: FakeNovita
+) -> None:
+    instance = under_way(service, novita, "start")
+    novita.put("up-1", status="pulling")
+    assert service.watch(instance).status == "starting"
+    novita.put("up-1", status="running", ssh_command="ssh -p 7 root@new")
+    service.watch(instance)
+    assert (instance.status, instance.action, instance.reason_code) == ("running", "", "")
+    assert instance.connection == {"ssh": "ssh://root@new:7"}
+    assert not is_watched(instance)
+
+
+def test_a_start_keeps_the_moment_of_the_first_one(service: Service, novita: FakeNovita) -> None:
+    instance = under_way(service, novita, "start")
+    ready, started = instance.ready_at, instance.started_at
+    novita.put("up-1", status="running")
+    service.watch(instance)
+    assert (instance.ready_at, instance.started_at) == (ready, started)
+
+
+def test_a_restart_is_not_announced_by_the_running_from_before(
+    service: Service, novita: FakeNovita
+) -> None:
+    instance = under_way(service, novita, "restart")
+    novita.put("up-1", status="running", last_started_at=database_time(-HOUR))
+    assert service.watch(instance, times=2).status == "starting"
+    novita.put("up-1", status="restarting")
+    assert service.watch(instance).status == "starting"
+    novita.put("up-1", status="running", last_started_at=database_time())
+    assert service.watch(instance).status == "running"
+    assert events(instance).count("instance.running") == 2
+
+
+def test_where_novita_tells_no_time_a_restart_is_over_after_a_while(
+    service: Service, novita: FakeNovita
+) -> None:
+    instance = under_way(service, novita, "restart")
+    novita.put("up-1", status="running")
+    assert service.watch(instance).status == "starting"
+    age(instance, action_accepted_at=timedelta(seconds=10))
+    assert service.watch(instance).status == "running"
+
+
+def test_running_is_not_told_before_the_restart_was_even_taken(
+    service: Service, novita: FakeNovita
+) -> None:
+    instance = service.ask("restart", service.running(novita))
+    age(instance, status_changed_at=HOUR)
+    Job.objects.filter(type="monitor_instance").update(status="pending", completed_at=None)
+    assert service.watch(instance).status == "starting"
+
+
+def test_a_start_that_does_nothing_is_stopped_again_and_says_so(
+    service: Service, novita: FakeNovita
+) -> None:
+    instance = under_way(service, novita, "start")
+    novita.put("up-1", status="exited")
+    assert service.watch(instance).status == "starting"
+    age(instance, action_accepted_at=MINUTE)
+    service.watch(instance)
+    assert (instance.status, instance.reason_code) == ("stopped", "STARTUP_TIMEOUT")
+    assert (instance.action, instance.endings.exists()) == ("", False)
+
+
+def test_a_start_that_crashes_is_stopped_with_novitas_words(
+    service: Service, novita: FakeNovita
+) -> None:
+    instance = under_way(service, novita, "start")
+    novita.put("up-1", status="starting")
+    service.watch(instance)
+    novita.put("up-1", status="exited", status_error_message="out of memory")
+    service.watch(instance)
+    assert (instance.status, instance.reason_code) == ("stopped", "CRASHED")
+    assert "out of memory" in instance.reason_message
+
+
+def test_the_words_of_an_earlier_crash_do_not_end_a_start_that_has_not_begun(
+    service: Service, novita: FakeNovita
+) -> None:
+    """Novita goes on saying why it exited until it starts again."""
+    instance = service.stopped(novita)
+    novita.put("up-1", status_error_message="out of memory")
+    service.ask("start", instance)
+    service.run("start_instance")
+    novita.put("up-1", status="exited")
+    assert service.watch(instance).status == "starting"
+    novita.put("up-1", status="running", status_error_message="")
+    assert service.watch(instance).status == "running"
+
+
+@pytest.mark.parametrize("verb", ["start", "restart"])
+def test_a_start_past_its_deadline_is_stopped_and_keeps_its_disk(
+    service: Service, novita: FakeNovita, verb: str
+) -> None:
+    instance = under_way(service, novita, verb)
+    novita.put("up-1", status="starting")
+    assert service.watch(instance).status == "starting"
+    age(instance, start_deadline_at=HOUR)
+    service.watch(instance)
+    assert (instance.status, instance.reason_code) == ("stopping", "STARTUP_TIMEOUT")
+    assert not instance.endings.exists()
+    novita.put("up-1", status="running")
+    service.run("stop_instance")
+    assert novita.instances["up-1"].status == "toStop"
+    novita.put("up-1", status="exited")
+    service.watch(instance)
+    assert (instance.status, instance.reason_code) == ("stopped", "STARTUP_TIMEOUT")
+    assert "delete_instance" not in novita.calls
+
+
+def test_an_outage_over_the_deadline_of_a_restart_stops_nothing_unseen(
+    service: Service, novita: FakeNovita
+) -> None:
+    instance = under_way(service, novita, "restart")
+    age(instance, start_deadline_at=HOUR, action_accepted_at=HOUR, upstream_seen_at=HOUR)
+    novita.fail("get_instance", DOWN)
+    assert service.watch(instance).status == "starting"
+    novita.put("up-1", status="running")
+    assert service.watch(instance).status == "running"
+
+
+# Stopping
+
+
+def test_a_stop_is_told_when_novita_shows_it_and_not_before(
+    service: Service, novita: FakeNovita
+) -> None:
+    instance = under_way(service, novita, "stop")
+    for word in ("toStop", "stopping"):
+        novita.put("up-1", status=word)
+        assert service.watch(instance).status == "stopping"
+    novita.put("up-1", status="exited")
+    service.watch(instance)
+    assert (instance.status, instance.action, instance.reason_code) == ("stopped", "", "")
+    assert not is_watched(instance)
+
+
+def test_a_stop_without_effect_is_sent_again(service: Service, novita: FakeNovita) -> None:
+    instance = under_way(service, novita, "stop")
+    novita.put("up-1", status="running")
+    service.watch(instance)
+    assert not Job.objects.live().filter(type="stop_instance").exists()
+    age(instance, action_accepted_at=timedelta(seconds=15))
+    service.watch(instance)
+    assert instance.action_accepted_at is None
+    service.run("stop_instance")
+    assert novita.calls.count("stop_instance") == 2
+
+
+def test_a_stop_of_what_freezes_meanwhile_is_stopped(service: Service, novita: FakeNovita) -> None:
+    instance = under_way(service, novita, "stop")
+    novita.put("up-1", status="freezing")
+    service.watch(instance)
+    assert (instance.status, instance.reason_code) == ("stopped", "ARREARS")
+
+
+def test_a_stop_that_was_undone_at_novita_is_not_waited_for_for_ever(
+    service: Service, novita: FakeNovita
+) -> None:
+    instance = service.running(novita)
+    Instance.objects.filter(pk=instance.pk).update(
+        status="stopping", status_changed_at=database_now(), reason_code="CHANGED_AT_NOVITA"
+    )
+    Job.objects.filter(type="monitor_instance").update(status="pending", completed_at=None)
+    novita.put("up-1", status="running")
+    assert service.watch(instance).status == "stopping"
+    age(instance, status_changed_at=MINUTE)
+    service.watch(instance)
+    assert (instance.status, instance.reason_code) == ("starting", "CHANGED_AT_NOVITA")
+    service.watch(instance)
+    assert instance.status == "running"
+    assert events(instance)[-3:] == ["instance.stopped", "instance.starting", "instance.running"]
+
+
+def test_what_is_stuck_is_told_once(service: Service, novita: FakeNovita) -> None:
+    instance = service.running(novita, webhook_url=HOOK)
+    service.ask("stop", instance)
+    service.run("stop_instance")
+    novita.put("up-1", status="stopping")
+    service.watch(instance)
+    age(instance, upstream_changed_at=HOUR, status_changed_at=HOUR)
+    service.watch(instance, times=3)
+    assert (instance.status, instance.reason_code) == ("stopping", "STUCK")
+    assert events(instance).count("instance.stuck") == 1
+    stuck = instance.events.get(type="instance.stuck")
+    assert stuck.deliveries.count() == 1
+    novita.put("up-1", status="exited")
+    service.watch(instance)
+    assert (instance.status, instance.reason_code) == ("stopped", "")
+
+
+def test_a_stop_of_what_ran_for_days_is_not_stuck_at_the_first_look(
+    service: Service, novita: FakeNovita
+) -> None:
+    instance = under_way(service, novita, "stop")
+    novita.put("up-1", status="running")
+    age(instance, upstream_changed_at=48 * HOUR)
+    service.watch(instance)
+    assert (instance.reason_code, events(instance)[-1]) == ("", "instance.stopping")
+
+
+# Moving, and leaving on the way
+
+
+@pytest.mark.parametrize(
+    ("word", "status"), [("running", "running"), ("exited", "stopped"), ("migrating", "migrating")]
+)
+def test_what_migrates_comes_to_rest_where_novita_shows_it(
+    service: Service, novita: FakeNovita, word: str, status: str
+) -> None:
+    instance = service.running(novita)
+    Instance.objects.filter(pk=instance.pk).update(status="migrating")
+    Job.objects.filter(type="monitor_instance").update(status="pending", completed_at=None)
+    novita.put("up-1", status=word, port_mappings=(PortMapping(80, "http://n", "http"),))
+    assert service.watch(instance).status == status
+    assert is_watched(instance) is (status == "migrating")
+
+
+@pytest.mark.parametrize("verb", ["start", "stop", "restart"])
+def test_what_is_deleted_at_novita_on_the_way_is_terminated_after_two_looks(
+    service: Service, novita: FakeNovita, verb: str
+) -> None:
+    instance = under_way(service, novita, verb)
+    novita.instances.clear()
+    service.watch(instance, times=2)
+    assert (instance.status, instance.upstream_gone_at) == (
+        *("stopping" if verb == "stop" else "starting", None),
+    )
+    age(instance, absence_seen_at=timedelta(seconds=10))
+    service.watch(instance)
+    assert (instance.status, instance.reason_code) == ("terminated", "DELETED_AT_NOVITA")
+    assert (instance.upstream_gone_at is not None, instance.billing_since) == (True, None)
+
+
+# The first start
+
+
+def test_no_progress_in_a_state_that_is_none_of_work_fails(
+    service: Service, novita: FakeNovita
+) -> None:
+    instance = service.placed()
+    novita.put("up-1", status="creating")
+    assert service.watch(instance).status == "starting"
+    age(instance, upstream_changed_at=HOUR)
+    service.watch(instance)
+    assert (instance.status, instance.error_code) == ("failed", "STARTUP_TIMEOUT")
+    assert "creating" in instance.error_message
+    assert instance.endings.get().upstream_id == "up-1"
+
+
+def test_the_pull_of_an_image_may_take_until_the_deadline(
+    service: Service, novita: FakeNovita
+) -> None:
+    instance = service.placed()
+    novita.put("up-1", status="pulling")
+    service.watch(instance)
+    age(instance, upstream_changed_at=HOUR)
+    assert service.watch(instance).status == "starting"
+
+
+def test_a_failed_start_is_kept_where_its_owner_wants_that(
+    service: Service, novita: FakeNovita
+) -> None:
+    instance = service.placed(on_start_failure="keep")
+    novita.put("up-1", status="pulling")
+    age(instance, start_deadline_at=HOUR)
+    service.watch(instance)
+    assert (instance.status, instance.error_code) == ("failed", "STARTUP_TIMEOUT")
+    assert (instance.is_holding, instance.endings.exists()) == (True, False)
+    service.ask("terminate", instance)
+    assert service.ended(instance).status == "terminated"
+    assert novita.instances == {}
+
+
+@pytest.mark.parametrize("policy", ["terminate", "keep"])
+def test_a_price_that_rose_above_the_cap_ends_the_gpu_whatever_the_policy(
+    service: Service, novita: FakeNovita, policy: str
+) -> None:
+    """The cap is a promise: nothing is kept above it, also not what was to be kept."""
+    instance = service.placed(max_price_per_hour_e5_usd=70_000, gpu_num=2, on_start_failure=policy)
+    novita.put("up-1", status="pulling", price_e5_usd=35_001)
+    service.watch(instance)
+    assert (instance.status, instance.error_code) == ("failed", "PRICE_ABOVE_CAP")
+    assert "0.70002 USD" in instance.error_message
+    assert instance.endings.get().upstream_id == "up-1"
+
+
+def test_a_price_at_the_cap_is_allowed(service: Service, novita: FakeNovita) -> None:
+    instance = service.placed(max_price_per_hour_e5_usd=70_000, gpu_num=2)
+    novita.put("up-1", status="pulling", price_e5_usd=35_000)
+    assert service.watch(instance).status == "starting"
