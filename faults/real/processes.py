@@ -4,7 +4,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
@@ -88,9 +88,7 @@ class Process:
 
     def kill(self) -> None:
         """kill -9 of every process at once, as a power cut would."""
-        kill_all(self.family())
-        if self.child is not None:
-            self.child.wait(timeout=5)
+        kill_at_once([self])
 
     def _signal(self, number: int) -> None:
         for process in self.family():
@@ -98,13 +96,31 @@ class Process:
                 process.send_signal(number)
 
 
+def kill_at_once(commands: Sequence[Process]) -> float:
+    """kill -9 of all that belongs to any of them; returns when (time.monotonic)."""
+    family = [process for command in commands for process in command.family()]
+    died = time.monotonic()
+    kill_all(family)
+    for command in commands:
+        if command.child is not None:
+            command.child.wait(timeout=5)
+    return died
+
+
 def kill_all(processes: Iterable[psutil.Process]) -> None:
-    """kill -9, and wait until they are gone; those that are gone already count as well."""
+    """kill -9, and wait until nothing of them runs; those that are gone already count as well."""
     doomed = list(processes)
     for process in doomed:
         with suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(doomed, timeout=5)
+    wait_until(lambda: not any(_runs(each) for each in doomed), seconds=5)
+
+
+def _runs(process: psutil.Process) -> bool:
+    """Orphans stay zombies for as long as whoever inherits them takes."""
+    with suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def free_port() -> int:

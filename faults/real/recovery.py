@@ -3,8 +3,8 @@
 Measured from the death until the row carries another token, or has ended.
 """
 
-import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import psutil
@@ -32,7 +32,7 @@ def held_by_the_dead(stack: Stack) -> dict[int, int]:
     return {job: token for job, token, worker in held if not _is_alive(worker)}
 
 
-def follow(stack: Stack, held: dict[int, int], *, since: float) -> Recovery:
+def follow(stack: Stack, held: Mapping[int, int], *, since: float) -> Recovery:
     """Wait until each of them is in other hands. ``since``: time.monotonic of the death."""
     waiting = dict(held)
     seconds: list[float] = []
@@ -47,12 +47,17 @@ def follow(stack: Stack, held: dict[int, int], *, since: float) -> Recovery:
     return Recovery(tuple(seconds), tuple(waiting))
 
 
-def _is_alive(worker: str) -> bool:
+def pid_of(worker: str) -> int | None:
     """``worker`` is host:pid:start, as the heartbeat names processes."""
-    pid = worker.split(":")[1:2]
-    if not pid or not pid[0].isdigit() or int(pid[0]) == os.getpid():
+    parts = worker.split(":")
+    return int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else None
+
+
+def _is_alive(worker: str) -> bool:
+    pid = pid_of(worker)
+    if pid is None:
         return False
     try:
-        return psutil.Process(int(pid[0])).status() != psutil.STATUS_ZOMBIE
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False

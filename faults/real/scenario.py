@@ -3,13 +3,19 @@
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 import requests
 
 from faults.real import ledgers, recovery
-from faults.real.processes import Process, WaitedInVainError, wait_until
+from faults.real.processes import (
+    Process,
+    WaitedInVainError,
+    kill_at_once,
+    wait_until,
+)
 from faults.real.stack import Shape, Stack
 
 # One GPU of a product with large stock; no disk that would be charged beside it.
@@ -55,6 +61,21 @@ class Trial:
         self.outcome.instances += 1
         name = f"{self.tag}{self.outcome.instances}"
         return self.stack.create_insisting(**{**WISH, "name": name, **changes})
+
+    def load(self, count: int, *, callers: int) -> "Future[list[str]]":
+        """So many requests by so many callers at once, in the background; each insists."""
+        first = self.outcome.instances + 1
+        self.outcome.instances += count
+        names = [f"{self.tag}{number}" for number in range(first, first + count)]
+
+        def ask(name: str) -> str:
+            return self.stack.create_insisting(seconds=60, **{**WISH, "name": name})
+
+        def ask_all() -> list[str]:
+            with ThreadPoolExecutor(callers) as pool:
+                return list(pool.map(ask, names))
+
+        return ThreadPoolExecutor(1).submit(ask_all)
 
     def create_many(self, count: int, **changes: Any) -> list[str]:
         return [self.create(**changes) for _ in range(count)]
@@ -106,25 +127,25 @@ class Trial:
         return True
 
     def kill(self, processes: Iterable[Process], *, restart_after: float = 0.0) -> None:
-        """kill -9 of all of them, then a start, then until their work is in other hands."""
+        """kill -9 of all of them, a start, and from then on until others have their work."""
         doomed = list(processes)
-        died = time.monotonic()
-        for process in doomed:
-            process.kill()
+        kill_at_once(doomed)
         self.outcome.deaths += len(doomed)
         held = recovery.held_by_the_dead(self.stack)
         time.sleep(restart_after)
+        began = time.monotonic()
         for process in doomed:
             process.start()
-        self._note(recovery.follow(self.stack, held, since=died))
+        self.follow(held, since=began)
 
     def follow_the_dead(self, died: float) -> None:
         # A process that was just killed is still being taken apart.
         time.sleep(recovery.LOOK_SECONDS)
-        held = recovery.held_by_the_dead(self.stack)
-        self._note(recovery.follow(self.stack, held, since=died))
+        self.follow(recovery.held_by_the_dead(self.stack), since=died)
 
-    def _note(self, found: recovery.Recovery) -> None:
+    def follow(self, held: Mapping[int, int], *, since: float) -> None:
+        """Wait until these jobs, by their tokens, are in other hands."""
+        found = recovery.follow(self.stack, held, since=since)
         self.outcome.recovered_seconds += found.seconds
         for job in found.forgotten:
             self.object(f"I8: job {job} was not taken up {recovery.LONGEST_SECONDS:.0f} s after")
@@ -162,6 +183,8 @@ class Scenario:
     environment: Mapping[str, str] = field(default_factory=dict)
     settle_seconds: float = 90.0
     has_own_server: bool = False
+    # What the page promises of the 95th percentile over all runs.
+    recovery_target_seconds: float | None = None
     not_yet: str = ""
 
 

@@ -12,7 +12,7 @@ import psycopg
 import requests
 
 from faults.real.caller import EXAMPLE, SECRET, Caller, make_key
-from faults.real.databases import Database
+from faults.real.databases import Database, OwnServer
 from faults.real.processes import Process, free_port, wait_until
 from faults.real.proxy import Proxy
 from simulator.process import ReceiverProcess, SimulatorProcess
@@ -57,6 +57,8 @@ class Stack(Caller):
         self.webs: list[Process] = []
         self.clusters: list[Process] = []
         self.urls: list[str] = []
+        # The server, where a scenario may kill it.
+        self.own_server: OwnServer | None = None
         self.database_proxy: Proxy | None = None
         self.upstream_proxy: Proxy | None = None
 
