@@ -69,6 +69,7 @@ def main(seeds: Sequence[int]) -> None:
     import django
 
     django.setup()
+    from faults.simulated import database
     from faults.simulated.many import run_seeds
     from faults.simulated.run import Report
 
@@ -84,6 +85,7 @@ def main(seeds: Sequence[int]) -> None:
         sys.stdout.write(json.dumps(line) + "\n")
         sys.stdout.flush()
 
+    database.prepare()
     run_seeds(seeds, each=tell)
 
 
