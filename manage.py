@@ -16,7 +16,13 @@ def main() -> None:
         settings.INSTALLED_APPS  # noqa: B018 - loads the settings now, for a readable error
     except ImproperlyConfigured as error:
         sys.exit(str(error))
-    execute_from_command_line(sys.argv)
+    execute_from_command_line(_underscored(sys.argv))
+
+
+def _underscored(argv: list[str]) -> list[str]:
+    """Django's commands are named after files: ``terminate-all`` is terminate_all here."""
+    is_command = len(argv) > 1 and not argv[1].startswith("-")
+    return [argv[0], argv[1].replace("-", "_"), *argv[2:]] if is_command else argv
 
 
 if __name__ == "__main__":

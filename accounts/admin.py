@@ -16,9 +16,9 @@ from accounts.services import create_api_key, digest_of, revoke_api_key
 class ProjectAdmin(ReadOnlyAdmin):
     """Projects can be made, not renamed; the signing secret is never shown."""
 
-    list_display = ("name", "public_id", "created_at")
+    list_display: tuple[str, ...] = ("name", "public_id", "created_at")
     search_fields = ("name", "public_id__exact")
-    fields = ("name", "public_id", "created_at")
+    fieldsets = ((None, {"fields": ("name", "public_id", "created_at")}),)
     readonly_fields = ("public_id", "created_at")
 
     def has_add_permission(self, request: HttpRequest) -> bool:

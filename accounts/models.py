@@ -67,3 +67,28 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.start}…)"
+
+
+class IdempotentAnswer(models.Model):
+    """What a request with an Idempotency-Key was answered, for whoever sends it again.
+
+    Written in the transaction of what the request made, so one is there exactly if the other is.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=255)
+    fingerprint = models.CharField(max_length=64)
+    status_code = models.PositiveSmallIntegerField(null=True)
+    # JSON as text: the fields must come back in their order.
+    body = models.TextField(blank=True)
+    headers = models.JSONField(default=dict)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        indexes = [models.Index(fields=["created_at"], name="idempotent_answer_age")]
+        constraints = [
+            models.UniqueConstraint(fields=["project", "key"], name="idempotency_key_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key} ({self.status_code})"

@@ -39,6 +39,14 @@ def close(instance: Instance, at: datetime) -> None:
         instance.billing_since = None
 
 
+def go_on(instance: Instance, seen: UpstreamInstance) -> None:
+    """A delete that closed the period had no effect: it was charged all the time since that look.
+    Saves nothing; call before ``note``.
+    """
+    if instance.billing_since is None and seen.status in CHARGED_WORDS:
+        instance.billing_since = instance.upstream_seen_at
+
+
 def close_unseen(instance: Instance, absent_at: datetime) -> None:
     """It left between the last look that showed it and the first that did not. Saves nothing."""
     close(instance, _between(_last_look(instance), absent_at, None))

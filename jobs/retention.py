@@ -1,4 +1,5 @@
-"""prune_jobs: forgets jobs that ended long ago, in small bites beside the work.
+"""prune_jobs: forgets jobs that ended long ago, in small bites beside the work; and answers kept
+for requests that are sent again.
 
 Its work is the database's alone, so it happens in ``load``: each bite is a statement with a commit
 of its own, and a run is over after a fraction of a second, since it holds up its worker's other
@@ -14,6 +15,7 @@ import structlog
 from django.conf import settings
 from django.db import connection, transaction
 
+from accounts import idempotency
 from jobs import counters, registry
 from jobs.models import Job, JobStatus
 from jobs.outcomes import Again, Outcome
@@ -42,6 +44,7 @@ class PruneJobs(Handler[None, None]):
     """Recurring; two at once would do no harm, since each skips what the other has locked."""
 
     def load(self, jobs: Sequence[Job]) -> Sequence[Unit[None] | Decided]:
+        idempotency.forget_old()
         is_finished = prune(_limits(), seconds=RUN_SECONDS)
         pause = UNTIL_NEXT_LOOK if is_finished else BREATHER
         return [Decided({job.pk: Again(pause) for job in jobs})]

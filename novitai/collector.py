@@ -1,21 +1,23 @@
 """What Postgres knows, as metrics: read once per scrape, in a handful of bounded queries."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, QuerySet, Sum
 from prometheus_client import Metric
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
 from instances.choices import DeliveryStatus
 from instances.database_clock import database_now
-from instances.models import Instance, Tally, UpstreamGate, WebhookDelivery
+from instances.models import Tally, UpstreamGate, WebhookDelivery
 from jobs import control, registry, stats
 from jobs.models import Worker
+from novitai.fleet import Fleet
+from novitai.gauges import gauge
 from novitai.vitals import breaker_state
 
 NOT_DELIVERED = (DeliveryStatus.PENDING, DeliveryStatus.FAILED)
@@ -31,14 +33,14 @@ class DatabaseCollector(Collector):
     paused: frozenset[str]
     workers: tuple[int, int]
     job_counters: dict[str, int]
-    instances: list[tuple[str, int]]
+    fleet: Fleet
     deliveries: list[tuple[str, int]]
     gates: list[UpstreamGate]
     tallies: list[Tally]
 
     @classmethod
     def read(cls) -> "DatabaseCollector":
-        """Nine short queries; raises DatabaseError when they take too long."""
+        """Some fifteen short queries; raises DatabaseError when they take too long."""
         now = database_now()
         return cls(
             now=now,
@@ -46,7 +48,7 @@ class DatabaseCollector(Collector):
             paused=frozenset(control.paused_types()),
             workers=_workers(now),
             job_counters=stats.counted(),
-            instances=_counted(Instance.objects.not_ended()),
+            fleet=Fleet.read(now),
             deliveries=_counted(WebhookDelivery.objects.filter(status__in=NOT_DELIVERED)),
             gates=list(UpstreamGate.objects.all()),
             tallies=list(Tally.objects.order_by("name", "pk")),
@@ -54,9 +56,9 @@ class DatabaseCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield from self._queue()
+        yield from self.fleet.metrics()
         yield from (
-            _gauge("instances", "Instances that have not ended.", ("status",), self.instances),
-            _gauge(
+            gauge(
                 "webhook_deliveries",
                 "Webhook messages on their way or given up.",
                 ("status",),
@@ -78,12 +80,12 @@ class DatabaseCollector(Collector):
         due = [(name, self._oldest_due_seconds(name)) for name in names]
         kind = ("type",)
         yield from (
-            _gauge("jobs", "Live and failed jobs.", ("type", "status"), rows),
-            _gauge("oldest_due_job_seconds", "How long the oldest due job waits.", kind, due),
-            _gauge("jobs_max_in_flight", "Jobs of the type that may be worked on.", kind, caps),
-            _gauge("job_type_paused", "1 while operators hold the type back.", kind, paused),
-            _gauge("workers", "Worker processes seen lately.", (), [(processes,)]),
-            _gauge("jobs_in_flight", "Jobs that live workers are at.", (), [(in_flight,)]),
+            gauge("jobs", "Live and failed jobs.", ("type", "status"), rows),
+            gauge("oldest_due_job_seconds", "How long the oldest due job waits.", kind, due),
+            gauge("jobs_max_in_flight", "Jobs of the type that may be worked on.", kind, caps),
+            gauge("job_type_paused", "1 while operators hold the type back.", kind, paused),
+            gauge("workers", "Worker processes seen lately.", (), [(processes,)]),
+            gauge("jobs_in_flight", "Jobs that live workers are at.", (), [(in_flight,)]),
         )
         for name, value in self.job_counters.items():
             short = name.removeprefix("jobs_")
@@ -102,11 +104,11 @@ class DatabaseCollector(Collector):
             for state in BREAKER_STATES
         ]
         help_ = "Circuit breaker of an upstream account: 1 on the state it is in."
-        return _gauge("upstream_breaker", help_, ("account", "state"), rows)
+        return gauge("upstream_breaker", help_, ("account", "state"), rows)
 
     def _tokens(self) -> Metric:
         rows = [(gate.account, gate.tokens_e3 / 1000) for gate in self.gates]
-        return _gauge("upstream_call_tokens", "Calls left at the last refill.", ("account",), rows)
+        return gauge("upstream_call_tokens", "Calls left at the last refill.", ("account",), rows)
 
 
 def _workers(now: datetime) -> tuple[int, int]:
@@ -118,16 +120,6 @@ def _workers(now: datetime) -> tuple[int, int]:
 
 def _counted(rows: QuerySet[Any]) -> list[tuple[str, int]]:
     return list(rows.order_by().values_list("status").annotate(count=Count("pk")))
-
-
-def _gauge(
-    name: str, help_: str, labels: tuple[str, ...], rows: Iterable[tuple[object, ...]]
-) -> Metric:
-    """Rows are label values, then the figure."""
-    family = GaugeMetricFamily(f"novitai_{name}", help_, labels=labels)
-    for *values, figure in rows:
-        family.add_metric([str(value) for value in values], float(str(figure)))
-    return family
 
 
 def _tally_counters(tallies: list[Tally]) -> Iterator[Metric]:

@@ -36,6 +36,8 @@ CODES: dict[str, tuple[int, str]] = {
     "CONFLICT": (409, "The state of things does not allow it."),
     "INVALID_STATE": (409, "The instance's status does not allow it."),
     "INSTANCE_LIMIT_REACHED": (409, "The project has as many live instances as it may."),
+    "IDEMPOTENCY_KEY_IN_USE": (409, "A request with this Idempotency-Key is being processed."),
+    "IDEMPOTENCY_KEY_REUSED": (422, "This Idempotency-Key was used for another request."),
     "JOB_NOT_REDRIVABLE": (409, "The job cannot be run again."),
     "JOB_NOT_CANCELLABLE": (409, "The job cannot be cancelled."),
     "UNKNOWN_JOB_TYPE": (409, "This release does not know the job's type."),

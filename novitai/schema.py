@@ -8,10 +8,19 @@ _ERRORS = {
     "400": "The request is not valid.",
     "401": "No API key, or not a valid one.",
     "404": "There is no such thing, or it belongs to another project.",
+    "409": "A request with this Idempotency-Key is not finished yet; Retry-After says when to ask.",
+    "422": "This Idempotency-Key was used for another request.",
     "413": "The body is too large.",
     "415": "The body is not JSON.",
     "500": "Something went wrong on our side.",
     "503": "The database cannot be reached.",
+}
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "Any word of your own, at most 255 visible characters: the same request with the"
+    " same key is answered again (Idempotent-Replayed: true) and done once, for 24 hours.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
 }
 _SCHEMA_NAME = "ErrorResponse"
 
@@ -19,7 +28,9 @@ _SCHEMA_NAME = "ErrorResponse"
 def add_errors(result: dict[str, Any], generator: Any, **_: Any) -> dict[str, Any]:
     """drf-spectacular's post-processing hook."""
     for path, item in result["paths"].items():
-        for operation in item.values():
+        for method, operation in item.items():
+            if method == "post" and path.startswith("/api/"):
+                operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
             for status in _statuses(path, operation):
                 operation["responses"].setdefault(status, _error(status))
             for status, response in operation["responses"].items():
@@ -34,6 +45,8 @@ def _statuses(path: str, operation: dict[str, Any]) -> list[str]:
     if not path.startswith("/api/"):
         return []
     statuses = ["401", "500", "503"]
+    if _IDEMPOTENCY_KEY in operation.get("parameters", ()):
+        statuses += ["400", "409", "422"]
     if "{" in path:
         statuses.append("404")
     has_body = "requestBody" in operation
@@ -41,7 +54,7 @@ def _statuses(path: str, operation: dict[str, Any]) -> list[str]:
         statuses += ["413", "415"]
     if has_body or any(p["in"] == "query" for p in operation.get("parameters", ())):
         statuses.append("400")
-    return sorted(statuses)
+    return sorted(set(statuses))
 
 
 def _error(status: str) -> dict[str, Any]:

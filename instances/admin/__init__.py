@@ -4,11 +4,13 @@ from instances.admin.deliveries import WebhookDeliveryAdmin
 from instances.admin.endings import UpstreamEndingAdmin
 from instances.admin.gates import UpstreamGateAdmin
 from instances.admin.instances import InstanceAdmin
+from instances.admin.projects import LimitedProjectAdmin
 from instances.admin.reconciliation import InstallationAdmin, OrphanAdmin, ReconcileRunAdmin
 
 __all__ = [
     "InstallationAdmin",
     "InstanceAdmin",
+    "LimitedProjectAdmin",
     "OrphanAdmin",
     "ReconcileRunAdmin",
     "UpstreamEndingAdmin",

@@ -1,11 +1,22 @@
 """GPUs that must end at Novita: the open ones cost money."""
 
+from datetime import timedelta
+from typing import Any
+
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
+from django.db.models.functions import Coalesce, Now
 from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from accounts.admin_base import ReadOnlyAdmin
+from instances import burn
 from instances.models import UpstreamEnding
+from instances.money import usd_text
+
+# Longer than any ending takes while Novita answers.
+LONG = timedelta(minutes=5)
 
 
 class OpenFilter(admin.SimpleListFilter):
@@ -27,13 +38,41 @@ class OpenFilter(admin.SimpleListFilter):
 
 @admin.register(UpstreamEnding)
 class UpstreamEndingAdmin(ReadOnlyAdmin):
-    """What is being ended, since when, why, and what Novita last said against it."""
+    """What is being ended, since when, why, what it costs, and what Novita last said against it."""
 
     list_display = (
-        "upstream_id", "instance", "reason", "created_at", "absence_seen_at", "confirmed_at",
-        "last_error",
+        "upstream_id", "instance", "state", "age", "hourly", "looks", "last_error", "reason",
+        "absence_seen_at",
     )  # fmt: skip
     list_filter = (OpenFilter,)
     list_select_related = ("instance",)
     search_fields = ("upstream_id__exact", "instance__public_id__exact")
     search_help_text = "An instance's id, or its id at Novita."
+    fields = (
+        "upstream_id", "account", "project", "instance", "state", "age", "hourly", "reason",
+        "created_at", "looks", "absence_seen_at", "confirmed_at", "last_error",
+    )  # fmt: skip
+
+    class Media:
+        css = {"all": ["jobs/console.css"]}
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[UpstreamEnding]:
+        """With how long it takes, or took, by the database's clock."""
+        rows: QuerySet[UpstreamEnding] = super().get_queryset(request)
+        return rows.annotate(taken=Coalesce("confirmed_at", Now()) - F("created_at"))
+
+    @admin.display(description="state")
+    def state(self, ending: Any) -> SafeString:
+        if ending.confirmed_at is not None:
+            return format_html('<span class="jobs-state">{}</span>', "ended")
+        is_long = "is-bad" if ending.taken > LONG else ""
+        return format_html('<span class="jobs-state {}">still to end</span>', is_long)
+
+    @admin.display(description="age", ordering="created_at")
+    def age(self, ending: Any) -> str:
+        return str(timedelta(seconds=int(ending.taken.total_seconds())))
+
+    @admin.display(description="USD/h")
+    def hourly(self, ending: UpstreamEnding) -> str:
+        amount = burn.hourly_of_ending(ending)
+        return "-" if amount is None else usd_text(amount)

@@ -1,16 +1,22 @@
-"""One page that tells an instance's story: wish, place, events, jobs, messages."""
+"""One page that tells an instance's story: wish, cost, place, events, endings, jobs, messages."""
 
 from collections.abc import Iterable
 
 from django.conf import settings
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.admin_base import ReadOnlyAdmin, ReadOnlyInline, WordFilter
-from instances.choices import FailureCode
-from instances.models import Instance, InstanceEvent, WebhookDelivery
+from accounts.admin_base import ReadOnlyInline, WordFilter
+from instances import burn
+from instances.admin.controls import ControlledAdmin
+from instances.billing import cost_so_far_e5_usd
+from instances.choices import CreateStep, FailureCode
+from instances.database_clock import database_now
+from instances.models import Instance, InstanceEvent, UpstreamEnding, WebhookDelivery
 from instances.money import usd_text
 from jobs.display import pretty_json
 from jobs.models import Job
@@ -27,6 +33,15 @@ class EventInline(ReadOnlyInline):
     fields = ("sequence", "type", "occurred_at", "actor", "cause", "job_id", "request_id")
     readonly_fields = fields
     ordering = ("sequence",)
+
+
+class EndingInline(ReadOnlyInline):
+    """Its GPUs that must end, or have."""
+
+    model = UpstreamEnding
+    fields = ("upstream_id", "reason", "created_at", "looks", "confirmed_at", "last_error")
+    readonly_fields = fields
+    ordering = ("id",)
 
 
 class DeliveryInline(ReadOnlyInline):
@@ -57,25 +72,57 @@ class FailureFilter(WordFilter):
         return FailureCode.values
 
 
+class GpuFilter(admin.SimpleListFilter):
+    """By what there is at Novita, whatever the status says."""
+
+    title = "at Novita"
+    parameter_name = "novita"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
+        return [
+            ("held", "holding a GPU"),
+            ("charged", "charged now"),
+            ("doubt", "create in doubt"),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Instance]) -> QuerySet[Instance]:
+        match self.value():
+            case "held":
+                return queryset.filter(upstream_gone_at=None).exclude(upstream_id="")
+            case "charged":
+                return queryset.filter(burn.CHARGED)
+            case "doubt":
+                return queryset.filter(create_step__in=[CreateStep.POST, CreateStep.LOOK_UP])
+            case _:
+                return queryset
+
+
 @admin.register(Instance)
-class InstanceAdmin(ReadOnlyAdmin):
+class InstanceAdmin(ControlledAdmin):
     """Rows are the services'; env values and signing secrets are nowhere in here."""
 
     list_display = (
-        "public_id", "name", "status", "product_name", "region", "price", "project",
-        "created_at", "ready_at", "error_code",
+        "public_id", "name", "status", "why", "product_name", "region", "hourly", "project",
+        "created_at", "expires_at",
     )  # fmt: skip
-    list_filter = ("status", RegionFilter, "billing_mode", FailureFilter)
+    list_filter = ("status", GpuFilter, RegionFilter, "billing_mode", FailureFilter)
     list_select_related = ("project",)
     search_fields = ("public_id__exact", "name__exact", "upstream_id__exact")
     search_help_text = "An instance's id, its name, or its id at Novita."
-    inlines = (EventInline, DeliveryInline)
+    inlines = (EventInline, EndingInline, DeliveryInline)
     fieldsets = (
-        (None, {"fields": ("public_id", "project", "status", "status_changed_at")}),
+        (None, {"fields": (
+            "public_id", "project", "status", "status_changed_at", "reason_code",
+            "reason_message", "action", "action_accepted_at",
+        )}),
         ("Why it failed", {"fields": ("error_code", "error_message")}),
+        ("Cost", {"fields": (
+            "hourly", "cost", "billing_since", "price", "price_cap", "max_runtime_minutes",
+            "expires_at", "expiry_warned_at",
+        )}),
         ("Wish", {"fields": (
             "name", "product_name", "template_id", "gpu_num", "rootfs_size_gb", "region",
-            "billing_mode", "webhook",
+            "billing_mode", "on_start_failure", "webhook",
         )}),
         ("Times", {"fields": (
             "created_at", "start_deadline_at", "started_at", "ready_at", "ended_at",
@@ -84,18 +131,38 @@ class InstanceAdmin(ReadOnlyAdmin):
             "create_step", "reference", "upstream_name", "posted_at", "lookup_count",
             "last_lookup_at",
         )}),
-        ("Place", {"fields": ("price", "product_id", "cluster_id", "pretty_placement")}),
+        ("Place", {"fields": (
+            "product_id", "cluster_id", "pretty_placement", "pretty_refused_offers",
+        )}),
         ("Novita", {"fields": (
-            "upstream_account", "upstream_id", "upstream_status", "upstream_seen_at",
+            "upstream_account", "upstream_id", "upstream_status", "upstream_changed_at",
+            "upstream_seen_at", "absence_seen_at", "upstream_gone_at", "spot_reclaim_at",
         )}),
         ("Jobs", {"fields": ("jobs",)}),
     )  # fmt: skip
 
+    class Media:
+        css = {"all": ["jobs/console.css"]}
+
+    @admin.display(description="why")
+    def why(self, instance: Instance) -> str:
+        return instance.reason_code or instance.error_code or "-"
+
+    @admin.display(description="USD/h now")
+    def hourly(self, instance: Instance) -> str:
+        return usd_text(burn.hourly_of(instance)) if burn.hourly_of(instance) else "-"
+
+    @admin.display(description="cost so far")
+    def cost(self, instance: Instance) -> str:
+        return f"{usd_text(cost_so_far_e5_usd(instance, database_now()))} USD"
+
     @admin.display(description="price per GPU-hour")
     def price(self, instance: Instance) -> str:
-        if instance.price_e5_usd is None:
-            return "-"
-        return f"{usd_text(instance.price_e5_usd)} USD"
+        return _usd(instance.price_e5_usd)
+
+    @admin.display(description="price cap, all GPUs an hour")
+    def price_cap(self, instance: Instance) -> str:
+        return _usd(instance.max_price_per_hour_e5_usd)
 
     @admin.display(description="webhook URL")
     def webhook(self, instance: Instance) -> str:
@@ -104,6 +171,10 @@ class InstanceAdmin(ReadOnlyAdmin):
     @admin.display(description="placement")
     def pretty_placement(self, instance: Instance) -> SafeString:
         return pretty_json(instance.placement)
+
+    @admin.display(description="refused offers")
+    def pretty_refused_offers(self, instance: Instance) -> SafeString:
+        return pretty_json(instance.refused_offers)
 
     @admin.display(description="latest first")
     def jobs(self, instance: Instance) -> SafeString:
@@ -122,3 +193,7 @@ class InstanceAdmin(ReadOnlyAdmin):
         row = '<tr><td><a href="{}">{}</a></td><td>{}</td><td>{}</td><td>{}</td></tr>'
         head = "<tr><th>job</th><th>status</th><th>attempts</th><th>error</th></tr>"
         return format_html(f"<table>{head}{{}}</table>", format_html_join("", row, cells))
+
+
+def _usd(amount_e5_usd: int | None) -> str:
+    return "-" if amount_e5_usd is None else f"{usd_text(amount_e5_usd)} USD"

@@ -1,6 +1,6 @@
 """The HTTP side of instances: translates, decides nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import (
     APIException,
+    ErrorDetail,
     NotAuthenticated,
     NotFound,
     ValidationError,
@@ -18,6 +19,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from accounts.authentication import Caller
+from accounts.idempotency import idempotent
 from instances import services
 from instances.api import documentation
 from instances.api.events import event_details
@@ -47,6 +49,7 @@ class InstanceViewSet(GenericViewSet[Instance]):
         return Instance.objects.of(caller_of(self.request).project)
 
     @extend_schema(**documentation.CREATE)
+    @idempotent
     def create(self, request: Request) -> Response:
         body = CreateInstance(data=request.data)
         body.is_valid(raise_exception=True)
@@ -79,14 +82,17 @@ class InstanceViewSet(GenericViewSet[Instance]):
         return self._act(request, id, services.terminate_instance)
 
     @extend_schema(**documentation.START)
+    @idempotent
     def start(self, request: Request, id: str) -> Response:  # noqa: A002 - the path's own word
         return self._act(request, id, services.start_instance)
 
     @extend_schema(**documentation.STOP)
+    @idempotent
     def stop(self, request: Request, id: str) -> Response:  # noqa: A002 - the path's own word
         return self._act(request, id, services.stop_instance)
 
     @extend_schema(**documentation.RESTART)
+    @idempotent
     def restart(self, request: Request, id: str) -> Response:  # noqa: A002 - the path's own word
         return self._act(request, id, services.restart_instance)
 
@@ -138,9 +144,13 @@ def find_instance(caller: Caller, public_id: str) -> Instance:
 
 def refuse_body(request: Request) -> None:
     """A verb takes no fields: what somebody sends in the belief that it counts is an error."""
-    if request.data not in ({}, None):
-        fields = {name: ["Unknown field"] for name in request.data}
-        raise ValidationError(fields if isinstance(request.data, dict) else {"body": [_NO_BODY]})
+    body = request.data
+    if body is None or (isinstance(body, Mapping) and not body):
+        return
+    # Not echoed: nobody knows what stands in a field that we do not know.
+    unknown = [ErrorDetail("Unknown field", code="not_echoed")]
+    is_object = isinstance(body, Mapping)
+    raise ValidationError(dict.fromkeys(body, unknown) if is_object else {"body": [_NO_BODY]})
 
 
 @contextmanager

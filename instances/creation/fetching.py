@@ -13,7 +13,7 @@ from instances.novita.calls import CallRecord
 from instances.novita.client import NovitaClient
 from instances.novita.errors import NovitaError, TemplateNotFound
 from instances.novita.types import Cluster, Product, Template
-from instances.placement import SOLD_OUT, Ranking, is_same_name, rank
+from instances.placement import ABOVE_CAP, SOLD_OUT, Ranking, is_same_name, rank
 from instances.regions import cluster_for
 from instances.subjects import instances_of
 from instances.types import Failure, Wish
@@ -152,10 +152,12 @@ def _judge(instance: Instance, result: Fetched) -> Outcome:
 
 
 def _nothing_fits(wish: Wish, ranking: Ranking, *, refused: Mapping[str, str]) -> Failure:
-    """Refused on create, for want of stock or otherwise, and never on offer are told apart."""
+    """Sold out on create, above the cap, refused and never on offer are told apart."""
     tried = [refused[item.product_id] for item in ranking.rejections if item.product_id in refused]
     if any(reason.startswith(SOLD_OUT) for reason in tried):
         code, what = FailureCode.INSUFFICIENT_RESOURCE, "is sold out"
+    elif any(item.reason.startswith(ABOVE_CAP) for item in ranking.rejections):
+        code, what = FailureCode.PRICE_ABOVE_CAP, "costs more than is allowed"
     elif tried:
         code, what = FailureCode.UPSTREAM_REJECTED, "was refused by Novita"
     else:

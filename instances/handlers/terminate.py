@@ -144,11 +144,15 @@ def _note_cost(instance: Instance, ending: UpstreamEnding, result: Looked, now: 
     if is_leaving and ending.looks:
         billing.close(instance, instance.upstream_seen_at or now)
     if result.seen is not None:
+        if ending.looks:
+            billing.go_on(instance, result.seen)
         billing.note(instance, result.seen, now=now)
         instance.upstream_status = result.seen.status
         instance.upstream_seen_at = now
-    if result.is_deleted or result.is_absent:
+    if result.is_deleted:
         billing.close(instance, now)
+    elif result.is_absent:
+        billing.close_unseen(instance, now)
     instance.save()
 
 

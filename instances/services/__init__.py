@@ -7,7 +7,7 @@ what hangs on it.
 from instances.services.acting import restart_instance, start_instance, stop_instance
 from instances.services.creating import Created, create_instance
 from instances.services.limits import set_project_limits
-from instances.services.terminating import terminate_all, terminate_instance
+from instances.services.terminating import terminate_all, terminate_instance, to_be_ended
 
 __all__ = [
     "Created",
@@ -18,4 +18,5 @@ __all__ = [
     "stop_instance",
     "terminate_all",
     "terminate_instance",
+    "to_be_ended",
 ]

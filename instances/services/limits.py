@@ -58,7 +58,12 @@ def check_room(project: Project) -> None:
 
 
 def set_project_limits(project: Project, **limits: int | None) -> None:
-    """Change limits by their field's name; what exists already keeps what it was promised."""
+    """Change limits by their field's name; what exists already keeps what it was promised.
+
+    None is no limit. Raises ValueError for a time or price of nothing, which would be none as well.
+    """
     for name, value in limits.items():
+        if value is not None and value < (0 if name == "live_instance_limit" else 1):
+            raise ValueError(f"{name} must be more, or None for no limit: {value}")
         setattr(project, name, value)
     project.save(update_fields=list(limits))

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 
 from accounts.models import Project
 from instances.choices import InstanceStatus
@@ -10,6 +10,7 @@ from instances.creation_job import enqueue_create
 from instances.database_clock import database_now
 from instances.ending import begin_ending
 from instances.models import Instance
+from instances.models.instance import InstanceQuerySet
 from instances.transitions import change_status
 from instances.types import Cause, Reason
 from jobs.crashpoints import crashpoint
@@ -31,8 +32,8 @@ def begin_termination(
 ) -> None:
     """The instance is locked, and neither terminating nor terminated.
 
-    What was never sent to Novita is over at once. Where a create is in doubt, the create job goes
-    on until it knows, and ends what it finds.
+    What was never sent to Novita is over at once, unless a duplicate is still to end. Where a
+    create is in doubt, the create job goes on until it knows, and ends what it finds.
     """
     instance.action = ""
     change_status(instance, InstanceStatus.TERMINATING, cause=cause, now=now, reason=reason)
@@ -40,7 +41,7 @@ def begin_termination(
         begin_ending(instance, instance.upstream_id, cause=cause, now=now)
     elif instance.is_in_doubt:
         _resume_create(instance, cause)
-    else:
+    elif not instance.endings.filter(confirmed_at=None).exists():
         change_status(instance, InstanceStatus.TERMINATED, cause=cause, now=now, reason=reason)
 
 
@@ -55,18 +56,28 @@ def _resume_create(instance: Instance, cause: Cause) -> None:
 def terminate_all(*, project: Project, cause: Cause) -> list[str]:
     """Every instance of the project that is not ended, or that failed and still holds a GPU.
 
-    One transaction each, so that one that fails to be locked does not keep the others running.
-    Returns their public ids.
+    One transaction each, so that one that cannot be locked does not keep the others running.
+    Returns the public ids of those that are ended; raises the database's error, when all the others
+    are, for one that is not.
     """
-    living = Instance.objects.of(project).filter(pk__in=_to_be_ended(project))
-    public_ids = list(living.order_by("pk").values_list("public_id", flat=True))
-    for public_id in public_ids:
-        terminate_instance(public_id=public_id, cause=cause)
-    return public_ids
+    public_ids = to_be_ended(project).order_by("pk").values_list("public_id", flat=True)
+    ended: list[str] = []
+    error: OperationalError | None = None
+    for public_id in list(public_ids):
+        try:
+            terminate_instance(public_id=public_id, cause=cause)
+            ended.append(public_id)
+        except OperationalError as caught:
+            error = caught
+    if error is not None:
+        raise error
+    return ended
 
 
-def _to_be_ended(project: Project) -> list[int]:
+def to_be_ended(project: Project) -> InstanceQuerySet:
+    """What ``terminate_all`` would end."""
     mine = Instance.objects.of(project)
     alive = mine.not_ended().exclude(status=InstanceStatus.TERMINATING)
     failed = mine.holding().filter(status=InstanceStatus.FAILED)
-    return [*alive.values_list("pk", flat=True), *failed.values_list("pk", flat=True)]
+    pks = [*alive.values_list("pk", flat=True), *failed.values_list("pk", flat=True)]
+    return mine.filter(pk__in=pks)

@@ -11,6 +11,7 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from accounts.authentication import Caller
+from accounts.idempotency import idempotent
 from jobs import control
 from jobs.api import schemas
 from jobs.api.details import job_details, single_job_details
@@ -52,10 +53,12 @@ class JobViewSet(GenericViewSet[Job]):
         return Response(single_job_details(self._find(request, id)))
 
     @extend_schema(**schemas.RETRY)
+    @idempotent
     def retry(self, request: Request, id: str) -> Response:  # noqa: A002 - see above
         return self._act(control.redrive, request, id)
 
     @extend_schema(**schemas.CANCEL)
+    @idempotent
     def cancel(self, request: Request, id: str) -> Response:  # noqa: A002 - see above
         return self._act(control.cancel, request, id)
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 from django.contrib import admin
+from django.core.management import call_command
 from django.db.models.functions import Now
 from django.test import Client
 from django.urls import reverse
@@ -97,3 +98,8 @@ def test_moments_are_written_with_seconds_and_zone(
     Instance.objects.update(created_at=datetime(2026, 11, 22, 3, 4, 5, tzinfo=UTC))
     page = admin_client.get(LIST).content.decode()
     assert "2026-11-22 03:04:05 UTC" in page
+
+
+def test_django_finds_no_fault_with_the_console(db: None) -> None:
+    """What it finds stops every command, `manage.py migrate` first of all."""
+    call_command("check", fail_level="WARNING")

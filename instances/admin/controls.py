@@ -1,0 +1,201 @@
+"""The buttons and actions on instances: each is a service, under the operator's name."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.views.decorators.http import require_POST
+
+from accounts.admin_base import ReadOnlyAdmin
+from instances import burn, services
+from instances.admin.permissions import may_change
+from instances.choices import InstanceStatus
+from instances.errors import InstanceError
+from instances.models import Instance
+from instances.money import usd_text
+from instances.types import Cause
+from jobs.admin.permissions import actor_of
+
+MOST_AT_ONCE = 500
+TOLD_REFUSALS = 3
+REFUSED = "You may look at instances, not change them."
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A verb, where it would do something, and how its success is told."""
+
+    name: str
+    label: str
+    act: Callable[..., Instance]
+    shown_in: frozenset[str]
+    done: str
+
+
+_S = InstanceStatus
+START = Button("start", "Start", services.start_instance, frozenset({_S.STOPPED}), "starting")
+STOP = Button("stop", "Stop", services.stop_instance, frozenset({_S.RUNNING}), "stopping")
+RESTART = Button(
+    "restart", "Restart", services.restart_instance, frozenset({_S.RUNNING}), "restarting"
+)
+TERMINATE = Button(
+    "terminate",
+    "Terminate",
+    services.terminate_instance,
+    frozenset(_S) - {_S.TERMINATING, _S.TERMINATED},
+    "being terminated",
+)
+BUTTONS = (START, STOP, RESTART)
+
+
+class ControlledAdmin(ReadOnlyAdmin):
+    """Start, Stop, Restart, and Terminate behind a page that says what is lost."""
+
+    actions = ("start_selected", "stop_selected", "restart_selected", "terminate_selected")
+    change_form_template = "admin/instances/instance/change_form.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            *(
+                path(
+                    f"<int:pk>/{button.name}/",
+                    view(require_POST(self._pressing(button))),
+                    name=f"instances_instance_{button.name}",
+                )
+                for button in BUTTONS
+            ),
+            path("<int:pk>/terminate/", view(self.terminate), name="instances_instance_terminate"),
+            *super().get_urls(),
+        ]
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """Only buttons that would do something are there."""
+        instance = self.get_object(request, object_id or "") if may_change(request) else None
+        shown = [
+            {"label": button.label, "url": _url(button, instance.pk)}
+            for button in BUTTONS
+            if instance is not None and instance.status in button.shown_in
+        ]
+        can_terminate = instance is not None and instance.status in TERMINATE.shown_in
+        context = {**(extra_context or {}), "buttons": shown, "can_terminate": can_terminate}
+        return super().changeform_view(request, object_id, form_url, context)
+
+    def _pressing(self, button: Button) -> Callable[..., HttpResponseBase]:
+        def press(request: HttpRequest, pk: int) -> HttpResponseBase:
+            return self._press(request, button, get_object_or_404(Instance, pk=pk))
+
+        return press
+
+    def terminate(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+        """Asks on GET, ends on POST."""
+        instance = get_object_or_404(Instance, pk=pk)
+        if request.method == "POST" or not may_change(request):
+            return self._press(request, TERMINATE, instance)
+        if request.method not in ("GET", "HEAD"):
+            return HttpResponseNotAllowed(["GET", "POST"])
+        return self._ask(request, [instance], back=_page(instance.pk))
+
+    def _press(self, request: HttpRequest, button: Button, instance: Instance) -> HttpResponseBase:
+        _told(request, button, [instance])
+        return HttpResponseRedirect(_page(instance.pk))
+
+    def _ask(
+        self,
+        request: HttpRequest,
+        instances: Sequence[Instance],
+        *,
+        back: str,
+        action: dict[str, Any] | None = None,
+    ) -> TemplateResponse:
+        """What would be ended, what it costs an hour now, and that its disk is lost."""
+        total = sum(burn.hourly_of(instance) for instance in instances)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Terminate?",
+            "opts": self.opts,
+            "rows": [(each, usd_text(burn.hourly_of(each))) for each in instances],
+            "total": usd_text(total),
+            "back": back,
+            "action": action,
+        }
+        return TemplateResponse(request, "admin/instances/instance/terminate.html", context)
+
+    @admin.action(description="Start selected instances", permissions=["control"])
+    def start_selected(self, request: HttpRequest, rows: QuerySet[Instance]) -> None:
+        _told(request, START, _some(request, rows))
+
+    @admin.action(description="Stop selected instances", permissions=["control"])
+    def stop_selected(self, request: HttpRequest, rows: QuerySet[Instance]) -> None:
+        _told(request, STOP, _some(request, rows))
+
+    @admin.action(description="Restart selected instances", permissions=["control"])
+    def restart_selected(self, request: HttpRequest, rows: QuerySet[Instance]) -> None:
+        _told(request, RESTART, _some(request, rows))
+
+    @admin.action(description="Terminate selected instances", permissions=["control"])
+    def terminate_selected(
+        self, request: HttpRequest, rows: QuerySet[Instance]
+    ) -> TemplateResponse | None:
+        """The confirmed ones are those that were shown, whatever the filter matches by now."""
+        instances = _some(request, rows)
+        if request.POST.get("confirmed"):
+            _told(request, TERMINATE, instances)
+            return None
+        action = {"name": "terminate_selected", "checkbox": ACTION_CHECKBOX_NAME}
+        return self._ask(request, instances, back=request.get_full_path(), action=action)
+
+    def has_control_permission(self, request: HttpRequest) -> bool:
+        return may_change(request)
+
+
+def _some(request: HttpRequest, rows: QuerySet[Instance]) -> Sequence[Instance]:
+    found = list(rows[: MOST_AT_ONCE + 1])
+    if len(found) > MOST_AT_ONCE:
+        messages.warning(request, f"The first {MOST_AT_ONCE} only: do it again for the rest.")
+    return found[:MOST_AT_ONCE]
+
+
+def _told(request: HttpRequest, button: Button, instances: Iterable[Instance]) -> None:
+    """Do it to each, and say how it went in a message or two."""
+    if not may_change(request):
+        messages.error(request, REFUSED)
+        return
+    cause = Cause(actor_of(request), reason=f"{button.label} in the console")
+    done: list[str] = []
+    refused: list[str] = []
+    for instance in instances:
+        try:
+            button.act(public_id=instance.public_id, cause=cause)
+            done.append(str(instance))
+        except InstanceError as error:
+            refused.append(str(error))
+    if done:
+        what = f"{done[0]} is" if len(done) == 1 else f"{len(done)} instances are"
+        messages.success(request, f"{what} {button.done}.")
+    if refused:
+        others = len(refused) - TOLD_REFUSALS
+        rest = f" And {others} more." if others > 0 else ""
+        messages.error(request, " ".join(refused[:TOLD_REFUSALS]) + rest)
+
+
+def _url(button: Button, pk: int) -> str:
+    return reverse(f"admin:instances_instance_{button.name}", args=[pk])
+
+
+def _page(pk: int) -> str:
+    return reverse("admin:instances_instance_change", args=[pk])

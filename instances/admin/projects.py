@@ -1,0 +1,221 @@
+"""Projects with what their requests may cost, and the button that ends everything of theirs.
+
+Made here and not in accounts, which knows nothing of instances.
+"""
+
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.core.validators import MinValueValidator
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.http import HttpRequest, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+
+from accounts.admin import ProjectAdmin
+from accounts.models import Project
+from instances import burn, services
+from instances.admin.permissions import may_change
+from instances.models import Instance
+from instances.money import E5, usd_text
+from instances.services import set_project_limits, to_be_ended
+from instances.types import Cause
+from jobs.admin.permissions import actor_of
+
+SHOWN = 20
+COUNTS = ("live_instance_limit", "default_runtime_minutes", "longest_runtime_minutes")
+PRICES = {"default_price_usd": "default_price_e5_usd", "highest_price_usd": "highest_price_e5_usd"}
+# The default of a field, and the most that may be asked for.
+PAIRS = (
+    ("default_runtime_minutes", "longest_runtime_minutes"),
+    ("default_price_usd", "highest_price_usd"),
+)
+
+
+def _usd_field(label: str) -> forms.DecimalField:
+    return forms.DecimalField(
+        label=label,
+        required=False,
+        min_value=Decimal("0.00001"),
+        max_digits=10,
+        decimal_places=5,
+        help_text="USD an hour for all GPUs of an instance together; empty for none.",
+    )
+
+
+class ProjectForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Limits as people write them: minutes, and dollars."""
+
+    default_price_usd = _usd_field("Default price cap")
+    highest_price_usd = _usd_field("Highest price cap")
+
+    class Meta:
+        model = Project
+        fields = ("name", *COUNTS)
+        labels = {
+            "live_instance_limit": "Live instances at most",
+            "default_runtime_minutes": "Default runtime",
+            "longest_runtime_minutes": "Longest runtime",
+        }
+        help_texts = {
+            "live_instance_limit": "Empty for no limit; 0 lets nothing be created.",
+            "default_runtime_minutes": "Minutes; for requests that name none.",
+            "longest_runtime_minutes": "Minutes; for requests that name none, too, if there is no"
+            " default.",
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, column in PRICES.items():
+            amount = getattr(self.instance, column)
+            self.initial[name] = None if amount is None else Decimal(usd_text(amount))
+        for name in COUNTS[1:]:
+            if name in self.fields:
+                self.fields[name].validators.append(MinValueValidator(1))
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or self.cleaned_data
+        for default, most in PAIRS:
+            if (values.get(default) or 0) > (values.get(most) or Decimal("Infinity")):
+                self.add_error(default, "The default is more than may be asked for.")
+        return values
+
+    def limits(self) -> dict[str, int | None]:
+        """By the columns of the project."""
+        prices = {column: self.cleaned_data[name] for name, column in PRICES.items()}
+        return {
+            **{name: self.cleaned_data[name] for name in COUNTS},
+            **{
+                column: None if amount is None else int(amount * E5)
+                for column, amount in prices.items()
+            },
+        }
+
+
+admin.site.unregister(Project)
+
+
+@admin.register(Project)
+class LimitedProjectAdmin(ProjectAdmin):
+    """Projects are not renamed; what exists already keeps what it was promised."""
+
+    form = ProjectForm
+    list_display = ("name", "public_id", "living", "live_instance_limit", "created_at")
+    # One section more than the base class has.
+    fieldsets = (  # type: ignore[assignment]
+        (None, {"fields": ("name", "public_id", "created_at")}),
+        ("What its requests may cost", {"fields": (*COUNTS, *PRICES)}),
+    )
+    change_form_template = "admin/instances/project/change_form.html"
+
+    class Media:
+        css = {"all": ["jobs/console.css"]}
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("accounts.change_project")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        name = () if obj is None else ("name",)
+        prices = () if self.has_change_permission(request) else tuple(f"{n}" for n in PRICES)
+        return (*name, *self.readonly_fields, *prices)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Project]:
+        rows: QuerySet[Project] = super().get_queryset(request)
+        mine = Instance.objects.not_ended().filter(project=OuterRef("pk")).order_by()
+        count = mine.values("project").annotate(count=Count("pk")).values("count")
+        return rows.annotate(living_count=Subquery(count))
+
+    @admin.display(description="live instances")
+    def living(self, project: Any) -> int:
+        return project.living_count or 0
+
+    @admin.display(description="default price cap")
+    def default_price_usd(self, project: Project) -> str:
+        return _usd(project.default_price_e5_usd)
+
+    @admin.display(description="highest price cap")
+    def highest_price_usd(self, project: Project) -> str:
+        return _usd(project.highest_price_e5_usd)
+
+    def save_model(self, request: HttpRequest, obj: Project, form: Any, change: bool) -> None:
+        if not change:
+            super().save_model(request, obj, form, change)
+        set_project_limits(obj, **form.limits())
+
+    def construct_change_message(
+        self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
+    ) -> Any:
+        """The history tells from what to what."""
+        if add:
+            return super().construct_change_message(request, form, formsets, add)
+        changes = [
+            f"{form.fields[name].label}: {_word(form.initial.get(name))} -> "
+            f"{_word(form.cleaned_data[name])}"
+            for name in form.changed_data
+        ]
+        return "; ".join(changes)
+
+    # Terminate all
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.terminate_all)
+        return [
+            path("<int:pk>/terminate-all/", view, name="accounts_project_terminate_all"),
+            *super().get_urls(),
+        ]
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        context = {**(extra_context or {}), "can_terminate": may_change(request)}
+        return super().changeform_view(request, object_id, form_url, context)
+
+    def terminate_all(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+        """Asks for the project's name, and ends everything if it is the right one."""
+        if not may_change(request):
+            raise PermissionDenied
+        project = get_object_or_404(Project, pk=pk)
+        page = reverse("admin:accounts_project_change", args=[pk])
+        if request.method == "POST":
+            if request.POST.get("name") == project.name:
+                return self._end_all(request, project, page)
+            messages.error(request, "That is not the project's name: nothing was ended.")
+        rows = to_be_ended(project)
+        first = rows.select_related("project").order_by("pk")[:SHOWN]
+        count = rows.count()
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Terminate everything of {project.name}?",
+            "opts": self.opts,
+            "project": project,
+            "rows": [(each, usd_text(burn.hourly_of(each))) for each in first],
+            "count": count,
+            "more": max(count - SHOWN, 0),
+            "total": usd_text(burn.hourly_e5_usd(rows)),
+            "back": page,
+        }
+        return TemplateResponse(request, "admin/instances/project/terminate_all.html", context)
+
+    def _end_all(self, request: HttpRequest, project: Project, page: str) -> HttpResponseBase:
+        cause = Cause(actor_of(request), reason="Terminate all in the console")
+        ended = services.terminate_all(project=project, cause=cause)
+        self.log_change(request, project, f"Terminated all: {len(ended)} instances.")
+        messages.success(request, f"{len(ended)} instances of {project.name} are being terminated.")
+        return HttpResponseRedirect(page)
+
+
+def _usd(amount_e5_usd: int | None) -> str:
+    return "-" if amount_e5_usd is None else f"{usd_text(amount_e5_usd)} USD"
+
+
+def _word(value: object) -> str:
+    return "none" if value is None else str(value)

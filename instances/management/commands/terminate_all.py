@@ -1,0 +1,86 @@
+"""``manage.py terminate-all``: end everything of a project, now."""
+
+import time
+from argparse import ArgumentParser
+from collections.abc import Sequence
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts.models import Project
+from instances import burn
+from instances.choices import InstanceStatus
+from instances.models import Instance
+from instances.money import usd_text
+from instances.services import terminate_all, to_be_ended
+from instances.types import Cause
+
+CAUSE = Cause("operator:manage.py", "terminate-all was asked for")
+LONGEST_WAIT_SECONDS = 600
+LOOK_EVERY_SECONDS = 1.0
+
+
+class Command(BaseCommand):
+    """Accepted here, done by the worker: --wait tells when nothing is left at Novita."""
+
+    help = "End every instance of a project. Their disks are lost."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--project", required=True, help="the project's name")
+        parser.add_argument("--yes", action="store_true", help="do it; else only say what it is")
+        parser.add_argument(
+            "--wait",
+            nargs="?",
+            type=int,
+            const=LONGEST_WAIT_SECONDS,
+            metavar="SECONDS",
+            help="until all of them are terminated, and fail if they are not within"
+            f" {LONGEST_WAIT_SECONDS} seconds, or as many as you say",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        project = Project.objects.filter(name=options["project"]).first()
+        if project is None:
+            raise CommandError(f"There is no project {options['project']}.")
+        count = self._say(project)
+        if not count:
+            return
+        if not options["yes"]:
+            raise CommandError("Nothing was ended: that takes --yes.", returncode=2)
+        ended = terminate_all(project=project, cause=CAUSE)
+        self.stdout.write(f"{len(ended)} of them are being terminated.")
+        if options["wait"] is not None:
+            self._wait(ended, options["wait"])
+
+    def _say(self, project: Project) -> int:
+        """One line each, and what they cost."""
+        rows = list(to_be_ended(project).order_by("pk"))
+        for row in rows:
+            hourly = usd_text(burn.hourly_of(row))
+            self.stdout.write(f"{row.public_id}  {row.status:<10}  {hourly} USD/h  {row.name}")
+        total = usd_text(sum(burn.hourly_of(row) for row in rows))
+        self.stdout.write(
+            f"{len(rows)} instances of {project.name}, {total} USD an hour"
+            if rows
+            else f"Nothing of {project.name} is to be ended."
+        )
+        return len(rows)
+
+    def _wait(self, public_ids: Sequence[str], seconds: int) -> None:
+        deadline = time.monotonic() + seconds
+        left = self._left(public_ids)
+        while left and time.monotonic() < deadline:
+            time.sleep(LOOK_EVERY_SECONDS)
+            left = self._left(public_ids)
+        if left:
+            names = ", ".join(left[:5])
+            raise CommandError(
+                f"{len(left)} are still terminating after {seconds} s, and go on: {names}."
+                " Is a worker running?"
+            )
+        self.stdout.write("All of them are terminated.")
+
+    def _left(self, public_ids: Sequence[str]) -> Sequence[str]:
+        rows = Instance.objects.filter(public_id__in=public_ids)
+        left = rows.exclude(status=InstanceStatus.TERMINATED).order_by("pk")
+        return list(left.values_list("public_id", flat=True))

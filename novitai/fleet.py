@@ -1,0 +1,104 @@
+"""What is held at Novita, what it costs, and what is not as it should be: for alerts.
+
+Each reading is of a partial index or of a table of few rows, so that a scrape costs the same beside
+a hundred thousand instances that ended.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, Min
+from prometheus_client import Metric
+
+from instances import burn
+from instances.choices import ENDED_STATUSES, CreateStep, InstanceStatus, OrphanState
+from instances.models import Installation, Instance, Orphan, ReconcileRun, UpstreamEnding
+from instances.money import usd_text
+from novitai.gauges import gauge
+
+LIVE_STATUSES = [status for status in InstanceStatus if status not in ENDED_STATUSES]
+IN_DOUBT = [CreateStep.POST, CreateStep.LOOK_UP]
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """One reading; ages in seconds, 0 where there is nothing that could age."""
+
+    by_status: dict[str, int]
+    held: int
+    hourly_e5_usd: int
+    in_doubt: int
+    oldest_doubt_seconds: float
+    endings: int
+    oldest_ending_seconds: float
+    orphans: dict[str, int]
+    reconciled_seconds_ago: float | None
+    is_braked: bool
+
+    @classmethod
+    def read(cls, now: datetime) -> "Fleet":
+        doubt = Instance.objects.filter(create_step__in=IN_DOUBT).order_by()
+        doubts = doubt.aggregate(count=Count("pk"), oldest=Min("posted_at"))
+        open_ = UpstreamEnding.objects.filter(confirmed_at=None).order_by()
+        endings = open_.aggregate(count=Count("pk"), oldest=Min("created_at"))
+        run = ReconcileRun.objects.filter(is_complete=True).order_by("-pk").first()
+        installation = Installation.objects.first()
+        statuses = Instance.objects.not_ended().order_by().values_list("status")
+        orphans = Orphan.objects.order_by().values_list("state")
+        return cls(
+            by_status=dict(statuses.annotate(count=Count("pk"))),
+            held=Instance.objects.holding().count(),
+            hourly_e5_usd=burn.hourly_e5_usd(Instance.objects.all()),
+            in_doubt=doubts["count"],
+            oldest_doubt_seconds=_age(doubts["oldest"], now),
+            endings=endings["count"],
+            oldest_ending_seconds=_age(endings["oldest"], now),
+            orphans=dict(orphans.annotate(count=Count("pk"))),
+            reconciled_seconds_ago=_age(run.ran_at, now) if run is not None else None,
+            is_braked=installation is not None and installation.braked_at is not None,
+        )
+
+    def metrics(self) -> Iterator[Metric]:
+        """A status has its figure whether it has instances or not: no series alarms nobody."""
+        statuses = [(status.value, self.by_status.get(status, 0)) for status in LIVE_STATUSES]
+        orphans = [(state.value, self.orphans.get(state, 0)) for state in OrphanState]
+        one = ()
+        yield from (
+            gauge("instances", "Instances that have not ended.", ("status",), statuses),
+            gauge("instances_held", "Instances that hold a GPU at Novita.", one, [(self.held,)]),
+            gauge(
+                "burn_usd_per_hour",
+                "What is held and charged, all together.",
+                one,
+                [(usd_text(self.hourly_e5_usd),)],
+            ),
+            gauge("creates_in_doubt", "Creates of unknown outcome.", one, [(self.in_doubt,)]),
+            gauge(
+                "oldest_create_in_doubt_seconds",
+                "Since when the oldest of them was sent.",
+                one,
+                [(self.oldest_doubt_seconds,)],
+            ),
+            gauge("endings_open", "GPUs that are still to end.", one, [(self.endings,)]),
+            gauge(
+                "oldest_open_ending_seconds",
+                "For how long the oldest of them is being ended.",
+                one,
+                [(self.oldest_ending_seconds,)],
+            ),
+            gauge("orphans", "GPUs of ours that no row asked for.", ("state",), orphans),
+            gauge(
+                "reconcile_braked",
+                "1 while too much has vanished at once to be believed.",
+                one,
+                [(int(self.is_braked),)],
+            ),
+        )
+        if self.reconciled_seconds_ago is not None:
+            help_ = "Since the last complete comparison with Novita."
+            yield gauge("reconcile_age_seconds", help_, one, [(self.reconciled_seconds_ago,)])
+
+
+def _age(since: datetime | None, now: datetime) -> float:
+    return max((now - since).total_seconds(), 0.0) if since is not None else 0.0
