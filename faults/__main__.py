@@ -19,13 +19,17 @@ from faults.real.suite import SCENARIOS
 from faults.results import Row, is_broken
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reliability.md"
+# For logs, which have no width of their own.
+WIDTH = 160
 
 Say = Callable[[str], None]
 
 
 def main(environ: Mapping[str, str] = os.environ) -> int:
     """Returns the exit status."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=WIDTH)
     known = [SIMULATED, *(scenario.fault for scenario in SCENARIOS)]
     try:
         plan = plan_from(environ, known)

@@ -99,7 +99,9 @@ def planned(random: Random) -> dict[tuple[str, int], str]:
     plan: dict[tuple[str, int], str] = {}
     for _ in range(random.choice((0, 1, 1, 2, 3, 6))):
         point = random.choice(POINTS)
-        most = {"statement": 600, "call": 40, "keeper": 30, "worker": 30}.get(point.partition(".")[0], 4)
+        most = {"statement": 600, "call": 40, "keeper": 30, "worker": 30}.get(
+            point.partition(".")[0], 4
+        )
         fates = ("die", "die", "die", "freeze")
         if point == "statement.before":
             fates = ("die", "trouble", "trouble")

@@ -50,9 +50,7 @@ class Network:
     ) -> HttpResponse:
         """What Transport.exchange does, with the errors that it raises."""
         call = _parsed(request)
-        kind = self.weather.strikes(
-            call.path, self.clock.now_ms, is_write=call.method == "POST"
-        )
+        kind = self.weather.strikes(call.path, self.clock.now_ms, is_write=call.method == "POST")
         if kind == "stale" and is_fresh:
             kind = "reset"
         self._note(call, kind)
@@ -96,7 +94,9 @@ class Network:
 def _parsed(request: HttpRequest) -> Request:
     target = request.url.partition("//")[2].partition("/")[2]
     query = f"?{urlencode(request.params)}" if request.params else ""
-    return Request.parse(request.method, f"/{target}{query}", dict(request.headers), request.body or b"")
+    return Request.parse(
+        request.method, f"/{target}{query}", dict(request.headers), request.body or b""
+    )
 
 
 def _named(call: Request) -> str:

@@ -68,9 +68,7 @@ class Service:
         self.world = World(
             Store(), SimulatedClock(real_ms=self.clock.real_ms), seed=self.seed % 1000
         )
-        self.api = Api(
-            self.world, API_KEY, sleep=self.clock.sleep, real_ms=self.clock.real_ms
-        )
+        self.api = Api(self.world, API_KEY, sleep=self.clock.sleep, real_ms=self.clock.real_ms)
         self.network = Network(
             self.api, self.clock, Weather(self.stream("weather")), self.tell, self._at_call
         )
