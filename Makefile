@@ -3,7 +3,7 @@
 # Only relative paths, so that a checkout may live below a folder with spaces in its name.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check format bench clean
+.PHONY: help setup demo run test check format bench faults clean
 MAKEFLAGS += --no-print-directory
 
 # The first Python on the path that is new enough; choose another with PYTHON=/path/to/python.
@@ -49,6 +49,10 @@ format: setup ## rewrite the code in its style
 bench: ## the job engine beside its peers, half an hour; QUICK=1 for 4 minutes, ROUNDS=5
 	@"$(or $(PYTHON),python3)" scripts/setup.py bench
 	@exec $(HERMETIC) .venv-bench/bin/python -m benchmarks
+
+# ONLY=F2 SEED=17 replays one run; RUNS=50 plays so many seeds; a full run rewrites docs/reliability.md.
+faults: setup ## kill, freeze and cut off what can be, half an hour; QUICK=1 for 6 minutes, ONLY=F2
+	@exec $(HERMETIC) "$(VENV)/python" -m faults
 
 clean: ## remove .venv and caches; keeps .data, the database of `make run`
 	@rm -rf .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache staticfiles

@@ -2,7 +2,8 @@
 
 ``CRASH_POINTS`` names a folder. A process that reaches ``crashpoint("create.after_post")`` while
 the folder holds a file of that name removes the file and is gone; whoever removes it first dies,
-so that one file is one death. Without the variable, or in production, a point is one comparison.
+so that one file is one death. A file that says ``freeze`` stops the process there instead, until
+somebody sends it SIGCONT. Without the variable, or in production, a point is one comparison.
 """
 
 import os
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 VARIABLE = "CRASH_POINTS"
+FREEZE = "freeze"
 
 
 class CrashedHereError(BaseException):
@@ -46,7 +48,8 @@ def crashpoint(name: str) -> None:
 
 def _die_if_asked(order: Path) -> None:
     try:
+        is_frozen = order.read_text() == FREEZE
         order.unlink()
     except FileNotFoundError:
         return
-    os.kill(os.getpid(), signal.SIGKILL)
+    os.kill(os.getpid(), signal.SIGSTOP if is_frozen else signal.SIGKILL)

@@ -127,7 +127,7 @@ def ensure_recurring() -> None:
     keys = {f"recurring:{job_type.name}": job_type.name for job_type in recurring}
     there = Job.objects.live().filter(dedupe_key__in=keys).values_list("dedupe_key", flat=True)
     with transaction.atomic():
-        for key in keys.keys() - set(there):
+        for key in sorted(keys.keys() - set(there)):
             enqueue(keys[key], payload={}, priority=JobPriority.LOW, dedupe_key=key)
         _hasten([f"recurring:{each.name}" for each in recurring if each.runs_at_start])
 

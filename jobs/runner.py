@@ -46,7 +46,8 @@ class Runner:
         self._threads = threads
         self._pools: dict[str, ThreadPoolExecutor] = {}
         self._backlog: dict[str, JobType] = {}
-        self._claimer = Claimer(heartbeat.worker_name())
+        self._name = heartbeat.worker_name()
+        self._claimer = Claimer(self._name)
         self.live = heartbeat.LiveJobs()
         self.keeper = Keeper(self.live)
         self._begin()
@@ -130,7 +131,7 @@ class Runner:
         """Rows that cannot be started would lie idle until their lease lapses: try again first."""
         for attempt in range(START_ATTEMPTS):
             try:
-                return leasing.start(leases, heartbeat.worker_name())
+                return leasing.start(leases, self._name)
             except (OperationalError, InterfaceError) as error:
                 logger.warning("jobs_start_failed", error=str(error), attempt=attempt + 1)
                 connection.close()

@@ -1,12 +1,15 @@
 """The cast: a project with a key, and clients that speak for it."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.test import Client
+from pytest_django.plugin import DjangoDbBlocker
 
 from accounts.models import Project
 from accounts.services import create_api_key
+from tests.stacks import made_database
 
 
 @pytest.fixture(autouse=True)
@@ -14,6 +17,13 @@ def nothing_is_slow_on_purpose(settings: Any) -> None:
     """Listing static files takes each new client a tenth of a second, a password's hash half."""
     settings.WHITENOISE_AUTOREFRESH = True
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(scope="session")
+def template_database(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """What stacks of real processes copy their databases from."""
+    with django_db_blocker.unblock(), made_database():
+        yield
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
-from tests.flows.stack import Stack
+from faults.real.stack import Stack
+from tests.stacks import copied_database
 
 StackFactory = Callable[..., Stack]
 
@@ -24,12 +25,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def shared_stack(
-    django_db_setup: None,
+    template_database: None,
     django_db_blocker: DjangoDbBlocker,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Stack]:
     with django_db_blocker.unblock():
-        stack = Stack(tmp_path_factory.mktemp("stack"))
+        stack = Stack(tmp_path_factory.mktemp("stack"), copied_database())
     with django_db_blocker.unblock(), stack:
         yield stack
 
@@ -45,12 +46,12 @@ def stack(shared_stack: Stack) -> Iterator[Stack]:
 
 @pytest.fixture
 def start_stack(
-    django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path: Path
+    template_database: None, django_db_blocker: DjangoDbBlocker, tmp_path: Path
 ) -> Iterator[StackFactory]:
     """Starts a service of the story's own, with its own settings."""
     with ExitStack() as running, django_db_blocker.unblock():
 
         def start(**environment: str) -> Stack:
-            return running.enter_context(Stack(tmp_path, **environment))
+            return running.enter_context(Stack(tmp_path, copied_database(), **environment))
 
         yield start

@@ -1,6 +1,6 @@
 """Power cuts in the middle of work: nothing lost, nothing doubled."""
 
-from tests.flows.stack import Stack, wait_until
+from faults.real.stack import Stack, wait_until
 
 COUNT = 20
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.flows.stack import Stack, wait_until
+from faults.real.stack import Stack, wait_until
 
 
 def test_one_post_gets_one_gpu_at_the_best_price_and_signed_webhooks_in_order(

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.flows.stack import Stack, wait_until
+from faults.real.stack import Stack, wait_until
 
 
 def health(stack: Stack) -> tuple[int, dict[str, Any]]:

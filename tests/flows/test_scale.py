@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any
 
-from tests.flows.stack import Stack, wait_until
+from faults.real.stack import Stack, wait_until
 
 COUNT = 200
 POLL_SECONDS = 1

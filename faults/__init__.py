@@ -1,0 +1,1 @@
+"""The fault suite: what the service promises, tested by force. Development only."""

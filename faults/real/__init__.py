@@ -1,0 +1,1 @@
+"""Real processes, real sockets, real deaths: the half of the suite that costs seconds a run."""

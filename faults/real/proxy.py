@@ -1,0 +1,182 @@
+"""A TCP proxy whose line can be made bad: before Postgres, before Novita.
+
+Threads, two for each connection: a suite has a few dozen connections, and a thread that waits is
+the simplest thing that can hold bytes back.
+"""
+
+import socket
+import struct
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Self
+
+CHUNK_BYTES = 65_536
+# How often a line that is a black hole looks whether it has healed.
+LOOK_SECONDS = 0.02
+# SO_LINGER with no time to linger: close sends RST instead of FIN (socket(7)).
+_ABORT = struct.pack("ii", 1, 0)
+
+Address = tuple[str, int] | str
+
+
+@dataclass(eq=False)
+class _Line:
+    """One connection through the proxy."""
+
+    client: socket.socket
+    server: socket.socket
+    has_ended: threading.Event = field(default_factory=threading.Event)
+
+    def abort(self) -> None:
+        """RST to both sides, as from a firewall that forgot the connection."""
+        self.has_ended.set()
+        for side in (self.client, self.server):
+            with suppress(OSError):
+                if side.family == socket.AF_INET:
+                    side.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
+            _wake_and_close(side)
+
+    def half_close(self) -> None:
+        """The client is told that nothing more comes; what it sends still arrives."""
+        with suppress(OSError):
+            self.client.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        self.has_ended.set()
+        for side in (self.client, self.server):
+            _wake_and_close(side)
+
+
+class Proxy:
+    """Listens on 127.0.0.1 and passes everything on, as badly as it was told to."""
+
+    def __init__(self, target: Address) -> None:
+        """``target``: host and port, or the path of a Unix socket."""
+        self._target = target
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._lines: set[_Line] = set()
+        self._guard = threading.Lock()
+        self._is_closing = threading.Event()
+        self._dark_until = 0.0
+        self._latency_seconds = 0.0
+        self.connections = 0
+
+    @property
+    def port(self) -> int:
+        port: int = self._listener.getsockname()[1]
+        return port
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_closing.set()
+        _wake_and_close(self._listener)
+        for line in self._open_lines():
+            line.close()
+
+    # What it can be told
+
+    def set_latency(self, seconds: float) -> None:
+        """Everything arrives so much later, in each direction."""
+        self._latency_seconds = seconds
+
+    def reset(self) -> int:
+        """Abort every connection that there is; returns how many."""
+        lines = self._open_lines()
+        for line in lines:
+            line.abort()
+        return len(lines)
+
+    def half_close(self) -> int:
+        lines = self._open_lines()
+        for line in lines:
+            line.half_close()
+        return len(lines)
+
+    def black_out(self, seconds: float) -> None:
+        """Nothing passes, nobody is told; what was sent meanwhile arrives afterwards."""
+        self._dark_until = time.monotonic() + seconds
+
+    def heal(self) -> None:
+        self._dark_until = 0.0
+        self._latency_seconds = 0.0
+
+    # How it works
+
+    def _open_lines(self) -> list[_Line]:
+        with self._guard:
+            return list(self._lines)
+
+    def _accept(self) -> None:
+        while not self._is_closing.is_set():
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        self.connections += 1
+        self._wait_for_light(None)
+        try:
+            server = self._connect()
+        except OSError:
+            # Nobody is there: what the kernel would tell a client that connects directly.
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
+            client.close()
+            return
+        line = _Line(client, server)
+        with self._guard:
+            self._lines.add(line)
+        upward = threading.Thread(target=self._pump, args=(line, client, server), daemon=True)
+        upward.start()
+        self._pump(line, server, client)
+        upward.join()
+        line.close()
+        with self._guard:
+            self._lines.discard(line)
+
+    def _connect(self) -> socket.socket:
+        if isinstance(self._target, tuple):
+            return socket.create_connection(self._target, timeout=None)
+        server = socket.socket(socket.AF_UNIX)
+        server.connect(self._target)
+        return server
+
+    def _pump(self, line: _Line, source: socket.socket, sink: socket.socket) -> None:
+        """Pass on until one side has said its last word; then tell the other side."""
+        try:
+            while data := source.recv(CHUNK_BYTES):
+                self._hold_back(line)
+                sink.sendall(data)
+            self._hold_back(line)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            line.abort()
+
+    def _hold_back(self, line: _Line) -> None:
+        if self._latency_seconds:
+            line.has_ended.wait(self._latency_seconds)
+        self._wait_for_light(line)
+
+    def _wait_for_light(self, line: _Line | None) -> None:
+        while time.monotonic() < self._dark_until and not self._is_closing.is_set():
+            if line is not None and line.has_ended.is_set():
+                return
+            time.sleep(LOOK_SECONDS)
+
+
+def _wake_and_close(side: socket.socket) -> None:
+    """A thread that sleeps in ``recv`` or ``accept`` is woken by a shutdown, not by a close.
+
+    A shutdown of a connection that is to be aborted would send FIN before the RST, so there the
+    reading half alone is shut.
+    """
+    with suppress(OSError):
+        side.shutdown(socket.SHUT_RD)
+    with suppress(OSError):
+        side.close()

@@ -1,0 +1,90 @@
+"""One run from one seed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from faults.invariants import check_all
+from faults.simulated.deaths import planned
+from faults.simulated.service import Service
+from faults.simulated.stage import opened
+from faults.simulated.users import IMAGES, Users, write_script
+from faults.simulated.weather import storm
+from simulator.world.stock import StockRule
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What happened, and which promises were broken; ``story`` tells it line by line."""
+
+    seed: int
+    crashes: Counter[str]
+    faults: Counter[str]
+    visits: Counter[str]
+    instances: int
+    violations: list[str]
+    story: list[str]
+    virtual_seconds: float
+
+    def __str__(self) -> str:
+        lines = [*self.story, *(f"VIOLATION {text}" for text in self.violations)]
+        return "\n".join([f"seed {self.seed}", *lines])
+
+
+def run_seed(seed: int) -> Report:
+    """On a database that ``database`` prepared, and which is emptied first."""
+    service = Service(seed, worker_count=Random(f"{seed}/workers").choice((1, 2, 2, 3)))
+    shape = service.stream("shape")
+    with opened(service, novita_rate_limit=shape.choice((60, 300, 6000))) as project:
+        users = Users(service, project, service.stream("users"))
+        ends = shape.choice((60.0, 150.0, 300.0))
+        _shape_world(users, shape)
+        write_script(users, ends)
+        service.network.weather = storm(
+            service.stream("weather"), service.clock.now_ms, service.clock.at(ends)
+        )
+        service.receiver.share = shape.choice((0.0, 0.0, 0.2, 0.6))
+        service.deaths.plan = planned(service.stream("deaths"))
+        service.run_until(service.clock.at(ends))
+        service.heal()
+        service.settle()
+        books, truth = service.books(), service.truth()
+    return Report(
+        seed,
+        service.deaths.deaths,
+        service.network.faults,
+        service.deaths.visits,
+        len(books.instances),
+        [*service.violations, *check_all(books, truth)],
+        service.story,
+        service.clock.monotonic(),
+    )
+
+
+def _shape_world(users: Users, random: Random) -> None:
+    """How Novita behaves in this run where nobody knows how it does."""
+    changes: dict[str, Any] = {
+        "images": {name: dict(rule) for name, rule in IMAGES.items()},
+        "start_seconds": random.choice((5, 20, 45)),
+        "list_lag_seconds": random.choice((0, 0, 5, 30)),
+        "not_found_status": random.choice((400, 404)),
+        "total_as_string": random.random() < 0.5,
+        "sparse_get": random.random() < 0.2,
+        "default_page_size": random.choice((1, 3, 10)),
+        "max_page_size": random.choice((0, 0, 2)),
+        "page_overlap": random.choice((0, 0, 1)),
+        "delete_reply": random.choice(("object", "fields", "empty")),
+        "endpoint_lag_seconds": random.choice((0, 0, 20)),
+        "action_400_yet_done": random.choice(
+            ([], [], ["start"], ["stop", "restart"], ["delete"], ["start", "stop", "delete"])
+        ),
+    }
+    users.change_world(**changes)
+    if random.random() < 0.2:
+        product = random.choice(("4090.16c62g.os", "4090.16c62g", "*"))
+        rule = StockRule(product_id=product, free=0, hidden=True, times=random.choice((1, 3, None)))
+        with users.service.world.session():
+            users.service.world.stock.rules.append(rule)
