@@ -6,7 +6,7 @@ from typing import Any
 
 import requests
 
-from tests.flows.stack import Stack, wait_until
+from faults.real.stack import Stack, wait_until
 
 
 def verb(stack: Stack, instance_id: str, name: str) -> requests.Response:
