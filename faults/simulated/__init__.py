@@ -5,7 +5,7 @@ the simulator's world. In place of the network, the processes and time stand a s
 that a run of hours takes moments and a run that fails can be watched again.
 """
 
-from faults.simulated.run import Report, run_seed
 from faults.simulated.many import Summary, run_many
+from faults.simulated.run import Report, run_seed
 
 __all__ = ["Report", "Summary", "run_many", "run_seed"]

@@ -83,9 +83,19 @@ def prepare() -> None:
     connection.close()
 
 
-def empty() -> None:
-    """Forget every row of earlier runs."""
+def empty(*, thoroughly: bool = True) -> None:
+    """Forget every row of earlier runs; not thoroughly, in a tenth of the time, as long as what
+    they leave behind in the tables does not pile up.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
         tables = sorted({name for (name,) in cursor.fetchall()} - set(_KEPT))
-        cursor.execute(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY")
+        if thoroughly:
+            cursor.execute(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY")
+        else:
+            # Foreign keys are triggers, too, and so is what keeps the events from being deleted.
+            deletes = (f"DELETE FROM {table};" for table in tables)
+            cursor.execute(
+                f"SET session_replication_role = replica; {' '.join(deletes)}"
+                " SET session_replication_role = DEFAULT"
+            )

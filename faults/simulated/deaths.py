@@ -102,7 +102,7 @@ def planned(random: Random) -> dict[tuple[str, int], str]:
         most = {"statement": 600, "call": 40, "keeper": 30, "worker": 30}.get(
             point.partition(".")[0], 4
         )
-        fates = ("die", "die", "die", "freeze")
+        fates: tuple[str, ...] = ("die", "die", "die", "freeze")
         if point == "statement.before":
             fates = ("die", "trouble", "trouble")
         plan[point, random.randint(1, most)] = random.choice(fates)

@@ -64,7 +64,7 @@ class Receiver:
 
 def _result(mood: str) -> DeliveryResult:
     if mood in ("lost", "hangs"):
-        return DeliveryResult(None, False, None, "no answer within 15 s", 15.0)  # noqa: FBT003
+        return DeliveryResult(None, False, None, "no answer within 15 s", 15.0)
     status = int(mood or 200)
     return DeliveryResult(
         status_code=status,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections import Counter
 from dataclasses import dataclass
 from random import Random
@@ -40,7 +41,7 @@ def run_seed(seed: int) -> Report:
     shape = service.stream("shape")
     with opened(service, novita_rate_limit=shape.choice((60, 300, 6000))) as project:
         users = Users(service, project, service.stream("users"))
-        ends = shape.choice((60.0, 150.0, 300.0))
+        ends = shape.choice((60.0, 120.0, 240.0))
         _shape_world(users, shape)
         write_script(users, ends)
         service.network.weather = storm(
@@ -48,9 +49,13 @@ def run_seed(seed: int) -> Report:
         )
         service.receiver.share = shape.choice((0.0, 0.0, 0.2, 0.6))
         service.deaths.plan = planned(service.stream("deaths"))
-        service.run_until(service.clock.at(ends))
-        service.heal()
-        service.settle()
+        try:
+            service.run_until(service.clock.at(ends))
+            service.heal()
+            service.settle()
+        except Exception as error:  # noqa: BLE001 - a run that breaks off is a finding
+            service.violations.append(f"the run broke off: {type(error).__name__}: {error}")
+            service.tell(traceback.format_exc())
         books, truth = service.books(), service.truth()
     return Report(
         seed,

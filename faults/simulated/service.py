@@ -33,7 +33,7 @@ API_KEY = "simulated-key"
 MOST_STEPS = 30_000
 LONGEST_SETTLING_SECONDS = 7200.0
 # What moves by itself at Novita is noticed by the reconciler, in two of its passes.
-NOTICED_SECONDS = 200.0
+NOTICED_SECONDS = 140.0
 _NEXT = """
 SELECT (extract(epoch FROM least(
     (SELECT min(run_at) FROM jobs_job WHERE status = 'pending'),

@@ -8,6 +8,7 @@ import secrets
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from random import Random
 from typing import Any
 from unittest.mock import patch
@@ -22,7 +23,7 @@ from faults.simulated import database
 from faults.simulated.service import API_KEY, Service
 from instances import upstream
 from instances.choices import JobType
-from instances.handlers import webhook
+from instances.handlers import limits, webhook
 from jobs import crashpoints, queue, settle
 from jobs.models import Job, JobPriority
 from jobs.outcomes import Outcome
@@ -58,7 +59,9 @@ def opened(service: Service, **config: Any) -> Iterator[Project]:
         stack.enter_context(patch.object(upstream, "_transport", lambda: service.network))
         stack.enter_context(patch.object(webhook, "deliver", service.receiver.deliver))
         stack.enter_context(patch.object(settle, "settle", _watched(service)))
-        database.empty()
+        # Every five seconds, in service: most of a run's steps would be these looks.
+        stack.enter_context(patch.object(limits, "EVERY", timedelta(seconds=20)))
+        database.empty(thoroughly=service.seed % 50 == 0)
         project = _begin(service)
         stack.callback(crashpoints.simulate, None)
         crashpoints.simulate(service.deaths.at)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -15,7 +16,7 @@ from instances.choices import BillingMode, OnStartFailure
 from instances.errors import InstanceError
 from instances.types import Cause, Wish
 from jobs.crashpoints import CrashedHereError
-from simulator.errors import ControlError
+from simulator.errors import ApiError, ControlError
 from simulator.world.orders import force
 
 # Images whose fate is fixed from the beginning, by the templates that use them.
@@ -127,7 +128,7 @@ class Users:
             self.service.tell(f"Novita: {order['order']} {chosen.id} ({chosen.status(now_ms)})")
             try:
                 force(world, chosen, now_ms, dict(order))
-            except ControlError as error:
+            except (ApiError, ControlError) as error:
                 self.service.tell(f"Novita: {error}")
 
     def change_world(self, **settings: object) -> None:
@@ -141,13 +142,13 @@ def write_script(users: Users, ends_seconds: float) -> None:
     service, random = users.service, users.random
     kinds = random.choices(list(WISHES), weights=[8, 2, 1, 2] + [1] * (len(WISHES) - 4), k=5)
     for kind in kinds[: random.choice((1, 1, 2, 3, 5))]:
-        service.at(random.uniform(0, 60), lambda kind=kind: users.create(kind))
+        service.at(random.uniform(0, 60), partial(users.create, kind))
     for _ in range(random.choice((0, 0, 1, 2, 4))):
         verb = random.choice(list(users.verbs()))
-        service.at(random.uniform(5, ends_seconds), lambda verb=verb: users.act(verb))
+        service.at(random.uniform(5, ends_seconds), partial(users.act, verb))
     for _ in range(random.choice((0, 0, 0, 1, 2))):
         order = random.choice(ORDERS)
-        service.at(random.uniform(20, ends_seconds), lambda order=order: users.order(order))
+        service.at(random.uniform(20, ends_seconds), partial(users.order, order))
     if random.random() < 0.2:
         begins = random.uniform(0, ends_seconds)
         service.at(begins, lambda: users.change_world(delete_ignored=True))
