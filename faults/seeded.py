@@ -74,6 +74,9 @@ def main(seeds: Sequence[int]) -> None:
     from faults.simulated.run import Report
 
     def tell(report: Report) -> None:
+        if report.violations:
+            # Its whole story, for whoever wants to understand it.
+            sys.stderr.write(f"{report}\n")
         line = {
             "seed": report.seed,
             "instances": report.instances,
