@@ -27,7 +27,7 @@ def play(
         put_right(stack)
         say(f"{scenario.fault} seed {seed}: {_summary(outcomes[-1])}")
     attribute(ledgers.settle(stack, seconds=scenario.settle_seconds), outcomes)
-    attribute(end_everything(stack), outcomes)
+    attribute(end_everything(stack, seconds=scenario.ending_seconds), outcomes)
     return outcomes
 
 
@@ -63,28 +63,28 @@ def put_right(stack: Stack) -> None:
             proxy.heal()
 
 
-def end_everything(stack: Stack) -> list[str]:
+def end_everything(stack: Stack, *, seconds: float = ENDING_SECONDS) -> list[str]:
     """DELETE every instance; then nothing may be left that lives, costs or is still promised."""
     for row in ledgers.books_of(stack).instances:
         if row["status"] != "terminated":
             insist(stack, "DELETE", f"/api/instances/{row['public_id']}")
-    found = _until_all_are_terminated(stack)
+    found = _until_all_are_terminated(stack, seconds)
     alive = [each for each in _ours(stack) if each.is_alive]
     found += [f"I1: {each.name} {each.id} lives ({each.status}) after its end" for each in alive]
     found += ledgers.settle(stack, seconds=10)
     return found + _cost_after_the_end(stack)
 
 
-def _until_all_are_terminated(stack: Stack) -> list[str]:
+def _until_all_are_terminated(stack: Stack, seconds: float) -> list[str]:
     def left() -> list[str]:
         return [
-            f"I2: {row['name']} is {row['status']} {ENDING_SECONDS:.0f} s after its DELETE"
+            f"I2: {row['name']} is {row['status']} {seconds:.0f} s after its DELETE"
             for row in ledgers.books_of(stack).instances
             if row["status"] != "terminated"
         ]
 
     try:
-        wait_until(lambda: not left(), seconds=ENDING_SECONDS)
+        wait_until(lambda: not left(), seconds=seconds)
     except WaitedInVainError:
         return left()
     return []

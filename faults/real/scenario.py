@@ -48,6 +48,7 @@ class Trial:
         self.random = random.Random(f"{fault}:{seed}")  # noqa: S311 - to be replayed, not to be secret
         self.outcome = Outcome(fault, seed)
         self.control = stack.simulator.control
+        self.began_ms = int(time.time() * 1000)
 
     @property
     def tag(self) -> str:
@@ -61,6 +62,12 @@ class Trial:
         self.outcome.instances += 1
         name = f"{self.tag}{self.outcome.instances}"
         return self.stack.create_insisting(**{**WISH, "name": name, **changes})
+
+    def create_once(self, **changes: Any) -> str:
+        """For a caller that takes no refusal. Raises RefusedError and what requests raises."""
+        self.outcome.instances += 1
+        name = f"{self.tag}{self.outcome.instances}"
+        return self.stack.create(**{**WISH, "name": name, **changes})
 
     def load(self, count: int, *, callers: int) -> "Future[list[str]]":
         """So many requests by so many callers at once, in the background; each insists."""
@@ -182,6 +189,7 @@ class Scenario:
     shape: Shape = field(default_factory=Shape)
     environment: Mapping[str, str] = field(default_factory=dict)
     settle_seconds: float = 90.0
+    ending_seconds: float = 90.0
     has_own_server: bool = False
     # What the page promises of the 95th percentile over all runs.
     recovery_target_seconds: float | None = None

@@ -1,11 +1,33 @@
 """All scenarios, in the order of the page."""
 
 from faults.real.scenario import Scenario
-from faults.real.scenarios import creating, database, dying, ending
+from faults.real.scenarios import (
+    creating,
+    database,
+    dying,
+    ending,
+    outages,
+    predecessor,
+    running,
+)
 
-SCENARIOS: tuple[Scenario, ...] = (
-    *creating.SCENARIOS,
-    *dying.SCENARIOS,
-    *database.SCENARIOS,
-    *ending.SCENARIOS,
+
+def _number(scenario: Scenario) -> tuple[bool, int]:
+    return scenario.fault.startswith("P"), int(scenario.fault[1:])
+
+
+SCENARIOS: tuple[Scenario, ...] = tuple(
+    sorted(
+        (
+            *creating.SCENARIOS,
+            *dying.SCENARIOS,
+            *database.SCENARIOS,
+            *outages.SCENARIOS,
+            *ending.SCENARIOS,
+            *running.SCENARIOS,
+            *running.NOT_YET,
+            *predecessor.SCENARIOS,
+        ),
+        key=_number,
+    )
 )

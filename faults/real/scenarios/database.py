@@ -12,6 +12,7 @@ from faults.real.scenario import Scenario, Trial
 from faults.real.stack import Shape
 
 BATCH = 10
+ROUND_TRIP_SECONDS = 0.2
 BLACKOUT_SECONDS = 10.0
 # A web request may wait for a lost server (10 s) and then for its own answer.
 LONGEST_CALL_SECONDS = 25.0
@@ -39,13 +40,13 @@ FOR EACH STATEMENT EXECUTE FUNCTION faults_strike()
 
 
 def have_a_bad_line(trial: Trial) -> None:
-    """F7: 200 ms of latency, resets, half-closes, ten seconds of nothing at all."""
+    """F7: 200 ms for each round trip, resets, half-closes, ten seconds of nothing at all."""
     proxy = trial.stack.database_proxy
     assert proxy is not None  # noqa: S101 - the scenario asks for one
     kind = ("latency", "resets", "half-closes", "blackout")[trial.seed % 4]
     if kind == "latency":
-        proxy.set_latency(0.2)
-    load = trial.load(BATCH, callers=3)
+        proxy.set_latency(ROUND_TRIP_SECONDS / 2)
+    load = trial.load(5 if kind == "latency" else BATCH, callers=3)
     time.sleep(trial.random.uniform(0.1, 0.8))
     if kind == "blackout":
         _black_out(trial, proxy)
@@ -56,7 +57,7 @@ def have_a_bad_line(trial: Trial) -> None:
             time.sleep(trial.random.uniform(0.2, 1.0))
     ids = load.result()
     if kind == "latency":
-        trial.wait_until_created(ids, seconds=60)
+        trial.wait_until_created(ids, seconds=90)
         proxy.heal()
     _works_again(trial)
     trial.wait_until_created(ids, seconds=60)
