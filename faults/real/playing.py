@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from faults.real import ledgers
 from faults.real.processes import WaitedInVainError, wait_until
@@ -38,7 +39,28 @@ def play_once(scenario: Scenario, stack: Stack, seed: int) -> Outcome:
             scenario.play(trial)
         except WaitedInVainError as error:
             trial.object(f"I2: {error}")
+        finally:
+            trial.clear_faults()
     return trial.outcome
+
+
+def play_together(
+    parts: Sequence[tuple[Scenario, Sequence[int]]], stack: Stack, *, settle_seconds: float = 60.0
+) -> list[Outcome]:
+    """Several scenarios at once on one stack, each with its seeds in turn: a quick selection.
+
+    What is left alive is not ended; the scenarios about endings end their own.
+    """
+    prepare(stack)
+
+    def play_in_turn(part: tuple[Scenario, Sequence[int]]) -> list[Outcome]:
+        return [play_once(part[0], stack, seed) for seed in part[1]]
+
+    with ThreadPoolExecutor(len(parts)) as pool:
+        outcomes = [each for some in pool.map(play_in_turn, parts) for each in some]
+    put_right(stack)
+    attribute(ledgers.settle(stack, seconds=settle_seconds), outcomes)
+    return outcomes
 
 
 def prepare(stack: Stack) -> None:

@@ -49,6 +49,7 @@ class Trial:
         self.outcome = Outcome(fault, seed)
         self.control = stack.simulator.control
         self.began_ms = int(time.time() * 1000)
+        self._faults: list[str] = []
 
     @property
     def tag(self) -> str:
@@ -116,6 +117,15 @@ class Trial:
         wait_until(lambda: not ledgers.rows(self.stack, _UNSENT, list(ids)), seconds=30)
 
     # What goes wrong
+
+    def add_fault(self, effect: str = "delay", **fields: Any) -> None:
+        """As the simulator's control takes it; ends with the run at the latest."""
+        self._faults.append(self.control.add_fault(effect, **fields)["id"])
+
+    def clear_faults(self) -> None:
+        """This run's own; runs may go on side by side."""
+        while self._faults:
+            self.control.clear_faults(self._faults.pop())
 
     def arm(self, point: str) -> None:
         """Whichever process reaches this point next dies there."""

@@ -31,7 +31,7 @@ def _freeze_a_cluster(trial: Trial) -> list[str]:
     cluster, held = _busy_cluster(trial) or (trial.stack.worker, {})
     since = time.monotonic()
     cluster.freeze()
-    trial.control.clear_faults()
+    trial.clear_faults()
     try:
         trial.follow(held, since=since)
         _sleep_until(since + trial.random.uniform(*PAST_THE_LEASE_SECONDS))

@@ -60,7 +60,7 @@ def end_in_vain(trial: Trial) -> None:
     if kind == "ignored":
         trial.control.settings(delete_ignored=True)
     else:
-        trial.control.add_fault(method="POST", path=weather.DELETE, **REFUSALS[kind])
+        trial.add_fault(method="POST", path=weather.DELETE, **REFUSALS[kind])
     point = trial.random.choice(("", "terminate.before_delete", "terminate.before_commit"))
     if point:
         trial.arm(point)
@@ -70,7 +70,7 @@ def end_in_vain(trial: Trial) -> None:
     time.sleep(trial.random.uniform(3, 6))
     words = set(trial.statuses(ids).values())
     trial.expect(words == {"terminating"}, f"I2: {kind}: called {words} while the GPU runs")
-    trial.control.clear_faults()
+    trial.clear_faults()
     trial.control.settings(delete_ignored=False)
     trial.wait_until_all(ids, "terminated", seconds=90)
     _ended_before_it_was_said(trial, ids)

@@ -27,7 +27,7 @@ def be_unwell(trial: Trial) -> None:
     # What may be called in a minute counts the calls of earlier runs; all else does not.
     trial.began_ms = int(time.time() * 1000)
     kinds[trial.seed % len(kinds)](trial, running)
-    trial.control.clear_faults()
+    trial.clear_faults()
     _keeps_the_limit(trial)
 
 
@@ -41,7 +41,7 @@ def _not_told_when(trial: Trial, running: list[str]) -> None:
 
 def _is_silent_after(trial: Trial, seconds: float, **header: int) -> None:
     """One 429 to anything silences everybody for as long as it says."""
-    trial.control.add_fault("status", status=429, reason="RATE_LIMIT_EXCEEDED", count=1, **header)
+    trial.add_fault("status", status=429, reason="RATE_LIMIT_EXCEEDED", count=1, **header)
     ids = trial.create_many(5)
     refused = wait_until(lambda: _refused(trial), seconds=10, what="for a 429")[0]
     trial.wait_until_created(ids, seconds=PATIENCE_SECONDS)
@@ -52,7 +52,7 @@ def _is_silent_after(trial: Trial, seconds: float, **header: int) -> None:
 
 
 def _away(trial: Trial, running: list[str]) -> None:
-    trial.control.add_fault("reset", for_seconds=OUTAGE_SECONDS)
+    trial.add_fault("reset", for_seconds=OUTAGE_SECONDS)
     ids = trial.create_many(20)
     trial.end(running)
     time.sleep(OUTAGE_SECONDS + 0.5)
@@ -68,9 +68,7 @@ def _away(trial: Trial, running: list[str]) -> None:
 
 def _flapping(trial: Trial, running: list[str]) -> None:
     for number in range(5):
-        trial.control.add_fault(
-            "status", status=503, starts_in_seconds=number * 3.0, for_seconds=1.5
-        )
+        trial.add_fault("status", status=503, starts_in_seconds=number * 3.0, for_seconds=1.5)
     ids = trial.create_many(10)
     trial.end(running)
     time.sleep(15)

@@ -23,7 +23,7 @@ def pull_the_plug(trial: Trial) -> None:
     ids = trial.create_many(50)
     time.sleep(trial.random.uniform(0.0, 2.0))
     trial.kill(trial.stack.clusters)
-    trial.control.clear_faults()
+    trial.clear_faults()
     _one_each(trial, ids)
     unknown = [each for each in ids if trial.stack.get(each)["status"] not in ("running",)]
     trial.expect(not unknown, f"I2: {len(unknown)} of 50 do not run")

@@ -19,19 +19,17 @@ LOSSES: tuple[dict[str, Any], ...] = (
 )
 
 
-def lose_creates(trial: Trial, *, when: str, share: float = 1.0, **limits: Any) -> dict[str, Any]:
-    """Creates whose answer is lost ``after`` or ``before`` they acted; returns the loss."""
+def lose_creates(trial: Trial, *, when: str, share: float = 1.0, **limits: Any) -> None:
+    """This run's creates, their answers lost ``after`` or ``before`` they acted."""
     loss = trial.random.choice(LOSSES)
-    trial.control.add_fault(
-        method="POST", path=CREATE, when=when, probability=share, seed=trial.seed, **loss, **limits
-    )
-    return loss
+    whose = {"method": "POST", "path": CREATE, "body": trial.tag}
+    trial.add_fault(**loss, **whose, when=when, probability=share, seed=trial.seed, **limits)
 
 
 def slow_creates(trial: Trial, seconds: float) -> None:
     """So that a death finds some sent, some being sent and some not yet."""
-    trial.control.add_fault(
-        "delay", when="after", method="POST", path=CREATE, latency_seconds=seconds
+    trial.add_fault(
+        when="after", method="POST", path=CREATE, body=trial.tag, latency_seconds=seconds
     )
 
 
