@@ -39,7 +39,13 @@ def check_all(books: Books, truth: Truth) -> list[str]:
 def check_upstream(books: Books, truth: Truth) -> list[str]:
     """I1: what we made and what we hold as alive are the same; none lost, none doubled."""
     ours = [each for each in truth.instances if _is_ours(each, books)]
-    return [*_left_running(books, ours), *_lost(books, truth), *_doubled(ours), *_shared_ids(books)]
+    return [
+        *_left_running(books, ours),
+        *_lost(books, truth),
+        *_doubled(ours),
+        *_shared_ids(books),
+        *_ended_too_early(books, ours),
+    ]
 
 
 def _is_ours(made: InstanceTruth, books: Books) -> bool:
@@ -82,6 +88,21 @@ def _end_ms(made: InstanceTruth) -> int | None:
     return next(ends, made.removed_ms)
 
 
+def _ended_too_early(books: Books, ours: Sequence[InstanceTruth]) -> Iterator[str]:
+    """An end that was told must have come true by then."""
+    made = {each.id: each for each in ours}
+    for event in books.events:
+        if event["type"] != "instance.ending_confirmed":
+            continue
+        truth = made.get(event["data"]["novitaInstanceId"])
+        if truth is None:
+            continue
+        end_ms = _end_ms(truth)
+        told_ms = datetime.fromisoformat(event["occurred_at"]).timestamp() * 1000
+        if end_ms is None or end_ms > told_ms:
+            yield f"the end of {truth.id} was told while it lived"
+
+
 def _shared_ids(books: Books) -> Iterator[str]:
     counts = Counter(row["upstream_id"] for row in books.instances if row["upstream_id"])
     for upstream_id, count in counts.items():
@@ -91,7 +112,12 @@ def _shared_ids(books: Books) -> Iterator[str]:
 
 def check_endings(books: Books) -> list[str]:
     """I2: whatever was accepted has come to rest, and what failed says why."""
-    stuck = [row for row in books.instances if row["status"] not in SETTLED]
+    # What Novita itself never moves is told as stuck, and waits for its owner.
+    stuck = [
+        row
+        for row in books.instances
+        if row["status"] not in SETTLED and row.get("reason_code") != "STUCK"
+    ]
     unsaid = [
         row
         for row in books.instances

@@ -56,6 +56,9 @@ def _play(row: Row, say: Callable[[str], None], seeds: Sequence[int], database: 
 def _add(row: Row, report: dict[str, object]) -> None:
     row.instances += int(str(report["instances"]))
     row.deaths += int(str(report["deaths"]))
+    row.figures["runs with a death"] = row.figures.get("runs with a death", 0) + bool(
+        report["deaths"]
+    )
     hours = float(str(report["virtual_seconds"])) / 3600
     row.figures["hours lived"] = round(row.figures.get("hours lived", 0) + hours, 2)
     row.figures["faults"] = row.figures.get("faults", 0) + int(str(report["faults"]))
@@ -74,6 +77,9 @@ def main(seeds: Sequence[int]) -> None:
     from faults.simulated.run import Report
 
     def tell(report: Report) -> None:
+        if report.violations:
+            # Its whole story, for whoever wants to understand it.
+            sys.stderr.write(f"{report}\n")
         line = {
             "seed": report.seed,
             "instances": report.instances,

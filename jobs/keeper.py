@@ -215,7 +215,23 @@ def _groups(waiting: Sequence[Finished]) -> list[list[Finished]]:
     )
     by_type = groupby(single, key=lambda unit: unit.jobs[0].type)
     shared = [[unit] for unit in waiting if len(unit.jobs) != 1]
-    return [part for name, units in by_type for part in _cut(name, list(units))] + shared
+    parts = [part for name, units in by_type for part in _cut(name, list(units))] + shared
+    return [group for part in parts for group in _once_each(part)]
+
+
+def _once_each(units: list[Finished]) -> list[list[Finished]]:
+    """No job twice in a transaction: a process that was frozen may hold what it talked about under
+    a lease that lapsed, beside what came of the same row under the next. The fence asks for one
+    token a row, so the one would pass with the other's.
+    """
+    seen: set[int] = set()
+    first: list[Finished] = []
+    later: list[Finished] = []
+    for unit in units:
+        ids = {job.id for job in unit.jobs}
+        (later if ids & seen else first).append(unit)
+        seen |= ids
+    return [first, *_once_each(later)] if later else [first]
 
 
 def _cut(name: str, units: list[Finished]) -> list[list[Finished]]:

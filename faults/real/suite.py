@@ -8,6 +8,7 @@ from faults.real.scenarios import (
     ending,
     outages,
     predecessor,
+    repeating,
     running,
 )
 
@@ -25,7 +26,7 @@ SCENARIOS: tuple[Scenario, ...] = tuple(
             *outages.SCENARIOS,
             *ending.SCENARIOS,
             *running.SCENARIOS,
-            *running.NOT_YET,
+            *repeating.SCENARIOS,
             *predecessor.SCENARIOS,
         ),
         key=_number,

@@ -6,6 +6,6 @@ that a run of hours takes moments and a run that fails can be watched again.
 """
 
 from faults.simulated.many import Summary, run_many
-from faults.simulated.run import Report, run_seed
+from faults.simulated.run import Profile, Report, run_seed
 
-__all__ = ["Report", "Summary", "run_many", "run_seed"]
+__all__ = ["Profile", "Report", "Summary", "run_many", "run_seed"]

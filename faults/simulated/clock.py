@@ -1,6 +1,6 @@
-"""One clock for Postgres, Python and the simulated world: it stands still until it is told to move.
+"""One clock for Postgres, Python and the simulated world: it stands still until it is moved.
 
-Postgres finds its clock functions by the search path, so that a schema in front of its own catalogue
+Postgres finds its clock functions by the search path: a schema in front of its own catalogue
 gives the service's SQL, and Django's, the virtual time (see ``database``).
 """
 

@@ -35,7 +35,18 @@ class Report:
         return "\n".join([f"seed {self.seed}", *lines])
 
 
-def run_seed(seed: int) -> Report:
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What is not left to the seed: faults of these kinds for so many of the writes, and a Novita
+    that takes deletes and ignores them until everything is mended.
+    """
+
+    kinds: tuple[str, ...] = ()
+    harsh: float = 0.0
+    ignores_deletes: bool = False
+
+
+def run_seed(seed: int, profile: Profile | None = None) -> Report:
     """On a database that ``database`` prepared, and which is emptied first."""
     service = Service(seed, worker_count=Random(f"{seed}/workers").choice((1, 2, 2, 3)))
     shape = service.stream("shape")
@@ -47,6 +58,8 @@ def run_seed(seed: int) -> Report:
         service.network.weather = storm(
             service.stream("weather"), service.clock.now_ms, service.clock.at(ends)
         )
+        if profile is not None:
+            _impose(profile, service, users)
         service.receiver.share = shape.choice((0.0, 0.0, 0.2, 0.6))
         service.deaths.plan = planned(service.stream("deaths"))
         try:
@@ -67,6 +80,14 @@ def run_seed(seed: int) -> Report:
         service.story,
         service.clock.monotonic(),
     )
+
+
+def _impose(profile: Profile, service: Service, users: Users) -> None:
+    weather = service.network.weather
+    weather.kinds, weather.harsh, weather.share = profile.kinds, profile.harsh, 0.0
+    weather.outages.clear()
+    if profile.ignores_deletes:
+        users.change_world(delete_ignored=True)
 
 
 def _shape_world(users: Users, random: Random) -> None:

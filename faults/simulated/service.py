@@ -44,9 +44,12 @@ _IS_QUIET = """
 SELECT NOT EXISTS (
     SELECT FROM jobs_job
     WHERE status IN ('pending', 'processing') AND coalesce(dedupe_key, '') NOT LIKE 'recurring:%%'
+      AND NOT EXISTS (
+        SELECT FROM instances_instance WHERE public_id = subject AND reason_code = 'STUCK'
+      )
 ) AND NOT EXISTS (
     SELECT FROM instances_instance
-    WHERE status NOT IN ('running', 'stopped', 'failed', 'terminated')
+    WHERE status NOT IN ('running', 'stopped', 'failed', 'terminated') AND reason_code <> 'STUCK'
 ) AND NOT EXISTS (SELECT FROM instances_orphan WHERE state = 'seen')
 """
 
@@ -164,7 +167,7 @@ class Service:
             self.deaths.is_worker = bool(self._at_work)
 
     def _bury(self, worker: SimulatedWorker) -> None:
-        """Its rows wait for their leases, unless its cluster saw it die; another takes its place."""
+        """Its rows wait for their leases, unless its cluster saw it die; another comes in."""
         assert not connection.in_atomic_block, "a death leaves no transaction"  # noqa: S101
         self.workers.remove(worker)
         self.deaths.is_worker = False

@@ -1,4 +1,4 @@
-"""Puts a service on the stage: its settings, its network, its chance and its clock in their place."""
+"""Puts a service on the stage: its settings, network, chance and clock in their place."""
 
 from __future__ import annotations
 

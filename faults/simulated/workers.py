@@ -1,10 +1,12 @@
-"""A worker process within this one: the real runner, whose threads are steps that somebody takes."""
+"""A worker process within this one: the real runner, whose threads are steps to be taken."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Any
+
+from django.db import OperationalError, connection
 
 from jobs import broker, leasing, settle
 from jobs.claim import Claimer, Lease
@@ -40,10 +42,17 @@ class SimulatedWorker(Runner):
         return {name: step for name, (step, is_possible) in can.items() if is_possible}
 
     def claim(self) -> list[Lease]:
-        """What the pusher of its cluster would hand to it; buries what died too often."""
-        leases = sorted(self._claimer.claim(), key=lambda lease: lease.job_id)
-        spent = [lease for lease in leases if lease.is_suspect and lease.is_exhausted]
-        settle.bury(spent)
+        """What the pusher of its cluster would hand to it; buries what died too often.
+
+        A pusher that the database refuses tries again, as this one is asked to.
+        """
+        try:
+            leases = sorted(self._claimer.claim(), key=lambda lease: lease.job_id)
+            spent = [lease for lease in leases if lease.is_suspect and lease.is_exhausted]
+            settle.bury(spent)
+        except OperationalError:
+            connection.close()
+            return []
         self._inbox += broker.batches([lease for lease in leases if lease not in spent])
         return leases
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import DurationField, ExpressionWrapper, F, Q, Value
 
 from instances import environment
 from instances.choices import InstanceStatus, OnStartFailure, StatusReason
@@ -27,6 +27,9 @@ from jobs.registry import Decided, Handler, Unit
 
 EVERY = timedelta(seconds=5)
 MOST_AT_ONCE = 200
+HALF_LIFE = ExpressionWrapper(
+    F("max_runtime_minutes") * Value(timedelta(seconds=30)), output_field=DurationField()
+)
 ENDING = (InstanceStatus.TERMINATING, InstanceStatus.TERMINATED)
 
 
@@ -66,7 +69,7 @@ def _end(job: Job, now: datetime) -> None:
             if instance is None or instance.expires_at is None or instance.expires_at > now:
                 continue
             minutes = instance.max_runtime_minutes
-            message = f"It has run for {minutes} minutes, as long as it may."
+            message = f"Its runtime of {minutes} minutes is over."
             reason = Reason(StatusReason.RUNTIME_LIMIT, message)
             begin_termination(instance, cause=cause_of(job, message), now=now, reason=reason)
 
@@ -75,6 +78,8 @@ def _warn(job: Job, now: datetime) -> None:
     """Once, EXPIRY_WARNING seconds before the end, or at half time of a shorter life."""
     soon = now + _lead()
     due = _limited().filter(expiry_warned_at=None, expires_at__lte=soon).order_by("expires_at")
+    # In the query, too: many short lives that are not so far must not hide a longer one.
+    due = due.annotate(half_time=F("expires_at") - HALF_LIFE).filter(half_time__lte=now)
     for public_id in due.values_list("public_id", flat=True)[:MOST_AT_ONCE]:
         with transaction.atomic():
             instance = _locked(job, public_id)

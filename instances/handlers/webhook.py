@@ -10,7 +10,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from django.conf import settings
 
 from accounts.services import webhook_secret_of
-from instances import outbox, tally
+from instances import environment, outbox, tally
 from instances.choices import DeliveryStatus
 from instances.database_clock import database_now
 from instances.models import WebhookDelivery
@@ -43,6 +43,9 @@ class SendWebhook(Handler[Message, DeliveryResult]):
     """One message; its end makes the job of the instance's next one."""
 
     def load(self, jobs: Sequence[Job]) -> Sequence[Unit[Message] | Decided]:
+        # A copy of the database has the original's messages, too: nobody must hear them twice.
+        if held := environment.held_back(jobs):
+            return held
         deliveries = _deliveries(jobs)
         now = database_now()
         parts: list[Unit[Message] | Decided] = []

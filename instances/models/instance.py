@@ -220,6 +220,11 @@ class Instance(models.Model):
             models.CheckConstraint(
                 condition=~Q(status="failed") | ~Q(error_code=""), name="instance_failed_says_why"
             ),
+            # What may have been sent says since when: proof of absence counts from there.
+            models.CheckConstraint(
+                condition=~Q(create_step__in=["post", "look_up"]) | Q(posted_at__isnull=False),
+                name="instance_in_doubt_since_when",
+            ),
             # A row says terminated only when nothing of it is left at Novita.
             models.CheckConstraint(
                 condition=~Q(status="terminated")

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from instances import environment
-from instances.models import Installation, Instance
+from instances.models import Installation, Instance, WebhookDelivery
 from jobs import queue
 from jobs.models import Job
 from tests.engine import database_time
@@ -129,3 +129,15 @@ def test_accepting_lets_everything_go_on(
 def test_accepting_before_anything_was_bound_binds_here(db: None) -> None:
     environment.accept()
     assert environment.is_ours()
+
+
+def test_a_copy_tells_nobody(
+    service: Service, novita: FakeNovita, move: Callable[[], None]
+) -> None:
+    service.create(webhook_url="https://hooks.example.com/gpu")
+    assert environment.is_ours()
+    move()
+    service.run("send_webhook")
+    delivery = WebhookDelivery.objects.get()
+    assert (delivery.status, delivery.attempts) == ("pending", 0)
+    assert Job.objects.get(type="send_webhook").status == "pending"

@@ -123,6 +123,7 @@ def test_history_cannot_be_rewritten(instance: Instance, rewrite: str | None) ->
         ("instance_create_step_known", {"create_step": "lost"}),
         ("instance_running_is_placed", {"status": "running"}),
         ("instance_failed_says_why", {"status": "failed"}),
+        ("instance_in_doubt_since_when", {"create_step": "look_up"}),
         ("instance_terminated_is_gone", {"status": "terminated", "upstream_id": "up-1"}),
         ("instance_upstream_id_once", {"upstream_account": "a", "upstream_id": "taken"}),
         ("instance_upstream_name_once", {"upstream_name": "taken"}),

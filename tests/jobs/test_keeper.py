@@ -21,7 +21,7 @@ from jobs.models import Counter, Job
 from jobs.outcomes import Done, GiveUp, Outcome
 from tests.engine import ScriptedHandler
 from tests.jobs.conftest import Register, in_thread
-from tests.jobs.rows import statuses, taken_from, worked_on
+from tests.jobs.rows import hand_over, lapse, statuses, taken_from, worked_on
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("kept_connection")]
 
@@ -222,6 +222,24 @@ def test_a_result_that_comes_after_the_lease_was_lost_is_dropped_and_counted(
     assert [(each["event"], each["count"]) for each in logs] == [("jobs_stale_writes_refused", 2)]
     assert Counter.objects.get(name=counters.STALE_WRITES_REFUSED).value == 2
     assert runner.live.jobs() == []
+
+
+def test_an_old_token_does_not_pass_with_the_new_one_of_the_same_process(
+    register: Register,
+) -> None:
+    """Frozen past its lease, a process may start its own row anew before it writes the old talk."""
+    handler = register()
+    runner = worked_on("a")
+    lapse(Job.objects.get(subject="a"))
+    hand_over(runner)
+    both = taken_from(runner)
+    assert len({unit.jobs[0].lease_token for unit in both}) == 2
+    for waiting in (both, both[::-1]):
+        assert len(keeper._groups(waiting)) == 2
+    with capture_logs() as logs:
+        runner.keeper.write(both)
+    assert (len(handler.applied), statuses()) == (1, {"a": "completed"})
+    assert [each["count"] for each in logs] == [1]
 
 
 def test_work_that_is_done_twice_is_written_once(register: Register) -> None:

@@ -1,4 +1,4 @@
-"""F17, F19, F21: a wrong clock, an orderly stop, a job that kills; and F9, which is to come."""
+"""F17, F19, F21: a wrong clock, an orderly stop, a job that kills."""
 
 import signal
 import threading
@@ -146,13 +146,5 @@ SCENARIOS = (
         take_poison,
         runs=4,
         environment={"DJANGO_SETTINGS_MODULE": "faults.real.poison.settings"},
-    ),
-)
-NOT_YET = (
-    Scenario(
-        "F9",
-        "100 identical POSTs at once with one Idempotency-Key",
-        None,
-        not_yet="the header is not implemented",
     ),
 )

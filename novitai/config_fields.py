@@ -1,0 +1,308 @@
+"""Every knob of the service, typed and with its rules; ``config`` reads them.
+
+Each field is one environment variable of the same name in capitals. Its description is the hint
+that an operator sees when the value is wrong, and the text of the README's table. A secret may
+also be given as a file: ``SECRET_KEY_FILE=/run/secrets/key``.
+"""
+
+import base64
+import binascii
+import hashlib
+import re
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
+
+PUBLIC_NOVITA_BASE_URL = "https://api.novita.ai/gpu-instance/openapi/v1"
+SECRET_FIELDS = ("secret_key", "novita_api_key", "webhook_secret", "database_url")
+REQUIRED_IN_PRODUCTION = ("database_url", "secret_key", "novita_api_key")
+
+Network = IPv4Network | IPv6Network
+
+
+class Region(BaseModel):
+    """Where a region code of this API lives at Novita.
+
+    ``cluster`` is the upstream cluster id; ``name`` the code at the start of its display name
+    (``US-CA-06`` matches ``US-CA-06 (California)``). Either is enough to find it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cluster: str = ""
+    name: str = ""
+
+    @model_validator(mode="after")
+    def _names_something(self) -> "Region":
+        if not (self.cluster or self.name):
+            raise ValueError("a region needs a cluster or a name")
+        return self
+
+
+DEFAULT_REGIONS = {
+    "CN-HK-01": Region(cluster="cn-hongkong-1", name="CN-HK-01"),
+    "US-WEST-01": Region(cluster="us-ca-6", name="US-CA-06"),
+    "EU-WEST-01": Region(name="EU-GB-01"),
+}
+
+
+class Config(BaseModel):
+    """Every knob of the service. Durations are seconds, sizes bytes."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    novitai_env: Literal["development", "production"] = Field(
+        "development", description="development (defaults for everything) or production"
+    )
+    data_dir: Path = Field(
+        Path(".data"), description="folder of the embedded database and of development's secrets"
+    )
+    database_url: SecretStr | None = Field(
+        None, description="postgresql://USER:PASSWORD@HOST:PORT/NAME; unset: embedded Postgres"
+    )
+    secret_key: SecretStr | None = Field(
+        None, description="at least 32 random characters, e.g. from: openssl rand -base64 48"
+    )
+    allowed_hosts: tuple[str, ...] = Field(
+        ("*",), description="comma-separated host names this service answers to (default: any)"
+    )
+    cors_allowed_origins: tuple[str, ...] = Field(
+        (),
+        description="comma-separated origins (https://app.example.com) that browsers may call from",
+    )
+    csrf_trusted_origins: tuple[str, ...] = Field(
+        (), description="comma-separated origins of the admin behind a proxy, with scheme"
+    )
+    max_body_bytes: int = Field(
+        1_048_576, ge=1024, description="largest request body in bytes (default 1 MiB)"
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="DEBUG, INFO, WARNING or ERROR"
+    )
+    log_format: Literal["json", "console"] | None = Field(
+        None, description="json or console (default: json in production, console in development)"
+    )
+    web_host: str = Field(
+        "127.0.0.1", description="address the web server listens on; 0.0.0.0 in a container"
+    )
+    forwarded_allow_ips: str = Field(
+        "127.0.0.1,::1",
+        description="comma-separated addresses of proxies whose X-Forwarded-* headers count, or *",
+    )
+    port: int = Field(8000, ge=1, le=65535, description="web port, 1 to 65535")
+    web_workers: int = Field(2, ge=1, le=64, description="web processes, 1 to 64")
+    web_threads: int = Field(8, ge=1, le=256, description="threads per web process, 1 to 256")
+    web_read_timeout: float = Field(
+        15.0, gt=0, le=300, description="seconds a client may take to send a request, up to 300"
+    )
+    job_workers: int = Field(2, ge=1, le=64, description="worker processes of the cluster, 1 to 64")
+    job_threads: int = Field(
+        64, ge=1, le=1024, description="upstream calls and webhooks one worker process does at once"
+    )
+    jobs_keep_days: float = Field(
+        7.0, gt=0, le=3650, description="days that completed and cancelled jobs are kept"
+    )
+    jobs_keep_failed_days: float = Field(
+        30.0,
+        gt=0,
+        le=3650,
+        description="days that failed jobs are kept, to be looked at and retried",
+    )
+    jobs_keep_rows: int = Field(
+        1_000_000,
+        ge=0,
+        description="jobs kept of each ending (completed, cancelled, failed), newest first",
+    )
+
+    novita_api_key: SecretStr | None = Field(
+        None, description="API key of the Novita account that pays, from novita.ai > Key Management"
+    )
+    novita_api_base_url: str = Field(
+        PUBLIC_NOVITA_BASE_URL, description="base of the v1 GPU instance API, http(s)://…"
+    )
+    novita_rate_limit: int = Field(
+        300, ge=6, description="upstream calls per minute over all processes, at least 6"
+    )
+    novita_timeout: float = Field(
+        10.0, gt=0, le=60, description="total deadline of one upstream call in seconds, up to 60"
+    )
+    catalogue_ttl: float = Field(
+        60.0,
+        ge=5,
+        le=86_400,
+        description="seconds that cached products and templates are used, from 5 to a day",
+    )
+    create_settle: float = Field(
+        60.0,
+        ge=0,
+        le=86_400,
+        description="seconds that an unanswered create is looked for before it is sent again, "
+        "up to a day",
+    )
+    instance_poll_interval: float = Field(
+        10.0, gt=0, le=3600, description="seconds between two looks at pending instances"
+    )
+    instance_start_timeout: float = Field(
+        600.0,
+        gt=0,
+        le=604_800,
+        description="seconds an instance may take to run before it is failed, up to a week",
+    )
+    instance_stuck_timeout: float = Field(
+        300.0,
+        gt=0,
+        le=604_800,
+        description="seconds Novita may say the same of an instance on its way before that counts "
+        "as no progress (pulling an image aside)",
+    )
+    expiry_warning: float = Field(
+        300.0,
+        ge=0,
+        le=86_400,
+        description="seconds before the end of maxRuntimeMinutes that the warning comes",
+    )
+    reconcile_interval: float = Field(
+        60.0,
+        gt=0,
+        le=86_400,
+        description="seconds between two comparisons of all that is at Novita with what is held",
+    )
+    orphan_policy: Literal["terminate", "adopt", "report"] = Field(
+        "terminate",
+        description="what becomes of GPUs that carry our signature and that no row knows: "
+        "terminate, adopt or report",
+    )
+    orphan_grace: float = Field(
+        900.0, ge=0, le=604_800, description="seconds an orphan is left alone before ORPHAN_POLICY"
+    )
+    report_webhook_url: str = Field(
+        "", description="address that is told what the reconciler adopts or ends"
+    )
+    installation_environment: str = Field(
+        "",
+        max_length=100,
+        description="any word; give each copy of a database's disk one of its own, so that it "
+        "cannot act in the name of the original",
+    )
+    regions: dict[str, Region] = Field(
+        DEFAULT_REGIONS,
+        min_length=1,
+        description="JSON, code to upstream place: "
+        '{"US-WEST-01": {"cluster": "us-ca-6", "name": "US-CA-06"}}',
+    )
+    default_region: str = Field(
+        "CN-HK-01", description="region of a request that names none; one of REGIONS"
+    )
+
+    webhook_secret: SecretStr | None = Field(
+        None,
+        description="signs the default project's webhooks: whsec_ and 24 to 64 random bytes in "
+        'base64, e.g. from: echo "whsec_$(openssl rand -base64 32)"',
+    )
+    webhook_allowed_networks: tuple[Network, ...] | None = Field(
+        None,
+        description="comma-separated private networks receivers may live in, e.g. 10.0.0.0/8 "
+        "(default: loopback in development, none in production)",
+    )
+    webhook_timeout: float = Field(
+        15.0, gt=0, le=60, description="total deadline of one webhook delivery in seconds, up to 60"
+    )
+
+    @field_validator("allowed_hosts", "cors_allowed_origins", "csrf_trusted_origins", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return _comma_separated(value) if isinstance(value, str) else value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _host_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(re.search(r"[/@\s]", host) for host in value):
+            raise ValueError("must be host names, without scheme, port and path")
+        return value
+
+    @field_validator("cors_allowed_origins", "csrf_trusted_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(re.fullmatch(r"https?://[^/\s]+", origin) for origin in value):
+            raise ValueError("must be origins: scheme, host and port, without path")
+        return value
+
+    @field_validator("forwarded_allow_ips")
+    @classmethod
+    def _addresses(cls, value: str) -> str:
+        for part in _comma_separated(value):
+            if part != "*":
+                ip_network(part)
+        return value
+
+    @field_validator("webhook_allowed_networks", mode="before")
+    @classmethod
+    def _networks(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return tuple(ip_network(part) for part in _comma_separated(value))
+
+    @field_validator("novita_api_base_url")
+    @classmethod
+    def _http_url(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
+        parts = urlsplit(value)
+        if not parts.hostname or parts.username is not None or parts.query or parts.fragment:
+            raise ValueError("must name a host, without user, query and fragment")
+        return value.rstrip("/")
+
+    @field_validator("novita_api_key")
+    @classmethod
+    def _sendable_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch(r"[!-~]{1,255}", value.get_secret_value()):
+            raise ValueError("holds characters that no key has")
+        return value
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _usable_secret(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _is_webhook_secret(value.get_secret_value()):
+            raise ValueError("is not base64 of 16 to 64 bytes")
+        return value
+
+    @model_validator(mode="after")
+    def _default_region_exists(self) -> "Config":
+        if self.default_region not in self.regions:
+            raise ValueError(f"DEFAULT_REGION {self.default_region} is not one of REGIONS")
+        return self
+
+    @property
+    def is_production(self) -> bool:
+        return self.novitai_env == "production"
+
+    @property
+    def upstream_account(self) -> str:
+        """The account at Novita: rows made under another prove nothing about this one."""
+        key = self.novita_api_key.get_secret_value() if self.novita_api_key else ""
+        return hashlib.sha256(f"{self.novita_api_base_url}\n{key}".encode()).hexdigest()[:16]
+
+
+def _comma_separated(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _is_webhook_secret(text: str) -> bool:
+    """base64 with or without whsec_, as the libraries take it. Standard Webhooks 1.0.0 asks for 24
+    to 64 bytes; secrets of 18 are in use, and a receiver may have no other.
+    """
+    try:
+        key = base64.b64decode(text.removeprefix("whsec_"), validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return 16 <= len(key) <= 64

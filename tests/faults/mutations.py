@@ -1,0 +1,52 @@
+"""Bugs planted on purpose: the suite must find each of them, or it proves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from unittest.mock import patch
+
+from instances.creation import answering
+from instances.handlers import terminate
+from jobs import leasing
+from jobs.models import Job
+from jobs.outcomes import Done, Outcome
+
+Mutation = Callable[[], AbstractContextManager[None]]
+
+
+@contextmanager
+def create_again_without_looking() -> Iterator[None]:
+    """A create whose answer was lost counts as one that never happened."""
+
+    def forget(job: Job, instance: object, error: object) -> Outcome:
+        return answering._not_created(instance, None)
+
+    with patch.object(answering, "_doubt", forget):
+        yield
+
+
+@contextmanager
+def no_fencing_token() -> Iterator[None]:
+    """Whoever was once given a row may write for it, whoever has it now."""
+
+    def all_of_them(jobs: Sequence[Job]) -> set[int]:
+        return {job.id for job in jobs}
+
+    with patch.object(leasing, "still_ours", all_of_them):
+        yield
+
+
+@contextmanager
+def no_look_after_a_delete() -> Iterator[None]:
+    """A delete that was taken counts as an end."""
+    judge = terminate._judge
+
+    def trust(ending, result, now):
+        if result.is_deleted:
+            ending.confirmed_at = now
+            return Done()
+        return judge(ending, result, now)
+
+    with patch.object(terminate, "_judge", trust):
+        yield

@@ -1,0 +1,46 @@
+"""Whole lives of the service under faults, each from one seed; and bugs that they must find."""
+
+from __future__ import annotations
+
+import pytest
+
+from faults.simulated import Profile, run_many, run_seed
+from tests.faults import mutations
+from tests.faults.mutations import Mutation
+
+pytestmark = pytest.mark.usefixtures("virtual")
+
+LOST_ANSWERS = Profile(kinds=("lost", "slow", "500 done"), harsh=0.7)
+IGNORED_DELETES = Profile(ignores_deletes=True)
+
+
+def test_no_promise_is_broken_in_a_handful_of_lives() -> None:
+    summary = run_many(1_000_000, 5)
+    assert summary.broken == {}
+    assert summary.runs == 5
+    assert summary.instances > 5
+    assert summary.faults.total() > 10
+
+
+def test_a_seed_tells_the_same_story_twice() -> None:
+    first, second = run_seed(3), run_seed(3)
+    assert first.story == second.story
+    assert (first.crashes, first.faults) == (second.crashes, second.faults)
+    assert run_seed(4).story != first.story
+
+
+@pytest.mark.parametrize(
+    ("mutation", "seed", "profile", "promise"),
+    [
+        (mutations.create_again_without_looking, 7, LOST_ANSWERS, "I1"),
+        (mutations.no_fencing_token, 5, None, "I5"),
+        (mutations.no_look_after_a_delete, 10, IGNORED_DELETES, "I1"),
+    ],
+)
+def test_a_bug_planted_on_purpose_is_found(
+    mutation: Mutation, seed: int, profile: Profile | None, promise: str
+) -> None:
+    assert run_seed(seed, profile).violations == []
+    with mutation():
+        found = run_seed(seed, profile).violations
+    assert any(text.startswith(promise) for text in found), found
