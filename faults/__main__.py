@@ -5,18 +5,24 @@ eighth. Only a full run writes the page. Exit code 1 on any violation.
 """
 
 import os
+import shutil
+import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import FrameType
 
+import psutil
 from rich.console import Console
 
 from faults import report, seeded
 from faults.plan import SIMULATED, SIMULATED_RUNS, Plan, plan_from
-from faults.real.arena import Arena
+from faults.real.arena import Arena, open_folders
+from faults.real.processes import kill_all
 from faults.real.suite import SCENARIOS
 from faults.results import Row, is_broken
+from novitai.embedded_postgres import stop
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reliability.md"
 # For logs, which have no width of their own.
@@ -42,6 +48,8 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
         seconds = int(time.monotonic() - begun)
         console.print(f"{seconds // 60:02}:{seconds % 60:02}  {text}", markup=False)
 
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
     rows = run(plan, say)
     report.show(rows, console)
     if plan.is_full:
@@ -59,6 +67,17 @@ def run(plan: Plan, say: Say) -> list[Row]:
         return rows + arena.play_all(
             [(each, plan.seeds(each.fault, each.runs)) for each in wanted], say
         )
+
+
+def _end(_: int, __: FrameType | None) -> None:
+    """At once, and with all that was started: the lanes' threads would play on to their ends."""
+    kill_all(psutil.Process().children(recursive=True))
+    for folder in open_folders:
+        for server in (folder, *folder.iterdir()):
+            if (server / "postgres").is_dir():
+                stop(server / "postgres")
+        shutil.rmtree(folder, ignore_errors=True)
+    os._exit(130)
 
 
 if __name__ == "__main__":

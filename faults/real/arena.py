@@ -19,6 +19,9 @@ from faults.results import Row
 # Two stacks side by side: most of a run is waiting for leases, looks and settle times.
 LANES = 2
 
+# What whoever ends this process at once has to remove.
+open_folders: list[Path] = []
+
 
 @dataclass(frozen=True, slots=True)
 class Arena:
@@ -33,6 +36,7 @@ class Arena:
     def open(cls) -> Iterator[Self]:
         """Gone at the end, unless something went wrong in it: then the logs are worth reading."""
         folder = Path(tempfile.mkdtemp(prefix="novitai-faults-"))
+        open_folders.append(folder)
         own = OwnServer(folder / "postgres")
         try:
             yield cls(folder, own.server, own.migrate("template"))
