@@ -50,7 +50,12 @@ def is_ours() -> bool:
     if not row.environment:
         Installation.objects.filter(id=1, environment="").update(environment=here)
         row.refresh_from_db()
-    return row.environment == here
+    return is_bound_here(row)
+
+
+def is_bound_here(row: Installation) -> bool:
+    """Or nowhere yet; binds nothing. For whoever only looks."""
+    return row.environment in ("", fingerprint())
 
 
 def accept() -> None:
@@ -58,6 +63,11 @@ def accept() -> None:
     is_ours()
     Installation.objects.filter(id=1).update(environment=fingerprint())
     logger.warning("installation_accepted")
+
+
+def is_braked() -> bool:
+    """Whether too much vanished in the last pass: no absence is believed meanwhile."""
+    return Installation.objects.filter(id=1, braked_at__isnull=False).exists()
 
 
 def is_brake_off() -> bool:

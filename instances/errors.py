@@ -20,8 +20,9 @@ class IllegalTransition(InstanceError):
 
     code = "INVALID_STATE"
 
-    def __init__(self, public_id: str, from_status: str, to_status: str) -> None:
-        super().__init__(f"Instance {public_id} is {from_status} and cannot become {to_status}.")
+    def __init__(self, public_id: str, from_status: str, to_status: str, verb: str = "") -> None:
+        cannot = f"cannot {verb} now" if verb else f"cannot become {to_status}"
+        super().__init__(f"Instance {public_id} is {from_status} and {cannot}.")
         self.from_status = from_status
         self.to_status = to_status
 

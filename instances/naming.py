@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 SLUG_LENGTH = 40
 MAC_LENGTH = 10
-_NAME = re.compile(r"(?:.*-)?([0-9a-f]{8})-([0-9a-f]{20})-([0-9a-f]{10})")
+_NAME = re.compile(r"(?:(.*)-)?([0-9a-f]{8})-([0-9a-f]{20})-([0-9a-f]{10})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Mark:
     def name(self, wished_name: str, reference: str) -> str:
         """The upstream name of an instance, of [a-z0-9-] only."""
         slug = re.sub(r"[^a-z0-9]+", "-", wished_name.lower()).strip("-")[:SLUG_LENGTH].strip("-")
-        tail = f"{self.installation_id}-{reference}-{self._mac(reference)}"
+        tail = f"{self.installation_id}-{reference}-{self._mac(reference, slug)}"
         return f"{slug}-{tail}" if slug else tail
 
     def reference_in(self, upstream_name: str) -> str | None:
@@ -33,8 +33,10 @@ class Mark:
         match = _NAME.fullmatch(upstream_name)
         if match is None:
             return None
-        installation_id, reference, mac = match.groups()
-        is_ours = hmac.compare_digest(mac, self._mac(reference))
+        slug, installation_id, reference, mac = match.groups(default="")
+        # Names of earlier releases are signed without their readable part.
+        signed = (self._mac(reference, slug), self._mac(reference, ""))
+        is_ours = any(hmac.compare_digest(mac, each) for each in signed)
         return reference if is_ours and installation_id == self.installation_id else None
 
     @property
@@ -42,7 +44,8 @@ class Mark:
         """What the upstream's loose name filter finds all of this installation's instances by."""
         return self.installation_id
 
-    def _mac(self, reference: str) -> str:
-        text = f"{self.installation_id}:{reference}".encode()
+    def _mac(self, reference: str, slug: str) -> str:
+        """The whole name is signed: one that was copied with another beginning is not ours."""
+        text = f"{self.installation_id}:{reference}:{slug}".rstrip(":").encode()
         digest = hmac.new(bytes.fromhex(self.signing_key), text, hashlib.sha256)
         return digest.hexdigest()[:MAC_LENGTH]

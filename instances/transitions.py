@@ -46,6 +46,13 @@ def change_status(
     )
 
 
+def reason_of(instance: Instance) -> Reason | None:
+    """Why it is where it is, if nobody asked for that; to be carried on to where it ends."""
+    if not instance.reason_code:
+        return None
+    return Reason(instance.reason_code, instance.reason_message)
+
+
 def fail(instance: Instance, failure: Failure, *, cause: Cause, now: datetime) -> InstanceEvent:
     """End an instance with a reason that a person understands."""
     instance.error_code = failure.code

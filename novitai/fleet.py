@@ -11,7 +11,7 @@ from datetime import datetime
 from django.db.models import Count, Min
 from prometheus_client import Metric
 
-from instances import burn
+from instances import burn, environment
 from instances.choices import ENDED_STATUSES, CreateStep, InstanceStatus, OrphanState
 from instances.models import Installation, Instance, Orphan, ReconcileRun, UpstreamEnding
 from instances.money import usd_text
@@ -35,6 +35,7 @@ class Fleet:
     orphans: dict[str, int]
     reconciled_seconds_ago: float | None
     is_braked: bool
+    is_copy: bool = False
 
     @classmethod
     def read(cls, now: datetime) -> "Fleet":
@@ -57,6 +58,7 @@ class Fleet:
             orphans=dict(orphans.annotate(count=Count("pk"))),
             reconciled_seconds_ago=_age(run.ran_at, now) if run is not None else None,
             is_braked=installation is not None and installation.braked_at is not None,
+            is_copy=installation is not None and not environment.is_bound_here(installation),
         )
 
     def metrics(self) -> Iterator[Metric]:
@@ -95,6 +97,8 @@ class Fleet:
                 [(int(self.is_braked),)],
             ),
         )
+        help_ = "1 while this database has moved, or is a copy, and so acts on nothing at Novita."
+        yield gauge("installation_held_back", help_, one, [(int(self.is_copy),)])
         if self.reconciled_seconds_ago is not None:
             help_ = "Since the last complete comparison with Novita."
             yield gauge("reconcile_age_seconds", help_, one, [(self.reconciled_seconds_ago,)])

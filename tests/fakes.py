@@ -20,6 +20,7 @@ from instances.novita.errors import (
 )
 from instances.novita.listing import read_all_pages
 from instances.novita.types import (
+    Balance,
     Cluster,
     CreateRequest,
     InstancePage,
@@ -71,6 +72,7 @@ class FakeNovita:
     templates: dict[str, Template] = field(default_factory=lambda: {TEMPLATE.id: TEMPLATE})
     auths: list[RegistryAuth] = field(default_factory=list)
     instances: dict[str, UpstreamInstance] = field(default_factory=dict)
+    balance_e5_usd: int = 10_000_000
     unlisted: set[str] = field(default_factory=set)
     calls: list[str] = field(default_factory=list)
     created: list[CreateRequest] = field(default_factory=list)
@@ -158,6 +160,10 @@ class FakeClient:
         if template_id not in self._novita.templates:
             raise TemplateNotFound("404 TEMPLATE_NOT_FOUND", status=404)
         return self._novita.templates[template_id]
+
+    def get_balance(self) -> Balance:
+        amount = self._novita.balance_e5_usd
+        return self._call("get_balance", lambda: Balance(amount, amount, 0))
 
     def list_registry_auths(self) -> Sequence[RegistryAuth]:
         return self._call("list_registry_auths", lambda: tuple(self._novita.auths))

@@ -91,4 +91,4 @@ class InstallationAdmin(ReadOnlyAdmin):
     @admin.display(description="may act at Novita", boolean=True)
     def acts(self, row: Installation) -> bool:
         """Not a copy of another installation's database: else `manage.py reconcile --accept`."""
-        return row.environment in ("", environment.fingerprint())
+        return environment.is_bound_here(row)

@@ -35,7 +35,8 @@ class StrictField(serializers.Field[Any, Any, Any, Any]):
 
     def __init__(self, *, schema: dict[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        set_override(self, "field", schema)
+        told = {"description": str(self.help_text)} if self.help_text else {}
+        set_override(self, "field", {**schema, **told})
 
     def fail(self, key: str, **kwargs: Any) -> NoReturn:
         super().fail(key, label=self.label, **kwargs)

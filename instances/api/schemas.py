@@ -100,7 +100,10 @@ class InstanceDetails(Object):
     novitaInstanceId = serializers.CharField(required=False)
     novitaStatus = serializers.CharField(required=False)
     pricePerHourUsd = UsdField(required=False, help_text="all GPUs together")
-    costUsd = UsdField(required=False, help_text="so far, by Novita's clock")
+    costUsd = UsdField(
+        required=False,
+        help_text="so far, by Novita's clock where it tells; else exact to about a look per start",
+    )
     maxPricePerHourUsd = UsdField(required=False, help_text="all GPUs together")
     maxRuntimeMinutes = serializers.IntegerField(required=False)
     expiresAt = MomentField(required=False, help_text="terminated then")

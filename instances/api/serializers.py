@@ -83,7 +83,10 @@ class CreateInstance(StrictSerializer):
     )
     webhookUrl = WebhookUrlField(label="Webhook URL", source="webhook_url", required=False)
     maxPricePerHourUsd = UsdPriceField(
-        label="Max price per hour", source="max_price_per_hour_e5_usd", required=False
+        label="Max price per hour",
+        source="max_price_per_hour_e5_usd",
+        required=False,
+        help_text="All GPUs together; never created above it, checked again right before.",
     )
     maxRuntimeMinutes = IntegerField(
         label="Max runtime",
@@ -92,12 +95,15 @@ class CreateInstance(StrictSerializer):
         max_value=MINUTES_OF_A_YEAR,
         unit="minutes",
         required=False,
+        help_text="Terminated so long after Novita's first charged second (the pull of the image), "
+        "stopped time included, with its disk; an instance.expiring message comes before.",
     )
     onStartFailure = OneOfField(
         label="On start failure",
         source="on_start_failure",
         choices=lambda: OnStartFailure.values,
         default=OnStartFailure.TERMINATE.value,
+        help_text="What becomes of the GPU if it fails to start; kept, it costs until DELETE.",
     )
 
     def wish(self) -> Wish:

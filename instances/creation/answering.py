@@ -18,7 +18,7 @@ from instances.novita.errors import (
 from instances.placement import SOLD_OUT
 from instances.schedule import next_look
 from instances.subjects import cause_of, locked_instances
-from instances.transitions import change_status, record_event
+from instances.transitions import change_status, reason_of, record_event
 from instances.watch_job import enqueue_watch
 from jobs.crashpoints import crashpoint
 from jobs.models import Job
@@ -66,7 +66,8 @@ def never_created(job: Job, instance: Instance, reason: str) -> Outcome:
     instance.posted_at = None
     if instance.status == InstanceStatus.TERMINATING:
         cause = cause_of(job, reason)
-        change_status(instance, InstanceStatus.TERMINATED, cause=cause, now=database_now())
+        now, why = database_now(), reason_of(instance)
+        change_status(instance, InstanceStatus.TERMINATED, cause=cause, now=now, reason=why)
     else:
         instance.save()
     return Done()
@@ -84,6 +85,8 @@ def _not_created(instance: Instance, error: NovitaError | None) -> Outcome:
     """Nothing was made, for certain: forget the intent and choose again, or give up."""
     instance.create_step = CreateStep.CHOOSE
     instance.posted_at = None
+    # What was not bought has no price.
+    instance.price_e5_usd = None
     is_of_the_offer = isinstance(error, InsufficientResource | NotFound | InvalidRequest)
     if error is not None and is_of_the_offer:
         kind = SOLD_OUT if isinstance(error, InsufficientResource) else "refused"

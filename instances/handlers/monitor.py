@@ -140,10 +140,10 @@ def _is_braked(talks: Sequence[Talk[WatchWork, Watched]]) -> bool:
     vanished = sum(
         sighting.seen is None for talk in talks for sighting in talk.result.sightings.values()
     )
-    if vanished < watching.MANY:
+    if not vanished or environment.is_brake_off():
         return False
-    if environment.is_brake_off():
-        return False
+    if environment.is_braked():
+        return True
     account = settings.CONFIG.upstream_account
     held = Instance.objects.holding().filter(upstream_account=account).count()
     return watching.is_brake_on(vanished=vanished, held=held)

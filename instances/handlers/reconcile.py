@@ -43,8 +43,13 @@ class Reconcile(Handler[ReconcileWork, Seen]):
             job=job,
         )
         crashpoint("reconcile.before_commit")
-        pause = max(_interval(), gate.fair_pause(len(result.calls)))
+        soon = SOON if result.left else _interval()
+        pause = max(soon, gate.fair_pause(len(result.calls)))
         return {each.pk: Again(pause) for each in jobs}
+
+
+# When a pass could not look at everything that it should have.
+SOON = timedelta(seconds=5)
 
 
 def _interval() -> timedelta:

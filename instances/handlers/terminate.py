@@ -19,7 +19,7 @@ from instances.novita.calls import CallRecord
 from instances.novita.errors import InstanceNotFound, NovitaError
 from instances.novita.types import UpstreamInstance
 from instances.subjects import cause_of, locked_instances
-from instances.transitions import change_status, record_event
+from instances.transitions import change_status, reason_of, record_event
 from instances.watching import absence
 from instances.watching.absence import BETWEEN_LOOKS
 from jobs.crashpoints import crashpoint
@@ -167,7 +167,8 @@ def _confirmed(instance: Instance, ending: UpstreamEnding, job: Job, now: dateti
     others = instance.endings.filter(confirmed_at=None).exclude(pk=ending.pk)
     is_left = instance.is_holding or instance.is_in_doubt or others.exists()
     if instance.status == InstanceStatus.TERMINATING and not is_left:
-        change_status(instance, InstanceStatus.TERMINATED, cause=cause, now=now)
+        why = reason_of(instance)
+        change_status(instance, InstanceStatus.TERMINATED, cause=cause, now=now, reason=why)
 
 
 def _ending(job: Job) -> UpstreamEnding:

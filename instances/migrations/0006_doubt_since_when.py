@@ -11,6 +11,12 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        # None should be without; what is counts from its request.
+        migrations.RunSQL(
+            "UPDATE instances_instance SET posted_at = created_at"
+            " WHERE create_step IN ('post', 'look_up') AND posted_at IS NULL",
+            migrations.RunSQL.noop,
+        ),
         migrations.AddConstraint(
             model_name='instance',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('create_step__in', ['post', 'look_up']), _negated=True), ('posted_at__isnull', False), _connector='OR'), name='instance_in_doubt_since_when'),

@@ -1,17 +1,18 @@
 """What follows from a pass: one transaction, the instances locked in the one order."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from django.db import transaction
 
 from instances import environment, habits, tally, watching
+from instances.choices import InstanceStatus
 from instances.database_clock import database_now
 from instances.models import Installation, Instance, ReconcileRun
 from instances.reconciling import orphans, resuming, strays
 from instances.reconciling.looking import ReconcileWork, Seen
-from instances.reconciling.planning import resting
+from instances.reconciling.planning import EXPECTED, resting
 from instances.reconciling.report import KEPT_FINDINGS, Report
 from instances.types import Cause
 from instances.watching import Sighting
@@ -20,6 +21,7 @@ from jobs.models import Job
 logger = structlog.get_logger()
 
 KEPT_RUNS = 1_000
+LIST_LAG = timedelta(seconds=60)
 
 
 class _DryRunError(Exception):
@@ -76,7 +78,7 @@ def _conclude(
         return
     habits.learn_whole(seen.pages)
     sightings = _believed(work, seen, report, now)
-    _follow(work, sightings, report, job=job, now=now)
+    _follow(work, seen, sightings, report, job=job, now=now)
     strays.settle(seen, work, report, account=account, cause=cause, now=now)
     orphans.settle(seen, work, report, account=account, cause=cause, now=now)
     resuming.resume(report)
@@ -90,6 +92,8 @@ def _believed(
     vanished = [each for each, sighting in seen.sightings.items() if sighting.seen is None]
     row = Installation.objects.get(id=1)
     is_on = watching.is_brake_on(vanished=len(vanished), held=len(work.held))
+    # Once on, it stays on until they are back: what others end meanwhile makes the rest no truer.
+    is_on |= row.braked_at is not None and len(vanished) >= watching.MANY
     if not is_on or environment.is_brake_off():
         if row.braked_at is not None:
             Installation.objects.filter(id=1).update(braked_at=None, brake_reason="")
@@ -105,6 +109,7 @@ def _believed(
 
 def _follow(
     work: ReconcileWork,
+    seen: Seen,
     sightings: Mapping[str, Sighting],
     report: Report,
     *,
@@ -122,7 +127,11 @@ def _follow(
     noted: list[Instance] = []
     for instance in rows:
         sighting, before = sightings[instance.upstream_id], instance.status
-        has_changed = watching.settle(instance, sighting, job=job, now=now)
+        if _is_perhaps_stale(instance, sighting, work):
+            continue
+        has_changed = watching.settle(
+            instance, sighting, job=job, now=now, is_in_arrears=seen.is_in_arrears
+        )
         if has_changed:
             text = f"{before} -> {instance.status}: {instance.reason_message or 'gone'}"
             _found(report, "followed", text, instance)
@@ -132,6 +141,15 @@ def _follow(
                 _found(report, "vanished", "not found; a second look will prove it", instance)
     seen_now = [each for each in noted if sightings[each.upstream_id].seen is not None]
     watching.save_notes(noted, seen_now, now=now)
+
+
+def _is_perhaps_stale(instance: Instance, sighting: Sighting, work: ReconcileWork) -> bool:
+    """Lists lag: they do not contradict what changed here in the minute before them."""
+    is_by_list = sighting.seen is not None and not sighting.has_details
+    expected = EXPECTED.get(InstanceStatus(instance.status), "")
+    if not is_by_list or sighting.seen is None or sighting.seen.status == expected:
+        return False
+    return instance.status_changed_at > work.begun_at - LIST_LAG
 
 
 def _found(report: Report, kind: str, text: str, instance: Instance) -> None:

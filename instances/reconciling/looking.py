@@ -13,6 +13,9 @@ from instances.novita.errors import InstanceNotFound, NovitaError
 from instances.novita.types import Listing, UpstreamInstance
 from instances.watching import Sighting
 
+# So many that moved are read by id; more, by a second list.
+FEW = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
@@ -39,7 +42,8 @@ class ReconcileWork:
 @dataclass(frozen=True, slots=True)
 class Seen:
     """``ours``: what is listed with our signature, by reference and oldest first. ``sightings``
-    of what is held; one without an entry was not looked at, which proves nothing.
+    of what is held; one without an entry was not looked at, which proves nothing, and counts as
+    ``left``.
     """
 
     calls: Sequence[CallRecord]
@@ -49,6 +53,8 @@ class Seen:
     ours: Mapping[str, Sequence[UpstreamInstance]] = field(default_factory=dict)
     sightings: Mapping[str, Sighting] = field(default_factory=dict)
     missing: int = 0
+    left: int = 0
+    is_in_arrears: bool = False
     error: str = ""
 
     @property
@@ -60,14 +66,14 @@ def look(work: ReconcileWork) -> Seen:
     """Never raises NovitaError: what could not be read stays unknown."""
     client = upstream.client(work.permit, request_id=work.request_id)
     try:
-        listing = client.list_all_instances(
-            page_size=habits.PAGE_SIZE, max_pages=max(min(work.permit.calls - 1, work.pages + 2), 1)
-        )
+        listing = _list(client, work)
     except NovitaError as error:
         return Seen(client.calls, error=str(error))
     pages = habits.pages_of(listing, calls=len(client.calls))
     sightings, open_ids = _compare(work, listing)
     missing = sum(upstream_id not in listing.instances for upstream_id in open_ids)
+    sightings |= _confirmed_by_a_second_list(client, work, listing, open_ids)
+    open_ids = [upstream_id for upstream_id in open_ids if upstream_id not in sightings]
     sightings |= _look_at_each(client, work, open_ids)
     return Seen(
         client.calls,
@@ -77,7 +83,52 @@ def look(work: ReconcileWork) -> Seen:
         ours=_signed(work.mark, listing),
         sightings=sightings,
         missing=missing,
+        left=sum(upstream_id not in sightings for upstream_id in open_ids),
+        is_in_arrears=_is_in_arrears(client, work, sightings),
     )
+
+
+def _list(client: NovitaClient, work: ReconcileWork) -> Listing:
+    most = min(work.permit.calls - len(client.calls) - 1, work.pages + 2)
+    return client.list_all_instances(page_size=habits.PAGE_SIZE, max_pages=max(most, 1))
+
+
+def _confirmed_by_a_second_list(
+    client: NovitaClient, work: ReconcileWork, first: Listing, open_ids: Sequence[str]
+) -> dict[str, Sighting]:
+    """Many that moved at once (an outage there, a lack of money) are not read one by one: what two
+    lists show alike is so. What neither shows is not gone by that.
+    """
+    moved = [upstream_id for upstream_id in open_ids if upstream_id in first.instances]
+    if len(moved) <= FEW:
+        return {}
+    try:
+        second = _list(client, work).instances
+    except NovitaError:
+        return {}
+    return {
+        each: Sighting(second[each])
+        for each in moved
+        if each in second
+        and second[each].status == first.instances[each].status
+        and not second[each].is_gone_word
+    }
+
+
+def _is_in_arrears(
+    client: NovitaClient, work: ReconcileWork, sightings: Mapping[str, Sighting]
+) -> bool:
+    """Whether the money is gone, asked when something stopped and nothing there says why: Novita
+    shows `freezing` for a moment only.
+    """
+    running = {held.upstream_id for held in work.held if held.expected == "running"}
+    seen = [sighting.seen for each, sighting in sightings.items() if each in running]
+    if not any(item is not None and item.is_stopped and not item.is_explained for item in seen):
+        return False
+    try:
+        return client.get_balance().available_e5_usd <= 0
+    except NovitaError:
+        return False
 
 
 def _compare(work: ReconcileWork, listing: Listing) -> tuple[dict[str, Sighting], list[str]]:

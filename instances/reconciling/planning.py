@@ -11,7 +11,7 @@ from instances.reconciling.looking import Held, ReconcileWork
 
 # Direct looks in one pass at what the list did not show, or showed otherwise than it is held.
 SINGLE_LOOKS = 25
-EXPECTED = {InstanceStatus.RUNNING.value: "running", InstanceStatus.STOPPED.value: "exited"}
+EXPECTED: dict[str, str] = {InstanceStatus.RUNNING: "running", InstanceStatus.STOPPED: "exited"}
 
 
 def resting() -> InstanceQuerySet:
@@ -25,7 +25,7 @@ def resting() -> InstanceQuerySet:
 def plan(*, request_id: str = "") -> ReconcileWork:
     """Reserves the calls of a pass; ``work.permit`` says how long to wait if there are none."""
     pages = habits.recall_whole()
-    permit = gate.reserve(pages + 2 + SINGLE_LOOKS, at_least=2, is_spare=True)
+    permit = gate.reserve(2 * pages + 3 + SINGLE_LOOKS, at_least=2, is_spare=True)
     longest_unseen = resting().order_by("upstream_seen_at", "pk")
     held = tuple(
         Held(upstream_id, EXPECTED.get(status, ""))

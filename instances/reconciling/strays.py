@@ -41,7 +41,7 @@ def _suspects(seen: Seen, work: ReconcileWork, account: str) -> Sequence[int]:
         row.pk
         for row in rows.only(
             "reference", "status", "upstream_id", "upstream_gone_at", "create_step",
-            "on_start_failure", "status_changed_at",
+            "on_start_failure", "status_changed_at", "upstream_name",
         )
         if any(_what_is_wrong(row, item, work) for item in seen.ours[row.reference])
     ]  # fmt: skip
@@ -49,6 +49,9 @@ def _suspects(seen: Seen, work: ReconcileWork, account: str) -> Sequence[int]:
 
 def _what_is_wrong(instance: Instance, item: UpstreamInstance, work: ReconcileWork) -> str | None:
     """The kind of finding, or None where the row holds it, or a job of the row will."""
+    if item.name != instance.upstream_name:
+        # Alike is not the same: somebody's copy in the console is not ours to end.
+        return None
     is_settled_before = instance.status_changed_at < work.begun_at
     if instance.is_in_doubt or instance.status == InstanceStatus.CREATING:
         # Its create job looks for it, and knows what to keep. It is resumed if it is dead.

@@ -83,7 +83,7 @@ def _act(verb: Verb, public_id: str, cause: Cause) -> Instance:
         if _is_under_way(instance, verb) or instance.status in verb.already:
             return instance
         if instance.status != verb.allowed_from:
-            raise IllegalTransition(public_id, instance.status, verb.via)
+            raise IllegalTransition(public_id, instance.status, verb.via, verb.action)
         begin(instance, verb, cause=cause, now=database_now())
         crashpoint("action.before_accept_commit")
     return instance

@@ -30,10 +30,18 @@ FROZEN = frozenset({"freezing"})
 RECLAIM_WORDS = frozenset({"reclaiming", "terminated"})
 
 
-def settle(instance: Instance, sighting: Sighting, *, job: Job | None, now: datetime) -> bool:
+def settle(
+    instance: Instance,
+    sighting: Sighting,
+    *,
+    job: Job | None,
+    now: datetime,
+    is_in_arrears: bool = False,
+) -> bool:
     """Note what a look showed and follow Novita where it has gone; whether the status changed.
 
     The instance is locked and running, stopped or failed. Notes alone are left to the caller.
+    ``is_in_arrears``: the account has no money, which explains what nothing else does.
     """
     cause = cause_of(job, "") if job is not None else Cause("operator:reconcile")
     if sighting.is_gone:
@@ -45,14 +53,22 @@ def settle(instance: Instance, sighting: Sighting, *, job: Job | None, now: date
     notes.take(instance, sighting, now)
     if instance.status == InstanceStatus.FAILED:
         return False
-    return _follow(instance, sighting.seen, cause, now)
+    return _follow(instance, sighting.seen, cause, now, is_in_arrears=is_in_arrears)
 
 
-def _follow(instance: Instance, seen: UpstreamInstance, cause: Cause, now: datetime) -> bool:
+def _follow(
+    instance: Instance,
+    seen: UpstreamInstance,
+    cause: Cause,
+    now: datetime,
+    *,
+    is_in_arrears: bool,
+) -> bool:
     is_running = instance.status == InstanceStatus.RUNNING
     _warn_of_reclaim(instance, seen, cause, now)
     if is_running and (seen.is_stopped or seen.status in FROZEN):
-        _change(instance, InstanceStatus.STOPPED, why_stopped(seen), cause, now)
+        reason = why_stopped(seen, is_in_arrears=is_in_arrears)
+        _change(instance, InstanceStatus.STOPPED, reason, cause, now)
     elif is_running and seen.status in STOPPING_WORDS:
         _set_off(instance, InstanceStatus.STOPPING, why_stopped(seen), cause, now)
     elif seen.status == "migrating":
@@ -64,13 +80,15 @@ def _follow(instance: Instance, seen: UpstreamInstance, cause: Cause, now: datet
     return True
 
 
-def why_stopped(seen: UpstreamInstance) -> Reason:
+def why_stopped(seen: UpstreamInstance, *, is_in_arrears: bool = False) -> Reason:
     if seen.spot_status in RECLAIM_WORDS or seen.spot_reclaim_at is not None:
         return Reason(StatusReason.SPOT_RECLAIMED, "Novita took the spot instance back.")
     if seen.status in FROZEN:
         return Reason(StatusReason.ARREARS, "Novita froze it for want of money.")
     if seen.failure_reason:
         return Reason(StatusReason.CRASHED, f"Novita: {seen.failure_reason}")
+    if is_in_arrears:
+        return Reason(StatusReason.ARREARS, "Novita stopped it for want of money.")
     return _at_novita("stopped")
 
 

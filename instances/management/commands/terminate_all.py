@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.models import Project
-from instances import burn
+from instances import burn, environment
 from instances.choices import InstanceStatus
 from instances.models import Instance
 from instances.money import usd_text
@@ -49,6 +49,11 @@ class Command(BaseCommand):
             raise CommandError("Nothing was ended: that takes --yes.", returncode=2)
         ended = terminate_all(project=project, cause=CAUSE)
         self.stdout.write(f"{len(ended)} of them are being terminated.")
+        if not environment.is_ours():
+            self.stderr.write(
+                "But this database has moved, or is a copy: workers act on nothing at Novita until"
+                " it is accepted with: manage.py reconcile --accept"
+            )
         if options["wait"] is not None:
             self._wait(ended, options["wait"])
 

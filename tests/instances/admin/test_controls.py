@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from accounts.models import Project
 from instances.admin import controls
+from instances.database_clock import database_now
 from instances.models import Instance
 from jobs.models import Job
 from tests.instances.admin.conftest import Make
@@ -82,7 +83,7 @@ def test_a_button_is_a_service_under_the_operators_name(
 def test_a_button_that_came_too_late_says_so(admin_client: Client, make: Make) -> None:
     instance = make("failed")
     answer = admin_client.post(url("stop", instance), follow=True).content.decode()
-    assert "is failed and cannot become stopping" in answer
+    assert "is failed and cannot stop now" in answer
     instance.refresh_from_db()
     assert instance.status == "failed"
 
@@ -128,7 +129,7 @@ def test_an_action_is_done_to_each_that_allows_it_and_the_rest_is_told(
     fit, other, unfit, spared = make(status), make(status), make("failed"), make(status)
     answer = select(admin_client, action, fit, other, unfit).content.decode()
     assert "2 instances are" in answer
-    assert f"{unfit.public_id} is failed and cannot become" in answer
+    assert f"{unfit.public_id} is failed and cannot" in answer
     for instance, expected in ((fit, after), (other, after), (unfit, "failed"), (spared, status)):
         instance.refresh_from_db()
         assert instance.status == expected
@@ -224,11 +225,12 @@ def test_instances_are_filtered_by_what_there_is_at_novita(
     admin_client: Client, make: Make, choice: str, shown: set[str]
 ) -> None:
     nothing = {"upstream_id": "", "price_e5_usd": None}
+    sent = {**nothing, "posted_at": database_now()}
     rows = {
         "charged": make("running"),
         "held": make("stopped"),
-        "doubt": make("creating", create_step="look_up", **nothing),
-        "posted": make("creating", create_step="post", **nothing),
+        "doubt": make("creating", create_step="look_up", **sent),
+        "posted": make("creating", create_step="post", **sent),
         "gone": make("terminated"),
     }
     text = admin_client.get(f"{LIST}?{choice}").content.decode()

@@ -19,9 +19,13 @@ from tests.instances.handlers.conftest import Service, novita, service
 __all__ = ["novita", "service"]
 
 
+# How long ago everything changed here when a pass begins.
+AGO = timedelta(minutes=2)
+
+
 def reconcile(*, is_dry: bool = False) -> Report:
-    """A pass a minute after whatever happened here."""
-    Instance.objects.update(status_changed_at=F("status_changed_at") - timedelta(minutes=1))
+    """A pass some time after whatever happened here."""
+    Instance.objects.update(status_changed_at=F("status_changed_at") - AGO)
     Instance.objects.exclude(absence_seen_at=None).update(
         absence_seen_at=F("absence_seen_at") - timedelta(minutes=1)
     )

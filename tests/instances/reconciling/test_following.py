@@ -7,11 +7,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db.models import F
 
-from instances import environment
+from instances import environment, reconciling
 from instances.models import Installation, Instance, ReconcileRun
+from instances.services import stop_instance
+from instances.types import Cause
 from jobs.models import Job
 from tests.fakes import DOWN, FakeNovita
 from tests.instances.handlers.conftest import HOOK, Service, events
+from tests.instances.reconciling import conftest as reconciling_tests
 from tests.instances.reconciling.conftest import kinds, reconcile, run_one
 
 pytestmark = pytest.mark.django_db
@@ -108,10 +111,6 @@ def test_a_list_that_lags_behind_changes_nothing(
 def test_an_answer_from_before_a_change_here_changes_nothing(
     service: Service, novita: FakeNovita, running: Instance
 ) -> None:
-    from instances import reconciling
-    from instances.services import stop_instance
-    from instances.types import Cause
-
     novita.put("up-1", status="exited")
     Instance.objects.update(status_changed_at=F("status_changed_at") - timedelta(minutes=1))
     work = reconciling.plan()
@@ -147,6 +146,58 @@ def test_many_that_vanish_at_once_are_not_believed(
     assert "brake" in kinds(report)
     assert Installation.objects.get().braked_at is not None
     assert "accept" in ReconcileRun.objects.first().note
+
+
+def test_the_brake_stays_on_while_they_are_missing_and_binds_the_watch_too(
+    service: Service, novita: FakeNovita
+) -> None:
+    instances = [run_one(service, novita, name=f"n{n}") for n in range(12)]
+    for each in instances[:4]:
+        del novita.instances[each.upstream_id]
+    reconcile()
+    # A tenth more of the others would make those four less than a fifth of all.
+    Installation.objects.update(brake_reason="as it was")
+    [run_one(service, novita, name=f"m{n}") for n in range(12)]
+    assert "brake" in kinds(reconcile())
+    stop_instance(public_id=instances[0].public_id, cause=Cause("key:test"))
+    service.run("stop_instance")
+    for _ in range(3):
+        service.run("monitor_instance")
+        Instance.objects.exclude(absence_seen_at=None).update(
+            absence_seen_at=F("absence_seen_at") - timedelta(minutes=1)
+        )
+    assert after(instances[0])[0] == "stopping"
+
+
+def test_what_stopped_for_want_of_money_says_so(novita: FakeNovita, running: Instance) -> None:
+    novita.put("up-1", status="exited")
+    novita.balance_e5_usd = -1
+    reconcile()
+    assert after(running) == ("stopped", "ARREARS")
+    assert novita.calls[-1] == "get_balance"
+
+
+def test_many_that_moved_are_confirmed_by_a_second_list_and_not_one_by_one(
+    service: Service, novita: FakeNovita
+) -> None:
+    instances = [run_one(service, novita, name=f"n{n}") for n in range(15)]
+    for each in instances:
+        novita.put(each.upstream_id, status="exited", spot_status="terminated")
+    novita.calls.clear()
+    reconcile()
+    assert {after(each) for each in instances} == {("stopped", "SPOT_RECLAIMED")}
+    assert novita.calls == ["list_instances", "list_instances"]
+
+
+def test_lists_contradict_nothing_that_changed_here_a_moment_ago(
+    service: Service, novita: FakeNovita, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instances = [run_one(service, novita, name=f"n{n}") for n in range(15)]
+    for each in instances:
+        novita.put(each.upstream_id, status="exited")
+    monkeypatch.setattr(reconciling_tests, "AGO", timedelta(seconds=5))
+    reconcile()
+    assert {after(each)[0] for each in instances} == {"running"}
 
 
 def test_an_operator_may_take_the_brake_off(service: Service, novita: FakeNovita) -> None:

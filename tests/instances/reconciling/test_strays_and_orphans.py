@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -104,6 +105,18 @@ def test_a_forged_name_is_not_ours(novita: FakeNovita, configure: Configure) -> 
     assert kinds(reconcile()) == []
 
 
+@pytest.mark.parametrize("change", [lambda name: f"evil-{name}", lambda name: f"x{name}"])
+def test_a_name_that_only_ends_like_ours_is_somebody_elses(
+    novita: FakeNovita, running: Instance, configure: Configure, change: Callable[[str], str]
+) -> None:
+    configure(orphan_grace=0)
+    novita.put("foreign-1", name=change(running.upstream_name), status="running")
+    for _ in range(3):
+        assert kinds(reconcile()) == []
+    assert UpstreamEnding.objects.count() == 0
+    assert ReconcileRun.objects.first().foreign == 1
+
+
 def test_a_double_found_later_is_ended_and_the_stored_one_stays(
     service: Service, novita: FakeNovita, running: Instance
 ) -> None:
@@ -125,7 +138,7 @@ def test_a_create_that_acts_after_its_instance_was_failed_is_ended(
     instance.refresh_from_db()
     assert instance.status == "failed"
     name = signed_name(instance.reference)
-    Instance.objects.update(upstream_account=settings.CONFIG.upstream_account)
+    Instance.objects.update(upstream_account=settings.CONFIG.upstream_account, upstream_name=name)
     novita.put("late-1", name=name, status="running")
     assert kinds(reconcile()) == ["late_arrival"]
     service.run("terminate_instance")
