@@ -152,9 +152,13 @@ class Proxy:
         try:
             while data := source.recv(CHUNK_BYTES):
                 self._hold_back(line)
+                if line.has_ended.is_set():
+                    return
                 sink.sendall(data)
             self._hold_back(line)
-            sink.shutdown(socket.SHUT_WR)
+            # An abort wakes this thread as an end does: FIN must not overtake its RST.
+            if not line.has_ended.is_set():
+                sink.shutdown(socket.SHUT_WR)
         except OSError:
             line.abort()
 
