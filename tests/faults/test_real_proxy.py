@@ -66,6 +66,12 @@ def ask(client: socket.socket, text: bytes = b"hello") -> bytes:
     return client.recv(65536)
 
 
+def seconds_to_ask(client: socket.socket) -> float:
+    begun = time.monotonic()
+    assert ask(client) == b"hello"
+    return time.monotonic() - begun
+
+
 def test_what_is_sent_arrives_and_so_does_the_answer(proxy: Proxy) -> None:
     with connect(proxy) as client:
         assert ask(client) == b"hello"
@@ -92,13 +98,10 @@ def test_the_end_of_a_client_is_passed_on(proxy: Proxy, server: EchoServer) -> N
 def test_latency_delays_each_direction(proxy: Proxy) -> None:
     proxy.set_latency(0.1)
     with connect(proxy) as client:
-        begun = time.monotonic()
-        assert ask(client) == b"hello"
-        assert time.monotonic() - begun >= 0.2
+        assert seconds_to_ask(client) >= 0.2
         proxy.heal()
-        begun = time.monotonic()
-        ask(client)
-        assert time.monotonic() - begun < 0.1
+        # The best of some: others may be using the machine.
+        assert min(seconds_to_ask(client) for _ in range(10)) < 0.2
 
 
 def test_a_reset_reaches_both_sides_and_the_next_connection_works(
@@ -153,7 +156,8 @@ def test_a_blackout_ends_by_itself_and_holds_new_connections_back(proxy: Proxy) 
 def test_where_nobody_listens_the_client_is_reset() -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
         address = gone.getsockname()
-    with Proxy(address) as proxy, connect(proxy) as client, pytest.raises(ConnectionResetError):
+    # As early as while it connects.
+    with Proxy(address) as proxy, pytest.raises(ConnectionResetError), connect(proxy) as client:
         client.recv(1)
 
 
