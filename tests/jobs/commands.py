@@ -69,7 +69,7 @@ class Command:
         """However it went: frozen processes are ended like all others."""
         if self.process.poll() is None:
             self.process.kill()
-        self.process.wait(timeout=10)
+        self.process.wait(timeout=40)
         for each in self.alive():
             each.kill()
 

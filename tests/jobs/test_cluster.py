@@ -59,7 +59,7 @@ def test_sigterm_stops_it_in_time_and_gives_back_what_it_holds(start: Start) -> 
         queue.enqueue("hanging", payload={})
     command.eventually(lambda: Job.objects.filter(attempts=1).count() == 11)
     command.process.send_signal(signal.SIGTERM)
-    assert command.process.wait(timeout=10) == 0
+    assert command.process.wait(timeout=40) == 0
     assert command.alive() == []
     held = Job.objects.filter(type="hanging").values_list("status", "attempts", "lease_token")
     assert set(held) == {("pending", 0, None)}
@@ -71,7 +71,7 @@ def test_sigterm_to_the_whole_group_stops_it_as_well(start: Start) -> None:
     command.runs_a_job()
     job = command.hangs_at_a_job()
     os.killpg(command.process.pid, signal.SIGTERM)
-    assert command.process.wait(timeout=10) == 0
+    assert command.process.wait(timeout=40) == 0
     assert command.alive() == []
     assert status(job) == "pending"
 
@@ -92,7 +92,7 @@ def test_jobs_still_complete_after_the_death_of_any_one_process(start: Start) ->
             "sentinel": command.sentinel,
         }[victim]
         process.kill()
-        process.wait(timeout=10)
+        process.wait(timeout=40)
         command.runs_a_job()
         command.eventually(command.is_complete)
     present = {command.sentinel, *command.children}
@@ -110,7 +110,7 @@ def test_jobs_still_complete_after_the_death_of_all_workers_that_read_the_queue(
         workers = command.children[:WORKERS]
         for each in workers:
             each.kill()
-        psutil.wait_procs(workers, timeout=10)
+        psutil.wait_procs(workers, timeout=40)
         command.runs_a_job()
         command.eventually(command.is_complete)
 
@@ -128,7 +128,7 @@ def test_the_death_of_the_command_leaves_no_orphan(start: Start) -> None:
     command = start()
     command.runs_a_job()
     command.process.kill()
-    command.process.wait(timeout=10)
+    command.process.wait(timeout=40)
     command.eventually(lambda: command.alive() == [])
 
 
