@@ -19,6 +19,9 @@ from faults.results import Row
 # Two stacks side by side: most of a run is waiting for leases, looks and settle times.
 LANES = 2
 
+# Figures of which the largest counts; all others are added up.
+EXTREMES = ("most ", "longest ")
+
 # What whoever ends this process at once has to remove.
 open_folders: list[Path] = []
 
@@ -98,4 +101,6 @@ def _sum_up(row: Row, outcomes: Sequence[Outcome]) -> None:
         row.violations += [f"seed {outcome.seed}: {text}" for text in outcome.violations]
         row.broken_seeds += [outcome.seed] if outcome.violations else []
         for name, value in outcome.figures.items():
-            row.figures[name] = row.figures.get(name, 0) + value
+            so_far = row.figures.get(name, 0)
+            is_extreme = name.startswith(EXTREMES)
+            row.figures[name] = max(so_far, value) if is_extreme else so_far + value
