@@ -42,6 +42,8 @@ class LookUpWork:
     upstream_names: tuple[str, ...]
     is_thorough: bool
     permit: Permit
+    # By the database's clock, before the first call: what it proves, it proves for this moment.
+    begun_at: datetime
     pages: int = 1
     request_id: str = ""
 
@@ -95,7 +97,9 @@ def _look(
     if not permit.is_granted:
         return Decided({job.pk: Again(permit.wait) for job in jobs})
     names = tuple(instances[job.subject].upstream_name for job in jobs)
-    return Unit(jobs, LookUpWork(names, is_thorough, permit, pages, jobs[0].request_id))
+    return Unit(
+        jobs, LookUpWork(names, is_thorough, permit, database_now(), pages, jobs[0].request_id)
+    )
 
 
 def talk(work: LookUpWork) -> LookedUp:
@@ -158,10 +162,10 @@ def apply(jobs: Sequence[Job], work: LookUpWork, result: LookedUp) -> Mapping[in
         habits.learn_whole(result.pages)
     crashpoint("look_up.before_commit")
     instances = locked_instances(jobs)
-    return {job.pk: _judge(job, instances[job.subject], result) for job in jobs}
+    return {job.pk: _judge(job, instances[job.subject], work, result) for job in jobs}
 
 
-def _judge(job: Job, instance: Instance, result: LookedUp) -> Outcome:
+def _judge(job: Job, instance: Instance, work: LookUpWork, result: LookedUp) -> Outcome:
     now = database_now()
     alive = [
         item
@@ -175,7 +179,8 @@ def _judge(job: Job, instance: Instance, result: LookedUp) -> Outcome:
         instance.create_step = CreateStep.LOOK_UP
         instance.lookup_count += 1
         instance.last_lookup_at = now
-    if _is_absent(instance, now):
+    # Only by a look of this very moment: one that failed proves nothing, however many went before.
+    if is_complete and _is_absent(instance, work.begun_at):
         if instance.status != InstanceStatus.CREATING:
             return never_created(job, instance, f"not there after {instance.lookup_count} looks")
         return _create_anew(job, instance, now)
@@ -196,12 +201,12 @@ def _adopt(job: Job, instance: Instance, found: Sequence[UpstreamInstance]) -> O
     return placed(job, instance, keep.id, "found at Novita by its name")
 
 
-def _is_absent(instance: Instance, now: datetime) -> bool:
+def _is_absent(instance: Instance, looked_at: datetime) -> bool:
     """Several looks, over the settle time after the last moment the create can have acted."""
     if instance.posted_at is None or instance.lookup_count < LOOKS_TO_PROVE_ABSENCE:
         return False
     deadline = timedelta(seconds=settings.CONFIG.novita_timeout)
-    return now >= instance.posted_at + deadline + _settle()
+    return looked_at >= instance.posted_at + deadline + _settle()
 
 
 def _create_anew(job: Job, instance: Instance, now: datetime) -> Outcome:

@@ -158,6 +158,21 @@ def test_looks_that_fail_do_not_count(service: Service, novita: FakeNovita) -> N
     assert (instance.create_step, instance.lookup_count) == ("look_up", 0)
 
 
+def test_looks_before_the_settle_time_and_one_that_fails_after_it_prove_nothing(
+    service: Service, novita: FakeNovita
+) -> None:
+    """A create may act late: only a whole look that began after all that time is a proof."""
+    instance = lost(service, novita, acts=False)
+    run(service, instance, times=4)
+    assert instance.lookup_count >= 3
+    age(instance, posted_at=SETTLED)
+    novita.fail("list_instances", DOWN, times=2)
+    run(service, instance, times=2)
+    assert instance.create_step == "look_up"
+    run(service, instance)
+    assert instance.create_step == "choose"
+
+
 def test_a_list_that_does_not_show_it_by_name_is_read_whole(
     service: Service, novita: FakeNovita
 ) -> None:
