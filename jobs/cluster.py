@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import wraps
 from multiprocessing import util
@@ -59,6 +59,7 @@ def _begin_worker(**_: Any) -> None:
     """In a new worker process: its own threads, connections and end."""
     global _runner
     exit_with_parent()
+    cluster_state.worker_is_here(os.getpid(), psutil.Process().create_time())
     connections.close_all()
     sys.setswitchinterval(SWITCH_SECONDS)
     _runner = Runner(settings.CONFIG.job_threads)
@@ -155,10 +156,15 @@ class Cluster(q2.Cluster):
             self._members = set(psutil.Process(self.sentinel.pid).children())
 
     def _clear_away(self) -> None:
-        """What an ended sentinel left: its children, and the leases that they hold."""
-        _kill_all(self._members)
-        gone, _ = psutil.wait_procs(self._members, timeout=2.0)
-        take_back([heartbeat.name_of(process) for process in gone])
+        """What an ended sentinel left: its children, and the leases that they hold. A worker that
+        began since the last look is known by its own word.
+        """
+        workers = cluster_state.workers_seen()
+        left = self._members | set(_alive(workers))
+        _kill_all(left)
+        _, alive = psutil.wait_procs(left, timeout=2.0)
+        still = {heartbeat.name_of(process) for process in alive}
+        take_back([name for each in workers if (name := heartbeat.name(*each)) not in still])
         self._members = set()
         _count_restart()
 
@@ -182,6 +188,14 @@ class Cluster(q2.Cluster):
             sentinel.suspend()
             _kill_all(sentinel.children(recursive=True))
             sentinel.kill()
+
+
+def _alive(workers: Iterable[tuple[int, float]]) -> Iterator[psutil.Process]:
+    for pid, started in workers:
+        with suppress(psutil.NoSuchProcess):
+            process = psutil.Process(pid)
+            if process.create_time() == started:
+                yield process
 
 
 def _kill(pid: int) -> None:

@@ -28,6 +28,11 @@ _alone_until = multiprocessing.RawValue("d", 0)
 _taken_at = multiprocessing.RawValue("d", 0)
 # When a worker with a backlog at hand last stopped claiming for itself.
 _left_off = multiprocessing.RawValue("d", 0)
+# The workers of this sentinel: pid and start. Each has the place that its pid chooses, so that
+# none waits for another; two that live at once share one only if their pids are 1,024 apart.
+_PLACES = 1024
+_worker_pids = multiprocessing.RawArray("q", _PLACES)
+_worker_starts = multiprocessing.RawArray("d", _PLACES)
 _task_queues: list[TaskQueue] = []
 
 
@@ -89,7 +94,19 @@ def begin() -> None:
     _command_pid.value = os.getpid()
     _alone_until.value = _left_off.value = _is_blocked.value = 0
     pusher_is_awaited()
+    _worker_pids[:] = [0] * _PLACES
     _task_queues.clear()
+
+
+def worker_is_here(pid: int, started: float) -> None:
+    """A worker says so before it can hold a lease; nobody else may know of it yet."""
+    _worker_starts[pid % _PLACES] = started
+    _worker_pids[pid % _PLACES] = pid
+
+
+def workers_seen() -> list[tuple[int, float]]:
+    """Pid and start of each worker of this sentinel, the dead ones too."""
+    return [(pid, start) for pid, start in zip(_worker_pids, _worker_starts, strict=True) if pid]
 
 
 def make_queue(maxsize: int = 0) -> TaskQueue:

@@ -167,11 +167,16 @@ def _own_name(pid: int) -> str:
 
 
 def name_of(process: psutil.Process) -> str:
-    """The name under which a process of this host claims.
+    """The name under which a process of this host claims."""
+    return name(process.pid, process.create_time())
+
+
+def name(pid: int, started: float) -> str:
+    """Of the process of this host with that pid and start (seconds since 1970).
 
     The start to a hundredth of a second: containers that share a host name have the same pids.
     """
-    return f"{socket.gethostname()}:{process.pid}:{process.create_time():.2f}"
+    return f"{socket.gethostname()}:{pid}:{started:.2f}"
 
 
 def _tell(live: LiveJobs, *, in_flight: int) -> None:

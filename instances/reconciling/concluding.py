@@ -88,22 +88,27 @@ def _conclude(
 def _believed(
     work: ReconcileWork, seen: Seen, report: Report, now: datetime
 ) -> Mapping[str, Sighting]:
-    """Without what was not found, if that is too much at once to be true."""
-    vanished = [each for each, sighting in seen.sightings.items() if sighting.seen is None]
+    """Without what was not found, if that is too much at once to be true. What a whole list lacks
+    counts though no look was left for it: else a scarce allowance would take the brake off.
+    """
+    vanished = sum(sighting.seen is None for sighting in seen.sightings.values())
+    if seen.is_complete:
+        vanished = max(vanished, seen.unfound)
     row = Installation.objects.get(id=1)
-    is_on = watching.is_brake_on(vanished=len(vanished), held=len(work.held))
+    is_on = watching.is_brake_on(vanished=vanished, held=len(work.held))
     # Once on, it stays on until they are back: what others end meanwhile makes the rest no truer.
-    is_on |= row.braked_at is not None and len(vanished) >= watching.MANY
+    is_back = seen.is_complete and vanished < watching.MANY
+    is_on |= row.braked_at is not None and not is_back
     if not is_on or environment.is_brake_off():
         if row.braked_at is not None:
             Installation.objects.filter(id=1).update(braked_at=None, brake_reason="")
         return seen.sightings
-    reason = f"{len(vanished)} of {len(work.held)} were not found at once, nothing is concluded"
+    reason = f"{vanished} of {len(work.held)} were not found at once, nothing is concluded"
     report.note = f"Braked: {reason}. If it is true: manage.py reconcile --accept"
     report.add("brake", reason)
     if row.braked_at is None:
         Installation.objects.filter(id=1).update(braked_at=now, brake_reason=reason)
-    logger.error("reconcile_braked", vanished=len(vanished), held=len(work.held))
+    logger.error("reconcile_braked", vanished=vanished, held=len(work.held))
     return {each: found for each, found in seen.sightings.items() if found.seen is not None}
 
 

@@ -43,7 +43,7 @@ class ReconcileWork:
 class Seen:
     """``ours``: what is listed with our signature, by reference and oldest first. ``sightings``
     of what is held; one without an entry was not looked at, which proves nothing, and counts as
-    ``left``.
+    ``left``. ``unfound``: what neither the list nor a look showed, looked at or not.
     """
 
     calls: Sequence[CallRecord]
@@ -53,6 +53,7 @@ class Seen:
     ours: Mapping[str, Sequence[UpstreamInstance]] = field(default_factory=dict)
     sightings: Mapping[str, Sighting] = field(default_factory=dict)
     missing: int = 0
+    unfound: int = 0
     left: int = 0
     is_in_arrears: bool = False
     error: str = ""
@@ -71,7 +72,7 @@ def look(work: ReconcileWork) -> Seen:
         return Seen(client.calls, error=str(error))
     pages = habits.pages_of(listing, calls=len(client.calls))
     sightings, open_ids = _compare(work, listing)
-    missing = sum(upstream_id not in listing.instances for upstream_id in open_ids)
+    missing = [each for each in open_ids if each not in listing.instances]
     sightings |= _confirmed_by_a_second_list(client, work, listing, open_ids)
     open_ids = [upstream_id for upstream_id in open_ids if upstream_id not in sightings]
     sightings |= _look_at_each(client, work, open_ids)
@@ -82,7 +83,8 @@ def look(work: ReconcileWork) -> Seen:
         listed=len(listing.instances),
         ours=_signed(work.mark, listing),
         sightings=sightings,
-        missing=missing,
+        missing=len(missing),
+        unfound=sum(sightings.get(each, Sighting(None)).seen is None for each in missing),
         left=sum(upstream_id not in sightings for upstream_id in open_ids),
         is_in_arrears=_is_in_arrears(client, work, sightings),
     )

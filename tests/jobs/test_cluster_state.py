@@ -181,3 +181,12 @@ def test_a_new_cluster_knows_nothing_of_what_the_last_one_was_at(clock: SimpleNa
     cluster_state.begin()
     assert cluster_state.may_work_alone(30)
     assert cluster_state.left_off_at() == 0
+
+
+def test_each_worker_of_a_sentinel_is_known_by_its_own_word() -> None:
+    cluster_state.begin()
+    in_a_child(lambda: cluster_state.worker_is_here(4001, 12.5))
+    in_a_child(lambda: cluster_state.worker_is_here(4002, 13.5))
+    assert cluster_state.workers_seen() == [(4001, 12.5), (4002, 13.5)]
+    cluster_state.begin()
+    assert cluster_state.workers_seen() == []

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db.models import F
 
 from instances import gate, reconciling, upstream
-from instances.models import Instance
+from instances.models import Instance, UpstreamGate
 from instances.reconciling import Report
 from instances.types import Cause
 from tests.fakes import FakeNovita
@@ -55,6 +55,8 @@ def running(service: Service, novita: FakeNovita) -> Instance:
 
 
 def run_one(service: Service, novita: FakeNovita, **wish: Any) -> Instance:
+    """With a full allowance: many of them in a fast test would use it up."""
+    UpstreamGate.objects.all().delete()
     instance = service.placed(**wish)
     novita.put(instance.upstream_id, status="running")
     service.run("monitor_instance", times=2)

@@ -8,7 +8,9 @@ import pytest
 from django.db.models import F
 
 from instances import environment, reconciling
+from instances.database_clock import database_now
 from instances.models import Installation, Instance, ReconcileRun
+from instances.reconciling import planning
 from instances.services import stop_instance
 from instances.types import Cause
 from jobs.models import Job
@@ -167,6 +169,35 @@ def test_the_brake_stays_on_while_they_are_missing_and_binds_the_watch_too(
             absence_seen_at=F("absence_seen_at") - timedelta(minutes=1)
         )
     assert after(instances[0])[0] == "stopping"
+
+
+@pytest.mark.parametrize("looks", [1, 2])
+def test_the_brake_counts_what_no_look_was_left_for(
+    service: Service, novita: FakeNovita, monkeypatch: pytest.MonkeyPatch, looks: int
+) -> None:
+    instances = [run_one(service, novita, name=f"n{n}") for n in range(6)]
+    for each in instances[:4]:
+        del novita.instances[each.upstream_id]
+    monkeypatch.setattr(planning, "SINGLE_LOOKS", looks - 4)
+    for _ in range(2):
+        assert kinds(reconcile()) == ["brake"]
+    assert {after(each) for each in instances} == {("running", "")}
+
+
+def test_a_list_that_is_not_whole_does_not_take_the_brake_off(
+    service: Service, novita: FakeNovita, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instances = [run_one(service, novita, name=f"n{n}") for n in range(6)]
+    novita.unlisted.update(each.upstream_id for each in instances)
+    Installation.objects.update(braked_at=database_now(), brake_reason="as it was")
+    shown = novita.page
+    monkeypatch.setattr(novita, "page", lambda *args: type(shown(*args))((), 6))
+    reconcile()
+    assert Installation.objects.get().braked_at is not None
+    monkeypatch.setattr(novita, "page", shown)
+    novita.unlisted.clear()
+    reconcile()
+    assert Installation.objects.get().braked_at is None
 
 
 def test_what_stopped_for_want_of_money_says_so(novita: FakeNovita, running: Instance) -> None:
