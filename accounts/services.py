@@ -5,6 +5,7 @@ import hashlib
 import re
 import secrets
 from datetime import datetime
+from typing import TypedDict, Unpack
 
 from django.conf import settings
 from django.db.models.functions import Now
@@ -21,16 +22,22 @@ def get_default_project() -> Project:
     return project
 
 
-def create_api_key(*, project: Project, name: str, expires_at: datetime | None = None) -> str:
+class KeyOptions(TypedDict, total=False):
+    """What may be said of a key beside its name: columns of ApiKey."""
+
+    scopes: list[str]
+    expires_at: datetime | None
+    rate_limit: int | None
+
+
+def create_api_key(*, project: Project, name: str, **options: Unpack[KeyOptions]) -> str:
     """Store a new key's hash and return the key itself, the only time it can be seen."""
     key = KEY_PREFIX + secrets.token_urlsafe(32)
-    keep_api_key(project=project, name=name, key=key, expires_at=expires_at)
+    keep_api_key(project=project, name=name, key=key, **options)
     return key
 
 
-def keep_api_key(
-    *, project: Project, name: str, key: str, expires_at: datetime | None = None
-) -> ApiKey:
+def keep_api_key(*, project: Project, name: str, key: str, **options: Unpack[KeyOptions]) -> ApiKey:
     """Make a key that already exists elsewhere usable here; a second call changes nothing."""
     api_key, _ = ApiKey.objects.get_or_create(
         digest=digest_of(key),
@@ -38,7 +45,7 @@ def keep_api_key(
             "project": project,
             "name": name,
             "start": key[:9],
-            "expires_at": expires_at,
+            **options,
         },
     )
     return api_key

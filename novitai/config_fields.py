@@ -86,6 +86,13 @@ class Config(BaseModel):
     max_body_bytes: int = Field(
         1_048_576, ge=1024, description="largest request body in bytes (default 1 MiB)"
     )
+    api_rate_limit: int = Field(
+        6000,
+        ge=0,
+        le=1_000_000,
+        description="requests a minute that an API key may make if it has no limit of its own; 0: "
+        "any number",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="DEBUG, INFO, WARNING or ERROR"
     )

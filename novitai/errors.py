@@ -30,6 +30,7 @@ CODES: dict[str, tuple[int, str]] = {
     "NOT_FOUND": (404, "There is nothing at this address."),
     "INSTANCE_NOT_FOUND": (404, "There is no such instance."),
     "JOB_NOT_FOUND": (404, "There is no such job."),
+    "API_KEY_NOT_FOUND": (404, "There is no such API key."),
     "METHOD_NOT_ALLOWED": (405, "This method is not allowed here."),
     "NOT_ACCEPTABLE": (406, "This address answers application/json only."),
     "REQUEST_TIMEOUT": (408, "The request did not arrive in time."),

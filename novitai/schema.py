@@ -7,11 +7,13 @@ _CONTENT = {"application/json": {"schema": _REF}}
 _ERRORS = {
     "400": "The request is not valid.",
     "401": "No API key, or not a valid one.",
+    "403": "The API key's scopes do not cover this.",
     "404": "There is no such thing, or it belongs to another project.",
     "409": "A request with this Idempotency-Key is not finished yet; Retry-After says when to ask.",
     "422": "This Idempotency-Key was used for another request.",
     "413": "The body is too large.",
     "415": "The body is not JSON.",
+    "429": "The key's rate is used up; Retry-After says when to come back.",
     "500": "Something went wrong on our side.",
     "503": "The database cannot be reached.",
 }
@@ -44,7 +46,7 @@ def _statuses(path: str, operation: dict[str, Any]) -> list[str]:
     """Which errors an operation can answer with."""
     if not path.startswith("/api/"):
         return []
-    statuses = ["401", "500", "503"]
+    statuses = ["401", "403", "429", "500", "503"]
     if _IDEMPOTENCY_KEY in operation.get("parameters", ()):
         statuses += ["400", "409", "422"]
     if "{" in path:
