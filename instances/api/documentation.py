@@ -62,7 +62,7 @@ _PAGE = [
     ),
     OpenApiParameter("cursor", str, description="nextCursor of the page before"),
 ]
-_ID = [OpenApiParameter("id", str, OpenApiParameter.PATH, description="inst_…")]
+ID = [OpenApiParameter("id", str, OpenApiParameter.PATH, description="inst_…")]
 
 CREATE: dict[str, Any] = {
     "operation_id": "createInstance",
@@ -91,7 +91,7 @@ RETRIEVE: dict[str, Any] = {
     "operation_id": "getInstance",
     "summary": "Get an instance",
     "tags": TAG,
-    "parameters": _ID,
+    "parameters": ID,
     "responses": {200: schemas.InstanceDetails},
     "examples": [OpenApiExample("Running", _DETAILS, response_only=True, status_codes=["200"])],
 }
@@ -110,7 +110,7 @@ def _verb(name: str, summary: str, description: str, status: str) -> dict[str, A
         "description": f"{description} Asking again for what is under way or has come true changes "
         "nothing; 409 INVALID_STATE where it makes no sense.",
         "tags": TAG,
-        "parameters": _ID,
+        "parameters": ID,
         "request": None,
         "responses": {
             202: schemas.AcceptedVerb,
@@ -148,6 +148,6 @@ EVENTS: dict[str, Any] = {
     "operation_id": "listInstanceEvents",
     "summary": "List what happened to an instance, oldest first",
     "tags": TAG,
-    "parameters": [*_ID, *_PAGE],
+    "parameters": [*ID, *_PAGE],
     "responses": {200: schemas.EventList},
 }
