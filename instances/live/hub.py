@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -22,7 +23,7 @@ from instances.live.clients import (
     is_stalled,
     wait_answer,
 )
-from instances.live.listener import Listener
+from instances.live.listener import CHANNEL, Listener
 from instances.live.looking import Key
 from instances.live.seats import Seats
 from instances.live.sinks import Sink, SocketSink
@@ -82,11 +83,11 @@ class Hub:
 
     def begin_closing(self) -> None:
         """Answer every wait and end every stream; takes no time. May be called by a signal."""
+        self._listener.stop()
         self._call(lambda: self._spawn(self._close()))
 
     def close(self) -> None:
         """The same, and wait for it."""
-        self._listener.stop()
         self.begin_closing()
         self._thread.join(_SHUTDOWN_SECONDS + 1)
         self._listener.join(_SHUTDOWN_SECONDS)
@@ -107,6 +108,10 @@ class Hub:
         asyncio.set_event_loop(self._loop)
         self._loop.call_soon(lambda: self._spawn(self._beat()))
         self._loop.run_forever()
+        left = asyncio.all_tasks(self._loop)
+        for task in left:
+            task.cancel()
+        self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         self._loop.close()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -269,12 +274,14 @@ class Hub:
         if self._is_closing:
             return
         self._is_closing = True
-        await self._end(list(self._sinks))
-        deadline = self._loop.time() + _SHUTDOWN_SECONDS
-        while self._sinks and self._loop.time() < deadline:
-            await asyncio.sleep(0.02)
-        await self._ask(connection.close)
-        self._loop.stop()
+        try:
+            await self._end(list(self._sinks))
+            deadline = self._loop.time() + _SHUTDOWN_SECONDS
+            while self._sinks and self._loop.time() < deadline:
+                await asyncio.sleep(0.02)
+            await self._ask(_knock_and_close)
+        finally:
+            self._loop.stop()
 
     async def _end(self, clients: list[Client]) -> None:
         waits = [each for each in clients if isinstance(each, Wait)]
@@ -284,3 +291,10 @@ class Hub:
         for wait in waits:
             wait.end = wait.end or WaitEnd.SHUTDOWN
         await self._answer_or_hang_up(waits)
+
+
+def _knock_and_close() -> None:
+    """The listener has no other ear than its connection: let it hear that it is over."""
+    with suppress(Error), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, '')", [CHANNEL])
+    connection.close()
