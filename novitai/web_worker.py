@@ -2,6 +2,7 @@
 
 import json
 import resource
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -49,11 +50,11 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]
     def handle_exit(self, sig: int, frame: Any) -> None:
         """Those who wait are told at once: their clients can ask the next process meanwhile."""
         super().handle_exit(sig, frame)
-        _waiting().begin_closing()
+        _tell_waiting("begin_closing")
 
     def run(self) -> None:
         super().run()
-        _waiting().close()
+        _tell_waiting("close")
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
         _, status, reason, code = next(row for row in _REFUSALS if isinstance(exc, row[0]))
@@ -67,11 +68,10 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]
             self.log.debug("The client did not wait for its error.")
 
 
-def _waiting() -> Any:
-    # Not earlier: gunicorn loads this module before Django has its settings.
-    from instances.live import process
-
-    return process
+def _tell_waiting(verb: str) -> None:
+    """Imports nothing: the signal may come while Django still starts, and then nobody waits."""
+    if tell := getattr(sys.modules.get("instances.live.process"), verb, None):
+        tell()
 
 
 def _allow_many_sockets() -> None:
