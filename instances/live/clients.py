@@ -36,6 +36,7 @@ class Wait:
     deadline: float
     end: WaitEnd | None = None
     reached: Arrival | None = None
+    is_answered: bool = False
 
     def take(self, arrivals: Iterable[Arrival]) -> bool:
         """Whether the waiting is over."""

@@ -71,11 +71,15 @@ class Hub:
     ) -> None:
         """Take a client together with its socket, which is this loop's from now on."""
         sock.setblocking(False)
-        self._call(lambda: self._spawn(self._adopt(client, sock, sink, release)))
+        if not self._call(lambda: self._spawn(self._adopt(client, sock, sink, release))):
+            sock.close()
+            release()
 
     def add(self, client: Client, sink: Sink, release: Callable[[], None]) -> None:
         """Take a client whose sink needs no socket."""
-        self._call(lambda: self._take(client, sink, release))
+        if not self._call(lambda: self._take(client, sink, release)):
+            sink.close()
+            release()
 
     def drop(self, client: Client) -> None:
         """Its thread does not wait any more."""
@@ -96,11 +100,13 @@ class Hub:
     def _hear(self, projects: set[int] | None) -> None:
         self._call(lambda: self._mark(projects))
 
-    def _call(self, what: Callable[[], Any]) -> None:
+    def _call(self, what: Callable[[], Any]) -> bool:
+        """Whether the loop is still there to do it."""
         try:
             self._loop.call_soon_threadsafe(what)
-        except RuntimeError:  # The loop is closed: nobody waits any more.
-            logger.debug("events_loop_is_closed")
+        except RuntimeError:
+            return False
+        return True
 
     # The loop's own
 
@@ -189,7 +195,7 @@ class Hub:
             pk: list(group) for pk, group in groupby(arrivals, key=attrgetter("instance_id"))
         }
         over = [wait for wait in waits if wait.take(by_instance.get(wait.instance_id, ()))]
-        await self._answer(over)
+        await self._answer_or_hang_up(over)
 
     def _time_out(self, wait: Wait) -> None:
         if wait in self._sinks and wait.end is None:
@@ -201,7 +207,8 @@ class Hub:
             return
         details = await self._ask(looking.details_of, {wait.instance_id for wait in waits})
         for wait in waits:
-            if wait in self._sinks:
+            if wait in self._sinks and not wait.is_answered:
+                wait.is_answered = True
                 sequence, fields = details[wait.instance_id]
                 end = wait.end or WaitEnd.TIMEOUT
                 answer_wait(self._sinks[wait], wait_answer(fields, sequence, end, wait.reached))
