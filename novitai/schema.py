@@ -16,7 +16,7 @@ def complete(result: dict[str, Any], generator: Any, **_: Any) -> dict[str, Any]
             errors.add_errors(path, method, operation)
             headers.add_response_headers(path, operation)
             used.update(operation["tags"])
-    result["components"]["headers"] = headers.COMPONENTS
+    result["components"] |= {"headers": headers.COMPONENTS, "examples": errors.examples()}
     links.add_links(result)
     webhooks.add_webhooks(result, _details_example(result))
     introduction.keep_used_tags(result, used)

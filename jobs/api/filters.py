@@ -62,7 +62,11 @@ class Moment(serializers.DateTimeField):
 
 
 @extend_schema_field(
-    {"type": "string", "pattern": "^[^\u0000]*[^\\s\u0000][^\u0000]*$", "maxLength": 80}
+    {
+        "type": "string",
+        "pattern": r"^[^\u0000]*[^\s\u0000][^\u0000]*$",
+        "maxLength": 80,
+    }
 )
 class SubjectWord(serializers.CharField):
     """What a job may be about."""

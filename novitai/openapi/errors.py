@@ -6,6 +6,7 @@ from typing import Any
 from novitai.error_codes import CODES
 
 SCHEMA = {"$ref": "#/components/schemas/ErrorResponse"}
+_EXAMPLES = "#/components/examples/"
 _DESCRIPTIONS = {
     "400": "The request is not valid.",
     "401": "No API key, or not a valid one.",
@@ -47,8 +48,13 @@ def add_errors(path: str, method: str, operation: dict[str, Any]) -> None:
         if media.setdefault("schema", SCHEMA) != SCHEMA:
             continue
         codes = _codes(path, status, operation, response["description"])
-        media.setdefault("examples", {code: _example(code) for code in codes})
+        media.setdefault("examples", {code: {"$ref": _EXAMPLES + code} for code in codes})
         response["description"] = _with_codes(response["description"], codes)
+
+
+def examples() -> dict[str, Any]:
+    """One of each code, for all operations to refer to."""
+    return {code: _example(code) for code in CODES}
 
 
 def is_idempotent(operation: dict[str, Any]) -> bool:
