@@ -17,10 +17,18 @@ def complete(result: dict[str, Any], generator: Any, **_: Any) -> dict[str, Any]
             headers.add_response_headers(path, operation)
             used.update(operation["tags"])
     result["components"] |= {"headers": headers.COMPONENTS, "examples": errors.examples()}
+    _drop_titles(result)
     links.add_links(result)
     webhooks.add_webhooks(result, _details_example(result))
     introduction.keep_used_tags(result, used)
     return result
+
+
+def _drop_titles(document: dict[str, Any]) -> None:
+    """They repeat the names of the fields, and pages show them instead of the type."""
+    for schema in document["components"]["schemas"].values():
+        for field in schema.get("properties", {}).values():
+            field.pop("title", None)
 
 
 def _details_example(document: dict[str, Any]) -> dict[str, Any] | None:

@@ -116,4 +116,4 @@ def _example(code: str) -> dict[str, Any]:
         error["suggestion"] = row.suggestion
     if code == "VALIDATION_ERROR":
         error["validationErrors"] = [{"field": "…", "message": "…"}]
-    return {"summary": row.message, "value": {"error": error}}
+    return {"summary": code, "value": {"error": error}}

@@ -16,8 +16,16 @@ health addresses, this document and its pages need no key.
 Every answer that is not a success has one form, whoever refuses:
 
 ```json
-{"error": {"code": "INVALID_STATE", "message": "…", "retryable": false, "suggestion": "…",
-           "timestamp": "2023-12-01T10:00:00.000Z", "requestId": "req_…"}}
+{
+  "error": {
+    "code": "INVALID_STATE",
+    "message": "Instance inst_… is stopped and cannot restart now.",
+    "retryable": false,
+    "suggestion": "Read it again (GET) and decide by its present status.",
+    "timestamp": "2023-12-01T10:00:00.000Z",
+    "requestId": "req_…"
+  }
+}
 ```
 
 Branch on `code`, which never changes its meaning; show `message` to people. `retryable` tells
