@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -9,6 +10,7 @@ from django.template.response import TemplateResponse
 
 from accounts.admin_base import ReadOnlyAdmin
 from accounts.models import ApiKey, Project
+from accounts.scopes import Scope, default_scopes
 from accounts.services import create_api_key, digest_of, revoke_api_key
 
 
@@ -25,15 +27,37 @@ class ProjectAdmin(ReadOnlyAdmin):
         return request.user.has_perm("accounts.add_project")
 
 
+class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
+    """The scopes as boxes to tick."""
+
+    scopes = forms.MultipleChoiceField(
+        choices=Scope.choices,
+        initial=default_scopes,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="write brings read along, admin both; credentials shows the passwords of machines"
+        " and comes with nothing else",
+    )
+
+
 @admin.register(ApiKey)
 class ApiKeyAdmin(ReadOnlyAdmin):
     """Keys are made here and shown once; what is stored cannot be used."""
 
-    list_display = ("name", "start", "project", "created_at", "expires_at", "revoked_at")
+    form = ApiKeyForm
+    list_display = (
+        "name",
+        "start",
+        "project",
+        "granted",
+        "created_at",
+        "last_used_at",
+        "expires_at",
+        "revoked_at",
+    )
     list_filter = (("revoked_at", admin.EmptyFieldListFilter), "project")
     list_select_related = ("project",)
     search_fields = ("name", "public_id__exact", "start__exact")
-    readonly_fields = ("public_id", "start", "created_at", "revoked_at")
+    readonly_fields = ("public_id", "start", "created_at", "last_used_at", "revoked_at")
     actions = ("revoke_selected",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -43,12 +67,22 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         return request.user.has_perm("accounts.change_apikey")
 
     def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> tuple[str, ...]:
-        asked = ("project", "name", "expires_at")
+        asked = ("project", "name", "scopes", "expires_at", "rate_limit")
         return asked if obj is None else (*asked, *self.readonly_fields)
+
+    @admin.display(description="scopes", ordering="scopes")
+    def granted(self, obj: ApiKey) -> str:
+        return ", ".join(obj.scopes)
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
         """Only ever an addition: changing is not permitted. The key waits for ``response_add``."""
-        key = create_api_key(project=obj.project, name=obj.name, expires_at=obj.expires_at)
+        key = create_api_key(
+            project=obj.project,
+            name=obj.name,
+            scopes=obj.scopes,
+            expires_at=obj.expires_at,
+            rate_limit=obj.rate_limit,
+        )
         obj.pk = ApiKey.objects.get(digest=digest_of(key)).pk
         request.made_key = key  # type: ignore[attr-defined]
 

@@ -6,6 +6,7 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from accounts import usage
 from accounts.models import ApiKey, Project
 from accounts.services import find_api_key
 
@@ -41,6 +42,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         api_key = find_api_key(credentials.strip().decode("latin-1"))
         if api_key is None:
             raise AuthenticationFailed("The API key is not valid.")
+        usage.note(api_key)
         return Caller(api_key), api_key
 
     def authenticate_header(self, request: Request) -> str:

@@ -1,10 +1,12 @@
 """Who owns rows (projects) and who may act for an owner (API keys)."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
 from accounts.ids import new_public_id
+from accounts.scopes import Scope, default_scopes
 
 DEFAULT_PROJECT = "default"
 
@@ -55,6 +57,15 @@ class ApiKey(models.Model):
     name = models.CharField(max_length=100)
     start = models.CharField(max_length=12, help_text="first characters, to recognise a key by")
     digest = models.CharField(max_length=64, unique=True, editable=False)
+    scopes = ArrayField(
+        models.CharField(max_length=20, choices=Scope.choices), default=default_scopes
+    )
+    # Requests a minute. Empty: API_RATE_LIMIT; 0: as many as it likes.
+    rate_limit = models.PositiveIntegerField(
+        null=True, blank=True, help_text="requests a minute; empty: the service's; 0: no limit"
+    )
+    # To the minute: a write for each request would cost more than the request.
+    last_used_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
@@ -67,6 +78,22 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.start}…)"
+
+
+class SpentRate(models.Model):
+    """How far a key has used up its rate, shared by all processes.
+
+    The table is unlogged: what is spent by the minute need not survive a crash of the database,
+    and so counting it never waits for the disk. Times are microseconds since 1970.
+    """
+
+    # No foreign key: a key's row would be locked for each count.
+    api_key_id = models.BigIntegerField(primary_key=True)
+    full_at = models.BigIntegerField(help_text="when everything spent will have come back")
+    granted = models.IntegerField(help_text="what the last request for an allowance got")
+
+    def __str__(self) -> str:
+        return f"{self.api_key_id}: until {self.full_at}"
 
 
 class IdempotentAnswer(models.Model):

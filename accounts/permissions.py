@@ -1,11 +1,14 @@
 """What a caller needs to get past the door."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from rest_framework.permissions import BasePermission
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from accounts.authentication import Caller
+from accounts.scopes import Scope, is_covered
 
 if TYPE_CHECKING:
     # REST framework's views import this module through its settings.
@@ -13,9 +16,25 @@ if TYPE_CHECKING:
 
 
 class HasApiKey(BasePermission):
-    """Every endpoint needs a valid key unless it says otherwise."""
+    """Every endpoint needs a valid key whose scopes cover it, unless it says otherwise.
+
+    Looking needs ``read``, everything else ``write``; a view that needs more says so in
+    ``required_scopes``, by action or method.
+    """
 
     message = "An API key is required: Authorization: Bearer KEY."
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
-        return isinstance(request.user, Caller)
+        if not isinstance(request.user, Caller):
+            return False
+        scope = required_scope(view, request.method or "")
+        if not is_covered(scope, request.user.api_key.scopes):
+            raise PermissionDenied(f"This needs an API key with the scope {scope.value}.")
+        return True
+
+
+def required_scope(view: "APIView", method: str) -> Scope:
+    """The scope that a view asks for when it is called with that method."""
+    special: Mapping[str, Scope] = getattr(view, "required_scopes", {})
+    default = Scope.READ if method in SAFE_METHODS else Scope.WRITE
+    return special.get(getattr(view, "action", None) or method, default)

@@ -37,7 +37,7 @@ CODES: dict[str, Code] = {
     "FORBIDDEN": Code(
         403,
         "This is not allowed.",
-        suggestion="Use a key that may do this, or ask an operator for one.",
+        suggestion="Use a key with the scope that the message names, or ask an operator for one.",
     ),
     "NOT_FOUND": Code(
         404,
@@ -46,6 +46,7 @@ CODES: dict[str, Code] = {
     ),
     "INSTANCE_NOT_FOUND": Code(404, "There is no such instance.", suggestion=FROM_A_LIST),
     "JOB_NOT_FOUND": Code(404, "There is no such job.", suggestion=FROM_A_LIST),
+    "API_KEY_NOT_FOUND": Code(404, "There is no such API key.", suggestion=FROM_A_LIST),
     "METHOD_NOT_ALLOWED": Code(
         405, "This method is not allowed here.", suggestion="Use a method that Allow names."
     ),

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django_prometheus.middleware import PrometheusAfterMiddleware
 
+from accounts.throttling import write_headers
 from novitai.errors import error_response
 from novitai.request_ids import request_id_from
 from novitai.slow_clients import UNREADABLE, UNREADABLE_BODY
@@ -22,7 +23,9 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
 class RequestIdMiddleware:
-    """Names the request, by ``X-Request-ID`` if that is usable, in every log line and answer."""
+    """Names the request, by ``X-Request-ID`` if that is usable, in every log line and answer; and
+    tells in every answer what is left of the key's rate.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -33,6 +36,7 @@ class RequestIdMiddleware:
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             response = self.get_response(request)
         response["X-Request-Id"] = request_id
+        write_headers(request, response)
         return response
 
 

@@ -162,9 +162,10 @@ WHITENOISE_AUTOREFRESH = False
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.ApiKeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.HasApiKey"],
+    "DEFAULT_THROTTLE_CLASSES": ["accounts.throttling.KeyRateThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["novitai.parsers.StrictJSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "novitai.openapi.scopes.ScopedSchema",
     "DEFAULT_PAGINATION_CLASS": "novitai.pagination.KeysetPagination",
     # OPTIONS describes nothing: that is the schema's. Preflights are the CORS middleware's.
     "DEFAULT_METADATA_CLASS": None,
@@ -235,7 +236,14 @@ Q_CLUSTER = {
 CORS_ALLOWED_ORIGINS = list(CONFIG.cors_allowed_origins)
 CORS_URLS_REGEX = r"^/(api/|health$)"
 CORS_ALLOW_HEADERS = [*default_headers, "idempotency-key", "x-request-id"]
-CORS_EXPOSE_HEADERS = ["X-Request-Id", "Retry-After", "Location", "Idempotent-Replayed"]
+CORS_EXPOSE_HEADERS = [
+    "X-Request-Id",
+    "Retry-After",
+    "Location",
+    "Idempotent-Replayed",
+    "RateLimit",
+    "RateLimit-Policy",
+]
 CSRF_FAILURE_VIEW = "novitai.errors.csrf_failure"
 CSRF_TRUSTED_ORIGINS = list(CONFIG.csrf_trusted_origins)
 SESSION_COOKIE_HTTPONLY = True

@@ -30,6 +30,7 @@ urlpatterns = [
     path("api/redoc", only_to_read(_redoc), name="redoc"),
     path("api/", include("instances.api.urls")),
     path("api/", include("jobs.api.urls")),
+    path("api/", include("accounts.api.urls")),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
 ]

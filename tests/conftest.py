@@ -4,10 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.core.cache import caches
 from django.test import Client
 from pytest_django.plugin import DjangoDbBlocker
 
+from accounts import ratelimits, usage
 from accounts.models import Project
+from accounts.scopes import Scope
 from accounts.services import create_api_key
 from tests.stacks import made_database
 
@@ -17,6 +20,14 @@ def nothing_is_slow_on_purpose(settings: Any) -> None:
     """Listing static files takes each new client a tenth of a second, a password's hash half."""
     settings.WHITENOISE_AUTOREFRESH = True
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_remembered() -> None:
+    """Rows come and go with each test; a process remembers them."""
+    caches["local"].clear()
+    usage.forget()
+    ratelimits.forget()
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +49,7 @@ def other_project(db: None) -> Project:
 
 @pytest.fixture
 def api_key(project: Project) -> str:
-    return create_api_key(project=project, name="tests")
+    return create_api_key(project=project, name="tests", scopes=Scope.values)
 
 
 @pytest.fixture

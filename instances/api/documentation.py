@@ -9,7 +9,7 @@ from instances.api.serializers import CreateInstance
 
 TAG = ["Instances"]
 LIFECYCLE = ["Lifecycle"]
-ID = "inst_12345_abcde"
+EXAMPLE_ID = "inst_12345_abcde"
 CREATED_MESSAGE = "The instance is being created; its webhook or its details tell when it runs."
 
 _REQUEST = {
@@ -54,13 +54,13 @@ _INVALID = {
     }
 }
 _CREATED = {
-    "instanceId": ID,
+    "instanceId": EXAMPLE_ID,
     "status": "creating",
     "message": CREATED_MESSAGE,
     "estimatedReadyTime": "2023-12-01T10:05:00.000Z",
 }
 _DETAILS = {
-    "id": ID,
+    "id": EXAMPLE_ID,
     "name": "my-gpu-instance",
     "status": "running",
     "gpuNum": 2,
@@ -98,7 +98,7 @@ _PAGE = [
     ),
     OpenApiParameter("cursor", str, description="nextCursor of the page before"),
 ]
-_ID = [OpenApiParameter("id", str, OpenApiParameter.PATH, description="inst_…")]
+ID = [OpenApiParameter("id", str, OpenApiParameter.PATH, description="inst_…")]
 
 CREATE: dict[str, Any] = {
     "operation_id": "createInstance",
@@ -146,7 +146,7 @@ RETRIEVE: dict[str, Any] = {
     "operation_id": "getInstance",
     "summary": "Get an instance",
     "tags": TAG,
-    "parameters": _ID,
+    "parameters": ID,
     "description": "As this service knows it: nothing is asked of Novita, whose own word is "
     "novitaStatus. Fields are absent until they are known.",
     "responses": {200: OpenApiResponse(schemas.InstanceDetails, description="As it is now.")},
@@ -157,7 +157,7 @@ ACCEPTED_MESSAGE = "Accepted; its webhook or its details tell when it has come t
 
 def _verb(name: str, summary: str, description: str, status: str) -> dict[str, Any]:
     answer = {
-        "instanceId": ID,
+        "instanceId": EXAMPLE_ID,
         "status": status,
         "message": ACCEPTED_MESSAGE,
     }
@@ -167,7 +167,7 @@ def _verb(name: str, summary: str, description: str, status: str) -> dict[str, A
         "description": f"{description} Asking again for what is under way or has come true changes "
         "nothing; 409 INVALID_STATE where it makes no sense.",
         "tags": LIFECYCLE,
-        "parameters": _ID,
+        "parameters": ID,
         "request": None,
         "responses": {
             202: OpenApiResponse(schemas.AcceptedVerb, description="Under way."),
@@ -234,7 +234,7 @@ EVENTS: dict[str, Any] = {
     "description": "Numbered without gaps, never changed: what happened, who caused it, and the "
     "request and the job behind it.",
     "tags": ["Events"],
-    "parameters": [*_ID, *_PAGE],
+    "parameters": [*ID, *_PAGE],
     "responses": {200: OpenApiResponse(schemas.EventList, description="A page.")},
     "examples": [OpenApiExample("A page", _EVENTS, response_only=True, status_codes=["200"])],
 }

@@ -16,3 +16,17 @@ class StrictObject(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
             self.target, direction, bypass_extensions=True
         )
         return {**schema, "additionalProperties": False}
+
+
+class ReadinessProbeObject(StrictObject):
+    """A path and a status mean something over HTTP only."""
+
+    target_class = "instances.api.serializers.ReadinessProbe"
+    priority = 1
+
+    def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        return {
+            **super().map_serializer(auto_schema, direction),
+            "if": {"properties": {"type": {"const": "tcp"}}, "required": ["type"]},
+            "then": {"properties": {"path": False, "expectedStatus": False}},
+        }

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from instances.api.credentials import CredentialsView
 from instances.api.views import InstanceEventsView, InstanceViewSet
 
 urlpatterns = [
@@ -23,5 +24,6 @@ urlpatterns = [
         )
         for verb in ("start", "stop", "restart")
     ),
+    path("instances/<str:id>/credentials", CredentialsView.as_view(), name="instance-credentials"),
     path("instances/<str:id>/events", InstanceEventsView.as_view(), name="instance-events"),
 ]

@@ -10,14 +10,14 @@ _EXAMPLES = "#/components/examples/"
 _DESCRIPTIONS = {
     "400": "The request is not valid.",
     "401": "No API key, or not a valid one.",
-    "403": "The key may not do this.",
+    "403": "The key's scopes do not cover this.",
     "404": "There is no such thing, or it belongs to another project.",
     "406": "The caller takes no JSON.",
     "409": "The state of things does not allow it.",
     "413": "The body is too large.",
     "415": "The body is not JSON in UTF-8.",
     "422": "This Idempotency-Key was used for another request.",
-    "429": "Too many requests.",
+    "429": "The key's rate is used up.",
     "500": "Something went wrong on our side.",
     "503": "The database cannot be reached.",
 }
@@ -43,6 +43,7 @@ def add_errors(path: str, method: str, operation: dict[str, Any]) -> None:
             operation["responses"].setdefault(status, {"description": _DESCRIPTIONS[status]})
     for status, response in operation["responses"].items():
         if status < "400":
+            response["description"] = response["description"] or "Success."
             continue
         media = response.setdefault("content", {}).setdefault("application/json", {})
         if media.setdefault("schema", SCHEMA) != SCHEMA:
@@ -94,7 +95,11 @@ def _codes(path: str, status: str, operation: dict[str, Any], description: str) 
 
 
 def _not_found_code(path: str) -> str:
-    kinds = {"/api/instances/": "INSTANCE_NOT_FOUND", "/api/jobs/": "JOB_NOT_FOUND"}
+    kinds = {
+        "/api/instances/": "INSTANCE_NOT_FOUND",
+        "/api/jobs/": "JOB_NOT_FOUND",
+        "/api/keys/": "API_KEY_NOT_FOUND",
+    }
     return next((code for start, code in kinds.items() if path.startswith(start)), "NOT_FOUND")
 
 

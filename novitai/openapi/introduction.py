@@ -86,6 +86,7 @@ TAGS = [
         "description": "The work behind the instances: what waits, what failed, what to set going "
         "again.",
     },
+    {"name": "Keys", "description": "Who may call, and what for."},
     {
         "name": "Health",
         "description": "How the service itself is: for people, load balancers and dashboards.",

@@ -92,14 +92,8 @@ def _row(method: str, path: str, operation: dict[str, Any]) -> str:
     success = ", ".join(status for status in operation["responses"] if status < "300")
     what = operation["summary"] + (" (deprecated)" if operation.get("deprecated") else "")
     codes = ", ".join(_codes(operation))
-    return f"| {method} | `{path}` | {_scope(method, operation)} | {what} | {success} | {codes} |\n"
-
-
-def _scope(method: str, operation: dict[str, Any]) -> str:
-    """An operation that needs more than its method tells says so as ``x-scope``."""
-    if not operation.get("security"):
-        return "–"
-    return str(operation.get("x-scope", "read" if method == "GET" else "write"))
+    scope = operation.get("x-scope", "–")
+    return f"| {method} | `{path}` | {scope} | {what} | {success} | {codes} |\n"
 
 
 def _codes(operation: dict[str, Any]) -> Iterator[str]:

@@ -11,7 +11,13 @@ KEYS = "/admin/accounts/apikey/"
 
 
 def make_key(admin_client: Client, project: Project) -> str:
-    data = {"project": project.pk, "name": "ci", "expires_at_0": "", "expires_at_1": ""}
+    data = {
+        "project": project.pk,
+        "name": "ci",
+        "scopes": ["read"],
+        "expires_at_0": "",
+        "expires_at_1": "",
+    }
     page = admin_client.post(f"{KEYS}add/", data).content.decode()
     return page.split('id="api-key">')[1].split("<")[0]
 
@@ -20,7 +26,7 @@ def test_a_key_is_made_shown_once_and_works(admin_client: Client, project: Proje
     key = make_key(admin_client, project)
     assert client_of(key).get("/api/instances").status_code == 200
     row = ApiKey.objects.get()
-    assert (row.name, row.project) == ("ci", project)
+    assert (row.name, row.project, row.scopes) == ("ci", project, ["read"])
     for url in (KEYS, reverse("admin:accounts_apikey_change", args=[row.pk]), "/admin/"):
         page = admin_client.get(url).content.decode()
         assert key not in page

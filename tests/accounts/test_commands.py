@@ -1,5 +1,6 @@
 """Keys and operators from the command line."""
 
+from datetime import timedelta
 from io import StringIO
 
 import pytest
@@ -27,6 +28,31 @@ def test_a_key_can_be_for_another_project(db: None) -> None:
     run("create_api_key", "--project", "blue", "--name", "ci")
     run("create_api_key", "--project", "blue")
     assert [key.project.name for key in ApiKey.objects.all()] == ["blue", "blue"]
+
+
+def test_a_keys_scopes_end_and_limit_are_said_on_the_command_line(db: None) -> None:
+    run(
+        "create_api_key",
+        "--scope=read",
+        "--scope=credentials",
+        "--expires-in-days=1.5",
+        "--rate-limit=60",
+    )
+    key = ApiKey.objects.get()
+    assert (key.scopes, key.rate_limit) == (["read", "credentials"], 60)
+    assert key.expires_at is not None
+    left = key.expires_at - key.created_at
+    assert abs(left - timedelta(days=1.5)) < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["--scope=all", "--expires-in-days=0", "--expires-in-days=nan", "--rate-limit=-1"],
+)
+def test_what_no_key_can_have_is_refused(db: None, option: str) -> None:
+    with pytest.raises(CommandError):
+        run("create_api_key", option)
+    assert not ApiKey.objects.exists()
 
 
 @pytest.mark.parametrize("name", ["a b", "", "ü", "a" * 61])

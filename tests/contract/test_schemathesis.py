@@ -21,6 +21,8 @@ from schemathesis.engine.events import (
 from schemathesis.schemas import BaseSchema
 
 from accounts.models import Project
+from accounts.scopes import Scope
+from accounts.services import create_api_key
 from instances.models import Instance
 from jobs.models import Job, Worker
 from tests.contract.documents import document
@@ -58,10 +60,15 @@ def schema_for(url: str, key: str) -> BaseSchema:
     @schema.hook
     def filter_body(context: Any, body: Any) -> bool:
         """2.0 is an integer to JSON Schema, and by the contract none to this service."""
-        values = body.values() if isinstance(body, dict) else ()
-        return not any(isinstance(value, float) and value.is_integer() for value in values)
+        return not has_whole_float(body)
 
     return schema
+
+
+def has_whole_float(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(has_whole_float, value.values()))
+    return isinstance(value, float) and value.is_integer()
 
 
 def problems_of(schema: BaseSchema) -> Iterator[str]:
@@ -94,9 +101,12 @@ def living_worker(db: None) -> Worker:
 # What hypothesis says of a generated request that is long to print.
 @pytest.mark.filterwarnings("ignore:Generating overly large repr")
 def test_every_answer_is_what_the_schema_says(
-    served: str, api_key: str, project: Project, other_project: Project, living_worker: Worker
+    served: str, project: Project, other_project: Project, living_worker: Worker
 ) -> None:
-    problems = dict.fromkeys(problems_of(schema_for(served, api_key)))
+    # Not admin: it would find its own id and revoke itself.
+    scopes = [Scope.READ, Scope.WRITE, Scope.CREDENTIALS]
+    key = create_api_key(project=project, name="generated", scopes=scopes, rate_limit=0)
+    problems = dict.fromkeys(problems_of(schema_for(served, key)))
     assert not problems, f"{len(problems)} problems\n\n" + "\n\n".join(problems)
     # It got somewhere, and nowhere else.
     assert Instance.objects.filter(project=project, status="terminated").exists()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -66,12 +68,20 @@ class Command:
         return [*self.children, self.sentinel, psutil.Process(self.process.pid)]
 
     def end(self) -> None:
-        """However it went: frozen processes are ended like all others."""
-        if self.process.poll() is None:
-            self.process.kill()
+        """However it went: frozen processes are ended like all others, and nothing is left that
+        could still write into the next test's tables.
+        """
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(timeout=40)
-        for each in self.alive():
-            each.kill()
+        deadline = time.monotonic() + 20
+        while self._is_anybody_left() and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+    def _is_anybody_left(self) -> bool:
+        """The whole group, also those that nobody has seen."""
+        group = self.process.pid
+        return any(_is_in(each, group) for each in psutil.process_iter())
 
     def eventually(self, condition: Callable[[], Any], *, seconds: float = 20) -> None:
         deadline = time.monotonic() + seconds
@@ -88,6 +98,12 @@ class Command:
         job = queue.enqueue("hanging", payload={})
         self.eventually(lambda: Job.objects.get(pk=job.pk).attempts >= 1)
         return job
+
+
+def _is_in(process: psutil.Process, group: int) -> bool:
+    with suppress(ProcessLookupError, psutil.NoSuchProcess):
+        return os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def status(job: Job) -> str:

@@ -1,5 +1,6 @@
 """``manage.py create_api_key``: the first key has to come from somewhere."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -7,9 +8,12 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.validators import validate_slug
 
 from accounts.models import DEFAULT_PROJECT, Project
+from accounts.scopes import DEFAULT_SCOPES, Scope, default_scopes
 from accounts.services import create_api_key
 
 NAME_LENGTH = 60
+LONGEST_DAYS = 36_500
+HIGHEST_RATE = 1_000_000
 
 
 class Command(BaseCommand):
@@ -20,10 +24,41 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--project", default=DEFAULT_PROJECT, help="made if there is none")
         parser.add_argument("--name", default="command line", help="to recognise the key by")
+        parser.add_argument(
+            "--scope",
+            action="append",
+            choices=Scope.values,
+            help=f"may be given several times; default: {' and '.join(DEFAULT_SCOPES)}",
+        )
+        parser.add_argument("--expires-in-days", type=_days, help="default: never")
+        parser.add_argument(
+            "--rate-limit", type=_rate, help="requests a minute; default: API_RATE_LIMIT; 0: none"
+        )
 
     def handle(self, *args: Any, **options: Any) -> str:
         project, _ = Project.objects.get_or_create(name=_project_name(options["project"]))
-        return create_api_key(project=project, name=options["name"][:100])
+        days: float | None = options["expires_in_days"]
+        return create_api_key(
+            project=project,
+            name=options["name"][:100],
+            scopes=options["scope"] or default_scopes(),
+            expires_at=None if days is None else datetime.now(UTC) + timedelta(days=days),
+            rate_limit=options["rate_limit"],
+        )
+
+
+def _days(text: str) -> float:
+    days = float(text)
+    if not 0 < days <= LONGEST_DAYS:
+        raise ValueError
+    return days
+
+
+def _rate(text: str) -> int:
+    rate = int(text)
+    if not 0 <= rate <= HIGHEST_RATE:
+        raise ValueError
+    return rate
 
 
 def _project_name(text: str) -> str:

@@ -8,6 +8,7 @@ import psutil
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from accounts.scopes import Scope
 from accounts.services import find_api_key, get_default_project, keep_api_key
 from jobs.models import Worker
 
@@ -27,7 +28,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", interactive=False, verbosity=1)
-        keep_api_key(project=get_default_project(), name="development", key=_key())
+        keep_api_key(
+            project=get_default_project(), name="development", key=_key(), scopes=Scope.values
+        )
         if find_api_key(_key()) is None:
             raise CommandError("The development key was revoked; remove api_key in DATA_DIR.")
         call_command("ensure_admin", username=options["username"])

@@ -1,0 +1,1 @@
+"""The HTTP side of keys: to look at, to revoke."""

@@ -1,0 +1,96 @@
+"""What the OpenAPI document says of keys."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
+from rest_framework import serializers
+
+from accounts.scopes import Scope
+
+TAG = ["Keys"]
+
+_DETAILS = {
+    "id": "key_5d41402abc4b2a76b9719d91",
+    "name": "ci",
+    "start": "nvt_4f9aB",
+    "project": {"id": "proj_7d793037a0760186574b0282", "name": "default"},
+    "scopes": ["read", "write"],
+    "createdAt": "2023-12-01T10:00:00.000Z",
+    "lastUsedAt": "2023-12-01T10:05:00.000Z",
+}
+
+
+class KeyProject(serializers.Serializer[Any]):
+    """Whose key it is."""
+
+    id = serializers.CharField()
+    name = serializers.CharField()
+
+
+class ApiKeyDetails(serializers.Serializer[Any]):
+    """An API key, without the key."""
+
+    id = serializers.CharField()
+    name = serializers.CharField()
+    start = serializers.CharField(help_text="its first characters")
+    project = KeyProject()
+    scopes = serializers.ListField(child=serializers.ChoiceField(Scope.choices))
+    createdAt = serializers.DateTimeField()
+    rateLimitPerMinute = serializers.IntegerField(
+        required=False, help_text="absent: the service's own; 0: no limit"
+    )
+    lastUsedAt = serializers.DateTimeField(required=False, help_text="to the minute")
+    expiresAt = serializers.DateTimeField(required=False)
+    revokedAt = serializers.DateTimeField(required=False)
+
+
+class ApiKeyList(serializers.Serializer[Any]):
+    """A page of keys."""
+
+    keys = ApiKeyDetails(many=True)
+    total = serializers.IntegerField()
+    totalIsCapped = serializers.BooleanField(required=False)
+    nextCursor = serializers.CharField(required=False)
+
+
+_EXAMPLE = OpenApiExample("A key", _DETAILS, response_only=True, status_codes=["200"])
+LIST: dict[str, Any] = {
+    "operation_id": "listApiKeys",
+    "summary": "List the project's API keys, newest first",
+    "description": "Needs the scope `admin`. Keys are made in the admin and on the command line.",
+    "tags": TAG,
+    "parameters": [
+        OpenApiParameter(
+            "limit",
+            {"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
+            description="rows per page",
+        ),
+        OpenApiParameter("cursor", str, description="nextCursor of the page before"),
+    ],
+    "responses": {200: OpenApiResponse(ApiKeyList, description="A page.")},
+    "examples": [
+        OpenApiExample(
+            "A page",
+            {"keys": [_DETAILS], "total": 1},
+            response_only=True,
+            status_codes=["200"],
+        )
+    ],
+}
+CURRENT: dict[str, Any] = {
+    "operation_id": "getCurrentApiKey",
+    "summary": "Get the API key that asks",
+    "description": "Its project, what it may do, and until when.",
+    "tags": TAG,
+    "responses": {200: OpenApiResponse(ApiKeyDetails, description="As it is now.")},
+    "examples": [_EXAMPLE],
+}
+REVOKE: dict[str, Any] = {
+    "operation_id": "revokeApiKey",
+    "summary": "Revoke an API key",
+    "description": "At once and for good; revoking it again changes nothing. Needs the scope "
+    "`admin`. A key may revoke itself.",
+    "tags": TAG,
+    "parameters": [OpenApiParameter("id", str, OpenApiParameter.PATH, description="key_…")],
+    "responses": {204: OpenApiResponse(description="It is revoked.")},
+}
