@@ -50,6 +50,7 @@ class ApiKeyList(serializers.Serializer[Any]):
     keys = ApiKeyDetails(many=True)
     total = serializers.IntegerField()
     totalIsCapped = serializers.BooleanField(required=False)
+    hasMore = serializers.BooleanField()
     nextCursor = serializers.CharField(required=False)
 
 

@@ -12,7 +12,9 @@ urlpatterns = [
     ),
     path(
         "instances/<str:id>",
-        InstanceViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
+        InstanceViewSet.as_view(
+            {"get": "retrieve", "patch": "partial_update", "delete": "destroy"}
+        ),
         name="instance",
     ),
     *(

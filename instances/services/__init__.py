@@ -8,6 +8,7 @@ from instances.services.acting import restart_instance, start_instance, stop_ins
 from instances.services.creating import Created, create_instance
 from instances.services.limits import set_project_limits
 from instances.services.terminating import terminate_all, terminate_instance, to_be_ended
+from instances.services.updating import update_instance
 
 __all__ = [
     "Created",
@@ -19,4 +20,5 @@ __all__ = [
     "terminate_all",
     "terminate_instance",
     "to_be_ended",
+    "update_instance",
 ]

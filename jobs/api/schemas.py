@@ -61,6 +61,7 @@ class JobList(Object):
     jobs = JobDetails(many=True)
     total = serializers.IntegerField(help_text="exact up to 10,000")
     totalIsCapped = serializers.BooleanField(required=False)
+    hasMore = serializers.BooleanField()
     nextCursor = serializers.CharField(required=False)
 
 
