@@ -33,12 +33,12 @@ def decode(cursor: str, list_name: str) -> list[Any]:
     if not _FORM.fullmatch(cursor):
         raise CursorError(_UNKNOWN)
     try:
-        name, *key = _signer().unsign_object(cursor)
+        signed: list[Any] = _signer().unsign_object(cursor)
     except (BadSignature, ValueError):
         raise CursorError(_UNKNOWN) from None
-    if name != list_name:
+    if signed[0] != list_name:
         raise CursorError(_OTHER_LIST)
-    return key
+    return signed[1:]
 
 
 def name_of_list(request: Request, owner: object) -> str:

@@ -118,7 +118,7 @@ def _key(row: Any, order: Sequence[str]) -> list[Any]:
 
 
 def _after(rows: QuerySet[Any], order: Sequence[str], key: Sequence[Any]) -> QuerySet[Any]:
-    """The rows behind the key. Compared as a tuple: an OR of columns would read all rows of a tie."""
+    """Compared as a tuple: an OR of columns would read all rows that tie with the key."""
     columns = Tuple(*(F(column.removeprefix("-")) for column in order))
     lookup = TupleLessThan if order[0].startswith("-") else TupleGreaterThan
     return rows.filter(lookup(columns, tuple(key)))

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import IO, Any
 
+from django.conf import settings
+from django.utils.module_loading import import_string
 from rest_framework.parsers import BaseParser
-from rest_framework.settings import api_settings
 
 MERGE_PATCH = "application/merge-patch+json"
 
@@ -20,5 +21,6 @@ class MergePatchParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        reader = api_settings.DEFAULT_PARSER_CLASSES[0]()
-        return reader.parse(stream, media_type, parser_context)
+        configured: Any = settings.REST_FRAMEWORK
+        reader: type[BaseParser] = import_string(configured["DEFAULT_PARSER_CLASSES"][0])
+        return reader().parse(stream, media_type, parser_context)

@@ -35,7 +35,7 @@ class TagsField(StrictField):
     def __init__(self, **kwargs: Any) -> None:
         value = {"type": "string", "maxLength": LONGEST_VALUE}
         if self.may_remove:
-            value = {"oneOf": [value, {"type": "null"}]}  # type: ignore[dict-item]
+            value = {"oneOf": [value, {"type": "null"}]}
         kwargs.setdefault(
             "help_text",
             f"Labels of your own, at most {MOST_TAGS}; never sent to Novita. Lists find them: "

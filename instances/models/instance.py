@@ -59,7 +59,7 @@ class InstanceQuerySet(models.QuerySet["Instance"]):
         return self.alias(lower_name=Lower("name")).filter(lower_name__startswith=beginning.lower())
 
     def with_hourly_price(self) -> "InstanceQuerySet":
-        """``hourly_price``: 1/100,000 USD for all GPUs; -1, less than any, while it is not known."""
+        """``hourly_price``: 1/100,000 USD for all GPUs; -1, less than any, while unknown."""
         return self.annotate(hourly_price=HOURLY_PRICE)
 
     def holding(self) -> "InstanceQuerySet":
