@@ -2,9 +2,16 @@
 
 from django.urls import path
 
+from instances.api.catalogue import ProductsView, RegionsView, TemplatesView
+from instances.api.planning import PlanView
 from instances.api.views import InstanceEventsView, InstanceViewSet
 
 urlpatterns = [
+    path("products", ProductsView.as_view(), name="products"),
+    path("templates", TemplatesView.as_view(), name="templates"),
+    path("regions", RegionsView.as_view(), name="regions"),
+    # Before the instance of that id, which no instance has.
+    path("instances/plan", PlanView.as_view(), name="instance-plan"),
     path(
         "instances",
         InstanceViewSet.as_view({"get": "list", "post": "create"}),

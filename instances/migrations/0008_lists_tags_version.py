@@ -3,7 +3,7 @@
 from django.db import migrations, models
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db.models import F
-from django.db.models.functions import Lower
+from django.db.models.functions import Lower, Now
 
 from instances.models.expressions import HOURLY_PRICE, TAG_WORDS
 
@@ -84,6 +84,48 @@ class Migration(migrations.Migration):
                 F("project"), OpClass(Lower("name"), "text_pattern_ops"),
                 name="instance_list_prefix",
             ),
+        ),
+        migrations.AddIndex(
+            "instance",
+            models.Index(
+                fields=["project", "region", "created_at", "id"], name="instance_list_region"
+            ),
+        ),
+        migrations.AddIndex(
+            "instance",
+            models.Index(
+                F("project"), Lower("product_name"), F("created_at"), F("id"),
+                name="instance_list_product",
+            ),
+        ),
+        migrations.AddIndex(
+            "instance",
+            models.Index(fields=["project", "product_id"], name="instance_list_product_id"),
+        ),
+        migrations.CreateModel(
+            "ListedTemplate",
+            [
+                ("id", models.BigAutoField(
+                    auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                )),
+                ("account", models.CharField(max_length=16)),
+                ("template_id", models.CharField(max_length=255)),
+                ("name", models.CharField(blank=True, max_length=255)),
+                ("channel", models.CharField(blank=True, max_length=40)),
+                ("type", models.CharField(blank=True, max_length=40)),
+                ("image", models.CharField(blank=True, max_length=1024)),
+                ("rootfs_size_gb", models.PositiveIntegerField(default=0)),
+                ("ports", models.JSONField(default=list)),
+                ("min_cuda_version", models.CharField(blank=True, max_length=40)),
+                ("fetched_at", models.DateTimeField(db_default=Now())),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("account", "template_id"), name="listed_template_once"
+                    )
+                ]
+            },
         ),
         migrations.AddIndex(
             "instance", GinIndex(TAG_WORDS, fastupdate=False, name="instance_tags")

@@ -1,6 +1,6 @@
 """What is kept: facts about rows and querysets, no I/O beyond the database."""
 
-from instances.models.catalogue import CachedProduct, CachedTemplate, Cluster
+from instances.models.catalogue import CachedProduct, CachedTemplate, Cluster, ListedTemplate
 from instances.models.event import InstanceEvent
 from instances.models.instance import Instance
 from instances.models.reconciliation import Orphan, ReconcileRun
@@ -14,6 +14,7 @@ __all__ = [
     "Installation",
     "Instance",
     "InstanceEvent",
+    "ListedTemplate",
     "Orphan",
     "ReconcileRun",
     "Tally",

@@ -189,6 +189,17 @@ class Instance(models.Model):
                 fields=["project", "status", "created_at", "id"], name="instance_list_status"
             ),
             models.Index(
+                fields=["project", "region", "created_at", "id"], name="instance_list_region"
+            ),
+            models.Index(
+                F("project"),
+                Lower("product_name"),
+                F("created_at"),
+                F("id"),
+                name="instance_list_product",
+            ),
+            models.Index(fields=["project", "product_id"], name="instance_list_product_id"),
+            models.Index(
                 F("project"),
                 OpClass(Lower("name"), "text_pattern_ops"),
                 name="instance_list_prefix",

@@ -45,6 +45,12 @@ def _check(wish: Wish, project: Project) -> None:
         raise WishRefused(errors)
 
 
+def has_room(project: Project) -> bool:
+    """Whether one more would be accepted at this moment; nothing is held for whoever asks."""
+    limit = project.live_instance_limit
+    return limit is None or Instance.objects.of(project).living().count() < limit
+
+
 def check_runtime(minutes: int | None, project: Project) -> None:
     """Raises WishRefused for a runtime, or none at all, beyond what the project may have."""
     longest = project.longest_runtime_minutes
