@@ -81,13 +81,17 @@ SELECT 'inst_' || %(project)s || '_' || lpad(i::text, 18, '0'), %(project)s,
     || CASE WHEN i %% 2 = 0 AND i >= %(rows)s / 100 THEN '{"team": "vision"}' ELSE '{}' END::jsonb
     || %(own)s::jsonb,
   '2025-11-01T00:00:00Z'::timestamptz + i * interval '1 minute'
-FROM generate_series(1, %(rows)s) AS i
+FROM generate_series(%(first)s, %(last)s) AS i
 """
 
 
 def seed(project: Project, own: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(SEED, {"project": project.pk, "rows": ROWS, "own": own})
+    # In parts, each within the limit of a statement's time.
+    for first in range(1, ROWS + 1, 5000):
+        last = min(first + 4999, ROWS)
+        fields = {"project": project.pk, "rows": ROWS, "own": own, "first": first, "last": last}
+        with connection.cursor() as cursor:
+            cursor.execute(SEED, fields)
 
 
 def cursor_in(project: Project, query: str, sort: str, share: float) -> str | None:
@@ -135,6 +139,7 @@ def main() -> None:
     seed(mine, "{}")
     seed(theirs, '{"theirs": "yes"}')
     with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = 0")
         cursor.execute("VACUUM ANALYZE instances_instance")
     key = create_api_key(project=mine, name="measuring", rate_limit=0)
     api = Client(headers={"authorization": f"Bearer {key}"})
