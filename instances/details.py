@@ -37,6 +37,7 @@ def instance_details(instance: Instance, *, now: datetime) -> dict[str, Any]:
         expiresAt=instance.expires_at and iso(instance.expires_at),
         maxRuntimeMinutes=instance.max_runtime_minutes,
         spotReclaimAt=instance.spot_reclaim_at and iso(instance.spot_reclaim_at),
+        readinessProbe=instance.readiness_probe,
         error=_error(instance),
         statusReason=_reason(instance),
         placement=instance.placement,

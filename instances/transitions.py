@@ -6,7 +6,7 @@ from typing import Any
 import structlog
 from django.db import transaction
 
-from instances import outbox
+from instances import credentials, outbox
 from instances.choices import ENDED_STATUSES, TRANSITIONS, InstanceStatus
 from instances.errors import IllegalTransition
 from instances.models import Instance, InstanceEvent
@@ -41,6 +41,8 @@ def change_status(
         data = {**(data or {}), "code": reason.code, "message": reason.message}
     if to in ENDED_STATUSES:
         instance.ended_at = now
+    if to == InstanceStatus.TERMINATED:
+        credentials.forget(instance)
     return record_event(
         instance, f"instance.{to}", cause=cause, now=now, before=before, after=to, data=data
     )

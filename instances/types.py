@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from instances.choices import BillingMode, OnStartFailure
 
@@ -24,6 +25,7 @@ class Wish:
     max_price_per_hour_e5_usd: int | None = None
     max_runtime_minutes: int | None = None
     on_start_failure: OnStartFailure = OnStartFailure.TERMINATE
+    readiness_probe: Mapping[str, Any] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
 
 

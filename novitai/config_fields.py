@@ -24,7 +24,13 @@ from pydantic import (
 )
 
 PUBLIC_NOVITA_BASE_URL = "https://api.novita.ai/gpu-instance/openapi/v1"
-SECRET_FIELDS = ("secret_key", "novita_api_key", "webhook_secret", "database_url")
+SECRET_FIELDS = (
+    "secret_key",
+    "credentials_keys",
+    "novita_api_key",
+    "webhook_secret",
+    "database_url",
+)
 REQUIRED_IN_PRODUCTION = ("database_url", "secret_key", "novita_api_key")
 
 Network = IPv4Network | IPv6Network
@@ -72,6 +78,11 @@ class Config(BaseModel):
     )
     secret_key: SecretStr | None = Field(
         None, description="at least 32 random characters, e.g. from: openssl rand -base64 48"
+    )
+    credentials_keys: SecretStr | None = Field(
+        None,
+        description="comma-separated Fernet keys that seal the passwords of instances, the first "
+        "for new ones; unset: a key made from SECRET_KEY",
     )
     allowed_hosts: tuple[str, ...] = Field(
         ("*",), description="comma-separated host names this service answers to (default: any)"
@@ -276,6 +287,13 @@ class Config(BaseModel):
             raise ValueError("holds characters that no key has")
         return value
 
+    @field_validator("credentials_keys")
+    @classmethod
+    def _fernet_keys(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _are_fernet_keys(value.get_secret_value()):
+            raise ValueError("holds something that is not 32 bytes in base64url")
+        return value
+
     @field_validator("webhook_secret")
     @classmethod
     def _usable_secret(cls, value: SecretStr | None) -> SecretStr | None:
@@ -302,6 +320,14 @@ class Config(BaseModel):
 
 def _comma_separated(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _are_fernet_keys(text: str) -> bool:
+    try:
+        keys = [base64.urlsafe_b64decode(part) for part in _comma_separated(text)]
+    except (binascii.Error, ValueError):
+        return False
+    return bool(keys) and all(len(key) == 32 for key in keys)
 
 
 def _is_webhook_secret(text: str) -> bool:

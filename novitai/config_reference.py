@@ -20,7 +20,7 @@ Every variable of the service, with its default. Copy it to .env and change what
 `make run` reads the environment only:
     set -a; . ./.env; set +a; make run
 An empty variable counts as unset. Secrets can also be files: SECRET_KEY_FILE=/run/secrets/key,
-and so for DATABASE_URL, NOVITA_API_KEY and WEBHOOK_SECRET.
+and so for CREDENTIALS_KEYS, DATABASE_URL, NOVITA_API_KEY and WEBHOOK_SECRET.
 """
 
 

@@ -84,7 +84,7 @@ _ETAG = OpenApiParameter(
     response=[200],
     description='the instance\'s version, in quotes: "3"',
 )
-_ID = [OpenApiParameter("id", str, OpenApiParameter.PATH, description="inst_…")]
+ID = [OpenApiParameter("id", str, OpenApiParameter.PATH, description="inst_…")]
 
 CREATE: dict[str, Any] = {
     "operation_id": "createInstance",
@@ -131,7 +131,7 @@ RETRIEVE: dict[str, Any] = {
     "summary": "Get an instance",
     "tags": TAG,
     "description": "The ETag stands for all of it but costUsd, which grows by itself.",
-    "parameters": [*_ID, _IF_NONE_MATCH, _ETAG],
+    "parameters": [*ID, _IF_NONE_MATCH, _ETAG],
     "responses": {
         200: schemas.InstanceDetails,
         304: OpenApiResponse(description="It is as If-None-Match says."),
@@ -146,7 +146,7 @@ UPDATE: dict[str, Any] = {
     "webhook URL, or end without one. Writes the event instance.updated, unless nothing changes. "
     "409 INVALID_STATE once it is terminated.",
     "tags": TAG,
-    "parameters": [*_ID, _IF_MATCH, _ETAG],
+    "parameters": [*ID, _IF_MATCH, _ETAG],
     "request": {"application/json": UpdateInstance, MERGE_PATCH: UpdateInstance},
     "responses": {
         200: schemas.InstanceDetails,
@@ -177,7 +177,7 @@ def _verb(name: str, summary: str, description: str, status: str) -> dict[str, A
         "description": f"{description} Asking again for what is under way or has come true changes "
         "nothing; 409 INVALID_STATE where it makes no sense.",
         "tags": TAG,
-        "parameters": [*_ID, _IF_MATCH],
+        "parameters": [*ID, _IF_MATCH],
         "request": None,
         "responses": {
             202: schemas.AcceptedVerb,
@@ -216,6 +216,6 @@ EVENTS: dict[str, Any] = {
     "operation_id": "listInstanceEvents",
     "summary": "List what happened to an instance, oldest first",
     "tags": TAG,
-    "parameters": [*_ID, *_PAGE],
+    "parameters": [*ID, *_PAGE],
     "responses": {200: schemas.EventList},
 }

@@ -107,6 +107,9 @@ class InstanceDetails(Object):
     )
     maxPricePerHourUsd = UsdField(required=False, help_text="all GPUs together")
     maxRuntimeMinutes = serializers.IntegerField(required=False)
+    readinessProbe = serializers.DictField(
+        required=False, help_text="as requested; running means that it has passed"
+    )
     expiresAt = MomentField(required=False, help_text="terminated then")
     spotReclaimAt = MomentField(required=False, help_text="Novita gave notice")
     placement = serializers.DictField(required=False, help_text="the chosen offer, and why")
@@ -152,3 +155,37 @@ class EventList(Object):
     totalIsCapped = serializers.BooleanField(required=False)
     hasMore = serializers.BooleanField()
     nextCursor = serializers.CharField(required=False)
+
+
+class SshCredentials(Object):
+    """For a shell (``command``) and for programs."""
+
+    command = serializers.CharField()
+    host = serializers.CharField(required=False)
+    port = serializers.IntegerField(required=False)
+    username = serializers.CharField(required=False)
+    password = serializers.CharField(required=False)
+
+
+class WebTerminalCredentials(Object):
+    """A shell in the browser."""
+
+    url = serializers.CharField()
+    username = serializers.CharField(required=False)
+    password = serializers.CharField(required=False)
+
+
+class JupyterCredentials(Object):
+    """The address may carry the token that opens it."""
+
+    url = serializers.CharField()
+
+
+class Credentials(Object):
+    """How to get into an instance; what its template does not offer is absent."""
+
+    instanceId = serializers.CharField()
+    ssh = SshCredentials(required=False)
+    webTerminal = WebTerminalCredentials(required=False)
+    jupyter = JupyterCredentials(required=False)
+    updatedAt = MomentField(help_text="when Novita last said so")

@@ -49,6 +49,50 @@ class StrictSerializer(serializers.Serializer[Any]):
         return value
 
 
+class ReadinessProbe(StrictSerializer):
+    """One request to a port of the instance, or one connection."""
+
+    type = OneOfField(label="Type", choices=lambda: ("http", "tcp"))
+    port = IntegerField(
+        label="Port",
+        min_value=1,
+        max_value=65535,
+        help_text="of the instance; its template must publish it",
+    )
+    path = TextField(
+        label="Path",
+        max_length=1024,
+        pattern=re.compile(r"/[!-~]*"),
+        required=False,
+        help_text="http only; / if absent",
+        error_messages={"pattern": "Path must begin with / and hold visible ASCII characters only"},
+    )
+    expectedStatus = IntegerField(
+        label="Expected status",
+        min_value=100,
+        max_value=599,
+        required=False,
+        help_text="http only; 200 if absent. Redirects are not followed.",
+    )
+    timeoutSeconds = IntegerField(
+        label="Timeout", min_value=1, max_value=10, unit="seconds", default=5
+    )
+
+    def run_validation(self, data: Any = empty) -> Any:
+        if data is not empty and not isinstance(data, Mapping):
+            raise serializers.ValidationError("Readiness probe must be an object")
+        return serializers.Serializer.run_validation(self, data)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Nobody should believe that a connection looks at a path."""
+        if attrs["type"] == "http":
+            return {"path": "/", "expectedStatus": 200, **attrs}
+        wrong = [name for name in ("path", "expectedStatus") if name in attrs]
+        if wrong:
+            raise serializers.ValidationError({name: ["Only for type http"] for name in wrong})
+        return attrs
+
+
 def name_field(*, required: bool) -> TextField:
     """An instance's name, in the request for it and in its changes."""
     return TextField(
@@ -111,6 +155,12 @@ class CreateInstance(StrictSerializer):
         help_text="All GPUs together; never created above it, checked again right before.",
     )
     maxRuntimeMinutes = runtime_field()
+    readinessProbe = ReadinessProbe(
+        source="readiness_probe",
+        required=False,
+        help_text="Novita's `running` is not yet usable: with a probe the instance is running, and "
+        "its webhook sent, only when the probe has passed; before its start deadline.",
+    )
     onStartFailure = OneOfField(
         label="On start failure",
         source="on_start_failure",

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from instances.api.catalogue import ProductsView, RegionsView, TemplatesView
+from instances.api.credentials import CredentialsView
 from instances.api.planning import PlanView
 from instances.api.views import InstanceEventsView, InstanceViewSet
 
@@ -32,5 +33,6 @@ urlpatterns = [
         )
         for verb in ("start", "stop", "restart")
     ),
+    path("instances/<str:id>/credentials", CredentialsView.as_view(), name="instance-credentials"),
     path("instances/<str:id>/events", InstanceEventsView.as_view(), name="instance-events"),
 ]

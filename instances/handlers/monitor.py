@@ -7,14 +7,16 @@ an instance that is seen running is read once by itself.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 
-from instances import environment, gate, habits, upstream, watching
+from instances import environment, gate, habits, readiness, upstream, watching
 from instances.choices import MOVING_STATUSES, InstanceStatus
 from instances.database_clock import database_now
 from instances.gate import Permit
 from instances.habits import Habits
+from instances.handlers.webhook import allowed_networks
 from instances.models import Instance
 from instances.novita.calls import CallRecord
 from instances.novita.client import NovitaClient
@@ -35,6 +37,14 @@ OTHER_ACCOUNT = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
+class Probe:
+    """What the caller wants to be asked (``readinessProbe``), and the addresses known so far."""
+
+    wanted: Mapping[str, Any]
+    addresses: Mapping[int, str]
+
+
+@dataclass(frozen=True, slots=True)
 class WatchWork:
     """Upstream ids to look at, those unseen for longest first. ``is_listing``: all by one listing,
     filtered by ``search_word`` if there is one; else each by itself. ``must_get``: a listing has
@@ -47,14 +57,18 @@ class WatchWork:
     search_word: str = ""
     must_get: bool = False
     request_id: str = ""
+    probe: Probe | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What was seen, by upstream id; an id without an entry was not seen, which proves nothing."""
+    """What was seen, by upstream id; an id without an entry was not seen, which proves nothing.
+    ``probes``: why each that was probed is not usable yet, "" if it is.
+    """
 
     calls: Sequence[CallRecord]
     sightings: Mapping[str, Sighting] = field(default_factory=dict)
+    probes: Mapping[str, str] = field(default_factory=dict)
     habits: Habits | None = None
 
 
@@ -83,7 +97,8 @@ class MonitorInstance(Handler[WatchWork, Watched]):
     def talk(self, work: WatchWork) -> Watched:
         client = upstream.client(work.permit, request_id=work.request_id)
         if not work.is_listing:
-            return Watched(client.calls, _get(client, work.upstream_ids))
+            sightings = _get(client, work.upstream_ids) if work.permit.calls else {}
+            return Watched(client.calls, sightings, _probe(work, sightings))
         return _list_and_get(client, work)
 
     def book(self, talks: Sequence[tuple[WatchWork, Watched]]) -> None:
@@ -114,6 +129,7 @@ class MonitorInstance(Handler[WatchWork, Watched]):
                     now=now,
                     next_at=next_at,
                     is_last_resort=talk.work.must_get,
+                    unusable=talk.result.probes.get(instance.upstream_id),
                 )
                 outcomes[job.pk] = look.outcome
                 noted += [instance] if look.is_to_be_saved else []
@@ -194,9 +210,39 @@ def _get_each(
     for number, job in enumerate(jobs):
         instance = instances[job.subject]
         mine = Permit(1 if number < permit.calls else 0)
-        work = WatchWork((instance.upstream_id,), mine, must_get=True, request_id=job.request_id)
+        work = WatchWork(
+            (instance.upstream_id,),
+            mine,
+            must_get=True,
+            request_id=job.request_id,
+            probe=_probe_of(instance),
+        )
         parts.append(Unit([job], work))
     return parts
+
+
+def _probe_of(instance: Instance) -> Probe | None:
+    if not instance.readiness_probe:
+        return None
+    known = {each["port"]: each["endpoint"] for each in instance.port_mappings}
+    return Probe(instance.readiness_probe, known)
+
+
+def _probe(work: WatchWork, sightings: Mapping[str, Sighting]) -> dict[str, str]:
+    """What runs is asked whether it is usable, at the address that was seen last."""
+    if work.probe is None:
+        return {}
+    (upstream_id,) = work.upstream_ids
+    seen = sightings[upstream_id].seen if upstream_id in sightings else None
+    if upstream_id in sightings and (seen is None or not seen.is_running):
+        return {}
+    addresses = {each.port: each.address for each in seen.port_mappings} if seen else {}
+    error = readiness.check(
+        work.probe.wanted,
+        addresses or work.probe.addresses,
+        allowed_networks=allowed_networks(),
+    )
+    return {upstream_id: error}
 
 
 def _get(client: NovitaClient, upstream_ids: Sequence[str]) -> dict[str, Sighting]:
@@ -233,4 +279,4 @@ def _list_and_get(client: NovitaClient, work: WatchWork) -> Watched:
     sightings = {each: Sighting(seen) for each, seen in listed.items() if seen is not None}
     missing = [each for each in work.upstream_ids if each not in sightings]
     looks = _get(client, missing[: work.permit.calls - len(client.calls)])
-    return Watched(client.calls, sightings | looks, taught)
+    return Watched(client.calls, sightings | looks, habits=taught)

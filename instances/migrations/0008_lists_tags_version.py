@@ -14,14 +14,14 @@ VISIBLE = [
     "webhook_url", "max_price_per_hour_e5_usd", "max_runtime_minutes", "tags", "status",
     "error_code", "error_message", "created_at", "started_at", "ready_at", "ended_at",
     "reason_code", "reason_message", "expires_at", "product_id", "price_e5_usd", "placement",
-    "upstream_id", "upstream_status", "spot_reclaim_at", "port_mappings", "connection",
+    "upstream_id", "upstream_status", "spot_reclaim_at", "port_mappings", "connection", "readiness_probe",
 ]
 _NEW = ", ".join(f"NEW.{name}" for name in VISIBLE)
 _OLD = ", ".join(f"OLD.{name}" for name in VISIBLE)
 
 
 class Migration(migrations.Migration):
-    dependencies = [("instances", "0006_doubt_since_when")]
+    dependencies = [("instances", "0007_credentials_and_readiness")]
 
     operations = [
         migrations.AddField(

@@ -1,6 +1,7 @@
 """What is kept: facts about rows and querysets, no I/O beyond the database."""
 
 from instances.models.catalogue import CachedProduct, CachedTemplate, Cluster, ListedTemplate
+from instances.models.credentials import InstanceCredentials
 from instances.models.event import InstanceEvent
 from instances.models.instance import Instance
 from instances.models.reconciliation import Orphan, ReconcileRun
@@ -13,6 +14,7 @@ __all__ = [
     "Cluster",
     "Installation",
     "Instance",
+    "InstanceCredentials",
     "InstanceEvent",
     "ListedTemplate",
     "Orphan",

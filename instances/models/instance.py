@@ -1,6 +1,7 @@
 """An instance: what was wished for, where its creation stands, what Novita says of it."""
 
 import secrets
+from typing import Any
 
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
@@ -96,6 +97,8 @@ class Instance(models.Model):
     # All GPUs together, in 1/100,000 USD an hour; checked again right before the create.
     max_price_per_hour_e5_usd = models.PositiveBigIntegerField(null=True, blank=True)
     max_runtime_minutes = models.PositiveIntegerField(null=True, blank=True)
+    # How to find out whether what runs is usable; empty: Novita's word is enough.
+    readiness_probe = models.JSONField(default=dict, blank=True)
     on_start_failure = models.CharField(
         max_length=10,
         choices=OnStartFailure.choices,
@@ -170,12 +173,17 @@ class Instance(models.Model):
     absence_seen_at = models.DateTimeField(
         null=True, blank=True, help_text="first of the two direct looks that prove absence"
     )
+    # What the readiness probe said last while it did not pass.
+    probe_error = models.CharField(max_length=300, blank=True, db_default="")
     # Lists lack the connect blocks; whether a look by id has brought them.
     has_details = models.BooleanField(default=False, db_default=False)
     port_mappings = models.JSONField(default=list, blank=True)
     connection = models.JSONField(default=dict, blank=True)
 
     objects = InstanceQuerySet.as_manager()
+
+    # What a look has just shown of access: no column, and sealed apart (instances.credentials).
+    seen_access: Any = None
 
     class Meta:
         ordering = ["-id"]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
+from instances.novita.access import read_access
 from instances.novita.errors import NovitaProtocolError, clean_text
 from instances.novita.types import (
     Balance,
@@ -224,6 +225,7 @@ def read_instance(value: Any) -> UpstreamInstance | None:
         web_terminal_url=_without_login(
             mapping(data.get("connectComponentWebTerminal")).get("address")
         ),
+        access=read_access(data),
         spot_status=text(data.get("spotStatus")),
         spot_reclaim_at=moment(data.get("spotReclaimTime")),
         created_at=moment(data.get("createdAt")),

@@ -1,6 +1,6 @@
 """What the upstream knows, as frozen values. See `parsers` for how they are read.
 
-Prices are integers in 1/100,000 USD per GPU-hour. Passwords are not kept at all.
+Prices are integers in 1/100,000 USD per GPU-hour. Passwords have no repr.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+from instances.novita.access import Access
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,7 @@ class UpstreamInstance:
     # These addresses may carry an access token in their query.
     jupyter_url: str = field(default="", repr=False)
     web_terminal_url: str = field(default="", repr=False)
+    access: Access = field(default=Access(), repr=False)
     spot_status: str = ""
     spot_reclaim_at: datetime | None = None
     created_at: datetime | None = None

@@ -27,21 +27,28 @@ def observe(
     now: datetime,
     next_at: datetime | None = None,
     is_last_resort: bool = False,
+    unusable: str | None = None,
 ) -> Look:
     """Note what was seen and decide what comes next. The instance is locked.
 
     A change of status is written at once; mere notes are left to ``save_notes``, for all at once.
     ``next_at``: the next look, if the poll interval alone does not say it. ``is_last_resort``: a
     listing showed it running, and this look was to bring the connect blocks; if it did not, the
-    instance is announced without them and read again later.
+    instance is announced without them and read again later. ``unusable``: what its readiness
+    probe said, "" if it passed, None if it was not asked.
     """
     if not is_watched(instance):
         return Look(Done())
     before = notes.noted(instance)
-    outcome = _decide(instance, sighting, job, now, is_last_resort=is_last_resort)
+    if unusable is not None:
+        instance.probe_error = unusable[:300]
+    outcome = _decide(
+        instance, sighting, job, now, is_last_resort=is_last_resort, unusable=unusable
+    )
     if outcome is None:
         has_arrived = sighting is not None and sighting.is_of_a_running_instance
-        is_to_be_read = has_arrived and not instance.has_details
+        is_to_be_asked = bool(instance.readiness_probe) and unusable is None
+        is_to_be_read = has_arrived and (not instance.has_details or is_to_be_asked)
         outcome = Again() if is_to_be_read else Again(at=next_at or next_look(now))
     return Look(outcome, is_to_be_saved=notes.noted(instance) != before)
 
@@ -53,6 +60,7 @@ def _decide(
     now: datetime,
     *,
     is_last_resort: bool,
+    unusable: str | None,
 ) -> Outcome | None:
     """What follows, or None for another look. What is written is whole rows, notes included."""
     is_first_start = instance.status == InstanceStatus.STARTING and instance.ready_at is None
@@ -63,7 +71,10 @@ def _decide(
     if sighting is not None:
         notes.take(instance, sighting, now)
     if instance.status == InstanceStatus.STARTING:
-        return starting.judge(instance, sighting, job, now, is_last_resort=is_last_resort)
+        is_usable = not instance.readiness_probe or unusable == ""
+        return starting.judge(
+            instance, sighting, job, now, is_last_resort=is_last_resort, is_usable=is_usable
+        )
     if instance.status == InstanceStatus.RUNNING:
         return _read(instance, sighting, job, now)
     return _stop(instance, sighting, job, now)

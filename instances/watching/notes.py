@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import connection
 
-from instances import billing
+from instances import billing, credentials
 from instances.models import Instance
 from instances.novita.types import PortMapping, UpstreamInstance
 from instances.watching.looks import Sighting
@@ -29,6 +29,7 @@ NOTED = {
     "closed_cost_e5_usd": "bigint",
     "price_e5_usd": "bigint",
     "spot_reclaim_at": "timestamptz",
+    "probe_error": "text",
     "has_details": "boolean",
     "port_mappings": "jsonb",
     "connection": "jsonb",
@@ -52,6 +53,9 @@ def take(instance: Instance, sighting: Sighting, now: datetime) -> None:
         instance.port_mappings = [_port(mapping) for mapping in seen.port_mappings]
         instance.connection = _connection(seen)
         instance.has_details = instance.has_details or sighting.has_details
+        if sighting.has_details:
+            # Beside the row, for ``save_notes``.
+            instance.seen_access = seen.access
     instance.upstream_seen_at = now
 
 
@@ -61,9 +65,14 @@ def noted(instance: Instance) -> tuple[object, ...]:
 
 
 def save_notes(changed: Sequence[Instance], seen: Sequence[Instance], *, now: datetime) -> None:
-    """Two statements for a whole listing, however many instances it showed."""
+    """Two statements for a whole listing, however many instances it showed; and one for what
+    single looks brought of access.
+    """
     if changed:
         _save_noted(changed)
+    found = {each: each.seen_access for each in {*changed, *seen} if each.seen_access is not None}
+    if found:
+        credentials.keep(found, now=now)
     Instance.objects.filter(pk__in=[instance.pk for instance in seen]).update(upstream_seen_at=now)
 
 

@@ -35,17 +35,22 @@ def judge(
     now: datetime,
     *,
     is_last_resort: bool,
+    is_usable: bool = True,
 ) -> Outcome | None:
-    """What follows from a look, if there was one, or None for another look."""
+    """What follows from a look, if there was one, or None for another look. ``is_usable``: it has
+    no readiness probe, or the probe has just passed.
+    """
+    is_last_resort = is_last_resort and sighting is None
+    is_ready = is_usable and _is_ready(instance, is_last_resort=is_last_resort)
     if instance.ready_at is not None:
-        return _judge_again(instance, sighting, job, now, is_last_resort=is_last_resort)
+        return _judge_again(instance, sighting, job, now, is_ready=is_ready)
     failure = _failure(instance, sighting)
     if failure is not None:
         return _fail(instance, failure, job, now)
-    if _is_ready(instance, is_last_resort=is_last_resort and sighting is None):
+    if is_ready:
         return _arrive(instance, job, now)
     has_just_arrived = sighting is not None and sighting.is_of_a_running_instance
-    late = None if has_just_arrived else _lateness(instance, sighting, now)
+    late = None if has_just_arrived and is_usable else _lateness(instance, sighting, now)
     return _fail(instance, late, job, now) if late else None
 
 
@@ -94,9 +99,10 @@ def _is_ready(instance: Instance, *, is_last_resort: bool) -> bool:
 
 def _arrive(instance: Instance, job: Job, now: datetime) -> Outcome:
     instance.ready_at = instance.ready_at or now
-    instance.action = ""
+    instance.action = instance.probe_error = ""
     data = {"upstreamStatus": instance.upstream_status}
-    cause = cause_of(job, "Novita shows it running")
+    words = "and its readiness probe passed" if instance.readiness_probe else ""
+    cause = cause_of(job, f"Novita shows it running {words}".strip())
     change_status(instance, InstanceStatus.RUNNING, cause=cause, now=now, data=data)
     return Done() if instance.has_details else Again(at=next_look(now))
 
@@ -107,7 +113,7 @@ def _lateness(instance: Instance, sighting: Sighting | None, now: datetime) -> F
     deadline, last = instance.start_deadline_at, instance.upstream_status or "nothing"
     if deadline is not None and deadline + grace <= now:
         limit = (deadline - instance.created_at).total_seconds()
-        message = f"Not running after {limit:.0f} s; Novita last said {last}."
+        message = f"Not running after {limit:.0f} s; {_last_words(instance, last)}."
         return Failure(FailureCode.STARTUP_TIMEOUT, message)
     stuck = timedelta(seconds=settings.CONFIG.instance_stuck_timeout)
     since = instance.upstream_changed_at
@@ -116,6 +122,12 @@ def _lateness(instance: Instance, sighting: Sighting | None, now: datetime) -> F
         message = f"No progress for {stuck.total_seconds():.0f} s: Novita goes on saying {last}."
         return Failure(FailureCode.STARTUP_TIMEOUT, message)
     return None
+
+
+def _last_words(instance: Instance, status: str) -> str:
+    if status == "running" and instance.probe_error:
+        return f"Novita shows it running, and its readiness probe says: {instance.probe_error}"
+    return f"Novita last said {status}"
 
 
 def _fail(instance: Instance, failure: Failure, job: Job, now: datetime) -> Outcome:
@@ -140,17 +152,16 @@ def _judge_again(
     job: Job,
     now: datetime,
     *,
-    is_last_resort: bool,
+    is_ready: bool,
 ) -> Outcome | None:
     """A start or restart of one that has run before: it has a disk that must survive a failure."""
     seen = sighting.seen if sighting is not None else None
     if seen is not None and seen.is_stopped:
         return _stays_stopped(instance, seen.failure_reason, job, now)
-    is_running = _is_ready(instance, is_last_resort=is_last_resort and sighting is None)
-    if is_running and _has_begun_anew(instance, sighting, now):
+    if is_ready and _has_begun_anew(instance, sighting, now):
         return _arrive(instance, job, now)
     if seen is not None and instance.start_deadline_at and instance.start_deadline_at <= now:
-        message = f"It did not start again in time; Novita last said {seen.status}."
+        message = f"It did not start again in time; {_last_words(instance, seen.status)}."
         reason = Reason(StatusReason.STARTUP_TIMEOUT, message)
         begin(instance, STOP, cause=cause_of(job, message), now=now, reason=reason)
         return None

@@ -20,6 +20,7 @@ def test_the_document_is_valid_and_complete(schema: dict[str, Any]) -> None:
     assert set(schema["paths"]) == {
         "/api/instances",
         "/api/instances/{id}",
+        "/api/instances/{id}/credentials",
         "/api/instances/{id}/events",
         "/api/instances/{id}/restart",
         "/api/instances/{id}/start",
@@ -57,7 +58,7 @@ def test_every_operation_has_a_summary_a_tag_and_its_errors(schema: dict[str, An
 def test_an_operation_that_refuses_says_why_in_the_one_form(schema: dict[str, Any]) -> None:
     operation = schema["paths"]["/api/jobs/{id}/retry"]["post"]
     assert "requestBody" not in operation
-    refusals = {"400", "401", "404", "409", "422", "500", "503"}
+    refusals = {"400", "401", "403", "404", "409", "422", "429", "500", "503"}
     assert set(operation["responses"]) == {"200", *refusals}
     refusal = operation["responses"]["409"]
     assert "JOB_NOT_REDRIVABLE" in refusal["description"]

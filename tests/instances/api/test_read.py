@@ -49,6 +49,7 @@ def make_full(project: Project) -> Instance:
         connection={"ssh": "ssh root@a -p 22"},
         max_price_per_hour_e5_usd=50_000,
         max_runtime_minutes=90,
+        readiness_probe={"type": "tcp", "port": 22, "timeoutSeconds": 5},
         expires_at=now,
         spot_reclaim_at=now,
         reason_code="SPOT_RECLAIMED",
@@ -80,7 +81,7 @@ def test_the_schema_names_exactly_the_fields_of_a_full_instance(
     "path", ["inst_000000000000000000000000", "%00", "inst_%00", "%ff", "a" * 500, "'; --", "0"]
 )
 def test_unknown_ids_are_404_in_words(api: Client, path: str) -> None:
-    for suffix in ("", "/events"):
+    for suffix in ("", "/events", "/credentials"):
         response = api.get(f"/api/instances/{path}{suffix}")
         assert response.status_code == 404
         assert response.json()["error"]["code"] == "INSTANCE_NOT_FOUND"
@@ -90,7 +91,8 @@ def test_what_belongs_to_another_project_does_not_exist(
     api: Client, project: Project, other_project: Project
 ) -> None:
     foreign = make(other_project)
-    for path in (foreign.public_id, f"{foreign.public_id}/events"):
+    for suffix in ("", "/events", "/credentials"):
+        path = foreign.public_id + suffix
         response = api.get(f"/api/instances/{path}")
         assert response.status_code == 404
         assert response.json()["error"]["code"] == "INSTANCE_NOT_FOUND"

@@ -1,0 +1,109 @@
+"""SSH, web terminal and Jupyter access of instances: sealed at rest, opened for who may ask.
+
+Fernet (AES-128-CBC with HMAC-SHA-256) of the cryptography package; its MultiFernet seals with the
+first key and opens with any, which is what a rotation needs. Without CREDENTIALS_KEYS the key is
+made from SECRET_KEY, and stays among the keys that open, so that either can be introduced later.
+"""
+
+import base64
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.conf import settings
+
+from instances.models import Instance, InstanceCredentials
+from instances.novita.access import Access
+
+_PURPOSE = b"novitai credentials of instances"
+_SSH = re.compile(r"ssh(?:\s+-p\s*(?P<port>\d{1,5}))?\s+(?:(?P<user>[\w.-]+)@)?(?P<host>[\w.-]+)")
+
+
+class Unreadable(Exception):
+    """Sealed with a key that is not configured any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The access, and when Novita last said so."""
+
+    access: Access
+    updated_at: datetime
+
+
+def keep(found: Mapping[Instance, Access], *, now: datetime) -> None:
+    """Seal what single looks brought, in one statement; what is the same is written again."""
+    sealer = _sealer()
+    rows = [
+        InstanceCredentials(
+            instance=instance,
+            sealed=sealer.encrypt(json.dumps(asdict(access)).encode()).decode(),
+            updated_at=now,
+        )
+        for instance, access in found.items()
+        if not access.is_empty
+    ]
+    if rows:
+        InstanceCredentials.objects.bulk_create(
+            rows,
+            update_conflicts=True,
+            unique_fields=["instance"],
+            update_fields=["sealed", "updated_at"],
+        )
+
+
+def read(instance: Instance) -> Opened | None:
+    """What is kept of an instance, if anything is. Raises Unreadable."""
+    row = InstanceCredentials.objects.filter(instance=instance).first()
+    if row is None:
+        return None
+    try:
+        opened = _sealer().decrypt(row.sealed.encode())
+    except InvalidToken:
+        raise Unreadable(instance.public_id) from None
+    return Opened(Access(**json.loads(opened)), row.updated_at)
+
+
+def forget(instance: Instance) -> None:
+    """The machine is gone: nothing of it is worth keeping."""
+    InstanceCredentials.objects.filter(instance=instance).delete()
+
+
+def reseal(rows: Sequence[InstanceCredentials]) -> int:
+    """Seal rows anew with the first key, as far as they can be opened; how many."""
+    sealer = _sealer()
+    done = []
+    for row in rows:
+        try:
+            row.sealed = sealer.rotate(row.sealed.encode()).decode()
+        except InvalidToken:
+            continue
+        done.append(row)
+    InstanceCredentials.objects.bulk_update(done, ["sealed"])
+    return len(done)
+
+
+def ssh_target(command: str) -> dict[str, str | int]:
+    """User, host and port of an ssh command, for clients that are no shell."""
+    match = _SSH.fullmatch(command.strip())
+    if match is None:
+        return {}
+    target: dict[str, str | int] = {"host": match["host"], "port": int(match["port"] or 22)}
+    return target | ({"username": match["user"]} if match["user"] else {})
+
+
+def _sealer() -> MultiFernet:
+    configured = settings.CONFIG.credentials_keys
+    words = configured.get_secret_value().split(",") if configured is not None else []
+    keys = [word.strip().encode() for word in words if word.strip()]
+    return MultiFernet([Fernet(key) for key in [*keys, _key_of_the_service()]])
+
+
+def _key_of_the_service() -> bytes:
+    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=_PURPOSE)
+    return base64.urlsafe_b64encode(derived.derive(settings.SECRET_KEY.encode()))

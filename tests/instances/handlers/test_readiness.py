@@ -1,0 +1,122 @@
+"""With a readiness probe, running waits for it; the deadline stays."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db.models import F
+
+from instances import gate, readiness
+from instances.gate import Permit
+from instances.models import Instance
+from instances.novita.types import PortMapping
+from tests.fakes import FakeNovita
+from tests.instances.handlers.conftest import HOOK, Service, events
+
+pytestmark = pytest.mark.django_db
+
+PROBE = {"type": "tcp", "port": 22, "timeoutSeconds": 5}
+PORTS = (PortMapping(22, "proxy.example:30022", "tcp"),)
+
+
+class Probes:
+    """What probes say, and what they asked."""
+
+    def __init__(self) -> None:
+        self.says = "port 22: connection refused"
+        self.asked: list[Any] = []
+
+    def check(self, probe: Any, addresses: Any, **_: Any) -> str:
+        self.asked.append((probe, dict(addresses)))
+        return self.says
+
+
+@pytest.fixture
+def probes(monkeypatch: pytest.MonkeyPatch) -> Probes:
+    probes = Probes()
+    monkeypatch.setattr(readiness, "check", probes.check)
+    return probes
+
+
+@pytest.fixture
+def waiting(service: Service, novita: FakeNovita, probes: Probes) -> Instance:
+    """Novita shows it running; its probe does not pass yet."""
+    instance = service.placed(webhook_url=HOOK, readiness_probe=PROBE)
+    novita.put(instance.upstream_id, status="running", port_mappings=PORTS)
+    return service.watch(instance, times=2)
+
+
+def test_running_at_novita_is_not_running_before_the_probe_passes(
+    service: Service, waiting: Instance, probes: Probes
+) -> None:
+    assert (waiting.status, waiting.upstream_status) == ("starting", "running")
+    assert waiting.ready_at is None
+    assert waiting.probe_error == "port 22: connection refused"
+    assert probes.asked[-1] == (PROBE, {22: "proxy.example:30022"})
+    assert "instance.running" not in events(waiting)
+    probes.says = ""
+    service.watch(waiting)
+    assert (waiting.status, waiting.probe_error) == ("running", "")
+    assert waiting.ready_at is not None
+    event = waiting.events.last()
+    assert "probe passed" in event.cause
+    assert event.deliveries.exists()
+
+
+def test_what_is_charged_meanwhile_counts_as_cost(waiting: Instance) -> None:
+    assert waiting.billing_since is not None
+
+
+def test_a_probe_that_never_passes_is_a_start_that_failed_and_says_why(
+    service: Service, waiting: Instance
+) -> None:
+    Instance.objects.update(start_deadline_at=F("created_at") - timedelta(seconds=1))
+    service.watch(waiting)
+    assert (waiting.status, waiting.error_code) == ("failed", "STARTUP_TIMEOUT")
+    assert "port 22: connection refused" in waiting.error_message
+
+
+def test_without_a_probe_nothing_is_asked(
+    service: Service, novita: FakeNovita, probes: Probes
+) -> None:
+    service.running(novita)
+    assert probes.asked == []
+
+
+def test_what_is_not_running_at_novita_is_not_asked(
+    service: Service, novita: FakeNovita, probes: Probes
+) -> None:
+    instance = service.placed(readiness_probe=PROBE)
+    novita.put(instance.upstream_id, status="pulling")
+    service.watch(instance, times=2)
+    assert probes.asked == []
+
+
+def test_a_probe_goes_on_where_no_call_to_novita_is_left(
+    service: Service, waiting: Instance, probes: Probes, novita: FakeNovita, monkeypatch: Any
+) -> None:
+    novita.calls.clear()
+    monkeypatch.setattr(gate, "reserve", lambda *_, **__: Permit(0))
+    probes.says = ""
+    service.watch(waiting)
+    assert waiting.status == "running"
+    assert novita.calls == []
+
+
+def test_a_start_after_a_stop_is_probed_again(
+    service: Service, novita: FakeNovita, probes: Probes
+) -> None:
+    probes.says = ""
+    instance = service.stopped(novita)
+    Instance.objects.update(readiness_probe=PROBE)
+    probes.says = "port 22: connection refused"
+    service.ask("start", instance)
+    service.run("start_instance")
+    novita.put(instance.upstream_id, status="running", port_mappings=PORTS)
+    service.watch(instance, times=2)
+    assert instance.status == "starting"
+    probes.says = ""
+    service.watch(instance)
+    assert instance.status == "running"
