@@ -44,7 +44,7 @@ class KeysetPagination(BasePagination):
         rows = queryset.order_by(*asked.order)
         if asked.after is not None:
             rows = _after(rows, asked.order, asked.after)
-        page = list(rows[: asked.limit + 1])
+        page = list(_whole(rows, asked.limit + 1) if asked.is_sorted else rows[: asked.limit + 1])
         is_all = asked.after is None and len(page) <= asked.limit
         self.total = len(page) if is_all else queryset.order_by()[: COUNT_CAP + 1].count()
         self.next_cursor = None
@@ -92,6 +92,7 @@ class _PageRequest:
         if errors:
             raise ValidationError(errors)
         self.limit = int(limit)
+        self.is_sorted = bool(sorts)
         self.order = _order(given.get("sort"), sorts, getattr(view, "page_order", "-id"))
 
 
@@ -115,6 +116,13 @@ def _order(sort: str | None, sorts: Mapping[str, str], order: str) -> tuple[str,
 def _key(row: Any, order: Sequence[str]) -> list[Any]:
     values = [getattr(row, column.removeprefix("-")) for column in order]
     return [exact_iso(value) if hasattr(value, "isoformat") else value for value in values]
+
+
+def _whole(rows: QuerySet[Any], count: int) -> QuerySet[Any]:
+    """The first of these rows, chosen by their ids: an index that carries what is filtered by can
+    do that alone, and only what is shown is read as a whole.
+    """
+    return rows.filter(pk__in=rows.values("pk")[:count])
 
 
 def _after(rows: QuerySet[Any], order: Sequence[str], key: Sequence[Any]) -> QuerySet[Any]:

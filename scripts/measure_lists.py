@@ -58,14 +58,15 @@ FILTERS = {
     "billing mode": "billingMode=onDemand",
     "a tenth by age": "createdAfter=2026-01-01T00:00:00Z&createdBefore=2026-01-08T00:00:00Z",
     "much that excludes each other": "status=failed&region=US-WEST-01&billingMode=onDemand",
+    "product and status that never meet": "product=prod-7&status=stopped&region=NOWHERE",
     "tag and status that never meet": "tag=team:vision&status=stopped",
 }
 SEED = """
 INSERT INTO instances_instance (public_id, project_id, name, product_name, template_id, gpu_num,
   rootfs_size_gb, region, billing_mode, webhook_url, status, error_code, error_message, create_step,
   reference, upstream_name, cluster_id, product_id, price_e5_usd, placement, refused_offers,
-  upstream_account, upstream_id, upstream_status, port_mappings, connection, lookup_count, tags,
-  created_at)
+  upstream_account, upstream_id, upstream_status, port_mappings, connection, lookup_count,
+  readiness_probe, tags, created_at)
 SELECT 'inst_' || %(project)s || '_' || lpad(i::text, 18, '0'), %(project)s,
   'job-' || lpad(i::text, 5, '0'), CASE WHEN i %% 3 = 0 THEN 'H100' ELSE 'RTX 4090' END, '1',
   1 + i %% 2, 60, CASE WHEN i %% 2 = 0 THEN 'US-WEST-01' ELSE 'CN-HK-01' END,
@@ -76,7 +77,7 @@ SELECT 'inst_' || %(project)s || '_' || lpad(i::text, 18, '0'), %(project)s,
   CASE WHEN i %% 50 = 1 THEN NULL WHEN i %% 10 = 0 THEN i ELSE 35000 END,
   jsonb_build_object('reason', repeat('because ', 40)), '{}', 'acc',
   'up-' || %(project)s || '-' || i,
-  'running', '[{"port": 22, "endpoint": "ssh://a:22", "type": "tcp"}]', '{}', 0,
+  'running', '[{"port": 22, "endpoint": "ssh://a:22", "type": "tcp"}]', '{}', 0, '{}',
   CASE WHEN i < 200 THEN '{"rare": "yes"}' ELSE '{}' END::jsonb
     || CASE WHEN i %% 2 = 0 AND i >= %(rows)s / 100 THEN '{"team": "vision"}' ELSE '{}' END::jsonb
     || %(own)s::jsonb,

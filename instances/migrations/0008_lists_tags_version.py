@@ -16,6 +16,7 @@ VISIBLE = [
     "reason_code", "reason_message", "expires_at", "product_id", "price_e5_usd", "placement",
     "upstream_id", "upstream_status", "spot_reclaim_at", "port_mappings", "connection", "readiness_probe",
 ]
+FILTERED = ["status", "region", "billing_mode", "product_name", "product_id"]
 _NEW = ", ".join(f"NEW.{name}" for name in VISIBLE)
 _OLD = ", ".join(f"OLD.{name}" for name in VISIBLE)
 
@@ -63,14 +64,26 @@ class Migration(migrations.Migration):
             "DROP FUNCTION instances_tag_words(bigint, jsonb);",
         ),
         migrations.AddIndex(
-            "instance", models.Index(fields=["project", "created_at", "id"], name="instance_list_age")
-        ),
-        migrations.AddIndex(
-            "instance", models.Index(fields=["project", "name", "id"], name="instance_list_name")
+            "instance",
+            models.Index(
+                fields=["project", "created_at", "id"], include=["name", *FILTERED],
+                name="instance_list_age",
+            ),
         ),
         migrations.AddIndex(
             "instance",
-            models.Index(F("project"), HOURLY_PRICE, F("id"), name="instance_list_price"),
+            models.Index(
+                fields=["project", "name", "id"], include=["created_at", *FILTERED],
+                name="instance_list_name",
+            ),
+        ),
+        migrations.AddIndex(
+            "instance",
+            models.Index(
+                F("project"), HOURLY_PRICE, F("id"),
+                include=["name", "created_at", "price_e5_usd", "gpu_num", *FILTERED],
+                name="instance_list_price",
+            ),
         ),
         migrations.AddIndex(
             "instance",

@@ -19,6 +19,7 @@ def test_the_document_is_valid_and_complete(schema: dict[str, Any]) -> None:
     validate_schema(schema)  # type: ignore[no-untyped-call]
     assert set(schema["paths"]) == {
         "/api/instances",
+        "/api/instances/plan",
         "/api/instances/{id}",
         "/api/instances/{id}/credentials",
         "/api/instances/{id}/events",
@@ -34,6 +35,9 @@ def test_the_document_is_valid_and_complete(schema: dict[str, Any]) -> None:
         "/api/keys/current",
         "/api/keys/{id}",
         "/api/metrics",
+        "/api/products",
+        "/api/regions",
+        "/api/templates",
         "/health",
         "/livez",
         "/readyz",
