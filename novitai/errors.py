@@ -49,6 +49,7 @@ CODES: dict[str, tuple[int, str]] = {
     "HEADERS_TOO_LARGE": (431, "The headers are too large."),
     "RATE_LIMIT_EXCEEDED": (429, "Too many requests; Retry-After says when to come back."),
     "INTERNAL_SERVER_ERROR": (500, "Something went wrong on our side; the logs know this request."),
+    "TOO_MANY_WAITING": (429, "The project has as many open waits and streams as it may."),
     "SERVICE_UNAVAILABLE": (503, "The service cannot reach its database; please retry."),
 }
 _OF_STATUS = {

@@ -216,6 +216,19 @@ EVENTS: dict[str, Any] = {
     "operation_id": "listInstanceEvents",
     "summary": "List what happened to an instance, oldest first",
     "tags": TAG,
-    "parameters": [*ID, *_PAGE],
+    "parameters": [
+        *ID,
+        OpenApiParameter(
+            "after_sequence",
+            {"type": "integer", "minimum": 0, "maximum": 999_999_999},
+            description="only events numbered above this",
+        ),
+        OpenApiParameter(
+            "type",
+            str,
+            description="only these, such as instance.running; several separated by commas",
+        ),
+        *_PAGE,
+    ],
     "responses": {200: schemas.EventList},
 }

@@ -21,17 +21,18 @@ from rest_framework.viewsets import GenericViewSet
 
 from accounts.authentication import Caller
 from accounts.idempotency import idempotent
+from accounts.prepared import Prepared
 from instances import services
 from instances.api import documentation
-from instances.api.events import event_details
 from instances.api.filters import SORTS, InstanceFilter, asked_for
 from instances.api.parsers import MergePatchParser
 from instances.api.preconditions import etag_of, is_unchanged, wanted_versions
 from instances.api.serializers import CreateInstance, UpdateInstance
+from instances.api.waiting_filters import TimelineQuery, read_query
 from instances.choices import InstanceStatus
 from instances.clock import iso
-from instances.database_clock import database_now
-from instances.details import instance_details
+from instances.database_clock import ClockTimestamp, database_now
+from instances.details import event_details, instance_details
 from instances.errors import InstanceError, VersionMismatch, WishRefused
 from instances.models import Instance, InstanceEvent
 from instances.types import Cause, Versions
@@ -91,7 +92,8 @@ class InstanceViewSet(GenericViewSet[Instance]):
         headers = {"ETag": etag_of(instance)}
         if is_unchanged(request, instance):
             return Response(status=304, headers=headers)
-        return Response(instance_details(instance, now=database_now()), headers=headers)
+        details = instance_details(instance, now=vars(instance)["read_at"])
+        return Response(details, headers=headers)
 
     @extend_schema(**documentation.UPDATE)
     def partial_update(self, request: Request, id: str) -> Response:  # noqa: A002 - see above
@@ -159,12 +161,21 @@ class InstanceEventsView(GenericAPIView[InstanceEvent]):
     queryset = InstanceEvent.objects.all()
     results_name = "events"
     page_order = "sequence"
+    query_parameters = ("after_sequence", "type")
 
     @extend_schema(**documentation.EVENTS)
     def get(self, request: Request, id: str) -> Response:  # noqa: A002 - the path's own word
+        query = read_query(TimelineQuery, request, others=frozenset({"limit", "cursor"}))
         instance = find_instance(caller_of(request), id)
-        page = self.paginate_queryset(InstanceEvent.objects.filter(instance=instance))
-        return self.get_paginated_response([event_details(event) for event in page or []])
+        events = InstanceEvent.objects.filter(instance=instance)
+        if "after_sequence" in query:
+            events = events.filter(sequence__gt=query["after_sequence"])
+        if "type" in query:
+            events = events.filter(type__in=query["type"])
+        page = self.paginate_queryset(events)
+        return self.get_paginated_response(
+            [event_details(event, instance.public_id) for event in page or []]
+        )
 
 
 def find_instance(caller: Caller, public_id: str) -> Instance:
@@ -172,10 +183,21 @@ def find_instance(caller: Caller, public_id: str) -> Instance:
     # Postgres cannot even be asked for NUL.
     found = None
     if "\0" not in public_id:
-        found = Instance.objects.of(caller.project).filter(public_id=public_id).first()
+        found = _OWN_INSTANCE.first(project=caller.project.pk, public_id=public_id)
     if found is None:
         raise NotFound(f"There is no instance {public_id[:60]}.", code="INSTANCE_NOT_FOUND")
     return found
+
+
+_OWN_INSTANCE = Prepared(
+    lambda project, public_id: (
+        Instance.objects.annotate(read_at=ClockTimestamp())
+        .filter(project_id=project, public_id=public_id)
+        .order_by()
+    ),
+    project=-1,
+    public_id="the id",
+)
 
 
 def refuse_body(request: Request) -> None:

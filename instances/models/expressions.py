@@ -22,7 +22,7 @@ HOURLY_PRICE = Coalesce(
 )
 
 
-# A function of migration 0008: an index may hold only what Postgres knows to be unchanging.
+# A function of migration 0009: an index may hold only what Postgres knows to be unchanging.
 TAG_WORDS = Func(
     F("project_id"),
     F("tags"),

@@ -113,7 +113,7 @@ class Instance(models.Model):
 
     # Labels of the caller's own, never sent to Novita.
     tags = models.JSONField(default=dict, blank=True, db_default={})
-    # Counts what its callers can see change; a trigger does it (migration 0008), so that no way of
+    # Counts what its callers can see change; a trigger does it (migration 0009), so that no way of
     # writing can forget to. What is in memory does not know: read it again after a save.
     version = models.PositiveIntegerField(default=1, db_default=1, editable=False)
 

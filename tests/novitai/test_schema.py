@@ -18,6 +18,7 @@ def schema(anonymous: Client, db: None) -> dict[str, Any]:
 def test_the_document_is_valid_and_complete(schema: dict[str, Any]) -> None:
     validate_schema(schema)  # type: ignore[no-untyped-call]
     assert set(schema["paths"]) == {
+        "/api/events/stream",
         "/api/instances",
         "/api/instances/plan",
         "/api/instances/{id}",
@@ -26,6 +27,7 @@ def test_the_document_is_valid_and_complete(schema: dict[str, Any]) -> None:
         "/api/instances/{id}/restart",
         "/api/instances/{id}/start",
         "/api/instances/{id}/stop",
+        "/api/instances/{id}/wait",
         "/api/jobs",
         "/api/jobs/stats",
         "/api/jobs/{id}",

@@ -22,7 +22,7 @@ _OLD = ", ".join(f"OLD.{name}" for name in VISIBLE)
 
 
 class Migration(migrations.Migration):
-    dependencies = [("instances", "0007_credentials_and_readiness")]
+    dependencies = [("instances", "0008_event_streams")]
 
     operations = [
         migrations.AddField(
