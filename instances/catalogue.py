@@ -48,7 +48,7 @@ class Shelf:
                 billing_mode=billing_mode,
                 fetched_at__gte=self._oldest,
             )
-            self._products[key] = [_product(row.data) for row in rows]
+            self._products[key] = [product_of(row.data) for row in rows]
         self._count("products", is_hit=bool(self._products[key]))
         return self._products[key]
 
@@ -157,7 +157,8 @@ def _as_json(value: Any) -> dict[str, Any]:
     return {key: sorted(v) if isinstance(v, frozenset) else v for key, v in fields.items()}
 
 
-def _product(data: dict[str, Any]) -> novita.Product:
+def product_of(data: dict[str, Any]) -> novita.Product:
+    """A product as it was kept."""
     return novita.Product(
         **{
             **data,

@@ -135,6 +135,17 @@ class FailureCode(TextChoices):
     INTERNAL_ERROR = "INTERNAL_ERROR"
 
 
+class RejectionCode(TextChoices):
+    """Why an offer does not fit a wish."""
+
+    NOT_IN_REGION = "NOT_IN_REGION"
+    NOT_IN_BILLING_MODE = "NOT_IN_BILLING_MODE"
+    SOLD_OUT = "SOLD_OUT"
+    PRICE_ABOVE_CAP = "PRICE_ABOVE_CAP"
+    ROOTFS_SIZE = "ROOTFS_SIZE"
+    REFUSED = "REFUSED"
+
+
 class StatusReason(TextChoices):
     """Why an instance is where it is although its caller did not ask for that."""
 

@@ -23,6 +23,7 @@ def instance_details(instance: Instance, *, now: datetime) -> dict[str, Any]:
         "templateId": instance.template_id,
         "rootfsSize": instance.rootfs_size_gb,
         "billingMode": instance.billing_mode,
+        "tags": instance.tags,
         "portMappings": instance.port_mappings,
         "createdAt": iso(instance.created_at),
         "events": f"/api/instances/{instance.public_id}/events",

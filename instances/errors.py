@@ -2,6 +2,7 @@
 
 InstanceError
 ├── IllegalTransition     the status has no such arrow
+├── VersionMismatch       it changed since the caller looked at it
 ├── InstanceLimitReached  the project has as many live instances as it may
 └── WishRefused           the request asks for more than its project may have
 """
@@ -25,6 +26,18 @@ class IllegalTransition(InstanceError):
         super().__init__(f"Instance {public_id} is {from_status} and {cannot}.")
         self.from_status = from_status
         self.to_status = to_status
+
+
+class VersionMismatch(InstanceError):
+    """It is no longer, or never was, what the caller believes to change."""
+
+    code = "PRECONDITION_FAILED"
+
+    def __init__(self, public_id: str) -> None:
+        super().__init__(
+            f"Instance {public_id} has changed since the version that If-Match names; read it "
+            "again before changing it."
+        )
 
 
 class InstanceLimitReached(InstanceError):

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from instances.choices import BillingMode
+from instances.choices import BillingMode, RejectionCode
 from instances.money import usd_text
 from instances.novita.types import Product
 from instances.types import Wish
@@ -26,10 +26,11 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A product of the wished name that does not fit, and why."""
+    """A product of the wished name that does not fit, and why: in words, and for programs."""
 
     product_id: str
     reason: str
+    code: RejectionCode = RejectionCode.REFUSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +63,12 @@ def rank(
     for product in products:
         if not is_same_name(product.name, wish.product_name):
             continue
-        reason = turned_down.get(product.id) or _misfit(product, wish, cluster_name)
+        rejection = _rejection(product, wish, cluster_name, turned_down.get(product.id))
         price = _price(product, wish.billing_mode)
-        if reason is None and price is not None:
+        if rejection is None and price is not None:
             offers.append(Offer(product.id, product.name, price, product.on_demand_price_e5_usd))
         else:
-            rejections.append(Rejection(product.id, reason or "has no price"))
+            rejections.append(rejection or Rejection(product.id, "has no price"))
     offers.sort(key=_order)
     return Ranking(tuple(offers), tuple(rejections))
 
@@ -77,20 +78,31 @@ def _order(offer: Offer) -> tuple[int, int, str]:
     return offer.price_e5_usd, _NO_PRICE if on_demand is None else on_demand, offer.product_id
 
 
-def _misfit(product: Product, wish: Wish, cluster_name: str) -> str | None:
+def _rejection(
+    product: Product, wish: Wish, cluster_name: str, refusal: str | None
+) -> Rejection | None:
+    if refusal:
+        return Rejection(product.id, refusal)
+    misfit = _misfit(product, wish, cluster_name)
+    return None if misfit is None else Rejection(product.id, misfit[1], misfit[0])
+
+
+def _misfit(product: Product, wish: Wish, cluster_name: str) -> tuple[RejectionCode, str] | None:
     mode = wish.billing_mode
     if product.regions and not any(is_place(name, cluster_name) for name in product.regions):
-        return f"not sold in {cluster_name}"
+        return RejectionCode.NOT_IN_REGION, f"not sold in {cluster_name}"
     if mode not in product.billing_modes or _price(product, mode) is None:
-        return f"not offered as {mode}"
+        return RejectionCode.NOT_IN_BILLING_MODE, f"not offered as {mode}"
     if not product.available_deploy:
-        return SOLD_OUT
+        return RejectionCode.SOLD_OUT, SOLD_OUT
     if (reason := above_cap(_price(product, mode), wish)) is not None:
-        return reason
+        return RejectionCode.PRICE_ABOVE_CAP, reason
     if wish.rootfs_size_gb < product.min_rootfs_gb:
-        return f"needs at least {product.min_rootfs_gb} GB of root disk"
+        least = product.min_rootfs_gb
+        return RejectionCode.ROOTFS_SIZE, f"needs at least {least} GB of root disk"
     if product.max_rootfs_gb is not None and wish.rootfs_size_gb > product.max_rootfs_gb:
-        return f"allows at most {product.max_rootfs_gb} GB of root disk"
+        most = product.max_rootfs_gb
+        return RejectionCode.ROOTFS_SIZE, f"allows at most {most} GB of root disk"
     return None
 
 

@@ -26,6 +26,24 @@ class Wish:
     max_runtime_minutes: int | None = None
     on_start_failure: OnStartFailure = OnStartFailure.TERMINATE
     readiness_probe: Mapping[str, Any] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a caller wants changed, validated. What is not named stays.
+
+    ``fields`` by the row's names: name, webhook_url ("" for none), max_runtime_minutes (None for
+    none). ``tags`` are merged into those there are, None removing one; ``clears_tags`` removes all.
+    """
+
+    fields: Mapping[str, str | int | None] = field(default_factory=dict)
+    tags: Mapping[str, str | None] = field(default_factory=dict)
+    clears_tags: bool = False
+
+
+# The versions of a row that a caller is content to change; None if any will do.
+Versions = frozenset[int] | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,11 @@ CODES: dict[str, Code] = {
         "This release does not know the job's type.",
         suggestion="Ask the operator: the job was made by another release.",
     ),
+    "PRECONDITION_FAILED": Code(
+        412,
+        "It has changed since the version that If-Match names.",
+        suggestion="Read it again (GET), and send its new ETag if the change still makes sense.",
+    ),
     "PAYLOAD_TOO_LARGE": Code(
         413, "The request body is too large.", suggestion="Send less: requests here are small."
     ),

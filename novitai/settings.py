@@ -235,11 +235,19 @@ Q_CLUSTER = {
 
 CORS_ALLOWED_ORIGINS = list(CONFIG.cors_allowed_origins)
 CORS_URLS_REGEX = r"^/(api/|health$)"
-CORS_ALLOW_HEADERS = [*default_headers, "idempotency-key", "x-request-id"]
+CORS_ALLOW_HEADERS = [
+    *default_headers,
+    "idempotency-key",
+    "x-request-id",
+    "if-match",
+    "if-none-match",
+]
 CORS_EXPOSE_HEADERS = [
     "X-Request-Id",
     "Retry-After",
     "Location",
+    "Link",
+    "ETag",
     "Idempotent-Replayed",
     "RateLimit",
     "RateLimit-Policy",

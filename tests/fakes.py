@@ -153,6 +153,10 @@ class FakeClient:
     ) -> Sequence[Product]:
         return self._call("list_products", lambda: tuple(self._novita.products))
 
+    def list_templates(self, *, channel: str, max_pages: int) -> Sequence[Template]:
+        shown = [each for each in self._novita.templates.values() if each.channel == channel]
+        return self._call("list_templates", lambda: tuple(shown))
+
     def get_template(self, template_id: str) -> Template:
         return self._call("get_template", lambda: self._template(template_id))
 

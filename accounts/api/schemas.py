@@ -50,6 +50,7 @@ class ApiKeyList(serializers.Serializer[Any]):
     keys = ApiKeyDetails(many=True)
     total = serializers.IntegerField()
     totalIsCapped = serializers.BooleanField(required=False)
+    hasMore = serializers.BooleanField()
     nextCursor = serializers.CharField(required=False)
 
 
@@ -71,7 +72,7 @@ LIST: dict[str, Any] = {
     "examples": [
         OpenApiExample(
             "A page",
-            {"keys": [_DETAILS], "total": 1},
+            {"keys": [_DETAILS], "total": 1, "hasMore": False},
             response_only=True,
             status_codes=["200"],
         )

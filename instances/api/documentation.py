@@ -5,7 +5,9 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 
 from instances.api import schemas
-from instances.api.serializers import CreateInstance
+from instances.api.filters import SORTS, InstanceFilter
+from instances.api.parsers import MERGE_PATCH
+from instances.api.serializers import CreateInstance, UpdateInstance
 from instances.api.waiting_filters import TYPES_SCHEMA
 
 TAG = ["Instances"]
@@ -70,6 +72,7 @@ DETAILS = {
     "templateId": "tf-training-template-1",
     "rootfsSize": 100,
     "billingMode": "spot",
+    "tags": {"team": "vision", "run": "2026-11-25/3"},
     "portMappings": [
         {"port": 22, "endpoint": "ssh://gpu-instance-123.novitai.com:22", "type": "tcp"},
         {
@@ -99,6 +102,30 @@ _PAGE = [
     ),
     OpenApiParameter("cursor", str, description="nextCursor of the page before"),
 ]
+_SORT = OpenApiParameter(
+    "sort", {"type": "string", "enum": list(SORTS)}, description="- for descending; ties by age"
+)
+_ETAGS = {
+    "type": "string",
+    "pattern": '^([*]|"[!#-~]{1,40}"(, "[!#-~]{1,40}"){0,9})$',
+    "examples": ['"3"'],
+}
+_IF_MATCH = OpenApiParameter(
+    "If-Match",
+    _ETAGS,
+    OpenApiParameter.HEADER,
+    description="ETags, or *: 412 PRECONDITION_FAILED if the instance is none of these any more",
+)
+_IF_NONE_MATCH = OpenApiParameter(
+    "If-None-Match", _ETAGS, OpenApiParameter.HEADER, description="ETags of earlier answers"
+)
+_ETAG = OpenApiParameter(
+    "ETag",
+    str,
+    OpenApiParameter.HEADER,
+    response=[200],
+    description='the instance\'s version, in quotes: "3"',
+)
 ID = [OpenApiParameter("id", str, OpenApiParameter.PATH, description="inst_…")]
 
 CREATE: dict[str, Any] = {
@@ -130,14 +157,23 @@ CREATE: dict[str, Any] = {
 LIST: dict[str, Any] = {
     "operation_id": "listInstances",
     "summary": "List instances, newest first",
-    "description": "Ended ones included, for as long as their rows are kept.",
+    "description": "Ended ones included, for as long as their rows are kept. Filters narrow each "
+    "other. A cursor belongs to its sort and filters: repeat "
+    "them with it, or follow the Link header, which does. An instance without a price counts as "
+    "cheaper than any.",
     "tags": TAG,
-    "parameters": _PAGE,
+    "parameters": [InstanceFilter, _SORT, *_PAGE],
     "responses": {200: OpenApiResponse(schemas.InstanceList, description="A page.")},
     "examples": [
         OpenApiExample(
-            "A page",
-            {"instances": [DETAILS], "total": 1},
+            "The first of several pages",
+            {
+                "instances": [DETAILS],
+                "total": 10_000,
+                "totalIsCapped": True,
+                "hasMore": True,
+                "nextCursor": "WyI5YjE0ZTFkMDdjMjk1YTY4Il0.2f1c",
+            },
             response_only=True,
             status_codes=["200"],
         )
@@ -147,11 +183,46 @@ RETRIEVE: dict[str, Any] = {
     "operation_id": "getInstance",
     "summary": "Get an instance",
     "tags": TAG,
-    "parameters": ID,
     "description": "As this service knows it: nothing is asked of Novita, whose own word is "
-    "novitaStatus. Fields are absent until they are known.",
-    "responses": {200: OpenApiResponse(schemas.InstanceDetails, description="As it is now.")},
+    "novitaStatus. Fields are absent until they are known. The ETag stands for all of it but "
+    "costUsd, which grows by itself.",
+    "parameters": [*ID, _IF_NONE_MATCH, _ETAG],
+    "responses": {
+        200: OpenApiResponse(schemas.InstanceDetails, description="As it is now."),
+        304: OpenApiResponse(description="It is as If-None-Match says."),
+        400: OpenApiResponse(description="If-None-Match is no list of ETags."),
+    },
     "examples": [OpenApiExample("Running", DETAILS, response_only=True, status_codes=["200"])],
+}
+UPDATE: dict[str, Any] = {
+    "operation_id": "updateInstance",
+    "summary": "Change name, tags, webhook URL or end",
+    "description": "A merge patch (RFC 7396): what is not named stays, null removes a tag, all "
+    "tags, the webhook URL or the limit of the runtime. Messages that still wait go to a new "
+    "webhook URL, or end without one. Writes the event instance.updated, unless nothing changes. "
+    "409 INVALID_STATE once it is terminated.",
+    "tags": TAG,
+    "parameters": [*ID, _IF_MATCH, _ETAG],
+    "request": {"application/json": UpdateInstance, MERGE_PATCH: UpdateInstance},
+    "responses": {
+        200: schemas.InstanceDetails,
+        409: OpenApiResponse(description="It is terminated."),
+        412: OpenApiResponse(description="It is none of the versions that If-Match names."),
+    },
+    "examples": [
+        OpenApiExample(
+            "Set one tag, remove another, live longer",
+            {"tags": {"team": "vision", "run": None}, "maxRuntimeMinutes": 240},
+            request_only=True,
+        ),
+        OpenApiExample(
+            "Set one tag, remove another",
+            {"tags": {"team": "vision", "run": None}},
+            request_only=True,
+            media_type=MERGE_PATCH,
+        ),
+        OpenApiExample("As it is now", DETAILS, response_only=True, status_codes=["200"]),
+    ],
 }
 ACCEPTED_MESSAGE = "Accepted; its webhook or its details tell when it has come true."
 
@@ -168,11 +239,12 @@ def _verb(name: str, summary: str, description: str, status: str) -> dict[str, A
         "description": f"{description} Asking again for what is under way or has come true changes "
         "nothing; 409 INVALID_STATE where it makes no sense.",
         "tags": LIFECYCLE,
-        "parameters": ID,
+        "parameters": [*ID, _IF_MATCH],
         "request": None,
         "responses": {
             202: OpenApiResponse(schemas.AcceptedVerb, description="Under way."),
             409: OpenApiResponse(description="It makes no sense in the instance's status."),
+            412: OpenApiResponse(description="It is none of the versions that If-Match names."),
         },
         "examples": [OpenApiExample("Accepted", answer, response_only=True, status_codes=["202"])],
     }
@@ -230,6 +302,7 @@ _EVENTS = {
         },
     ],
     "total": 2,
+    "hasMore": False,
 }
 EVENTS: dict[str, Any] = {
     "operation_id": "listInstanceEvents",

@@ -91,6 +91,7 @@ class InstanceDetails(Object):
     templateId = serializers.CharField()
     rootfsSize = serializers.IntegerField(help_text="GB")
     billingMode = serializers.ChoiceField(BillingMode.choices)
+    tags = serializers.DictField(child=serializers.CharField(allow_blank=True))
     portMappings = PortMapping(many=True)
     connectionDetails = ConnectionDetails(required=False)
     createdAt = MomentField()
@@ -125,6 +126,7 @@ class InstanceList(Object):
     instances = InstanceDetails(many=True)
     total = serializers.IntegerField(help_text="exact up to 10,000")
     totalIsCapped = serializers.BooleanField(required=False)
+    hasMore = serializers.BooleanField()
     nextCursor = serializers.CharField(required=False)
 
 
@@ -152,6 +154,7 @@ class EventList(Object):
     events = Event(many=True)
     total = serializers.IntegerField()
     totalIsCapped = serializers.BooleanField(required=False)
+    hasMore = serializers.BooleanField()
     nextCursor = serializers.CharField(required=False)
 
 

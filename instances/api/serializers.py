@@ -16,8 +16,9 @@ from instances.api.fields import (
     UsdPriceField,
     WebhookUrlField,
 )
+from instances.api.tag_fields import MergedTagsField, TagsField
 from instances.choices import BillingMode, OnStartFailure
-from instances.types import Wish
+from instances.types import Changes, Wish
 
 MINUTES_OF_A_YEAR = 366 * 24 * 60
 NAME_PATTERN = re.compile(r"[a-zA-Z0-9_-]+")
@@ -92,18 +93,39 @@ class ReadinessProbe(StrictSerializer):
         return attrs
 
 
-class CreateInstance(StrictSerializer):
-    """The wish for an instance."""
-
-    name = TextField(
+def name_field(*, required: bool) -> TextField:
+    """An instance's name, in the request for it and in its changes."""
+    return TextField(
         label="Name",
         max_length=100,
         pattern=NAME_PATTERN,
         help_text="Yours; names may repeat.",
+        required=required,
         error_messages={
             "pattern": "Name must contain only alphanumeric characters, hyphens, and underscores"
         },
     )
+
+
+def runtime_field(**options: Any) -> IntegerField:
+    """How long an instance may live, likewise."""
+    return IntegerField(
+        label="Max runtime",
+        source="max_runtime_minutes",
+        min_value=1,
+        max_value=MINUTES_OF_A_YEAR,
+        unit="minutes",
+        required=False,
+        help_text="Terminated so long after Novita's first charged second (the pull of the image), "
+        "stopped time included, with its disk; an instance.expiring message comes before.",
+        **options,
+    )
+
+
+class CreateInstance(StrictSerializer):
+    """The wish for an instance."""
+
+    name = name_field(required=True)
     productName = TextField(
         label="Product name",
         source="product_name",
@@ -155,16 +177,7 @@ class CreateInstance(StrictSerializer):
         required=False,
         help_text="All GPUs together; never created above it, checked again right before.",
     )
-    maxRuntimeMinutes = IntegerField(
-        label="Max runtime",
-        source="max_runtime_minutes",
-        min_value=1,
-        max_value=MINUTES_OF_A_YEAR,
-        unit="minutes",
-        required=False,
-        help_text="Terminated so long after Novita's first charged second (the pull of the image), "
-        "stopped time included, with its disk; an instance.expiring message comes before.",
-    )
+    maxRuntimeMinutes = runtime_field()
     readinessProbe = ReadinessProbe(
         source="readiness_probe",
         required=False,
@@ -179,9 +192,34 @@ class CreateInstance(StrictSerializer):
         help_text="What becomes of the GPU if it fails to start; kept, it costs until DELETE.",
     )
 
+    tags = TagsField(label="Tags", default=dict)
+
     def wish(self) -> Wish:
         """The validated request as the services know it."""
         fields = dict(self.validated_data)
         fields["billing_mode"] = BillingMode(fields["billing_mode"])
         fields["on_start_failure"] = OnStartFailure(fields["on_start_failure"])
         return Wish(**fields)
+
+
+class UpdateInstance(StrictSerializer):
+    """A merge patch (RFC 7396): what is not named stays, null takes away what may be missing."""
+
+    name = name_field(required=False)
+    tags = MergedTagsField(label="Tags", required=False, allow_null=True)
+    webhookUrl = WebhookUrlField(
+        label="Webhook URL",
+        source="webhook_url",
+        required=False,
+        allow_null=True,
+        help_text="Messages that still wait go to the new address; with null they end.",
+    )
+    maxRuntimeMinutes = runtime_field(allow_null=True)
+
+    def changes(self) -> Changes:
+        """The validated request as the services know it."""
+        fields = dict(self.validated_data)
+        tags = fields.pop("tags", {})
+        if "webhook_url" in fields:
+            fields["webhook_url"] = fields["webhook_url"] or ""
+        return Changes(fields, tags=tags or {}, clears_tags=tags is None)

@@ -2,11 +2,18 @@
 
 from django.urls import path
 
+from instances.api.catalogue import ProductsView, RegionsView, TemplatesView
 from instances.api.credentials import CredentialsView
+from instances.api.planning import PlanView
 from instances.api.views import InstanceEventsView, InstanceViewSet
 from instances.api.waiting import EventStreamView, WaitView
 
 urlpatterns = [
+    path("products", ProductsView.as_view(), name="products"),
+    path("templates", TemplatesView.as_view(), name="templates"),
+    path("regions", RegionsView.as_view(), name="regions"),
+    # Before the instance of that id, which no instance has.
+    path("instances/plan", PlanView.as_view(), name="instance-plan"),
     path(
         "instances",
         InstanceViewSet.as_view({"get": "list", "post": "create"}),
@@ -14,7 +21,9 @@ urlpatterns = [
     ),
     path(
         "instances/<str:id>",
-        InstanceViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
+        InstanceViewSet.as_view(
+            {"get": "retrieve", "patch": "partial_update", "delete": "destroy"}
+        ),
         name="instance",
     ),
     *(

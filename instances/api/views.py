@@ -14,6 +14,7 @@ from rest_framework.exceptions import (
     ValidationError,
 )
 from rest_framework.generics import GenericAPIView
+from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
@@ -23,15 +24,18 @@ from accounts.idempotency import idempotent
 from accounts.prepared import Prepared
 from instances import services
 from instances.api import documentation
-from instances.api.serializers import CreateInstance
+from instances.api.filters import SORTS, InstanceFilter, asked_for
+from instances.api.parsers import MergePatchParser
+from instances.api.preconditions import etag_of, is_unchanged, wanted_versions
+from instances.api.serializers import CreateInstance, UpdateInstance
 from instances.api.waiting_filters import TimelineQuery, read_query
 from instances.choices import InstanceStatus
 from instances.clock import iso
 from instances.database_clock import ClockTimestamp, database_now
 from instances.details import event_details, instance_details
-from instances.errors import InstanceError, WishRefused
+from instances.errors import InstanceError, VersionMismatch, WishRefused
 from instances.models import Instance, InstanceEvent
-from instances.types import Cause
+from instances.types import Cause, Versions
 
 
 class InstanceViewSet(GenericViewSet[Instance]):
@@ -44,7 +48,15 @@ class InstanceViewSet(GenericViewSet[Instance]):
     # Anything goes in, so that every wrong id is answered as a wrong id.
     lookup_value_regex = "[^/]+"
     results_name = "instances"
-    page_order = "-id"
+    page_sorts = SORTS
+    query_parameters = tuple(InstanceFilter().fields)
+    repeatable = ("tag",)
+
+    def get_parsers(self) -> list[BaseParser]:
+        """Only a patch may come as one."""
+        parsers = super().get_parsers()
+        is_patch = getattr(self.request, "method", "") == "PATCH"
+        return [*parsers, MergePatchParser()] if is_patch else parsers
 
     def get_queryset(self) -> QuerySet[Instance]:
         return Instance.objects.of(caller_of(self.request).project)
@@ -69,14 +81,35 @@ class InstanceViewSet(GenericViewSet[Instance]):
 
     @extend_schema(**documentation.LIST)
     def list(self, request: Request) -> Response:
-        page = self.paginate_queryset(self.get_queryset())
+        found = asked_for(request.query_params).apply(caller_of(request).project)
+        page = self.paginate_queryset(found.with_hourly_price())
         now = database_now()
         return self.get_paginated_response([instance_details(row, now=now) for row in page or []])
 
     @extend_schema(**documentation.RETRIEVE)
     def retrieve(self, request: Request, id: str) -> Response:  # noqa: A002 - the path's own word
         instance = find_instance(caller_of(request), id)
-        return Response(instance_details(instance, now=vars(instance)["read_at"]))
+        headers = {"ETag": etag_of(instance)}
+        if is_unchanged(request, instance):
+            return Response(status=304, headers=headers)
+        details = instance_details(instance, now=vars(instance)["read_at"])
+        return Response(details, headers=headers)
+
+    @extend_schema(**documentation.UPDATE)
+    def partial_update(self, request: Request, id: str) -> Response:  # noqa: A002 - see above
+        found = find_instance(caller_of(request), id)
+        versions = wanted_versions(request)
+        body = UpdateInstance(data=request.data)
+        body.is_valid(raise_exception=True)
+        with translated_errors():
+            instance = services.update_instance(
+                public_id=found.public_id,
+                changes=body.changes(),
+                cause=_cause_of(request),
+                versions=versions,
+            )
+        details = instance_details(instance, now=database_now())
+        return Response(details, headers={"ETag": etag_of(instance)})
 
     @extend_schema(**documentation.TERMINATE)
     def destroy(self, request: Request, id: str) -> Response:  # noqa: A002 - the path's own word
@@ -102,7 +135,11 @@ class InstanceViewSet(GenericViewSet[Instance]):
         refuse_body(request)
         found = find_instance(caller_of(request), public_id)
         with translated_errors():
-            instance = verb(public_id=found.public_id, cause=_cause_of(request))
+            instance = verb(
+                public_id=found.public_id,
+                cause=_cause_of(request),
+                versions=wanted_versions(request),
+            )
         headers = {"Location": f"/api/instances/{instance.public_id}"}
         answer = {
             "instanceId": instance.public_id,
@@ -115,7 +152,7 @@ class InstanceViewSet(GenericViewSet[Instance]):
 class Verb(Protocol):
     """A service that changes one instance."""
 
-    def __call__(self, *, public_id: str, cause: Cause) -> Instance: ...
+    def __call__(self, *, public_id: str, cause: Cause, versions: Versions) -> Instance: ...
 
 
 class InstanceEventsView(GenericAPIView[InstanceEvent]):
@@ -181,6 +218,8 @@ def translated_errors() -> Iterator[None]:
         yield
     except WishRefused as error:
         raise ValidationError({name: [text] for name, text in error.errors.items()}) from None
+    except VersionMismatch as error:
+        raise PreconditionFailed(str(error), code=error.code) from None
     except InstanceError as error:
         raise Conflict(str(error), code=error.code) from None
 
@@ -189,6 +228,12 @@ class Conflict(APIException):
     """409: the request is well formed, and the state does not allow it."""
 
     status_code = 409
+
+
+class PreconditionFailed(APIException):
+    """412: If-Match names what the instance no longer is."""
+
+    status_code = 412
 
 
 _NO_BODY = "This call takes no body"

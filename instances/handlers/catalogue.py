@@ -6,12 +6,13 @@ from datetime import timedelta
 
 from django.conf import settings
 
-from instances import catalogue, gate, upstream
+from instances import catalogue, gate, shelves, upstream
 from instances.choices import BillingMode
 from instances.gate import Permit
 from instances.novita.calls import CallRecord
+from instances.novita.client import NovitaClient
 from instances.novita.errors import NovitaError
-from instances.novita.types import Cluster, Product
+from instances.novita.types import Cluster, Product, Template
 from instances.regions import cluster_for
 from jobs.models import Job
 from jobs.outcomes import Again, Outcome
@@ -25,19 +26,39 @@ class Listed:
     calls: Sequence[CallRecord]
     clusters: Sequence[Cluster] = ()
     products: Mapping[tuple[str, str], Sequence[Product]] = field(default_factory=dict)
+    templates: Sequence[Template] = ()
 
 
-class RefreshCatalogue(Handler[Permit, Listed]):
-    """One listing of the clusters, one of the products for each region and billing mode."""
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """What to ask for, with leave to."""
 
-    def load(self, jobs: Sequence[Job]) -> Sequence[Unit[Permit] | Decided]:
-        permit = gate.reserve(1 + len(settings.CONFIG.regions) * len(BillingMode))
+    permit: Permit
+    with_templates: bool
+
+
+# Templates change when somebody makes one: looked at less often, some hundreds at most.
+TEMPLATES_EVERY = timedelta(minutes=5)
+TEMPLATE_PAGES = 3
+CHANNELS = ("private", "official")
+
+
+class RefreshCatalogue(Handler[Errand, Listed]):
+    """One listing of the clusters, one of the products for each region and billing mode, and now
+    and then the templates.
+    """
+
+    def load(self, jobs: Sequence[Job]) -> Sequence[Unit[Errand] | Decided]:
+        least = 1 + len(settings.CONFIG.regions) * len(BillingMode)
+        is_due = shelves.are_templates_older_than(TEMPLATES_EVERY)
+        more = len(CHANNELS) * TEMPLATE_PAGES if is_due else 0
+        permit = gate.reserve(least + more, at_least=least)
         if not permit.is_granted:
             return [Decided({job.pk: Again(permit.wait) for job in jobs})]
-        return [Unit(jobs, permit)]
+        return [Unit(jobs, Errand(permit, is_due and permit.calls > least))]
 
-    def talk(self, work: Permit) -> Listed:
-        client = upstream.client(work)
+    def talk(self, work: Errand) -> Listed:
+        client = upstream.client(work.permit)
         products: dict[tuple[str, str], Sequence[Product]] = {}
         clusters: Sequence[Cluster] = ()
         try:
@@ -50,16 +71,29 @@ class RefreshCatalogue(Handler[Permit, Listed]):
         except NovitaError:
             # What was listed before the error is still worth keeping; the gate learns of it.
             pass
-        return Listed(client.calls, clusters, products)
+        templates = _list_templates(client) if work.with_templates else ()
+        return Listed(client.calls, clusters, products, templates)
 
-    def book(self, talks: Sequence[tuple[Permit, Listed]]) -> None:
-        gate.report((work, result.calls) for work, result in talks)
+    def book(self, talks: Sequence[tuple[Errand, Listed]]) -> None:
+        gate.report((work.permit, result.calls) for work, result in talks)
 
-    def apply(self, jobs: Sequence[Job], work: Permit, result: Listed) -> Mapping[int, Outcome]:
+    def apply(self, jobs: Sequence[Job], work: Errand, result: Listed) -> Mapping[int, Outcome]:
         catalogue.keep_clusters(result.clusters)
         for (cluster_id, mode), products in result.products.items():
             catalogue.keep_products(cluster_id, mode, products)
+        shelves.keep_templates(result.templates)
         return {job.pk: Again(interval()) for job in jobs}
+
+
+def _list_templates(client: NovitaClient) -> Sequence[Template]:
+    """All or nothing: half a list would take the other half from the shelves."""
+    found: list[Template] = []
+    try:
+        for channel in CHANNELS:
+            found += client.list_templates(channel=channel, max_pages=TEMPLATE_PAGES)
+    except NovitaError:
+        return ()
+    return found
 
 
 def interval() -> timedelta:

@@ -1,6 +1,6 @@
 """What is kept: facts about rows and querysets, no I/O beyond the database."""
 
-from instances.models.catalogue import CachedProduct, CachedTemplate, Cluster
+from instances.models.catalogue import CachedProduct, CachedTemplate, Cluster, ListedTemplate
 from instances.models.credentials import InstanceCredentials
 from instances.models.event import InstanceEvent
 from instances.models.instance import Instance
@@ -16,6 +16,7 @@ __all__ = [
     "Instance",
     "InstanceCredentials",
     "InstanceEvent",
+    "ListedTemplate",
     "Orphan",
     "ReconcileRun",
     "Tally",

@@ -51,6 +51,32 @@ class CachedProduct(models.Model):
         return f"{self.name} ({self.product_id})"
 
 
+class ListedTemplate(models.Model):
+    """A template as the lists show it: what can be chosen, without env values or commands.
+
+    Not what creation works from: a list may leave out what only the template itself tells.
+    """
+
+    account = models.CharField(max_length=16)
+    template_id = models.CharField(max_length=255)
+    name = models.CharField(max_length=255, blank=True)
+    channel = models.CharField(max_length=40, blank=True)
+    type = models.CharField(max_length=40, blank=True)
+    image = models.CharField(max_length=1024, blank=True)
+    rootfs_size_gb = models.PositiveIntegerField(default=0)
+    ports = models.JSONField(default=list)
+    min_cuda_version = models.CharField(max_length=40, blank=True)
+    fetched_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["account", "template_id"], name="listed_template_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.template_id})"
+
+
 class CachedTemplate(models.Model):
     """A template as Novita described it; env values stay in here and out of logs."""
 

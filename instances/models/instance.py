@@ -3,9 +3,10 @@
 import secrets
 from typing import Any
 
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
-from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models import F, Q
+from django.db.models.functions import Lower, Now
 
 from accounts.ids import new_public_id
 from accounts.models import Project
@@ -18,6 +19,7 @@ from instances.choices import (
     InstanceStatus,
     OnStartFailure,
 )
+from instances.models.expressions import HOURLY_PRICE, TAG_WORDS, HasTagWord, tag_word
 
 
 def new_instance_id() -> str:
@@ -27,6 +29,11 @@ def new_instance_id() -> str:
 def new_reference() -> str:
     """The unique word of an instance's upstream name: 80 random bits in [0-9a-f]."""
     return secrets.token_hex(10)
+
+
+# Carried along by the indexes of the sorts: what does not fit a filter is passed over without its
+# row being read, so that even a filter that nothing fits costs no more than the index.
+FILTERED = ["status", "region", "billing_mode", "product_name", "product_id"]
 
 
 class InstanceQuerySet(models.QuerySet["Instance"]):
@@ -46,6 +53,20 @@ class InstanceQuerySet(models.QuerySet["Instance"]):
         kept = Q(status=InstanceStatus.FAILED, on_start_failure=OnStartFailure.KEEP)
         held = Q(upstream_gone_at=None) & ~Q(upstream_id="")
         return self.filter(~Q(status__in=ENDED_STATUSES) | (kept & held))
+
+    def tagged(self, project: Project, key: str, value: str | None = None) -> "InstanceQuerySet":
+        """With a tag of that key, and of that value if one is named. By index: the words that are
+        looked for carry the project, so that what others tagged alike is not even read.
+        """
+        return self.of(project).filter(HasTagWord(tag_word(project.pk, key, value)))
+
+    def named_from(self, beginning: str) -> "InstanceQuerySet":
+        """Whose name begins so, in whatever case."""
+        return self.alias(lower_name=Lower("name")).filter(lower_name__startswith=beginning.lower())
+
+    def with_hourly_price(self) -> "InstanceQuerySet":
+        """``hourly_price``: 1/100,000 USD for all GPUs; -1, less than any, while unknown."""
+        return self.annotate(hourly_price=HOURLY_PRICE)
 
     def holding(self) -> "InstanceQuerySet":
         """Those that have something at Novita, whatever their status: invariant I1's left side."""
@@ -89,6 +110,12 @@ class Instance(models.Model):
         default=OnStartFailure.TERMINATE,
         db_default="terminate",
     )
+
+    # Labels of the caller's own, never sent to Novita.
+    tags = models.JSONField(default=dict, blank=True, db_default={})
+    # Counts what its callers can see change; a trigger does it (migration 0009), so that no way of
+    # writing can forget to. What is in memory does not know: read it again after a save.
+    version = models.PositiveIntegerField(default=1, db_default=1, editable=False)
 
     # The state
     status = models.CharField(
@@ -167,6 +194,44 @@ class Instance(models.Model):
         ordering = ["-id"]
         indexes = [
             models.Index(fields=["project", "-id"], name="instance_project"),
+            # Lists, by sort; then by what they are filtered by. See docs/lists.md.
+            models.Index(
+                fields=["project", "created_at", "id"],
+                include=["name", *FILTERED],
+                name="instance_list_age",
+            ),
+            models.Index(
+                fields=["project", "name", "id"],
+                include=["created_at", *FILTERED],
+                name="instance_list_name",
+            ),
+            models.Index(
+                F("project"),
+                HOURLY_PRICE,
+                F("id"),
+                include=["name", "created_at", "price_e5_usd", "gpu_num", *FILTERED],
+                name="instance_list_price",
+            ),
+            models.Index(
+                fields=["project", "status", "created_at", "id"], name="instance_list_status"
+            ),
+            models.Index(
+                fields=["project", "region", "created_at", "id"], name="instance_list_region"
+            ),
+            models.Index(
+                F("project"),
+                Lower("product_name"),
+                F("created_at"),
+                F("id"),
+                name="instance_list_product",
+            ),
+            models.Index(fields=["project", "product_id"], name="instance_list_product_id"),
+            models.Index(
+                F("project"),
+                OpClass(Lower("name"), "text_pattern_ops"),
+                name="instance_list_prefix",
+            ),
+            GinIndex(TAG_WORDS, name="instance_tags", fastupdate=False),
             models.Index(
                 fields=["product_name", "-ready_at"],
                 condition=Q(ready_at__isnull=False),

@@ -7,11 +7,16 @@ what hangs on it.
 from instances.services.acting import restart_instance, start_instance, stop_instance
 from instances.services.creating import Created, create_instance
 from instances.services.limits import set_project_limits
+from instances.services.planning import Objection, Plan, plan_instance
 from instances.services.terminating import terminate_all, terminate_instance, to_be_ended
+from instances.services.updating import update_instance
 
 __all__ = [
     "Created",
+    "Objection",
+    "Plan",
     "create_instance",
+    "plan_instance",
     "restart_instance",
     "set_project_limits",
     "start_instance",
@@ -19,4 +24,5 @@ __all__ = [
     "terminate_all",
     "terminate_instance",
     "to_be_ended",
+    "update_instance",
 ]

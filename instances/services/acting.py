@@ -14,8 +14,9 @@ from instances.choices import Action, InstanceStatus, JobType
 from instances.database_clock import database_now
 from instances.errors import IllegalTransition
 from instances.models import Instance
+from instances.services.versions import check_version
 from instances.transitions import change_status
-from instances.types import Cause, Reason
+from instances.types import Cause, Reason, Versions
 from jobs import queue
 from jobs.crashpoints import crashpoint
 from jobs.models import JobPriority
@@ -62,24 +63,25 @@ RESTART = Verb(
 VERBS = {verb.action: verb for verb in (START, STOP, RESTART)}
 
 
-def start_instance(*, public_id: str, cause: Cause) -> Instance:
-    """stopped -> starting. Raises IllegalTransition."""
-    return _act(START, public_id, cause)
+def start_instance(*, public_id: str, cause: Cause, versions: Versions = None) -> Instance:
+    """stopped -> starting. Raises IllegalTransition and VersionMismatch."""
+    return _act(START, public_id, cause, versions)
 
 
-def stop_instance(*, public_id: str, cause: Cause) -> Instance:
-    """running -> stopping. Raises IllegalTransition."""
-    return _act(STOP, public_id, cause)
+def stop_instance(*, public_id: str, cause: Cause, versions: Versions = None) -> Instance:
+    """running -> stopping. Raises IllegalTransition and VersionMismatch."""
+    return _act(STOP, public_id, cause, versions)
 
 
-def restart_instance(*, public_id: str, cause: Cause) -> Instance:
-    """running -> starting. Raises IllegalTransition."""
-    return _act(RESTART, public_id, cause)
+def restart_instance(*, public_id: str, cause: Cause, versions: Versions = None) -> Instance:
+    """running -> starting. Raises IllegalTransition and VersionMismatch."""
+    return _act(RESTART, public_id, cause, versions)
 
 
-def _act(verb: Verb, public_id: str, cause: Cause) -> Instance:
+def _act(verb: Verb, public_id: str, cause: Cause, versions: Versions) -> Instance:
     with transaction.atomic():
         instance = Instance.objects.select_for_update(of=["self"]).get(public_id=public_id)
+        check_version(instance, versions)
         if _is_under_way(instance, verb) or instance.status in verb.already:
             return instance
         if instance.status != verb.allowed_from:

@@ -45,6 +45,21 @@ def _check(wish: Wish, project: Project) -> None:
         raise WishRefused(errors)
 
 
+def has_room(project: Project) -> bool:
+    """Whether one more would be accepted at this moment; nothing is held for whoever asks."""
+    limit = project.live_instance_limit
+    return limit is None or Instance.objects.of(project).living().count() < limit
+
+
+def check_runtime(minutes: int | None, project: Project) -> None:
+    """Raises WishRefused for a runtime, or none at all, beyond what the project may have."""
+    longest = project.longest_runtime_minutes
+    if longest is not None and (minutes is None or minutes > longest):
+        raise WishRefused(
+            {"maxRuntimeMinutes": f"Max runtime must be at most {longest} minutes here"}
+        )
+
+
 def check_room(project: Project) -> None:
     """Raises InstanceLimitReached. In a transaction: holds the project's row until its end, so
     that two requests cannot both take the last place.

@@ -11,16 +11,23 @@ from instances.database_clock import database_now
 from instances.ending import begin_ending
 from instances.models import Instance
 from instances.models.instance import InstanceQuerySet
+from instances.services.versions import check_version
 from instances.transitions import change_status
-from instances.types import Cause, Reason
+from instances.types import Cause, Reason, Versions
 from jobs.crashpoints import crashpoint
 from jobs.models import Job
 
 
-def terminate_instance(*, public_id: str, cause: Cause, reason: Reason | None = None) -> Instance:
-    """Any status -> terminating -> terminated; once there, asking again changes nothing."""
+def terminate_instance(
+    *, public_id: str, cause: Cause, reason: Reason | None = None, versions: Versions = None
+) -> Instance:
+    """Any status -> terminating -> terminated; once there, asking again changes nothing.
+
+    Raises VersionMismatch.
+    """
     with transaction.atomic():
         instance = Instance.objects.select_for_update(of=["self"]).get(public_id=public_id)
+        check_version(instance, versions)
         if instance.status not in (InstanceStatus.TERMINATING, InstanceStatus.TERMINATED):
             begin_termination(instance, cause=cause, now=database_now(), reason=reason)
             crashpoint("terminate.before_accept_commit")

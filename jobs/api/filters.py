@@ -72,6 +72,16 @@ class SubjectWord(serializers.CharField):
     """What a job may be about."""
 
 
+@extend_schema_field(
+    {"type": "string", "pattern": r"^[^\u0000]*[^\s\u0000][^\u0000]*$", "maxLength": 100}
+)
+class SearchedText(serializers.CharField):
+    """Some text to look for."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=100, **kwargs)
+
+
 class JobFilter(serializers.Serializer[Any]):
     """The parameters; each narrows the list further."""
 

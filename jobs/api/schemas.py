@@ -62,6 +62,7 @@ class JobList(Object):
     jobs = JobDetails(many=True)
     total = serializers.IntegerField(help_text="exact up to 10,000")
     totalIsCapped = serializers.BooleanField(required=False)
+    hasMore = serializers.BooleanField()
     nextCursor = serializers.CharField(required=False)
 
 
@@ -232,7 +233,7 @@ LIST: dict[str, Any] = {
         OpenApiParameter("cursor", str, description="nextCursor of the page before"),
     ],
     "responses": {200: OpenApiResponse(JobList, description="A page.")},
-    "examples": _example("A page", {"jobs": [_JOB], "total": 1}),
+    "examples": _example("A page", {"jobs": [_JOB], "total": 1, "hasMore": False}),
 }
 RETRIEVE: dict[str, Any] = {
     "operation_id": "getJob",

@@ -17,7 +17,9 @@ BODY = {"name": "a", "productName": "b", "templateId": 1}
 @pytest.mark.parametrize("operation", operations(), ids=lambda operation: operation.id)
 def test_every_answer_returns_the_id_that_it_was_given(api: Client, operation: Operation) -> None:
     options: Any = {"content_type": "application/json", "headers": {"x-request-id": MINE}}
-    answer = api.generic(operation.method, operation.example_path(), **options)
+    # A stream has a head, and no end.
+    method = "HEAD" if operation.id == "streamEvents" else operation.method
+    answer = api.generic(method, operation.example_path(), **options)
     assert answer["X-Request-Id"] == MINE
     if answer.status_code >= 400 and operation.path.startswith("/api/"):
         assert answer.json()["error"]["requestId"] == MINE

@@ -30,6 +30,7 @@ from jobs.models import Job, Worker
 from tests.contract.documents import document
 
 EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "8"))
+_LEFT_OUT = ("cursor", "If-Match", "If-None-Match")
 SEED = int(os.environ.get("SCHEMATHESIS_SEED", "5"))
 
 
@@ -42,7 +43,9 @@ def config_for(url: str, key: str) -> SchemathesisConfig:
             "workers": 1,
             "headers": {"Authorization": f"Bearer {key}"},
             # DELETE is answered with 202 before it is done, and what has ended can still be read.
-            "checks": {"use_after_free": {"enabled": False}},
+            "checks": {
+                "use_after_free": {"enabled": False},
+            },
             "generation": {"max-examples": EXAMPLES, "database": "none"},
         }
     )
@@ -55,7 +58,8 @@ def schema_for(url: str, key: str) -> BaseSchema:
     content["application/json"]["examples"].pop("ARequestWithSevenMistakes")
     for operation in (o for item in told["paths"].values() for o in item.values()):
         # A well-formed one that no page has given is refused, as it should be.
-        kept = [p for p in operation.get("parameters", ()) if p["name"] != "cursor"]
+        # Conditions: one of its phases sends 0, whatever the pattern says; test_update has them.
+        kept = [p for p in operation.get("parameters", ()) if p["name"] not in _LEFT_OUT]
         operation["parameters"] = kept
     # A stream has no end.
     del told["paths"]["/api/events/stream"]

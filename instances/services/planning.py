@@ -1,0 +1,74 @@
+"""What a request would come to, without making it: reads what is cached, calls nobody."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from accounts.models import Project
+from instances import shelves
+from instances.choices import FailureCode
+from instances.database_clock import database_now
+from instances.errors import InstanceLimitReached, WishRefused
+from instances.estimates import median_start
+from instances.placement import Ranking, rank
+from instances.services.limits import has_room, limited
+from instances.types import Wish
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """Why a request would be refused, or fail later: a code of this API, and a sentence."""
+
+    code: str
+    message: str
+    field: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """``refusals`` keep the request from being accepted; ``obstacle`` would fail it afterwards."""
+
+    wish: Wish
+    ranking: Ranking
+    refusals: tuple[Objection, ...]
+    obstacle: Objection | None
+    prices_as_of: datetime | None
+    now: datetime
+    estimated_ready_at: datetime
+
+
+def plan_instance(*, project: Project, wish: Wish) -> Plan:
+    """Judge a wish as creating would at this moment. Holds nothing for whoever asks."""
+    refusals: list[Objection] = []
+    try:
+        wish = limited(wish, project)
+    except WishRefused as error:
+        refusals += [Objection(error.code, text, name) for name, text in error.errors.items()]
+    if not has_room(project):
+        full = InstanceLimitReached(project.live_instance_limit or 0)
+        refusals.append(Objection(full.code, str(full)))
+    ranking, obstacle, as_of = _placement(wish)
+    now = database_now()
+    ready = now + median_start(wish.product_name)
+    return Plan(wish, ranking, tuple(refusals), obstacle, as_of, now, ready)
+
+
+def _placement(wish: Wish) -> tuple[Ranking, Objection | None, datetime | None]:
+    regions, _ = shelves.regions()
+    cluster = next((each.cluster for each in regions if each.code == wish.region), None)
+    if cluster is None:
+        message = f"Novita lists no cluster for region {wish.region}, or was not asked yet."
+        return Ranking((), ()), Objection(FailureCode.NO_OPTIMAL_PRODUCT, message), None
+    products, as_of = shelves.products_of(cluster.id, wish.billing_mode)
+    ranking = rank(products, wish, cluster_name=cluster.name)
+    return ranking, _obstacle(wish, ranking), as_of
+
+
+def _obstacle(wish: Wish, ranking: Ranking) -> Objection | None:
+    if ranking.offers:
+        return None
+    place = f"in {wish.region} as {wish.billing_mode}"
+    if not ranking.is_name_known:
+        message = f"No product named {wish.product_name} is listed {place}."
+        return Objection(FailureCode.PRODUCT_NOT_FOUND, message)
+    message = f"No offer of {wish.product_name} {place} fits; rejected says why."
+    return Objection(FailureCode.NO_OPTIMAL_PRODUCT, message)

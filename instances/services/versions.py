@@ -1,0 +1,11 @@
+"""If-Match: nobody changes what they have not seen."""
+
+from instances.errors import VersionMismatch
+from instances.models import Instance
+from instances.types import Versions
+
+
+def check_version(instance: Instance, versions: Versions) -> None:
+    """Raises VersionMismatch. Only with the row locked does the answer hold until the write."""
+    if versions is not None and instance.version not in versions:
+        raise VersionMismatch(instance.public_id)

@@ -1,0 +1,157 @@
+"""The cached catalogue as callers look through it: whatever was listed last, with its age."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Max
+from django.db.models.functions import Now
+
+from instances.catalogue import product_of
+from instances.choices import BillingMode
+from instances.database_clock import database_now
+from instances.models import CachedProduct, Cluster, ListedTemplate
+from instances.novita import types as novita
+from instances.placement import is_place
+from instances.regions import cluster_for
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A code of this API and the cluster behind it, if Novita lists one."""
+
+    code: str
+    cluster: novita.Cluster | None
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """A product in a region: as it is listed there, by billing mode."""
+
+    region: str
+    listed: dict[str, novita.Product]
+
+    @property
+    def product(self) -> novita.Product:
+        return next(iter(self.listed.values()))
+
+    def price_e5_usd(self, mode: str) -> int | None:
+        """Of a GPU for an hour in that mode; None where it is not offered so."""
+        product = self.listed.get(mode)
+        if product is None or mode not in product.billing_modes:
+            return None
+        is_spot = mode == BillingMode.SPOT
+        return product.spot_price_e5_usd if is_spot else product.on_demand_price_e5_usd
+
+    def is_available(self, mode: str) -> bool:
+        return self.price_e5_usd(mode) is not None and self.listed[mode].available_deploy
+
+
+@dataclass(frozen=True, slots=True)
+class Goods:
+    """Articles, and when the oldest of the lists behind them was read; None before the first."""
+
+    articles: Sequence[Article]
+    as_of: datetime | None
+
+
+def regions() -> tuple[Sequence[Region], datetime | None]:
+    """All that are configured, and when Novita's clusters were last read."""
+    rows = list(Cluster.objects.filter(account=settings.CONFIG.upstream_account))
+    clusters = [novita.Cluster(row.cluster_id, row.name) for row in rows]
+    found = [Region(code, cluster_for(code, clusters)) for code in settings.CONFIG.regions]
+    return found, min((row.fetched_at for row in rows), default=None)
+
+
+def goods(codes: Iterable[str] | None = None) -> Goods:
+    """What is sold in these regions, or in all, in the order of regions and ids."""
+    wanted = None if codes is None else set(codes)
+    places = [
+        (region.code, region.cluster)
+        for region in regions()[0]
+        if region.cluster and (wanted is None or region.code in wanted)
+    ]
+    rows = CachedProduct.objects.filter(
+        account=settings.CONFIG.upstream_account,
+        cluster_id__in={cluster.id for _, cluster in places},
+    ).order_by("product_id", "-billing_mode")
+    by_cluster: dict[str, dict[str, dict[str, novita.Product]]] = {}
+    for row in rows:
+        shelf = by_cluster.setdefault(row.cluster_id, {})
+        shelf.setdefault(row.product_id, {})[row.billing_mode] = product_of(row.data)
+    articles = [
+        Article(code, listed)
+        for code, cluster in places
+        for listed in by_cluster.get(cluster.id, {}).values()
+        if _is_sold_in(cluster, listed)
+    ]
+    return Goods(articles, min((row.fetched_at for row in rows), default=None))
+
+
+def products_of(
+    cluster_id: str, billing_mode: str
+) -> tuple[Sequence[novita.Product], datetime | None]:
+    """What creation would choose from, however old, and when it was listed."""
+    rows = list(
+        CachedProduct.objects.filter(
+            account=settings.CONFIG.upstream_account,
+            cluster_id=cluster_id,
+            billing_mode=billing_mode,
+        )
+    )
+    as_of = min((row.fetched_at for row in rows), default=None)
+    return [product_of(row.data) for row in rows], as_of
+
+
+def _is_sold_in(cluster: novita.Cluster, listed: dict[str, novita.Product]) -> bool:
+    places = next(iter(listed.values())).regions
+    return not places or any(is_place(name, cluster.name) for name in places)
+
+
+def templates() -> tuple[Sequence[ListedTemplate], datetime | None]:
+    """What can be chosen, by name, and when it was listed."""
+    rows = ListedTemplate.objects.filter(account=settings.CONFIG.upstream_account)
+    found = list(rows.order_by("name", "template_id"))
+    return found, min((row.fetched_at for row in found), default=None)
+
+
+def are_templates_older_than(age: timedelta) -> bool:
+    """Whether it is time to list them again; true before the first time."""
+    rows = ListedTemplate.objects.filter(account=settings.CONFIG.upstream_account)
+    latest: datetime | None = rows.aggregate(latest=Max("fetched_at"))["latest"]
+    return latest is None or latest < database_now() - age
+
+
+def keep_templates(listed: Sequence[novita.Template]) -> None:
+    """Replace what is known; an empty listing, which may be one that failed, replaces nothing."""
+    if not listed:
+        return
+    account = settings.CONFIG.upstream_account
+    by_id = {template.id: template for template in listed}
+    rows = [_row(account, by_id[template_id]) for template_id in sorted(by_id)]
+    fields = [field.name for field in ListedTemplate._meta.fields]
+    with transaction.atomic():
+        ListedTemplate.objects.filter(account=account).exclude(template_id__in=by_id).delete()
+        ListedTemplate.objects.bulk_create(
+            rows,
+            update_conflicts=True,
+            unique_fields=["account", "template_id"],
+            update_fields=[name for name in fields if name not in ("id", "account", "template_id")],
+        )
+
+
+def _row(account: str, template: novita.Template) -> ListedTemplate:
+    return ListedTemplate(
+        account=account,
+        template_id=template.id,
+        name=template.name[:255],
+        channel=template.channel[:40],
+        type=template.type[:40],
+        image=template.image[:1024],
+        rootfs_size_gb=max(template.rootfs_size_gb, 0),
+        ports=[{"port": port.port, "type": port.type} for port in template.ports],
+        min_cuda_version=template.min_cuda_version[:40],
+        fetched_at=Now(),
+    )

@@ -1,0 +1,31 @@
+"""What tags may look like: the caller's own labels, found again by the lists."""
+
+import re
+
+MOST_TAGS = 20
+KEY = re.compile(r"[a-z0-9][a-z0-9._/-]{0,62}")
+LONGEST_VALUE = 200
+# For the OpenAPI document: what CONTROL leaves.
+VALUE_PATTERN = r"[^\u0000-\u001f\u007f-\u009f\u2028\u2029]{0,200}"
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def key_fault(key: str) -> str | None:
+    """What is wrong with a key, in words."""
+    if KEY.fullmatch(key):
+        return None
+    return (
+        "A tag's key must be 1 to 63 of a-z, 0-9, dot, underscore, slash and hyphen, beginning "
+        "with a letter or digit"
+    )
+
+
+def value_fault(value: object) -> str | None:
+    """What is wrong with a value, in words."""
+    if not isinstance(value, str):
+        return "A tag's value must be a string"
+    if len(value) > LONGEST_VALUE:
+        return f"A tag's value must be at most {LONGEST_VALUE} characters"
+    if CONTROL.search(value):
+        return "A tag's value must not contain control characters"
+    return None

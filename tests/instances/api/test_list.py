@@ -1,0 +1,283 @@
+"""GET /api/instances: filters, sorts, cursors."""
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from accounts.models import Project
+from instances.api.filters import SORTS, InstanceFilter
+from instances.models import Instance
+from jobs.models import Job
+from tests.instances.api.test_read import make
+from tests.instances.api.test_verbs import error_of
+
+BORN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def listed(api: Client, query: str = "") -> list[str]:
+    response = api.get(f"/api/instances?{query}")
+    assert response.status_code == 200, response.content
+    return [row["name"] for row in response.json()["instances"]]
+
+
+def walk(api: Client, query: str) -> list[str]:
+    """All pages, by the Link header alone."""
+    names: list[str] = []
+    address: str | None = f"/api/instances?limit=2&{query}"
+    while address:
+        response = api.get(address)
+        body = response.json()
+        names += [row["name"] for row in body["instances"]]
+        assert body["hasMore"] == ("nextCursor" in body) == response.has_header("Link")
+        link = response.get("Link", "")
+        assert not link or link.endswith('; rel="next"')
+        address = link.partition(";")[0].strip("<>") or None
+    return names
+
+
+@pytest.fixture
+def several(project: Project, other_project: Project) -> None:
+    """Five that differ in everything, with ties in price and age; and their like elsewhere."""
+    for owner in (project, other_project):
+        for number, name in enumerate(["b", "a", "Beta_1", "a", "c"]):
+            make(
+                owner,
+                name=name if owner == project else f"their-{name}",
+                status=["starting", "stopping", "stopped", "starting", "failed"][number],
+                error_code="STARTUP_FAILED",
+                region="US-WEST-01" if number % 2 else "CN-HK-01",
+                product_name="H100 80GB" if number < 2 else "RTX 4090",
+                product_id=f"prod-{number}",
+                billing_mode="onDemand" if number == 4 else "spot",
+                price_e5_usd=[None, 300, 100, 100, 200][number],
+                tags=[{}, {"team": "x"}, {"team": "y", "run": "1"}, {"run": "1"}, {"team": ""}][
+                    number
+                ],
+                created_at=BORN + timedelta(days=number // 2),
+            )
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("status=starting", "b a"),
+        ("status=stopped,failed", "Beta_1 c"),
+        ("region=US-WEST-01", "a a"),
+        ("region=NOWHERE", ""),
+        ("product=h100%2080gb", "b a"),
+        ("product=prod-3", "a"),
+        ("name=b", "b Beta_1"),
+        ("name=beta_", "Beta_1"),
+        ("name=beta%25", ""),
+        ("name=eta", ""),
+        ("billingMode=onDemand", "c"),
+        ("tag=team", "a Beta_1 c"),
+        ("tag=team:y", "Beta_1"),
+        ("tag=team:", "c"),
+        ("tag=team&tag=run:1", "Beta_1"),
+        ("tag=team:x&tag=team:y", ""),
+        ("createdAfter=2026-01-02T00:00:00Z", "Beta_1 a c"),
+        ("createdBefore=2026-01-02T01:00:00%2B01:00", "b a"),
+        ("createdAfter=2026-01-02T00:00:00Z&status=starting&tag=run", "a"),
+    ],
+)
+def test_filters_find_what_they_name_and_nothing_of_others(
+    api: Client, several: None, query: str, names: str
+) -> None:
+    assert listed(api, f"{query}&sort=createdAt") == names.split()
+    assert api.get(f"/api/instances?{query}").json()["total"] == len(names.split())
+
+
+@pytest.mark.parametrize(
+    ("sort", "names"),
+    [
+        ("createdAt", "b a Beta_1 a c"),
+        ("-createdAt", "c a Beta_1 a b"),
+        ("pricePerHourUsd", "b Beta_1 a c a"),
+        ("-pricePerHourUsd", "a c a Beta_1 b"),
+    ],
+)
+def test_pages_keep_to_the_sort_through_ties(
+    api: Client, several: None, sort: str, names: str
+) -> None:
+    assert walk(api, f"sort={sort}") == names.split()
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_each_row_is_on_one_page_whatever_the_sort(api: Client, several: None, sort: str) -> None:
+    assert sorted(walk(api, f"sort={sort}")) == sorted(["b", "a", "Beta_1", "a", "c"])
+    opposite = sort.removeprefix("-") if sort.startswith("-") else f"-{sort}"
+    assert walk(api, f"sort={sort}") == walk(api, f"sort={opposite}")[::-1]
+
+
+def test_a_walk_keeps_its_filters(api: Client, several: None) -> None:
+    query = "tag=team&sort=-name&status=stopping,stopped,failed"
+    assert sorted(walk(api, query)) == ["Beta_1", "a", "c"]
+
+
+def cursor_of(api: Client, query: str) -> str:
+    cursor: str = api.get(f"/api/instances?limit=2&{query}").json()["nextCursor"]
+    return cursor
+
+
+def test_a_cursor_outlives_its_row(api: Client, several: None, project: Project) -> None:
+    cursor = cursor_of(api, "sort=createdAt")
+    last = Instance.objects.of(project).order_by("created_at", "pk")[1]
+    Instance.objects.filter(pk=last.pk).update(created_at=BORN + timedelta(days=99))
+    assert listed(api, f"sort=createdAt&cursor={cursor}") == ["Beta_1", "a", "c", "a"]
+
+
+def test_a_list_of_jobs_goes_on_where_a_pruned_job_was(api: Client, several: None) -> None:
+    first = api.get("/api/jobs?limit=2").json()
+    Job.objects.filter(public_id=first["jobs"][-1]["id"]).delete()
+    rest = api.get(f"/api/jobs?cursor={first['nextCursor']}").json()
+    assert len(rest["jobs"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("made_for", "used_for"),
+    [
+        ("sort=name", "sort=-name"),
+        ("", "sort=name"),
+        ("tag=team", ""),
+        ("", "tag=team"),
+        ("status=starting,stopped", "status=starting"),
+    ],
+)
+def test_a_cursor_is_of_its_sort_and_filters_only(
+    api: Client, several: None, made_for: str, used_for: str
+) -> None:
+    cursor = cursor_of(api, made_for)
+    error = error_of(api.get(f"/api/instances?{used_for}&cursor={cursor}"), 400)
+    (entry,) = error["validationErrors"]
+    assert entry["field"] == "cursor"
+    assert "another sort or other filters" in entry["message"]
+
+
+def test_a_cursor_is_of_its_project_and_list_only(
+    api: Client, several: None, other_project: Project
+) -> None:
+    from accounts.services import create_api_key
+    from tests.conftest import client_of
+
+    cursor = cursor_of(api, "")
+    theirs = client_of(create_api_key(project=other_project, name="theirs"))
+    for client, path in ((theirs, "/api/instances"), (api, "/api/jobs")):
+        error_of(client.get(f"{path}?cursor={cursor}"), 400)
+
+
+def test_the_length_of_a_page_may_change_on_the_way(api: Client, several: None) -> None:
+    cursor = cursor_of(api, "sort=createdAt")
+    assert listed(api, f"sort=createdAt&limit=1&cursor={cursor}") == ["Beta_1"]
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("sort=age", "sort"),
+        ("sort=", "sort"),
+        ("sort=name&sort=-name", "sort"),
+        ("status=", "status"),
+        ("status=running,", "status"),
+        ("status=running&status=failed", "status"),
+        ("region=", "region"),
+        ("region=%00", "region"),
+        ("name=", "name"),
+        (f"name={'a' * 101}", "name"),
+        ("name=%00", "name"),
+        ("product=%00", "product"),
+        ("billingMode=free", "billingMode"),
+        ("createdAfter=2026-01-01T00:00:00", "createdAfter"),
+        ("createdAfter=yesterday", "createdAfter"),
+        ("createdBefore=9999999-01-01T00:00:00Z", "createdBefore"),
+        ("tag=", "tag[0]"),
+        ("tag=A", "tag[0]"),
+        ("tag=a:%00", "tag[0]"),
+        ("tag=a:%0A", "tag[0]"),
+        (f"tag=a:{'x' * 201}", "tag[0]"),
+        ("&".join(f"tag=a{i}" for i in range(21)), "tag"),
+        ("tags=a", "tags"),
+        ("cursor=a&cursor=b", "cursor"),
+        (f"cursor={quote('é' * 700)}", "cursor"),
+        ("cursor=WyJhIl0.abc", "cursor"),
+    ],
+)
+def test_what_is_wrong_with_a_query_is_named(api: Client, query: str, field: str) -> None:
+    error = error_of(api.get(f"/api/instances?{query}"), 400)
+    assert error["code"] == "VALIDATION_ERROR"
+    assert [entry["field"] for entry in error["validationErrors"]] == [field]
+
+
+def test_tags_come_with_the_request_and_stay_here(api: Client, project: Project) -> None:
+    body = {"name": "a", "productName": "b", "templateId": "1", "tags": {"team": "vision"}}
+    made = api.post("/api/instances", json.dumps(body), content_type="application/json").json()
+    details = api.get(f"/api/instances/{made['instanceId']}").json()
+    assert details["tags"] == {"team": "vision"}
+    assert "vision" not in json.dumps(list(Job.objects.values_list("payload", flat=True)))
+
+
+# What must be found without a look at all of the project's rows, or at any of another's.
+BY_INDEX = (
+    *("sort=-createdAt", "sort=createdAt", "sort=name", "sort=-name"),
+    *("sort=pricePerHourUsd", "sort=-pricePerHourUsd"),
+    *("status=stopped", "region=R", "name=rare", "product=h100", "product=prod-7", "tag=team:x"),
+    *("createdBefore=2026-01-01T00:05:00Z", "status=stopped&sort=name", "tag=team:x&sort=name"),
+)
+MOST_PASSED_OVER = 10
+
+
+def test_a_page_costs_no_look_at_the_rows_that_are_not_on_it(
+    api: Client, project: Project, other_project: Project
+) -> None:
+    """Plans, not times: what decides is how many rows are read to be passed over."""
+    for owner in (project, other_project):
+        Instance.objects.bulk_create(Instance(project=owner, **row(i)) for i in range(1500))
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE instances_instance")
+    api.get("/api/instances")
+    for query in BY_INDEX:
+        plan = plan_of(api, query)
+        passed_over = sum(map(int, re.findall(r"Rows Removed by Filter: (\d+)", plan)))
+        assert passed_over <= MOST_PASSED_OVER, (query, plan)
+        assert "Seq Scan" not in plan, (query, plan)
+
+
+def row(number: int) -> dict[str, Any]:
+    is_rare = number % 500 == 0
+    return {
+        "name": f"rare-{number}" if is_rare else f"job-{number}",
+        "status": "stopped" if is_rare else "creating",
+        "product_name": "H100" if is_rare else "RTX 4090",
+        "product_id": f"prod-{number}",
+        "template_id": "1",
+        "gpu_num": 1,
+        "rootfs_size_gb": 60,
+        "region": "R" if is_rare else "CN-HK-01",
+        "tags": {"team": "x"} if is_rare else {"team": "y"},
+        "price_e5_usd": number,
+        "placement": {"reason": "because " * 20},
+        "created_at": BORN + timedelta(minutes=number),
+    }
+
+
+def plan_of(api: Client, query: str) -> str:
+    """How Postgres finds the page that the query asks for."""
+    with CaptureQueriesContext(connection) as captured:
+        assert api.get(f"/api/instances?{query}").status_code == 200
+    (page,) = [each["sql"] for each in captured if '"."connection"' in each["sql"]]
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) {page}")
+        return "\n".join(line for (line,) in cursor.fetchall())
+
+
+def test_every_filter_is_in_the_schema(api: Client) -> None:
+    schema = api.get("/api/schema").json()["paths"]["/api/instances"]["get"]
+    names = {each["name"] for each in schema["parameters"] if each["in"] == "query"}
+    assert names == {*InstanceFilter().fields, "sort", "limit", "cursor"}
