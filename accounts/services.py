@@ -8,9 +8,11 @@ from datetime import datetime
 from typing import TypedDict, Unpack
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection
 from django.db.models.functions import Now
 
 from accounts.models import DEFAULT_PROJECT, ApiKey, Project
+from accounts.prepared import Prepared
 
 KEY_PREFIX = "nvt_"
 _KEY = re.compile(r"[\x21-\x7e]{16,200}")
@@ -57,10 +59,31 @@ def revoke_api_key(api_key: ApiKey) -> None:
 
 
 def find_api_key(key: str) -> ApiKey | None:
-    """The usable key of that text, with its project; None for anything else."""
+    """The usable key of that text, with its project; None for anything else.
+
+    As the first query of a request it is also the health check of the thread's connection, which
+    would otherwise cost a round trip of its own: if the server has closed it, a new one is tried.
+    """
     if not _KEY.fullmatch(key):
         return None
-    return ApiKey.objects.usable().select_related("project").filter(digest=digest_of(key)).first()
+    digest = digest_of(key)
+    was_open = connection.connection is not None
+    connection.health_check_done = True  # type: ignore[attr-defined]
+    try:
+        return _USABLE_KEY.first(digest=digest)
+    except (OperationalError, InterfaceError):
+        if not was_open or connection.in_atomic_block:
+            raise
+        connection.close()
+        return _USABLE_KEY.first(digest=digest)
+
+
+_USABLE_KEY = Prepared(
+    lambda digest: (
+        ApiKey.objects.usable().select_related("project").filter(digest=digest).order_by()
+    ),
+    digest="the digest",
+)
 
 
 def webhook_secret_of(project: Project) -> str:

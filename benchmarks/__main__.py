@@ -1,11 +1,12 @@
 """``python -m benchmarks``: measure, or make the page again from what was measured.
 
-QUICK=1 for a short run, ROUNDS=n for another number of rounds, PART=compare|recovery|engine for
+QUICK=1 for a short run, ROUNDS=n for another number of rounds, PART=api|compare|recovery|engine for
 one part only. Quick and partial runs write to .data/benchmarks, so that they do not replace the
 figures of a full one.
 """
 
 import argparse
+import json
 import os
 import signal
 import sys
@@ -17,6 +18,8 @@ from types import FrameType
 from rich.console import Console
 
 from benchmarks.contenders.base import WORKERS
+from benchmarks.http import report as report_api
+from benchmarks.http.measure import measure as measure_api
 from benchmarks.plan import Plan, plan_from
 from benchmarks.processes import ROOT
 from benchmarks.reporting import page, plots, terminal
@@ -26,6 +29,9 @@ from benchmarks.stage import open_stage
 
 COMMAND = "make bench"
 _RAW = "benchmarks.json"
+_RAW_API = "benchmarks-api.json"
+API = "api"
+ALL_PARTS = (API, *PARTS)
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -49,6 +55,10 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _interrupt)
     try:
+        if API in parts:
+            _measure_api(plan, folder, console)
+        if tuple(parts) == (API,):
+            return 0
         return _report(_measure(plan, parts, console), folder, console)
     except KeyboardInterrupt:
         console.print("Interrupted; nothing was written, nothing is left running.")
@@ -59,14 +69,14 @@ def _parts(environ: Mapping[str, str]) -> Sequence[str]:
     """Raises ValueError for a part that there is not."""
     part = environ.get("PART")
     if not part:
-        return PARTS
-    if part not in PARTS:
-        raise ValueError(f"PART is {part}; it must be one of {', '.join(PARTS)}.")
+        return ALL_PARTS
+    if part not in ALL_PARTS:
+        raise ValueError(f"PART is {part}; it must be one of {', '.join(ALL_PARTS)}.")
     return [part]
 
 
 def _folder(plan: Plan, parts: Sequence[str]) -> Path:
-    is_full = plan.drain_scale == 1 and tuple(parts) == PARTS
+    is_full = plan.drain_scale == 1 and tuple(parts) in (ALL_PARTS, (API,))
     return ROOT / ("docs" if is_full else ".data/benchmarks")
 
 
@@ -82,6 +92,22 @@ def _measure(plan: Plan, parts: Sequence[str], console: Console) -> Results:
         results.about["workers"] = WORKERS
         results.about["minutes"] = round((time.monotonic() - begun) / 60, 1)
         return results
+
+
+def _measure_api(plan: Plan, folder: Path, console: Console) -> None:
+    """Before the engine's parts, on a stage of its own: they keep the machine warm for long."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open_stage() as stage:
+        found = measure_api(
+            stage,
+            rounds=plan.api_rounds,
+            seconds=plan.api_seconds,
+            say=lambda text: console.print(text, markup=False),
+        )
+    (folder / _RAW_API).write_text(json.dumps(found, indent=1) + "\n")
+    written = report_api.write(found, folder)
+    console.print(report_api.measured(found), markup=False)
+    console.print(str(written), markup=False)
 
 
 def _report(results: Results, folder: Path, console: Console) -> int:

@@ -29,6 +29,8 @@ class Plan:
     talk_rounds: int = 3
     once_jobs: int = 100_000
     once_clusters: int = 4
+    api_rounds: int = 5
+    api_seconds: int = 6
 
 
 QUICK = Plan(
@@ -51,6 +53,8 @@ QUICK = Plan(
     talk_items=400,
     talk_rounds=1,
     once_jobs=10_000,
+    api_rounds=1,
+    api_seconds=3,
 )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import structlog
 from django.db import transaction
 
+from accounts import prepared
 from instances import credentials, outbox
 from instances.choices import ENDED_STATUSES, TRANSITIONS, InstanceStatus
 from instances.errors import IllegalTransition
@@ -83,8 +84,11 @@ def record_event(
     or of anything else that its receiver must be told (``is_told``).
     """
     instance.sequence += 1
-    instance.save()
-    event = InstanceEvent.objects.create(
+    if instance._state.adding:
+        prepared.insert(instance)
+    else:
+        instance.save()
+    event = InstanceEvent(
         project_id=instance.project_id,
         instance=instance,
         sequence=instance.sequence,
@@ -98,6 +102,7 @@ def record_event(
         job_id=cause.job_id,
         data=data or {},
     )
+    prepared.insert(event)
     if after or is_told:
         outbox.add(event)
     # At commit: what is rolled back has not happened.

@@ -48,8 +48,9 @@ def enqueue(
     }
     # One commit also where the caller has no transaction: each waits for the disk.
     with transaction.atomic(savepoint=False):
-        (job,) = Job.objects.raw(_ENQUEUE, parameters)
-        notify()
+        # In the same round trip, where this transaction has not woken anybody yet.
+        statement = _ENQUEUE if _is_woken() else _ENQUEUE_AND_WAKE
+        (job,) = Job.objects.raw(statement, parameters)
     return job
 
 
@@ -67,6 +68,7 @@ ON CONFLICT (dedupe_key) WHERE dedupe_key IS NOT NULL AND status IN ('pending', 
 DO UPDATE SET rerun = jobs_job.rerun OR jobs_job.status = 'processing'
 RETURNING *
 """
+_ENQUEUE_AND_WAKE = f"{_ENQUEUE}, pg_notify('{CHANNEL}', '') AS woken"
 
 
 def enqueue_many(
@@ -100,17 +102,23 @@ FROM unnest(%(public_ids)s::text[], %(payloads)s::jsonb[]) AS new(public_id, pay
 
 
 def notify() -> None:
-    """Wake whoever waits, at commit; once in a transaction, since each takes a round trip.
+    """Wake whoever waits, at commit; once in a transaction, since each takes a round trip."""
+    if connection.in_atomic_block and _is_woken():
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, '')", [CHANNEL])
+
+
+def _is_woken() -> bool:
+    """Whether this transaction will wake everybody already; from now on it does.
 
     The mark goes where Django forgets it with a savepoint that is rolled back, as Postgres forgets
     the notification.
     """
-    if connection.in_atomic_block:
-        if any(entry[1] is _is_notified for entry in connection.run_on_commit):
-            return
-        transaction.on_commit(_is_notified)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_notify(%s, '')", [CHANNEL])
+    if any(entry[1] is _is_notified for entry in connection.run_on_commit):
+        return True
+    transaction.on_commit(_is_notified)
+    return False
 
 
 def _is_notified() -> None:

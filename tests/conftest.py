@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.core.cache import caches
 from django.test import Client
 from pytest_django.plugin import DjangoDbBlocker
 
@@ -22,8 +23,9 @@ def nothing_is_slow_on_purpose(settings: Any) -> None:
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_known_of_keys() -> None:
-    """Rows of keys come and go with each test; a process remembers their use."""
+def nothing_is_remembered() -> None:
+    """Rows come and go with each test; a process remembers them."""
+    caches["local"].clear()
     usage.forget()
     ratelimits.forget()
 

@@ -20,13 +20,14 @@ from rest_framework.viewsets import GenericViewSet
 
 from accounts.authentication import Caller
 from accounts.idempotency import idempotent
+from accounts.prepared import Prepared
 from instances import services
 from instances.api import documentation
 from instances.api.serializers import CreateInstance
 from instances.api.waiting_filters import TimelineQuery, read_query
 from instances.choices import InstanceStatus
 from instances.clock import iso
-from instances.database_clock import database_now
+from instances.database_clock import ClockTimestamp, database_now
 from instances.details import event_details, instance_details
 from instances.errors import InstanceError, WishRefused
 from instances.models import Instance, InstanceEvent
@@ -75,7 +76,7 @@ class InstanceViewSet(GenericViewSet[Instance]):
     @extend_schema(**documentation.RETRIEVE)
     def retrieve(self, request: Request, id: str) -> Response:  # noqa: A002 - the path's own word
         instance = find_instance(caller_of(request), id)
-        return Response(instance_details(instance, now=database_now()))
+        return Response(instance_details(instance, now=vars(instance)["read_at"]))
 
     @extend_schema(**documentation.TERMINATE)
     def destroy(self, request: Request, id: str) -> Response:  # noqa: A002 - the path's own word
@@ -145,10 +146,21 @@ def find_instance(caller: Caller, public_id: str) -> Instance:
     # Postgres cannot even be asked for NUL.
     found = None
     if "\0" not in public_id:
-        found = Instance.objects.of(caller.project).filter(public_id=public_id).first()
+        found = _OWN_INSTANCE.first(project=caller.project.pk, public_id=public_id)
     if found is None:
         raise NotFound(f"There is no instance {public_id[:60]}.", code="INSTANCE_NOT_FOUND")
     return found
+
+
+_OWN_INSTANCE = Prepared(
+    lambda project, public_id: (
+        Instance.objects.annotate(read_at=ClockTimestamp())
+        .filter(project_id=project, public_id=public_id)
+        .order_by()
+    ),
+    project=-1,
+    public_id="the id",
+)
 
 
 def refuse_body(request: Request) -> None:

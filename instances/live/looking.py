@@ -57,18 +57,35 @@ def events_after(cursors: Mapping[int, Key]) -> list[StreamRow]:
     return [_stream_row(event) for event in InstanceEvent.objects.raw(_EVENTS_AFTER, parameters)]
 
 
-_EVENTS_AFTER = """
+# The oldest transaction that may still commit events, or the next one. A snapshot is the whole
+# server's: what is open in its other databases holds nobody back here. What has ended since the
+# snapshot is in no list of the living, and counts as open, as it must.
+_SETTLED_BEFORE = """(
+    SELECT coalesce(
+        (
+            SELECT open.xid FROM pg_snapshot_xip(pg_current_snapshot()) AS open(xid)
+            WHERE open.xid::xid NOT IN (
+                SELECT backend_xid FROM pg_stat_activity
+                WHERE backend_xid IS NOT NULL AND datname <> current_database()
+            )
+            ORDER BY open.xid LIMIT 1
+        ),
+        pg_snapshot_xmax(pg_current_snapshot())
+    )
+)"""
+
+_EVENTS_AFTER = f"""
 SELECT e.*, instance.public_id AS instance_public_id
 FROM unnest(%(projects)s::bigint[], %(xids)s::text[], %(ids)s::bigint[]) AS seen(project, xid, id)
 CROSS JOIN LATERAL (
-    SELECT event.*, event.xid < pg_snapshot_xmin(pg_current_snapshot()) AS is_settled
+    SELECT event.*, event.xid < {_SETTLED_BEFORE} AS is_settled
     FROM instances_instanceevent event
     WHERE event.project_id = seen.project AND (event.xid, event.id) > (seen.xid::xid8, seen.id)
     ORDER BY event.xid, event.id LIMIT %(page)s
 ) e
 JOIN instances_instance instance ON instance.id = e.instance_id
 ORDER BY e.project_id, e.xid, e.id
-"""
+"""  # noqa: S608 - constants
 
 
 def _stream_row(event: Any) -> StreamRow:
@@ -86,11 +103,11 @@ def newest_settled(project_id: int) -> tuple[str, Key] | None:
     return row and (row[0], (int(row[1]), row[2]))
 
 
-_NEWEST_SETTLED = """
+_NEWEST_SETTLED = f"""
 SELECT public_id, xid::text, id FROM instances_instanceevent
-WHERE project_id = %s AND xid < pg_snapshot_xmin(pg_current_snapshot())
+WHERE project_id = %s AND xid < {_SETTLED_BEFORE}
 ORDER BY xid DESC, id DESC LIMIT 1
-"""
+"""  # noqa: S608 - constants
 
 
 def arrivals_after(sequences: Mapping[int, int]) -> list[Arrival]:

@@ -14,7 +14,7 @@ from accounts.services import revoke_api_key
 from instances import environment
 from instances.live import process
 from instances.live.hub import Hub
-from instances.live.looking import BEGINNING, events_after
+from instances.live.looking import BEGINNING, events_after, newest_settled
 from instances.models import Instance, InstanceEvent
 from tests.instances.live.conftest import make, move
 
@@ -236,3 +236,21 @@ def test_the_timeline_is_narrowed_by_sequence_and_type(api: Client, instance: In
     assert page["total"] == 1
     for query in ("after_sequence=x", "type=", "type=a.b&type=c.d", "until=1"):
         assert api.get(f"{path}?{query}").status_code == 400
+
+
+def test_what_is_open_in_another_database_of_the_server_holds_nothing_back(
+    project: Project,
+) -> None:
+    elsewhere = connection.copy()
+    elsewhere.settings_dict = {**elsewhere.settings_dict, "NAME": "postgres"}
+    try:
+        with elsewhere.cursor() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute("SELECT pg_current_xact_id()")
+            make(project)
+            newest = newest_settled(project.pk)
+            cursor.execute("ROLLBACK")
+    finally:
+        elsewhere.close()
+    assert newest is not None
+    assert newest[0] == InstanceEvent.objects.get().public_id

@@ -1,0 +1,111 @@
+"""Queries that are compiled once answer as those that are compiled each time."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from django.db import connection, connections
+from django.db.models import F
+from django.db.models.functions import Length
+
+from accounts.models import ApiKey, Project
+from accounts.prepared import Prepared, insert
+from accounts.services import create_api_key, find_api_key
+from instances.models import Instance
+from tests.conftest import client_of
+
+BY_NAME = Prepared(
+    lambda name, start: (
+        ApiKey.objects.select_related("project")
+        .annotate(size=Length(F("digest")))
+        .filter(name=name, start=start)
+        .order_by()
+    ),
+    name="the name",
+    start="the start",
+)
+
+
+def test_the_row_comes_with_what_it_belongs_to_and_what_was_annotated(
+    project: Project, django_assert_num_queries: object
+) -> None:
+    for name in ("a", "b"):
+        create_api_key(project=project, name=name)
+    for wanted in ApiKey.objects.all():
+        found = BY_NAME.first(name=wanted.name, start=wanted.start)
+        assert found == wanted
+        assert found is not None
+        assert "project" in found._state.fields_cache
+        assert (found.project, found.scopes) == (project, ["read", "write"])
+        assert vars(found)["size"] == 64
+        assert vars(found).keys() - {"size"} == vars(wanted).keys()
+        assert not found._state.adding
+
+
+@pytest.mark.django_db
+def test_what_is_not_there_is_none() -> None:
+    assert BY_NAME.first(name="x", start="y") is None
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("value", ["' OR 1=1 --", "%s", "the start", "\\", "ü"])
+def test_values_stay_values(value: str) -> None:
+    assert BY_NAME.first(name=value, start=value) is None
+
+
+@pytest.mark.django_db
+def test_an_example_that_becomes_no_parameter_is_refused_at_the_first_use() -> None:
+    wrong = Prepared(lambda name: ApiKey.objects.filter(name__in=[]).order_by(), name="n")
+    with pytest.raises(Exception):  # noqa: B017 - Django's own, or ours
+        wrong.first(name="x")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_threads_share_what_was_compiled_and_not_the_connection() -> None:
+    project = Project.objects.create(name="p")
+    key = create_api_key(project=project, name="k")
+    found: list[ApiKey | None] = []
+
+    def look() -> None:
+        found.append(find_api_key(key))
+        connections.close_all()
+
+    threads = [threading.Thread(target=look) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [ApiKey.objects.get()] * 4
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_the_server_has_closed_is_replaced_by_the_first_query() -> None:
+    project = Project.objects.create(name="p")
+    api = client_of(create_api_key(project=project, name="k"))
+    assert api.get("/api/jobs").status_code == 200
+    pid = connection.connection.info.backend_pid
+    killer = connection.copy()
+    try:
+        with killer.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+    finally:
+        killer.close()
+    assert api.get("/api/jobs").status_code == 200
+
+
+def test_an_inserted_row_is_the_row_that_save_would_have_made(project: Project) -> None:
+    wish = {"name": "a", "product_name": "p", "template_id": "t", "gpu_num": 1}
+    wish |= {"rootfs_size_gb": 60, "region": "r", "project": project}
+    saved, inserted = Instance(**wish), Instance(**wish)
+    saved.save()
+    insert(inserted)
+    assert not inserted._state.adding
+    assert inserted.pk == saved.pk + 1
+    own = {"id", "public_id", "reference", "_state", "created_at", "status_changed_at"}
+    for read in (inserted, Instance.objects.get(pk=inserted.pk)):
+        for name, value in vars(Instance.objects.get(pk=saved.pk)).items():
+            assert name in own or getattr(read, name) == value, name
+    inserted.name = "b"
+    inserted.save()
+    assert Instance.objects.get(pk=inserted.pk).name == "b"
