@@ -179,7 +179,7 @@ class Hub:
                 await asyncio.sleep(_DATABASE_PAUSE)
 
     async def _ask(self, question: Callable[..., Any], *about: Any) -> Any:
-        return await self._loop.run_in_executor(self._pool, question, *about)
+        return await self._loop.run_in_executor(self._pool, _answer_to, question, *about)
 
     # Waits
 
@@ -298,6 +298,15 @@ class Hub:
         for wait in waits:
             wait.end = wait.end or WaitEnd.SHUTDOWN
         await self._answer_or_hang_up(waits)
+
+
+def _answer_to(question: Callable[..., Any], *about: Any) -> Any:
+    """Ends a connection that failed: the thread's next question then makes a new one."""
+    try:
+        return question(*about)
+    except Error:
+        connection.close()
+        raise
 
 
 def _knock_and_close() -> None:
