@@ -12,6 +12,8 @@ class InstancesConfig(AppConfig):
     verbose_name = "Instances"
 
     def ready(self) -> None:
+        # drf-spectacular knows its extensions by their import.
+        from instances.api import strictness  # noqa: F401
         from instances.handlers import register_job_types
         from jobs.signals import cluster_starting
 

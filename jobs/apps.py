@@ -8,6 +8,8 @@ class JobsConfig(AppConfig):
     verbose_name = "Jobs"
 
     def ready(self) -> None:
+        # drf-spectacular knows its extensions by their import.
+        from jobs.api import filter_schema  # noqa: F401
         from jobs.retention import register_job_type
 
         register_job_type()

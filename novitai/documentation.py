@@ -5,8 +5,10 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse
 from rest_framework import serializers
 
+from novitai import VERSION
+
 Object = serializers.Serializer[Any]
-TAG = ["Service"]
+TAG = ["Health"]
 _UP_OR_DOWN = ["up", "down"]
 
 
@@ -86,8 +88,10 @@ class ValidationErrorDetail(Object):
 class ErrorDetail(Object):
     """What went wrong, for programs (code) and people (message)."""
 
-    code = serializers.CharField()
-    message = serializers.CharField()
+    code = serializers.CharField(help_text="stable; branch on it")
+    message = serializers.CharField(help_text="for people")
+    retryable = serializers.BooleanField(help_text="whether the same request may succeed later")
+    suggestion = serializers.CharField(required=False, help_text="what to do next")
     details = serializers.JSONField(required=False)
     timestamp = serializers.DateTimeField()
     requestId = serializers.CharField()
@@ -100,43 +104,108 @@ class ErrorResponse(Object):
     error = ErrorDetail()
 
 
-_HEALTHY = {
+_HEALTHY: dict[str, Any] = {
     "status": "healthy",
     "timestamp": "2023-12-01T10:30:00.000Z",
     "services": {"novitaApi": "up", "jobQueue": "up", "cache": "up"},
     "uptime": 3600,
+    "version": VERSION,
+    "performance": {
+        "requestsPerMinute": 42.0,
+        "averageResponseTime": 6.4,
+        "errorRate": 0.0,
+        "jobProcessingRate": 12.5,
+    },
+    "system": {
+        "memory": {"usedMB": 2048, "totalMB": 8192, "rss": 96468992},
+        "cpu": {"usage": 12.5, "loadAverage": [0.4, 0.3, 0.2]},
+    },
+    "dependencies": {
+        "database": {"status": "up"},
+        "novitaApi": {"status": "up"},
+        "jobQueue": {"status": "up", "workers": 2, "oldestDueSeconds": 0.0},
+        "cache": {"status": "up"},
+    },
 }
+_UNHEALTHY = {
+    **_HEALTHY,
+    "status": "unhealthy",
+    "services": {"novitaApi": "down", "jobQueue": "up", "cache": "up"},
+    "dependencies": {**_HEALTHY["dependencies"], "novitaApi": {"status": "down"}},
+}
+_METRICS = """\
+# HELP novitai_instances Instances by status.
+# TYPE novitai_instances gauge
+novitai_instances{status="running"} 3.0
+"""
+
+
+def _answer(name: str, value: Any, status: int = 200) -> OpenApiExample:
+    return OpenApiExample(name, value, response_only=True, status_codes=[str(status)])
+
 
 HEALTH: dict[str, Any] = {
     "operation_id": "getHealth",
     "summary": "How the service is",
     "tags": TAG,
     "auth": [],
-    "responses": {200: Health, 503: Health},
-    "examples": [
-        OpenApiExample("Healthy (shortened)", _HEALTHY, response_only=True, status_codes=["200"])
-    ],
+    "description": "503 when the database, the worker cluster or Novita is down: for people and "
+    "monitors. Use /livez for restarts and /readyz for routing, which do not follow Novita.",
+    "responses": {
+        200: OpenApiResponse(Health, description="All that is needed is up."),
+        503: OpenApiResponse(Health, description="Something that is needed is down."),
+    },
+    "examples": [_answer("Healthy", _HEALTHY), _answer("Unhealthy", _UNHEALTHY, 503)],
 }
 LIVEZ: dict[str, Any] = {
     "operation_id": "getLivez",
     "summary": "Whether this process answers",
     "tags": TAG,
     "auth": [],
-    "responses": {200: Alive},
+    "description": "Asks nobody: a database that is down must not restart the process.",
+    "responses": {200: OpenApiResponse(Alive, description="It answers.")},
+    "examples": [_answer("Alive", {"status": "alive"})],
 }
 READYZ: dict[str, Any] = {
     "operation_id": "getReadyz",
     "summary": "Whether requests should come here",
     "tags": TAG,
     "auth": [],
-    "responses": {200: Readiness, 503: Readiness},
+    "description": "For load balancers: the database answers, its migrations are applied and a "
+    "worker lives. Ready while Novita is down.",
+    "responses": {
+        200: OpenApiResponse(Readiness, description="Requests may come."),
+        503: OpenApiResponse(Readiness, description="Not now; reasons says why."),
+    },
+    "examples": [
+        _answer("Ready", {"status": "ready"}),
+        _answer(
+            "Not ready",
+            {
+                "status": "not ready",
+                "reasons": ["no worker has been seen lately: manage.py worker"],
+            },
+            503,
+        ),
+    ],
 }
 METRICS: dict[str, Any] = {
     "operation_id": "getMetrics",
     "summary": "Metrics as Prometheus text",
+    "description": "Requests of all web processes, and what the database knows of jobs and "
+    "instances. Text whatever Accept says.",
     "tags": TAG,
+    "examples": [
+        OpenApiExample(
+            "An extract",
+            _METRICS,
+            response_only=True,
+            status_codes=["200"],
+            media_type="text/plain",
+        )
+    ],
     "responses": {
-        (200, "text/plain"): OpenApiResponse(str, description="format version 0.0.4"),
+        (200, "text/plain"): OpenApiResponse(str, description="Format version 0.0.4."),
         # Named here once, so that the document defines what the hook in schema.py refers to.
         401: ErrorResponse,
     },

@@ -1,6 +1,7 @@
 """The one error format, whoever refuses a request: REST framework, Django or a middleware.
 
-``{"error": {"code", "message", "details"?, "timestamp", "requestId", "validationErrors"?}}``
+``{"error": {"code", "message", "retryable", "suggestion"?, "details"?, "timestamp", "requestId",
+"validationErrors"?}}``; the codes are in ``error_codes``.
 """
 
 import sys
@@ -16,41 +17,12 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from instances.clock import iso
+from novitai.error_codes import CODES
 from novitai.request_ids import request_id_of
 from novitai.validation_errors import validation_entries
 
 logger = structlog.get_logger(__name__)
 
-# Every code this service answers with, the status it goes with, and what it says by default.
-CODES: dict[str, tuple[int, str]] = {
-    "BAD_REQUEST": (400, "The request cannot be understood."),
-    "VALIDATION_ERROR": (400, "The request is not valid; validationErrors says where."),
-    "UNAUTHORIZED": (401, "An API key is required: Authorization: Bearer KEY."),
-    "FORBIDDEN": (403, "This is not allowed."),
-    "NOT_FOUND": (404, "There is nothing at this address."),
-    "INSTANCE_NOT_FOUND": (404, "There is no such instance."),
-    "JOB_NOT_FOUND": (404, "There is no such job."),
-    "API_KEY_NOT_FOUND": (404, "There is no such API key."),
-    "METHOD_NOT_ALLOWED": (405, "This method is not allowed here."),
-    "NOT_ACCEPTABLE": (406, "This address answers application/json only."),
-    "REQUEST_TIMEOUT": (408, "The request did not arrive in time."),
-    "CONFLICT": (409, "The state of things does not allow it."),
-    "INVALID_STATE": (409, "The instance's status does not allow it."),
-    "INSTANCE_LIMIT_REACHED": (409, "The project has as many live instances as it may."),
-    "IDEMPOTENCY_KEY_IN_USE": (409, "A request with this Idempotency-Key is being processed."),
-    "IDEMPOTENCY_KEY_REUSED": (422, "This Idempotency-Key was used for another request."),
-    "JOB_NOT_REDRIVABLE": (409, "The job cannot be run again."),
-    "JOB_NOT_CANCELLABLE": (409, "The job cannot be cancelled."),
-    "UNKNOWN_JOB_TYPE": (409, "This release does not know the job's type."),
-    "PAYLOAD_TOO_LARGE": (413, "The request body is too large."),
-    "URI_TOO_LONG": (414, "The address is too long."),
-    "UNSUPPORTED_MEDIA_TYPE": (415, "The body must be application/json in UTF-8."),
-    "HEADERS_TOO_LARGE": (431, "The headers are too large."),
-    "RATE_LIMIT_EXCEEDED": (429, "Too many requests; Retry-After says when to come back."),
-    "INTERNAL_SERVER_ERROR": (500, "Something went wrong on our side; the logs know this request."),
-    "TOO_MANY_WAITING": (429, "The project has as many open waits and streams as it may."),
-    "SERVICE_UNAVAILABLE": (503, "The service cannot reach its database; please retry."),
-}
 _OF_STATUS = {
     400: "BAD_REQUEST",
     401: "UNAUTHORIZED",
@@ -80,10 +52,13 @@ def error_body(
     """The body of an error answer; without a message, the code's own."""
     error: dict[str, Any] = {
         "code": code,
-        "message": message or CODES[code][1],
+        "message": message or CODES[code].message,
+        "retryable": CODES[code].retryable,
         "timestamp": iso(datetime.now(UTC)),
         "requestId": request_id_of(request),
     }
+    if suggestion := CODES[code].suggestion:
+        error["suggestion"] = suggestion
     if details is not None:
         error["details"] = details
     if entries is not None:
@@ -93,7 +68,7 @@ def error_body(
 
 def error_response(request: HttpRequest | None, code: str, message: str = "") -> JsonResponse:
     """The same for code outside REST framework; the status is the code's."""
-    response = JsonResponse(error_body(request, code, message), status=CODES[code][0])
+    response = JsonResponse(error_body(request, code, message), status=CODES[code].status)
     if code == "SERVICE_UNAVAILABLE":
         response["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
@@ -151,7 +126,7 @@ class ServiceUnavailable(exceptions.APIException):
     """Something this answer needs is down; it is worth coming back."""
 
     status_code = 503
-    default_detail = CODES["SERVICE_UNAVAILABLE"][1]
+    default_detail = CODES["SERVICE_UNAVAILABLE"].message
     default_code = "SERVICE_UNAVAILABLE"
     wait = RETRY_AFTER_SECONDS
 
@@ -160,7 +135,7 @@ def _as_api_exception(exc: Exception) -> Exception:
     if isinstance(exc, Http404):
         return exceptions.NotFound()
     if isinstance(exc, PermissionDenied):
-        return exceptions.PermissionDenied(CODES["FORBIDDEN"][1])
+        return exceptions.PermissionDenied(CODES["FORBIDDEN"].message)
     if isinstance(exc, DATABASE_DOWN):
         logger.error("database_unavailable", exc_info=exc)
         return ServiceUnavailable()

@@ -12,6 +12,7 @@ from novitai import VERSION
 from novitai.config import ConfigError, load_config
 from novitai.development import kept_secret
 from novitai.logs import logging_config
+from novitai.openapi.introduction import DESCRIPTION
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -60,6 +61,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
+    "novitai.deprecations.DeprecationMiddleware",
     "novitai.middleware.BodyLimitMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -163,7 +165,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["accounts.throttling.KeyRateThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["novitai.parsers.StrictJSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "novitai.openapi.scopes.ScopedSchema",
     "DEFAULT_PAGINATION_CLASS": "novitai.pagination.KeysetPagination",
     # OPTIONS describes nothing: that is the schema's. Preflights are the CORS middleware's.
     "DEFAULT_METADATA_CLASS": None,
@@ -176,8 +178,7 @@ REST_FRAMEWORK = {
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "novitai",
-    "DESCRIPTION": "Creates, watches and ends GPU instances on Novita.ai. One POST gets one GPU "
-    "at the best price; a signed webhook tells when it is usable.",
+    "DESCRIPTION": DESCRIPTION,
     "VERSION": VERSION,
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
@@ -203,13 +204,7 @@ SPECTACULAR_SETTINGS = {
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "novitai.schema.add_errors",
-    ],
-    "TAGS": [
-        {"name": "Instances", "description": "Ask for GPU instances and see what became of them."},
-        {"name": "Jobs", "description": "The work behind the instances."},
-        {"name": "Keys", "description": "Who may call, and what for."},
-        {"name": "Service", "description": "How the service itself is."},
+        "novitai.schema.complete",
     ],
 }
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from rest_framework.exceptions import ErrorDetail
+from rest_framework.exceptions import APIException, ErrorDetail
 from rest_framework.request import Request
 
 ECHO_LIMIT = 200
@@ -19,8 +19,20 @@ Path = tuple[str | int, ...]
 
 def validation_entries(detail: Any, request: Request) -> list[dict[str, Any]]:
     """One ``{"field", "message", "value"?}`` per error; the value as the client sent it."""
-    sent = request.data if request.method not in ("GET", "HEAD") else request.query_params
+    sent = _sent(request)
     return [_entry(path, error, sent) for path, error in _flatten(detail, ())]
+
+
+def _sent(request: Request) -> Any:
+    """What the errors are about. A header may be refused before the body was looked at, which may
+    then be unreadable as well: two errors must not make a 500.
+    """
+    if request.method in ("GET", "HEAD"):
+        return request.query_params
+    try:
+        return request.data
+    except APIException:
+        return {}
 
 
 def _flatten(detail: Any, path: Path) -> Iterator[tuple[Path, ErrorDetail]]:

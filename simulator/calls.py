@@ -27,6 +27,7 @@ class CallLog:
             "method": request.method,
             "path": request.path,
             "query": request.query,
+            "requestId": request.headers.get("x-request-id", ""),
             "status": status,
             "fault": fault,
         }

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
 from accounts.scopes import Scope
@@ -67,14 +67,22 @@ LIST: dict[str, Any] = {
         ),
         OpenApiParameter("cursor", str, description="nextCursor of the page before"),
     ],
-    "responses": {200: ApiKeyList},
+    "responses": {200: OpenApiResponse(ApiKeyList, description="A page.")},
+    "examples": [
+        OpenApiExample(
+            "A page",
+            {"keys": [_DETAILS], "total": 1},
+            response_only=True,
+            status_codes=["200"],
+        )
+    ],
 }
 CURRENT: dict[str, Any] = {
     "operation_id": "getCurrentApiKey",
     "summary": "Get the API key that asks",
-    "description": "Its project and what it may do.",
+    "description": "Its project, what it may do, and until when.",
     "tags": TAG,
-    "responses": {200: ApiKeyDetails},
+    "responses": {200: OpenApiResponse(ApiKeyDetails, description="As it is now.")},
     "examples": [_EXAMPLE],
 }
 REVOKE: dict[str, Any] = {
@@ -84,5 +92,5 @@ REVOKE: dict[str, Any] = {
     "`admin`. A key may revoke itself.",
     "tags": TAG,
     "parameters": [OpenApiParameter("id", str, OpenApiParameter.PATH, description="key_…")],
-    "responses": {204: None},
+    "responses": {204: OpenApiResponse(description="It is revoked.")},
 }

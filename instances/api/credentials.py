@@ -48,7 +48,7 @@ class CredentialsView(APIView):
         tags=TAG,
         parameters=ID,
         responses={
-            200: schemas.Credentials,
+            200: OpenApiResponse(schemas.Credentials, description="As Novita last told them."),
             409: OpenApiResponse(description="There are none (yet), or none that can be opened."),
         },
         examples=[OpenApiExample("Access", _EXAMPLE, response_only=True, status_codes=["200"])],

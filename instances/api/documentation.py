@@ -6,8 +6,11 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 
 from instances.api import schemas
 from instances.api.serializers import CreateInstance
+from instances.api.waiting_filters import TYPES_SCHEMA
 
 TAG = ["Instances"]
+LIFECYCLE = ["Lifecycle"]
+EXAMPLE_ID = "inst_12345_abcde"
 CREATED_MESSAGE = "The instance is being created; its webhook or its details tell when it runs."
 
 _REQUEST = {
@@ -19,14 +22,46 @@ _REQUEST = {
     "region": "US-WEST-01",
     "webhookUrl": "https://myapp.com/webhook",
 }
+_INVALID_REQUEST = {
+    "name": "invalid name!",
+    "productName": "",
+    "templateId": "",
+    "gpuNum": 10,
+    "rootfsSize": 5,
+    "region": "INVALID-REGION",
+    "webhookUrl": "not-a-url",
+}
+_INVALID_FIELDS = {
+    "name": "Name must contain only alphanumeric characters, hyphens, and underscores",
+    "productName": "Product name is required",
+    "templateId": "Template ID is required",
+    "gpuNum": "GPU number must be at most 8",
+    "rootfsSize": "Root filesystem size must be at least 20 GB",
+    "region": "Region must be one of: CN-HK-01, US-WEST-01, EU-WEST-01",
+    "webhookUrl": "Webhook URL must be a valid HTTP or HTTPS URL",
+}
+_INVALID = {
+    "error": {
+        "code": "VALIDATION_ERROR",
+        "message": "The request is not valid; validationErrors says where.",
+        "retryable": False,
+        "suggestion": "Mend the fields that validationErrors names; the same request fails again.",
+        "timestamp": "2023-12-01T10:00:00.000Z",
+        "requestId": "req_5f2b8c0d9e1a4f6b7c3d2e10",
+        "validationErrors": [
+            {"field": name, "message": message, "value": _INVALID_REQUEST[name]}
+            for name, message in _INVALID_FIELDS.items()
+        ],
+    }
+}
 _CREATED = {
-    "instanceId": "inst_9f86d081884c7d659a2feaa0",
+    "instanceId": EXAMPLE_ID,
     "status": "creating",
     "message": CREATED_MESSAGE,
     "estimatedReadyTime": "2023-12-01T10:05:00.000Z",
 }
-_DETAILS = {
-    "id": "inst_9f86d081884c7d659a2feaa0",
+DETAILS = {
+    "id": EXAMPLE_ID,
     "name": "my-gpu-instance",
     "status": "running",
     "gpuNum": 2,
@@ -51,9 +86,11 @@ _DETAILS = {
     "readyAt": "2023-12-01T10:04:30.000Z",
     "pricePerHourUsd": "0.70",
     "costUsd": "0.0525",
-    "events": "/api/instances/inst_9f86d081884c7d659a2feaa0/events",
-    "jobs": "/api/jobs?instance=inst_9f86d081884c7d659a2feaa0",
+    "events": "/api/instances/inst_12345_abcde/events",
+    "jobs": "/api/jobs?instance=inst_12345_abcde",
 }
+# The service's own form, which this package may not import.
+ANY_ERROR = {"$ref": "#/components/schemas/ErrorResponse"}
 _PAGE = [
     OpenApiParameter(
         "limit",
@@ -72,35 +109,56 @@ CREATE: dict[str, Any] = {
     "tags": TAG,
     "request": CreateInstance,
     "responses": {
-        201: schemas.CreatedInstance,
-        409: OpenApiResponse(description="The project has as many live instances as it may."),
+        201: OpenApiResponse(schemas.CreatedInstance, description="Accepted and written down."),
+        400: OpenApiResponse(ANY_ERROR, description="Every bad field is named at once."),
+        409: OpenApiResponse(
+            description="The project has as many live instances as it may: INSTANCE_LIMIT_REACHED."
+        ),
     },
     "examples": [
         OpenApiExample("A request", _REQUEST, request_only=True),
+        OpenApiExample(
+            "A request with seven mistakes",
+            _INVALID_REQUEST,
+            request_only=True,
+            description="Answered with 400 and one entry for each of them.",
+        ),
         OpenApiExample("Accepted", _CREATED, response_only=True, status_codes=["201"]),
+        OpenApiExample("Seven mistakes", _INVALID, response_only=True, status_codes=["400"]),
     ],
 }
 LIST: dict[str, Any] = {
     "operation_id": "listInstances",
     "summary": "List instances, newest first",
+    "description": "Ended ones included, for as long as their rows are kept.",
     "tags": TAG,
     "parameters": _PAGE,
-    "responses": {200: schemas.InstanceList},
+    "responses": {200: OpenApiResponse(schemas.InstanceList, description="A page.")},
+    "examples": [
+        OpenApiExample(
+            "A page",
+            {"instances": [DETAILS], "total": 1},
+            response_only=True,
+            status_codes=["200"],
+        )
+    ],
 }
 RETRIEVE: dict[str, Any] = {
     "operation_id": "getInstance",
     "summary": "Get an instance",
     "tags": TAG,
     "parameters": ID,
-    "responses": {200: schemas.InstanceDetails},
-    "examples": [OpenApiExample("Running", _DETAILS, response_only=True, status_codes=["200"])],
+    "description": "As this service knows it: nothing is asked of Novita, whose own word is "
+    "novitaStatus. Fields are absent until they are known.",
+    "responses": {200: OpenApiResponse(schemas.InstanceDetails, description="As it is now.")},
+    "examples": [OpenApiExample("Running", DETAILS, response_only=True, status_codes=["200"])],
 }
 ACCEPTED_MESSAGE = "Accepted; its webhook or its details tell when it has come true."
 
 
 def _verb(name: str, summary: str, description: str, status: str) -> dict[str, Any]:
     answer = {
-        "instanceId": "inst_9f86d081884c7d659a2feaa0",
+        "instanceId": EXAMPLE_ID,
         "status": status,
         "message": ACCEPTED_MESSAGE,
     }
@@ -109,11 +167,11 @@ def _verb(name: str, summary: str, description: str, status: str) -> dict[str, A
         "summary": summary,
         "description": f"{description} Asking again for what is under way or has come true changes "
         "nothing; 409 INVALID_STATE where it makes no sense.",
-        "tags": TAG,
+        "tags": LIFECYCLE,
         "parameters": ID,
         "request": None,
         "responses": {
-            202: schemas.AcceptedVerb,
+            202: OpenApiResponse(schemas.AcceptedVerb, description="Under way."),
             409: OpenApiResponse(description="It makes no sense in the instance's status."),
         },
         "examples": [OpenApiExample("Accepted", answer, response_only=True, status_codes=["202"])],
@@ -144,10 +202,41 @@ TERMINATE = _verb(
     "it terminated. Its disk is lost.",
     "terminating",
 )
+_EVENTS = {
+    "events": [
+        {
+            "id": "evt_3b0c44298fc1c149afbf4c89",
+            "instanceId": EXAMPLE_ID,
+            "sequence": 1,
+            "type": "instance.creating",
+            "toStatus": "creating",
+            "occurredAt": "2023-12-01T10:00:00.000Z",
+            "actor": "key:key_2cf24dba5fb0a30e26e83b2a",
+            "cause": "requested over the API",
+            "requestId": "req_5f2b8c0d9e1a4f6b7c3d2e10",
+        },
+        {
+            "id": "evt_7d865e959b2466918c9863af",
+            "instanceId": EXAMPLE_ID,
+            "sequence": 2,
+            "type": "instance.starting",
+            "fromStatus": "creating",
+            "toStatus": "starting",
+            "occurredAt": "2023-12-01T10:00:01.250Z",
+            "actor": "worker",
+            "cause": "created at Novita",
+            "requestId": "req_5f2b8c0d9e1a4f6b7c3d2e10",
+            "jobId": "job_486ea46224d1bb4fb680f34f",
+        },
+    ],
+    "total": 2,
+}
 EVENTS: dict[str, Any] = {
     "operation_id": "listInstanceEvents",
     "summary": "List what happened to an instance, oldest first",
-    "tags": TAG,
+    "description": "Numbered without gaps, never changed: what happened, who caused it, and the "
+    "request and the job behind it.",
+    "tags": ["Events"],
     "parameters": [
         *ID,
         OpenApiParameter(
@@ -157,10 +246,11 @@ EVENTS: dict[str, Any] = {
         ),
         OpenApiParameter(
             "type",
-            str,
+            TYPES_SCHEMA,
             description="only these, such as instance.running; several separated by commas",
         ),
         *_PAGE,
     ],
-    "responses": {200: schemas.EventList},
+    "responses": {200: OpenApiResponse(schemas.EventList, description="A page.")},
+    "examples": [OpenApiExample("A page", _EVENTS, response_only=True, status_codes=["200"])],
 }

@@ -14,7 +14,16 @@ from instances.webhooks.urls import MAX_LENGTH, WebhookUrlError, check_webhook_u
 # RFC 8259, section 6: integers beyond this do not survive every JSON parser.
 MAX_SAFE_INTEGER = 2**53 - 1
 _USD = re.compile(r"[0-9]{1,5}(\.[0-9]{1,5})?")
+# The same, as far as it is in bounds: more than 0, at most 10,000.
+_USD_TOLD = (
+    r"^(10000(\.0{1,5})?|0?[1-9][0-9]{0,3}(\.[0-9]{1,5})?|0{1,5}\.([1-9][0-9]{0,4}"
+    r"|0[1-9][0-9]{0,3}|00[1-9][0-9]{0,2}|000[1-9][0-9]?|0000[1-9]))$"
+)
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# Neither blank nor with any of these, as the OpenAPI document says it.
+_TEXT_TOLD = r"^{0}*[^\s{1}]{0}*$".format(
+    r"[^\u0000-\u001f\u007f-\u009f\u2028\u2029]", r"\u0000-\u001f\u007f-\u009f\u2028\u2029"
+)
 
 
 def is_integer(value: Any) -> bool:
@@ -62,8 +71,7 @@ class TextField(StrictField):
         self.max_length = max_length
         self.pattern = pattern
         schema: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": max_length}
-        if pattern is not None:
-            schema["pattern"] = f"^{pattern.pattern}$"
+        schema["pattern"] = f"^{pattern.pattern}$" if pattern is not None else _TEXT_TOLD
         super().__init__(schema=schema, **kwargs)
 
     def to_internal_value(self, data: Any) -> str:
@@ -111,7 +119,9 @@ class IntegerField(StrictField):
 class UsdPriceField(StrictField):
     """US dollars an hour as a decimal string, or as a JSON number; becomes 1/100,000 USD.
 
-    A number is taken by the digits it is written with, so no float is ever calculated with.
+    A number is taken by the digits it is written with, so no float is ever calculated with, and cut
+    to five places: 0.1 + 0.2 is 0.30000000000000004 where clients calculate, and a cap cut down is
+    never exceeded.
     """
 
     default_error_messages = {
@@ -121,20 +131,24 @@ class UsdPriceField(StrictField):
     most_usd = 10_000
 
     def __init__(self, **kwargs: Any) -> None:
-        pattern = r"^\d{1,5}(\.\d{1,5})?$"
-        text = {"type": "string", "pattern": pattern, "examples": ["1.50"]}
-        number = {"type": "number", "exclusiveMinimum": 0, "maximum": self.most_usd}
+        text = {"type": "string", "pattern": _USD_TOLD, "examples": ["1.50"]}
+        number = {"type": "number", "minimum": 0.00001, "maximum": self.most_usd}
         super().__init__(schema={"oneOf": [text, number]}, **kwargs)
 
     def to_internal_value(self, data: Any) -> int:
         is_number = type(data) in (int, float)
-        text = format(Decimal(str(data)), "f") if is_number else data
+        text = _cut_digits(data) if is_number else data
         if not isinstance(text, str) or not _USD.fullmatch(text):
             self.fail("type")
         amount = int(Decimal(text).scaleb(5))
         if not 0 < amount <= self.most_usd * E5:
             self.fail("bounds", most=f"{self.most_usd:,}")
         return amount
+
+
+def _cut_digits(number: float) -> str:
+    whole, _, places = format(Decimal(str(number)), "f").partition(".")
+    return f"{whole}.{places[:5] or '0'}"
 
 
 class OneOfField(StrictField):
@@ -168,7 +182,8 @@ class TemplateIdField(StrictField):
 
     def __init__(self, **kwargs: Any) -> None:
         text = {"type": "string", "minLength": 1, "maxLength": self.max_length}
-        super().__init__(schema={"oneOf": [text, {"type": "integer", "minimum": 1}]}, **kwargs)
+        number = {"type": "integer", "minimum": 1, "maximum": MAX_SAFE_INTEGER}
+        super().__init__(schema={"oneOf": [{**text, "pattern": _TEXT_TOLD}, number]}, **kwargs)
 
     def to_internal_value(self, data: Any) -> str:
         if is_integer(data) and data > 0:
@@ -190,8 +205,8 @@ class WebhookUrlField(StrictField):
     default_error_messages = {"type": "{label} must be a string"}
 
     def __init__(self, **kwargs: Any) -> None:
-        schema = {"type": "string", "format": "uri", "maxLength": MAX_LENGTH}
-        super().__init__(schema=schema, **kwargs)
+        told = {"type": "string", "format": "uri", "pattern": "^https?://"}
+        super().__init__(schema={**told, "maxLength": MAX_LENGTH}, **kwargs)
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):

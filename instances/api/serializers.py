@@ -99,13 +99,28 @@ class CreateInstance(StrictSerializer):
         label="Name",
         max_length=100,
         pattern=NAME_PATTERN,
+        help_text="Yours; names may repeat.",
         error_messages={
             "pattern": "Name must contain only alphanumeric characters, hyphens, and underscores"
         },
     )
-    productName = TextField(label="Product name", source="product_name", max_length=200)
-    templateId = TemplateIdField(label="Template ID", source="template_id")
-    gpuNum = IntegerField(label="GPU number", source="gpu_num", min_value=1, max_value=8, default=1)
+    productName = TextField(
+        label="Product name",
+        source="product_name",
+        max_length=200,
+        help_text="As Novita calls it; case and repeated spaces do not matter.",
+    )
+    templateId = TemplateIdField(
+        label="Template ID", source="template_id", help_text="What to run: text or number."
+    )
+    gpuNum = IntegerField(
+        label="GPU number",
+        source="gpu_num",
+        min_value=1,
+        max_value=8,
+        default=1,
+        help_text="GPUs in one instance.",
+    )
     rootfsSize = IntegerField(
         label="Root filesystem size",
         source="rootfs_size_gb",
@@ -113,19 +128,27 @@ class CreateInstance(StrictSerializer):
         max_value=1000,
         unit="GB",
         default=60,
+        help_text="GB.",
     )
     region = OneOfField(
         label="Region",
         choices=lambda: settings.CONFIG.regions,
         default=lambda: settings.CONFIG.default_region,
+        help_text="Never left for another one; CN-HK-01 if not configured otherwise.",
     )
     billingMode = OneOfField(
         label="Billing mode",
         source="billing_mode",
         choices=lambda: BillingMode.values,
         default=BillingMode.SPOT.value,
+        help_text="Spot costs about half and may be taken back by Novita, after a notice.",
     )
-    webhookUrl = WebhookUrlField(label="Webhook URL", source="webhook_url", required=False)
+    webhookUrl = WebhookUrlField(
+        label="Webhook URL",
+        source="webhook_url",
+        required=False,
+        help_text="Gets a signed message on every change of status.",
+    )
     maxPricePerHourUsd = UsdPriceField(
         label="Max price per hour",
         source="max_price_per_hour_e5_usd",

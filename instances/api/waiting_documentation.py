@@ -3,16 +3,25 @@
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
 from instances.api import schemas
-from instances.api.documentation import ID, TAG
-from instances.api.waiting_filters import DEFAULT_STATUSES, MOST_SECONDS
+from instances.api.documentation import DETAILS, ID, TAG
+from instances.api.waiting_filters import (
+    DEFAULT_STATUSES,
+    EVENT_ID_SCHEMA,
+    MOST_SECONDS,
+    STATUSES_SCHEMA,
+    TYPES_SCHEMA,
+)
 from instances.choices import InstanceStatus
 from instances.live.clients import WaitEnd
 
-_TOO_MANY = "The key's rate is used up, or the project has too many open waits and streams."
+_TOO_MANY = (
+    "RATE_LIMIT_EXCEEDED: the key's rate is used up. TOO_MANY_WAITING: the project has as many "
+    "open waits and streams as it may."
+)
 AFTER_SEQUENCE = OpenApiParameter(
     "after_sequence",
     {"type": "integer", "minimum": 0, "maximum": 999_999_999},
@@ -46,7 +55,7 @@ WAIT: dict[str, Any] = {
         *ID,
         OpenApiParameter(
             "status",
-            str,
+            STATUSES_SCHEMA,
             description="one or several statuses, separated by commas: "
             f"{', '.join(InstanceStatus.values)}; default {','.join(DEFAULT_STATUSES)}",
         ),
@@ -58,21 +67,45 @@ WAIT: dict[str, Any] = {
         AFTER_SEQUENCE,
     ],
     "responses": {200: WaitedDetails, 429: OpenApiResponse(description=_TOO_MANY)},
+    "examples": [
+        OpenApiExample(
+            "Reached",
+            {
+                **DETAILS,
+                "reached": True,
+                "waitResult": "reached",
+                "sequence": 3,
+                "reachedStatus": "running",
+            },
+            response_only=True,
+            status_codes=["200"],
+        )
+    ],
 }
 EVENT_TYPES = "one or several such as instance.running, separated by commas"
+_FRAMES = """\
+retry: 2000
+id: evt_3b0c44298fc1c149afbf4c89
+
+id: evt_7d865e959b2466918c9863af
+event: instance.starting
+data: {"id":"evt_7d865e959b2466918c9863af","sequence":2,"type":"instance.starting"}
+
+: still here
+"""
 STREAM: dict[str, Any] = {
     "operation_id": "streamEvents",
     "summary": "Stream events as they happen",
     "description": "Server-Sent Events: every event of the project, each with its id, its type as "
     "`event` and the JSON of the timeline as `data`. Reconnect with the last id and nothing is "
     "missed; clients such as EventSource do so by themselves. A comment comes every 15 seconds.",
-    "tags": TAG,
+    "tags": ["Events"],
     "parameters": [
         OpenApiParameter("instance", str, description="inst_…: only events of this one"),
-        OpenApiParameter("types", str, description=EVENT_TYPES),
+        OpenApiParameter("types", TYPES_SCHEMA, description=EVENT_TYPES),
         OpenApiParameter(
             "lastEventId",
-            str,
+            EVENT_ID_SCHEMA,
             description="go on behind this event (evt_…), or from the start; default: from now",
         ),
         OpenApiParameter(
@@ -85,7 +118,16 @@ STREAM: dict[str, Any] = {
     "responses": {
         (200, "text/event-stream"): OpenApiTypes.STR,
         400: OpenApiResponse(description="A parameter is wrong, or the event is not known."),
-        404: OpenApiResponse(description="The instance does not exist in this project."),
+        404: OpenApiResponse(description="INSTANCE_NOT_FOUND: there is none in this project."),
         429: OpenApiResponse(description=_TOO_MANY),
     },
+    "examples": [
+        OpenApiExample(
+            "One event",
+            _FRAMES,
+            response_only=True,
+            status_codes=["200"],
+            media_type="text/event-stream",
+        )
+    ],
 }

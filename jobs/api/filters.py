@@ -1,15 +1,20 @@
 """Which jobs a caller asks for: the query parameters of the list, checked."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from jobs import ages, registry
 from jobs.database_clock import database_now
 from jobs.models import Job, JobStatus
+
+# Further than any job, and near enough to calculate with.
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
 
 class Words(serializers.CharField):
@@ -50,9 +55,21 @@ class Moment(serializers.DateTimeField):
     def enforce_timezone(self, value: datetime) -> datetime:
         if value.tzinfo is None:
             raise serializers.ValidationError("must say its zone: end in Z or an offset")
-        if not 2000 <= value.year < 2200:
-            raise serializers.ValidationError("must lie between the years 2000 and 2200")
+        # Nothing is older or younger; far years overflow where they are calculated with.
+        if not EARLIEST.year <= value.year < LATEST.year:
+            return EARLIEST if value.year < EARLIEST.year else LATEST
         return super().enforce_timezone(value)
+
+
+@extend_schema_field(
+    {
+        "type": "string",
+        "pattern": r"^[^\u0000]*[^\s\u0000][^\u0000]*$",
+        "maxLength": 80,
+    }
+)
+class SubjectWord(serializers.CharField):
+    """What a job may be about."""
 
 
 class JobFilter(serializers.Serializer[Any]):
@@ -63,7 +80,7 @@ class JobFilter(serializers.Serializer[Any]):
         required=False,
         help_text="one or several of pending, processing, completed, failed, cancelled",
     )
-    instance = serializers.CharField(
+    instance = SubjectWord(
         required=False, max_length=80, help_text="only those about this instance"
     )
     createdAfter = Moment(required=False, help_text="made at this time or later, ISO 8601")

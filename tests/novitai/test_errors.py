@@ -9,6 +9,7 @@ from django.db import OperationalError
 from django.test import Client
 
 from instances.models import Instance
+from novitai.errors import CODES
 from tests.conftest import client_of
 
 POST: Any = {"content_type": "application/json"}
@@ -21,9 +22,10 @@ def error_of(response: Any, status: int, code: str) -> dict[str, Any]:
     body = json.loads(response.content)
     assert set(body) == {"error"}
     error: dict[str, Any] = body["error"]
-    known = {"code", "message", "details", "timestamp", "requestId", "validationErrors"}
-    assert {"code", "message", "timestamp", "requestId"} <= set(error) <= known
+    always = {"code", "message", "retryable", "timestamp", "requestId"}
+    assert always <= set(error) <= always | {"suggestion", "details", "validationErrors"}
     assert error["code"] == code
+    assert error["retryable"] is CODES[code].retryable
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", error["timestamp"])
     assert error["requestId"] == response["X-Request-Id"]
     return error

@@ -1,0 +1,33 @@
+#!/bin/sh
+# One GPU instance from the request to its end. It costs money until it is terminated.
+set -eu
+cd "$(dirname "$0")"
+. ./novitai.sh
+
+id=""
+finish() {
+    # Whatever happened: what nobody uses shall not cost.
+    code=$?
+    trap - EXIT
+    if [ -n "$id" ]; then
+        call DELETE "/api/instances/$id" >/dev/null || code=1
+        wait_for "$id" terminated >/dev/null || code=1
+    fi
+    exit "$code"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+# Should this script die, the instance still ends: maxRuntimeMinutes.
+wish='{"name": "my-gpu-instance", "productName": "A100-SXM4-40GB",
+       "templateId": "tf-training-template-1", "gpuNum": 2, "rootfsSize": 100,
+       "region": "US-WEST-01", "maxRuntimeMinutes": 60'
+[ -z "${WEBHOOK_URL:-}" ] || wish="$wish, \"webhookUrl\": \"$WEBHOOK_URL\""
+
+created=$(call POST /api/instances "$wish}")
+id=$(printf '%s' "$created" | field instanceId)
+printf 'created %s\n' "$id"
+
+details=$(wait_for "$id" running)
+printf '%s' "$details" | grep -o '"connectionDetails":{[^}]*}' | tr ',{}' '\n\n\n' |
+    sed -n 's/^"\([a-zA-Z]*\)":"\(.*\)"$/\1 \2/p'

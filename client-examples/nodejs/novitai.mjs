@@ -1,0 +1,93 @@
+// A small client: what every call needs, in one place. Built-in modules only, Node.js 20 or newer.
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+
+const RETRIES = 5;
+
+// The service refused; `code` is stable, the message is for people.
+export class ApiError extends Error {
+  constructor(status, error) {
+    super(`${status} ${error.code}: ${error.message} (request ${error.requestId}) ${error.suggestion ?? ""}`);
+    this.code = error.code;
+    this.retryable = error.retryable ?? false;
+  }
+}
+
+// Retries what is worth retrying, always with the same Idempotency-Key.
+export class Novitai {
+  constructor(url = process.env.NOVITAI_URL, key = process.env.NOVITAI_API_KEY) {
+    if (!url || !key) throw new Error("Set NOVITAI_URL and NOVITAI_API_KEY.");
+    this.url = url.replace(/\/$/, "");
+    this.headers = { authorization: `Bearer ${key}` };
+  }
+
+  async call(method, path, body) {
+    const headers = { ...this.headers };
+    if (method === "POST") headers["idempotency-key"] = randomUUID();
+    if (body !== undefined) headers["content-type"] = "application/json";
+    for (let attempt = 0; ; attempt++) {
+      const isLast = attempt === RETRIES;
+      let answer, text;
+      try {
+        answer = await fetch(this.url + path, {
+          method,
+          headers,
+          body: body === undefined ? undefined : JSON.stringify(body),
+          signal: AbortSignal.timeout(30_000),
+        });
+        text = await answer.text();
+      } catch (error) {
+        // It may have arrived: the key keeps it from being done twice.
+        if (isLast) throw error;
+        await sleep(1000 * 2 ** attempt);
+        continue;
+      }
+      if (answer.ok) return JSON.parse(text);
+      const error = new ApiError(answer.status, errorOf(answer.status, text));
+      if (isLast || !error.retryable) throw error;
+      await sleep(1000 * Number(answer.headers.get("retry-after") ?? 2 ** attempt));
+    }
+  }
+
+  async create(wish) {
+    return (await this.call("POST", "/api/instances", wish)).instanceId;
+  }
+
+  get(id) {
+    return this.call("GET", `/api/instances/${id}`);
+  }
+
+  terminate(id) {
+    return this.call("DELETE", `/api/instances/${id}`);
+  }
+
+  // The instance once it is in the status; throws if it cannot get there.
+  async wait(id, status, { seconds = 1800, pause = 5 } = {}) {
+    const deadline = Date.now() + 1000 * seconds;
+    let seen;
+    while (Date.now() < deadline) {
+      const instance = await this.get(id);
+      if (instance.status !== seen) {
+        seen = instance.status;
+        console.log(`status ${seen}`);
+      }
+      if (seen === status) return instance;
+      if (seen === "failed" || seen === "terminated")
+        throw new Error(`${id} is ${seen}: ${JSON.stringify(instance.error ?? {})}`);
+      await sleep(1000 * pause);
+    }
+    throw new Error(`${id} is still ${seen} after ${seconds} s`);
+  }
+}
+
+// A proxy in between may answer in its own words.
+function errorOf(status, text) {
+  try {
+    const { error } = JSON.parse(text);
+    if (error?.code) return error;
+  } catch {
+    // No JSON.
+  }
+  const retryable = [429, 502, 503, 504].includes(status);
+  return { code: "UNKNOWN", message: text.slice(0, 200), retryable };
+}

@@ -1,0 +1,49 @@
+// One GPU instance from the request to its end. It costs money until it is terminated.
+import { Novitai } from "./novitai.mjs";
+import { Receiver } from "./webhooks.mjs";
+
+const WISH = {
+  name: "my-gpu-instance",
+  productName: "A100-SXM4-40GB",
+  templateId: "tf-training-template-1",
+  gpuNum: 2,
+  rootfsSize: 100,
+  region: "US-WEST-01",
+  // Should this program die, the instance still ends.
+  maxRuntimeMinutes: 60,
+};
+
+async function main() {
+  const { WEBHOOK_SECRET, WEBHOOK_PORT = "0", WEBHOOK_URL, POLL_SECONDS = "5" } = process.env;
+  if (!WEBHOOK_SECRET) throw new Error("Set WEBHOOK_SECRET.");
+  const pause = Number(POLL_SECONDS);
+  const api = new Novitai();
+  const receiver = new Receiver();
+  await receiver.listen(WEBHOOK_SECRET, Number(WEBHOOK_PORT));
+  const webhookUrl = WEBHOOK_URL || `http://127.0.0.1:${receiver.port}/webhook`;
+  let id;
+  try {
+    id = await api.create({ ...WISH, webhookUrl });
+    console.log(`created ${id}`);
+    const instance = await api.wait(id, "running", { pause });
+    for (const [name, where] of Object.entries(instance.connectionDetails ?? {}))
+      console.log(`${name} ${where}`);
+    const message = await receiver.waitFor(id, "instance.running");
+    console.log(`verified ${message.type} ${message.eventId}`);
+  } finally {
+    // Whatever happened: what nobody uses shall not cost.
+    try {
+      if (id !== undefined) {
+        await api.terminate(id);
+        await api.wait(id, "terminated", { pause });
+      }
+    } finally {
+      receiver.close();
+    }
+  }
+}
+
+main().catch((error) => {
+  console.error(error.message);
+  process.exitCode = 1;
+});

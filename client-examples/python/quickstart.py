@@ -1,0 +1,47 @@
+"""One GPU instance from the request to its end. It costs money until it is terminated."""
+
+import os
+import sys
+
+from novitai import ApiError, Novitai
+from webhooks import Receiver
+
+WISH = {
+    "name": "my-gpu-instance",
+    "productName": "A100-SXM4-40GB",
+    "templateId": "tf-training-template-1",
+    "gpuNum": 2,
+    "rootfsSize": 100,
+    "region": "US-WEST-01",
+    # Should this program die, the instance still ends.
+    "maxRuntimeMinutes": 60,
+}
+
+
+def main():
+    pause = float(os.environ.get("POLL_SECONDS", "5"))
+    api = Novitai()
+    receiver = Receiver(os.environ["WEBHOOK_SECRET"], int(os.environ.get("WEBHOOK_PORT", "0")))
+    address = os.environ.get("WEBHOOK_URL") or f"http://127.0.0.1:{receiver.port}/webhook"
+    instance_id = None
+    try:
+        instance_id = api.create(**WISH, webhookUrl=address)
+        print(f"created {instance_id}", flush=True)
+        instance = api.wait(instance_id, "running", pause=pause)
+        for name, where in instance.get("connectionDetails", {}).items():
+            print(f"{name} {where}")
+        message = receiver.wait_for(instance_id, "instance.running")
+        print(f"verified {message['type']} {message['eventId']}", flush=True)
+    finally:
+        # Whatever happened: what nobody uses shall not cost.
+        if instance_id is not None:
+            api.terminate(instance_id)
+            api.wait(instance_id, "terminated", pause=pause)
+        receiver.close()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (ApiError, RuntimeError, TimeoutError) as error:
+        sys.exit(str(error))

@@ -1,0 +1,1 @@
+"""What the OpenAPI document says beyond what the serializers tell: one module per subject."""

@@ -1,0 +1,111 @@
+"""The messages that go out, described from the receiver's side."""
+
+from typing import Any
+
+from instances.choices import InstanceStatus
+
+# Those of a change of status, then those that are told without one.
+TYPES = {
+    "instance.creating": "Accepted; an offer is looked for",
+    "instance.starting": "There is a GPU, or it is started again; it costs from here on",
+    "instance.running": "Usable: the addresses are in data",
+    "instance.stopping": "A stop is under way",
+    "instance.stopped": "Stopped; the disk stays",
+    "instance.migrating": "Novita moves it to another machine",
+    "instance.terminating": "A termination is under way",
+    "instance.terminated": "Ended for good: nothing is left at Novita",
+    "instance.failed": "Failed for good; error says why",
+    "instance.expiring": "maxRuntimeMinutes ends it soon",
+    "instance.spot_notice": "Novita will take the spot instance back at data.spotReclaimAt",
+    "instance.stuck": "No progress at Novita for minutes",
+    "instance.stray_found": "A second GPU was found and is being ended",
+    "instance.gone": "The kept GPU of a failed instance has left",
+}
+_SIGNING = {
+    "webhook-id": "The same on every retry: drop what you have seen.",
+    "webhook-timestamp": "Of this attempt, Unix seconds. Refuse what is older than five minutes.",
+    "webhook-signature": "`v1,` and the base64 of the HMAC-SHA256 over `id.timestamp.body`, by the"
+    " bytes behind `whsec_` of the signing secret; several, separated by spaces, while a secret is"
+    " being replaced.",
+}
+_DESCRIPTION = (
+    "Verify the signature over the raw bytes before anything else, answer with a 2xx within 15"
+    " seconds, and do the work afterwards. Messages of one instance come in order, at least once."
+    " Anything but a 2xx is retried for about 28 hours; 410 ends the message."
+)
+_TEXT = {"type": "string"}
+_MESSAGE: dict[str, Any] = {
+    "type": "object",
+    "description": "What a receiver gets.",
+    "required": [
+        *("type", "timestamp", "eventId", "sequence", "instanceId", "status"),
+        *("elapsedTime", "data"),
+    ],
+    "properties": {
+        "type": {**_TEXT, "description": "what happened", "examples": ["instance.running"]},
+        "timestamp": {**_TEXT, "format": "date-time"},
+        "eventId": {**_TEXT, "description": "the event in the instance's timeline"},
+        "sequence": {"type": "integer", "minimum": 1, "description": "its number there"},
+        "instanceId": _TEXT,
+        "status": {"$ref": "#/components/schemas/InstanceStatus"},
+        "novitaInstanceId": _TEXT,
+        "elapsedTime": {"type": "integer", "description": "milliseconds since the request"},
+        "error": {**_TEXT, "description": "of a failed instance, for people"},
+        "requestId": {**_TEXT, "description": "of the request that led to it"},
+        "data": {"$ref": "#/components/schemas/InstanceDetails"},
+    },
+}
+
+
+def add_webhooks(document: dict[str, Any], details: dict[str, Any] | None) -> None:
+    """``details``: an instance as an example, whose status each message changes."""
+    document["components"]["schemas"]["WebhookMessage"] = _MESSAGE
+    document["webhooks"] = {
+        name: {"post": _operation(name, summary, details)} for name, summary in TYPES.items()
+    }
+
+
+def _operation(name: str, summary: str, details: dict[str, Any] | None) -> dict[str, Any]:
+    media: dict[str, Any] = {"schema": {"$ref": "#/components/schemas/WebhookMessage"}}
+    if details is not None:
+        media["examples"] = {name: {"summary": summary, "value": _example(name, details)}}
+    return {
+        "operationId": f"on{''.join(part.title() for part in name.replace('_', '.').split('.'))}",
+        "summary": summary,
+        "description": _DESCRIPTION,
+        "tags": ["Webhooks"],
+        "parameters": [
+            {"name": header, "in": "header", "required": True, "description": text, "schema": _TEXT}
+            for header, text in _SIGNING.items()
+        ],
+        "requestBody": {"required": True, "content": {"application/json": media}},
+        "responses": {
+            "2XX": {"description": "Received; it is not sent again."},
+            "410": {"description": "Nobody wants this message; it is given up."},
+            "default": {"description": "Not received; it is sent again."},
+        },
+        "security": [],
+    }
+
+
+def _example(name: str, details: dict[str, Any]) -> dict[str, Any]:
+    status = name.removeprefix("instance.")
+    if status not in InstanceStatus.values:
+        status = "failed" if name == "instance.gone" else "running"
+    message = {
+        "type": name,
+        "timestamp": "2023-12-01T10:04:30.000Z",
+        "eventId": "evt_3b0c44298fc1c149afbf4c89",
+        "sequence": 3,
+        "instanceId": details["id"],
+        "status": status,
+        "elapsedTime": 270000,
+        "data": {**details, "status": status},
+    }
+    if status == "failed":
+        error = {"code": "STARTUP_FAILED", "message": "The container does not start."}
+        message |= {
+            "error": error["message"],
+            "data": {**details, "status": status, "error": error},
+        }
+    return message

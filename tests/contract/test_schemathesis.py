@@ -1,0 +1,135 @@
+"""The application against its own schema: generated requests, hostile ones and sequences.
+
+``SCHEMATHESIS_SEED`` and ``SCHEMATHESIS_EXAMPLES`` look further than the suite does.
+"""
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import schemathesis
+from schemathesis.config import SchemathesisConfig
+from schemathesis.engine import Status, from_schema
+from schemathesis.engine.events import (
+    EngineFinished,
+    FatalError,
+    NonFatalError,
+    ScenarioFinished,
+)
+from schemathesis.schemas import BaseSchema
+
+from accounts.models import Project
+from accounts.scopes import Scope
+from accounts.services import create_api_key
+from instances.api import waiting
+from instances.live.clients import Wait, WaitEnd
+from instances.models import Instance
+from jobs.models import Job, Worker
+from tests.contract.documents import document
+
+EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "8"))
+SEED = int(os.environ.get("SCHEMATHESIS_SEED", "5"))
+
+
+def config_for(url: str, key: str) -> SchemathesisConfig:
+    """Every check there is but one, in every phase there is."""
+    return SchemathesisConfig.from_dict(
+        {
+            "seed": SEED,
+            "base-url": url,
+            "workers": 1,
+            "headers": {"Authorization": f"Bearer {key}"},
+            # DELETE is answered with 202 before it is done, and what has ended can still be read.
+            "checks": {"use_after_free": {"enabled": False}},
+            "generation": {"max-examples": EXAMPLES, "database": "none"},
+        }
+    )
+
+
+def schema_for(url: str, key: str) -> BaseSchema:
+    told = document()
+    content = told["paths"]["/api/instances"]["post"]["requestBody"]["content"]
+    # Shown for its mistakes; sent as a valid request it would be refused.
+    content["application/json"]["examples"].pop("ARequestWithSevenMistakes")
+    for operation in (o for item in told["paths"].values() for o in item.values()):
+        # A well-formed one that no page has given is refused, as it should be.
+        kept = [p for p in operation.get("parameters", ()) if p["name"] != "cursor"]
+        operation["parameters"] = kept
+    # A stream has no end.
+    del told["paths"]["/api/events/stream"]
+    schema = schemathesis.openapi.from_dict(told, config=config_for(url, key))
+
+    @schema.hook
+    def filter_body(context: Any, body: Any) -> bool:
+        """2.0 is an integer to JSON Schema, and by the contract none to this service."""
+        return not has_whole_float(body)
+
+    return schema
+
+
+def has_whole_float(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(has_whole_float, value.values()))
+    return isinstance(value, float) and value.is_integer()
+
+
+def problems_of(schema: BaseSchema) -> Iterator[str]:
+    for event in from_schema(schema).execute():
+        if isinstance(event, ScenarioFinished):
+            yield from failed_checks(event)
+        elif isinstance(event, NonFatalError):
+            yield f"{event.label}: {event.value!r}"
+        elif isinstance(event, FatalError):
+            raise event.exception
+        elif isinstance(event, EngineFinished):
+            yield from (f"{failure.operation}: {failure.title}" for failure in event.failures)
+
+
+def failed_checks(event: ScenarioFinished) -> Iterator[str]:
+    for checks in event.recorder.checks.values():
+        for check in checks:
+            if check.status == Status.FAILURE and check.failure_info:
+                failure = check.failure_info.failure
+                yield f"{failure.title}: {failure.message}\n{check.failure_info.code_sample}"
+
+
+@pytest.fixture
+def living_worker(db: None) -> Worker:
+    """Somebody who would do the work, so that the service calls itself healthy."""
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    return Worker.objects.create(name="here:1:1", host="here", pid=1, last_seen_at=tomorrow)
+
+
+@pytest.fixture
+def no_time_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wait is answered at once, as if its time were up."""
+    is_over = waiting._is_over
+
+    def end(wait: Wait, *about: Any) -> bool:
+        if not is_over(wait, *about):
+            wait.end = WaitEnd.TIMEOUT
+        return True
+
+    monkeypatch.setattr(waiting, "_is_over", end)
+
+
+# What hypothesis says of a generated request that is long to print.
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")
+def test_every_answer_is_what_the_schema_says(
+    served: str,
+    project: Project,
+    other_project: Project,
+    living_worker: Worker,
+    no_time_to_wait: None,
+) -> None:
+    # Not admin: it would find its own id and revoke itself.
+    scopes = [Scope.READ, Scope.WRITE, Scope.CREDENTIALS]
+    key = create_api_key(project=project, name="generated", scopes=scopes, rate_limit=0)
+    problems = dict.fromkeys(problems_of(schema_for(served, key)))
+    assert not problems, f"{len(problems)} problems\n\n" + "\n\n".join(problems)
+    # It got somewhere, and nowhere else.
+    assert Instance.objects.filter(project=project, status="terminated").exists()
+    assert Job.objects.filter(project=project).exists()
+    assert not Instance.objects.filter(project=other_project).exists()
