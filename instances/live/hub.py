@@ -88,11 +88,12 @@ class Hub:
     def begin_closing(self) -> None:
         """Answer every wait and end every stream; takes no time. May be called by a signal."""
         self._listener.stop()
-        self._call(lambda: self._spawn(self._close()))
+        self._call(lambda: self._spawn(self._begin_closing()))
 
     def close(self) -> None:
-        """The same, and wait for it."""
+        """The same, and wait for it. Until then whoever still comes is answered, too."""
         self.begin_closing()
+        self._call(lambda: self._spawn(self._stop()))
         self._thread.join(_SHUTDOWN_SECONDS + 1)
         self._listener.join(_SHUTDOWN_SECONDS)
         self._pool.shutdown()
@@ -179,7 +180,7 @@ class Hub:
                 await asyncio.sleep(_DATABASE_PAUSE)
 
     async def _ask(self, question: Callable[..., Any], *about: Any) -> Any:
-        return await self._loop.run_in_executor(self._pool, question, *about)
+        return await self._loop.run_in_executor(self._pool, _answer_to, question, *about)
 
     # Waits
 
@@ -277,13 +278,14 @@ class Hub:
             if each.api_key_id not in usable and each in self._sinks:
                 self._sinks[each].close()
 
-    async def _close(self) -> None:
-        if self._is_closing:
-            return
-        self._is_closing = True
-        try:
+    async def _begin_closing(self) -> None:
+        if not self._is_closing:
+            self._is_closing = True
             await self._end(list(self._sinks))
-            deadline = self._loop.time() + _SHUTDOWN_SECONDS
+
+    async def _stop(self) -> None:
+        deadline = self._loop.time() + _SHUTDOWN_SECONDS
+        try:
             while self._sinks and self._loop.time() < deadline:
                 await asyncio.sleep(0.02)
             await self._ask(_knock_and_close)
@@ -298,6 +300,15 @@ class Hub:
         for wait in waits:
             wait.end = wait.end or WaitEnd.SHUTDOWN
         await self._answer_or_hang_up(waits)
+
+
+def _answer_to(question: Callable[..., Any], *about: Any) -> Any:
+    """Ends a connection that failed: the thread's next question then makes a new one."""
+    try:
+        return question(*about)
+    except Error:
+        connection.close()
+        raise
 
 
 def _knock_and_close() -> None:

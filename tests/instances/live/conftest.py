@@ -1,5 +1,6 @@
 """Waiting needs rows that others can see, so each test commits; the loop ends with it."""
 
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -9,7 +10,8 @@ from accounts.models import Project
 from instances.choices import InstanceStatus
 from instances.database_clock import database_now
 from instances.live import process
-from instances.models import Instance
+from instances.live.looking import newest_settled
+from instances.models import Instance, InstanceEvent
 from instances.services import create_instance
 from instances.transitions import change_status
 from instances.types import Cause, Wish
@@ -23,7 +25,18 @@ def nobody_waits_afterwards(transactional_db: None) -> Iterator[None]:
 
 @pytest.fixture
 def instance(transactional_db: None, project: Project) -> Instance:
-    return make(project)
+    made = make(project)
+    until_settled(project)
+    return made
+
+
+def until_settled(project: Project) -> None:
+    """Other tests' transactions on this server hold back what a new stream takes for past."""
+    poll = threading.Event()
+    last = InstanceEvent.objects.filter(project=project).order_by("pk").last()
+    assert last is not None
+    while (newest := newest_settled(project.pk)) is None or newest[0] != last.public_id:
+        poll.wait(0.01)
 
 
 def make(project: Project) -> Instance:

@@ -188,6 +188,23 @@ def test_a_process_that_stops_ends_its_streams(api: Client, instance: Instance) 
     assert reader.is_over()
 
 
+def test_a_lost_connection_is_replaced_and_what_it_did_not_hear_is_looked_for(
+    api: Client, instance: Instance
+) -> None:
+    reader = stream(api)
+    move(instance, "starting")
+    assert reader.next()["sequence"] == 2
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        assert len(cursor.fetchall()) >= 2
+    move(instance, "running", "stopped")
+    assert [reader.next()["sequence"], reader.next()["sequence"]] == [3, 4]
+    reader.close()
+
+
 def test_events_can_be_changed_by_nobody_for_anything(instance: Instance) -> None:
     for change in ({"xid": 0}, {"type": "instance.other"}):
         with pytest.raises(IntegrityError), transaction.atomic():
