@@ -36,6 +36,17 @@ TRANSITIONS: dict[InstanceStatus, frozenset[InstanceStatus]] = {
     _S.FAILED: frozenset({_S.TERMINATING}),
 }
 
+
+def reachable_from(status: str) -> frozenset[str]:
+    """Where arrows lead from a status, over any number of steps; itself only over some."""
+    found: set[InstanceStatus] = set()
+    ahead = set(TRANSITIONS[InstanceStatus(status)])
+    while ahead:
+        found |= ahead
+        ahead = {to for each in ahead for to in TRANSITIONS[each]} - found
+    return frozenset(found)
+
+
 PENDING_STATUSES = (_S.CREATING, _S.STARTING)
 # On their way to another status at Novita: looked at every few seconds.
 MOVING_STATUSES = (_S.STARTING, _S.STOPPING, _S.MIGRATING)

@@ -1,11 +1,13 @@
-"""InstanceDetails: the one JSON form of an instance, in answers and in webhooks alike."""
+"""The one JSON form of an instance, in answers and in webhooks, and of an event, in lists and
+in streams.
+"""
 
 from datetime import datetime
 from typing import Any
 
 from instances.billing import cost_so_far_e5_usd
 from instances.clock import iso
-from instances.models import Instance
+from instances.models import Instance, InstanceEvent
 from instances.money import usd_text
 
 
@@ -71,3 +73,23 @@ def _reason(instance: Instance) -> dict[str, str] | None:
 
 def _present(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value}
+
+
+def event_details(event: InstanceEvent, instance_public_id: str) -> dict[str, Any]:
+    """Optional fields are absent rather than null."""
+    details: dict[str, Any] = {
+        "id": event.public_id,
+        "instanceId": instance_public_id,
+        "sequence": event.sequence,
+        "type": event.type,
+        "occurredAt": iso(event.occurred_at),
+        "actor": event.actor,
+    }
+    return details | _present(
+        fromStatus=event.from_status,
+        toStatus=event.to_status,
+        cause=event.cause,
+        requestId=event.request_id,
+        jobId=event.job_id,
+        data=event.data,
+    )

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import structlog
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 
 from instances.database_clock import database_now
 from instances.models import Installation
@@ -61,8 +61,22 @@ def is_bound_here(row: Installation) -> bool:
 def accept() -> None:
     """From now on this is where the installation lives."""
     is_ours()
-    Installation.objects.filter(id=1).update(environment=fingerprint())
+    with transaction.atomic():
+        Installation.objects.filter(id=1).update(environment=fingerprint())
+        _settle_events_of_elsewhere()
     logger.warning("installation_accepted")
+
+
+def _settle_events_of_elsewhere() -> None:
+    """A new server counts transactions from the start: what came with a dump would look as if its
+    transaction were still to come, and no stream would show it.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE instances_instanceevent SET xid = '0'"
+            " WHERE xid >= pg_snapshot_xmax(pg_current_snapshot())"
+            " AND xid <> pg_current_xact_id()"
+        )
 
 
 def is_braked() -> bool:

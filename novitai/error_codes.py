@@ -106,6 +106,12 @@ CODES: dict[str, Code] = {
         retryable=True,
         suggestion=RETRY_AFTER,
     ),
+    "TOO_MANY_WAITING": Code(
+        429,
+        "The project has as many open waits and streams as it may.",
+        retryable=True,
+        suggestion="End one, or come back after Retry-After.",
+    ),
     "INTERNAL_SERVER_ERROR": Code(
         500,
         "Something went wrong on our side; the logs know this request.",

@@ -48,5 +48,41 @@ class BoundedSocket:
         finally:
             self._sock.settimeout(SEND_SECONDS)
 
+    def give_away(self) -> socket.socket:
+        """The socket itself, for somebody else to answer. The server that asked for a
+        BoundedSocket goes on with one that leads nowhere, and closes that.
+        """
+        sock, self._sock = self._sock, Nowhere()  # type: ignore[assignment]
+        return sock
+
+    @property
+    def is_given_away(self) -> bool:
+        return isinstance(self._sock, Nowhere)
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._sock, name)
+
+
+class Nowhere:
+    """What a server may do with a socket that is another's by now: whatever it likes, in vain."""
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        return b""
+
+    def send(self, data: bytes, flags: int = 0) -> int:
+        return len(data)
+
+    def sendall(self, data: bytes, flags: int = 0) -> None:
+        """Swallows it."""
+
+    def setblocking(self, flag: bool) -> None:
+        """Neither blocks nor not."""
+
+    def settimeout(self, seconds: float | None) -> None:
+        """Never waits."""
+
+    def shutdown(self, how: int) -> None:
+        """Shutting the given one down would cut off its client."""
+
+    def close(self) -> None:
+        """Nothing is open."""

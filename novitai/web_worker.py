@@ -1,6 +1,8 @@
 """gunicorn's threaded worker, refusing what is no HTTP in the same error format as the rest."""
 
 import json
+import resource
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +12,8 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from novitai.config import load_config
 from novitai.slow_clients import BoundedSocket, RequestTimeout
+
+_OPEN_FILES = 8192
 
 # First match wins. These never reach Django: there is no request to hand over.
 _REFUSALS: tuple[tuple[type[Exception], int, str, str], ...] = (
@@ -35,7 +39,22 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]
             conn.sock.begin_request()
         else:
             conn.sock = BoundedSocket(conn.sock, load_config().web_read_timeout)
-        return super().handle(conn)
+        result = super().handle(conn)
+        # Whoever has the socket now closes it, and this connection is over.
+        return False if conn.sock.is_given_away else result
+
+    def init_process(self) -> None:
+        _allow_many_sockets()
+        super().init_process()
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """Those who wait are told at once: their clients can ask the next process meanwhile."""
+        super().handle_exit(sig, frame)
+        _tell_waiting("begin_closing")
+
+    def run(self) -> None:
+        super().run()
+        _tell_waiting("close")
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
         _, status, reason, code = next(row for row in _REFUSALS if isinstance(exc, row[0]))
@@ -47,6 +66,20 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]
             util.write_nonblock(client, b"".join(_answer(status, reason, code)))
         except OSError:
             self.log.debug("The client did not wait for its error.")
+
+
+def _tell_waiting(verb: str) -> None:
+    """Imports nothing: the signal may come while Django still starts, and then nobody waits."""
+    if tell := getattr(sys.modules.get("instances.live.process"), verb, None):
+        tell()
+
+
+def _allow_many_sockets() -> None:
+    """Clients that wait hold one each, and 1024 is what many systems begin with."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _answer(status: int, reason: str, code: str) -> Iterator[bytes]:

@@ -59,7 +59,7 @@ _CREATED = {
     "message": CREATED_MESSAGE,
     "estimatedReadyTime": "2023-12-01T10:05:00.000Z",
 }
-_DETAILS = {
+DETAILS = {
     "id": EXAMPLE_ID,
     "name": "my-gpu-instance",
     "status": "running",
@@ -90,6 +90,8 @@ _DETAILS = {
 }
 # The service's own form, which this package may not import.
 ANY_ERROR = {"$ref": "#/components/schemas/ErrorResponse"}
+_EVENT_TYPE = r"[a-z_]{1,30}\.[a-z_]{1,30}"
+EVENT_TYPES = {"type": "string", "pattern": f"^{_EVENT_TYPE}(,{_EVENT_TYPE}){{0,19}}$"}
 _PAGE = [
     OpenApiParameter(
         "limit",
@@ -136,7 +138,7 @@ LIST: dict[str, Any] = {
     "examples": [
         OpenApiExample(
             "A page",
-            {"instances": [_DETAILS], "total": 1},
+            {"instances": [DETAILS], "total": 1},
             response_only=True,
             status_codes=["200"],
         )
@@ -150,7 +152,7 @@ RETRIEVE: dict[str, Any] = {
     "description": "As this service knows it: nothing is asked of Novita, whose own word is "
     "novitaStatus. Fields are absent until they are known.",
     "responses": {200: OpenApiResponse(schemas.InstanceDetails, description="As it is now.")},
-    "examples": [OpenApiExample("Running", _DETAILS, response_only=True, status_codes=["200"])],
+    "examples": [OpenApiExample("Running", DETAILS, response_only=True, status_codes=["200"])],
 }
 ACCEPTED_MESSAGE = "Accepted; its webhook or its details tell when it has come true."
 
@@ -234,7 +236,20 @@ EVENTS: dict[str, Any] = {
     "description": "Numbered without gaps, never changed: what happened, who caused it, and the "
     "request and the job behind it.",
     "tags": ["Events"],
-    "parameters": [*ID, *_PAGE],
+    "parameters": [
+        *ID,
+        OpenApiParameter(
+            "after_sequence",
+            {"type": "integer", "minimum": 0, "maximum": 999_999_999},
+            description="only events numbered above this",
+        ),
+        OpenApiParameter(
+            "type",
+            EVENT_TYPES,
+            description="only these, such as instance.running; several separated by commas",
+        ),
+        *_PAGE,
+    ],
     "responses": {200: OpenApiResponse(schemas.EventList, description="A page.")},
     "examples": [OpenApiExample("A page", _EVENTS, response_only=True, status_codes=["200"])],
 }

@@ -132,6 +132,7 @@ class Event(Object):
     """One thing that happened to an instance."""
 
     id = serializers.CharField()
+    instanceId = serializers.CharField()
     sequence = serializers.IntegerField()
     type = serializers.CharField()
     fromStatus = serializers.CharField(required=False)

@@ -18,7 +18,7 @@ class StrictObject(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
         return {**schema, "additionalProperties": False}
 
 
-class ReadinessProbeObject(StrictObject):
+class ReadinessProbeObject(StrictObject):  # type: ignore[no-untyped-call]
     """A path and a status mean something over HTTP only."""
 
     target_class = "instances.api.serializers.ReadinessProbe"

@@ -4,6 +4,7 @@ from django.urls import path
 
 from instances.api.credentials import CredentialsView
 from instances.api.views import InstanceEventsView, InstanceViewSet
+from instances.api.waiting import EventStreamView, WaitView
 
 urlpatterns = [
     path(
@@ -25,5 +26,7 @@ urlpatterns = [
         for verb in ("start", "stop", "restart")
     ),
     path("instances/<str:id>/credentials", CredentialsView.as_view(), name="instance-credentials"),
+    path("instances/<str:id>/wait", WaitView.as_view(), name="instance-wait"),
+    path("events/stream", EventStreamView.as_view(), name="event-stream"),
     path("instances/<str:id>/events", InstanceEventsView.as_view(), name="instance-events"),
 ]

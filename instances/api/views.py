@@ -23,12 +23,12 @@ from accounts.idempotency import idempotent
 from accounts.prepared import Prepared
 from instances import services
 from instances.api import documentation
-from instances.api.events import event_details
 from instances.api.serializers import CreateInstance
+from instances.api.waiting_filters import TimelineQuery, read_query
 from instances.choices import InstanceStatus
 from instances.clock import iso
 from instances.database_clock import ClockTimestamp, database_now
-from instances.details import instance_details
+from instances.details import event_details, instance_details
 from instances.errors import InstanceError, WishRefused
 from instances.models import Instance, InstanceEvent
 from instances.types import Cause
@@ -124,12 +124,21 @@ class InstanceEventsView(GenericAPIView[InstanceEvent]):
     queryset = InstanceEvent.objects.all()
     results_name = "events"
     page_order = "sequence"
+    query_parameters = ("after_sequence", "type")
 
     @extend_schema(**documentation.EVENTS)
     def get(self, request: Request, id: str) -> Response:  # noqa: A002 - the path's own word
+        query = read_query(TimelineQuery, request, others=frozenset({"limit", "cursor"}))
         instance = find_instance(caller_of(request), id)
-        page = self.paginate_queryset(InstanceEvent.objects.filter(instance=instance))
-        return self.get_paginated_response([event_details(event) for event in page or []])
+        events = InstanceEvent.objects.filter(instance=instance)
+        if "after_sequence" in query:
+            events = events.filter(sequence__gt=query["after_sequence"])
+        if "type" in query:
+            events = events.filter(type__in=query["type"])
+        page = self.paginate_queryset(events)
+        return self.get_paginated_response(
+            [event_details(event, instance.public_id) for event in page or []]
+        )
 
 
 def find_instance(caller: Caller, public_id: str) -> Instance:

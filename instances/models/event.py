@@ -1,5 +1,7 @@
 """What happened to an instance, in order, for ever."""
 
+from typing import Any
+
 from django.db import models
 from django.db.models.functions import Now
 
@@ -12,10 +14,32 @@ def new_event_id() -> str:
     return new_public_id("evt")
 
 
+class CurrentTransaction(models.Func):
+    """The number of the transaction that writes the row."""
+
+    function = "pg_current_xact_id"
+    arity = 0
+
+
+class TransactionIdField(models.Field):  # type: ignore[type-arg]
+    """A transaction's number that never wraps around (Postgres's xid8)."""
+
+    def db_type(self, connection: Any) -> str:
+        return "xid8"
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> int | None:
+        return None if value is None else int(value)
+
+    def get_prep_value(self, value: Any) -> Any:
+        # Postgres compares xid8 with no integer type, and reads it from text.
+        return str(value) if isinstance(value, int) else value
+
+
 class InstanceEvent(models.Model):
     """One change, numbered per instance without gaps, written in the change's own transaction.
 
-    Append-only: a trigger refuses updates and deletes (migration 0001).
+    Append-only: a trigger refuses updates and deletes (migration 0002). Another one notifies those
+    who wait for events of the project (migration 0008).
     """
 
     public_id = models.CharField(max_length=40, unique=True, default=new_event_id, editable=False)
@@ -31,9 +55,12 @@ class InstanceEvent(models.Model):
     request_id = models.CharField(max_length=80, blank=True)
     job_id = models.CharField(max_length=40, blank=True)
     data = models.JSONField(default=dict, blank=True)
+    # Ids are handed out before commits: readers that go by id alone would miss late commits.
+    xid = TransactionIdField(db_default=CurrentTransaction(), editable=False)
 
     class Meta:
         ordering = ["instance", "sequence"]
+        indexes = [models.Index(fields=["project", "xid", "id"], name="event_in_stream_order")]
         constraints = [
             models.UniqueConstraint(fields=["instance", "sequence"], name="event_numbered_once")
         ]

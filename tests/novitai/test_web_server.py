@@ -2,57 +2,19 @@
 
 import os
 import re
-import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
 
 import pytest
 import requests
-from django.db import connection
 
 from accounts.models import Project
 from accounts.services import create_api_key
-
-ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 30.0
-
-
-@contextmanager
-def served(tmp_path: Path, database_url: str, **environ: str) -> Iterator[str]:
-    """The service on a port that the system chose; ended with everything it started."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-        log = (tmp_path / "web.log").open("wb")
-        process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "--bind", f"fd://{listener.fileno()}"],
-            cwd=ROOT,
-            env={
-                **os.environ,
-                "DATABASE_URL": database_url,
-                "DATA_DIR": str(tmp_path / "data"),
-                "TMPDIR": str(tmp_path),
-                "WEB_WORKERS": "2",
-                "LOG_FORMAT": "json",
-                **environ,
-            },
-            pass_fds=[listener.fileno()],
-            stderr=log,
-            stdout=log,
-        )
-        try:
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(PATIENCE) == 0
-            log.close()
-    assert not list(tmp_path.glob("novitai-metrics-*"))
+from tests.served import PATIENCE, ROOT, served, url_of_this_database
 
 
 def dead_url() -> str:
@@ -101,7 +63,7 @@ def test_what_is_no_http_is_refused_in_the_error_format_too(lost: str) -> None:
 def test_metrics_add_up_over_processes_and_chunked_bodies_are_read(tmp_path: Path) -> None:
     project = Project.objects.create(name="web")
     headers = {"Authorization": f"Bearer {create_api_key(project=project, name='web')}"}
-    with served(tmp_path, _url_of_this_database()) as url:
+    with served(tmp_path, url_of_this_database()) as url:
         chunks = iter([b'{"name": "a!",', b'"productName": "b", "templateId": 1}'])
         answer = requests.post(
             f"{url}/api/instances",
@@ -137,16 +99,6 @@ def _requests_to_livez(text: str) -> float:
         for labels, count in re.findall(pattern, text, re.MULTILINE)
         if 'view="livez"' in labels
     )
-
-
-def _url_of_this_database() -> str:
-    parameters: dict[str, Any] = connection.get_connection_params()
-    user = parameters.get("user") or ""
-    password = f":{parameters['password']}" if parameters.get("password") else ""
-    # The embedded server's host is a folder.
-    host = quote(str(parameters.get("host") or ""), safe="")
-    place = f"{host}:{parameters.get('port') or ''}".strip(":")
-    return f"postgresql://{user}{password}@{place}/{parameters['dbname']}"
 
 
 def test_a_configuration_that_cannot_be_used_stops_the_start_with_hints(tmp_path: Path) -> None:

@@ -1,0 +1,183 @@
+"""Waiting over HTTP: until an instance gets somewhere, and for events as they happen."""
+
+import time
+from typing import Any
+
+from django.http.response import HttpResponseBase
+from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import APIException, Throttled, ValidationError
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.authentication import Caller
+from instances.api import waiting_documentation as documentation
+from instances.api.views import caller_of, find_instance
+from instances.api.waiting_filters import (
+    DEFAULT_STATUSES,
+    MOST_SECONDS,
+    NO_SUCH_EVENT,
+    StreamQuery,
+    WaitQuery,
+    read_query,
+)
+from instances.database_clock import database_now
+from instances.details import instance_details
+from instances.live import looking, process
+from instances.live.clients import Stream, Wait, WaitEnd, is_out_of_reach, wait_answer
+from instances.live.looking import BEGINNING, Key
+from instances.live.response import LaterResponse
+from instances.live.seats import NoSeat
+from instances.models import Instance, InstanceEvent
+
+RETRY_AFTER_SECONDS = 5
+
+
+class WaitView(APIView):
+    """Answers when an instance is where it was waited for, or when the time is up."""
+
+    @extend_schema(**documentation.WAIT)
+    def get(self, request: Request, id: str) -> HttpResponseBase:  # noqa: A002 - the path's own word
+        query = read_query(WaitQuery, request)
+        instance = find_instance(caller_of(request), id)
+        wait = _wait_for(instance, query)
+        if request.method == "HEAD" or _is_over(wait, instance, query):
+            return Response(_answer(wait, instance))
+        return _later(request, wait, "application/json")
+
+
+def _wait_for(instance: Instance, query: dict[str, Any]) -> Wait:
+    return Wait(
+        project_id=instance.project_id,
+        instance_id=instance.pk,
+        statuses=query.get("status", frozenset(DEFAULT_STATUSES)),
+        after=query.get("after_sequence", instance.sequence),
+        deadline=time.monotonic() + query.get("timeout", MOST_SECONDS),
+    )
+
+
+def _is_over(wait: Wait, instance: Instance, query: dict[str, Any]) -> bool:
+    """Whether there is nothing to wait for: it is there, never will be, or has no time left."""
+    if "after_sequence" in query:
+        wait.take(looking.arrivals_after({instance.pk: wait.after}))
+    elif instance.status in wait.statuses:
+        wait.end = WaitEnd.REACHED
+        wait.reached = looking.Arrival(instance.pk, instance.sequence, instance.status)
+    if wait.end is None and is_out_of_reach(instance.status, wait.statuses):
+        wait.end = WaitEnd.UNREACHABLE
+    if wait.end is None and query.get("timeout") == 0:
+        wait.end = WaitEnd.TIMEOUT
+    return wait.end is not None
+
+
+def _answer(wait: Wait, instance: Instance) -> dict[str, Any]:
+    details = instance_details(instance, now=database_now())
+    return wait_answer(details, instance.sequence, wait.end or WaitEnd.TIMEOUT, wait.reached)
+
+
+class EventStreamRenderer(BaseRenderer):
+    """So that ``Accept: text/event-stream`` is acceptable; streams write themselves."""
+
+    media_type = "text/event-stream"
+    format = "sse"
+
+    def render(self, data: Any, *args: Any, **kwargs: Any) -> bytes:
+        return JSONRenderer().render(data)
+
+
+class AnyAccepted(BaseContentNegotiation):
+    """A stream is a stream, whatever is asked for; errors are JSON."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        return parsers[0]
+
+    def select_renderer(self, request: Request, renderers: Any, *_: Any) -> Any:
+        return JSONRenderer(), "application/json"
+
+
+class EventStreamView(APIView):
+    """Every event of the caller's project, as it happens (Server-Sent Events)."""
+
+    renderer_classes = [EventStreamRenderer]
+    content_negotiation_class = AnyAccepted
+
+    @extend_schema(**documentation.STREAM)
+    def get(self, request: Request) -> HttpResponseBase:
+        query = read_query(StreamQuery, request)
+        stream = _stream_for(caller_of(request), query, _last_event_id(request, query))
+        if request.method == "HEAD":
+            return Response(content_type="text/event-stream")
+        answer = _later(request, stream, "text/event-stream; charset=utf-8")
+        # nginx would keep events until its buffer is full.
+        answer["X-Accel-Buffering"] = "no"
+        return answer
+
+
+def _last_event_id(request: Request, query: dict[str, Any]) -> str:
+    """The header is the browser's own, and newer than the address it began with."""
+    header = request.headers.get("Last-Event-ID", "")
+    if header:
+        query = StreamQuery(data={"lastEventId": header})  # type: ignore[assignment]
+        query.is_valid(raise_exception=True)  # type: ignore[attr-defined]
+        return str(query.validated_data["lastEventId"])  # type: ignore[attr-defined]
+    return str(query.get("lastEventId", ""))
+
+
+def _stream_for(caller: Caller, query: dict[str, Any], last_event_id: str) -> Stream:
+    instance = find_instance(caller, query["instance"]) if "instance" in query else None
+    first_id, cursor = _position(caller.project.pk, last_event_id)
+    return Stream(
+        project_id=caller.project.pk,
+        api_key_id=caller.api_key.pk,
+        cursor=cursor,
+        first_id=first_id,
+        instance_id=instance.pk if instance else None,
+        types=query.get("types"),
+    )
+
+
+def _position(project_id: int, last_event_id: str) -> tuple[str, Key]:
+    """Behind which event a stream begins. An unknown one is refused: going on from anywhere else
+    would leave out something that the client believes it has seen.
+    """
+    if not last_event_id:
+        return looking.newest_settled(project_id) or ("start", BEGINNING)
+    if last_event_id == "start":
+        return "start", BEGINNING
+    row = InstanceEvent.objects.filter(project_id=project_id, public_id=last_event_id)
+    found = row.values_list("xid", "pk").first()
+    if found is None:
+        raise ValidationError({"lastEventId": [NO_SUCH_EVENT]})
+    return last_event_id, found
+
+
+def _later(request: Request, client: Wait | Stream, content_type: str) -> LaterResponse:
+    try:
+        release = process.hub().seats.take(client.project_id)
+    except NoSeat as full:
+        raise (_TooMany() if full.is_of_project else _Full()) from None
+    return LaterResponse(
+        client, environ=request._request.META, release=release, content_type=content_type
+    )
+
+
+class _TooMany(Throttled):
+    """429: the project's own number."""
+
+    default_code = "TOO_MANY_WAITING"
+
+    def __init__(self) -> None:
+        text = "The project has as many open waits and streams as it may."
+        APIException.__init__(self, text, self.default_code)
+        self.wait = RETRY_AFTER_SECONDS
+
+
+class _Full(APIException):
+    """503: everybody's."""
+
+    status_code = 503
+    default_detail = "As many clients wait here as may; come back in a moment."
+    default_code = "SERVICE_UNAVAILABLE"
+    wait = RETRY_AFTER_SECONDS

@@ -1,0 +1,182 @@
+"""Waiting beside real web processes: they are killed, stopped and outnumbered."""
+
+import json
+import os
+import re
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import requests
+
+from accounts.models import Project
+from accounts.services import create_api_key
+from instances.models import Instance, InstanceEvent
+from tests.instances.live.conftest import make, move
+from tests.served import PATIENCE, served, url_of_this_database
+
+pytestmark = pytest.mark.django_db(transaction=True)
+THREADS = 4
+
+
+class Web:
+    """A served service and one who calls it."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self.url = url
+        self.headers = {"Authorization": f"Bearer {key}"}
+
+    def get(self, path: str, **headers: str) -> requests.Response:
+        return requests.get(
+            self.url + path, headers=self.headers | headers, timeout=PATIENCE, stream=True
+        )
+
+
+@pytest.fixture
+def instance(project: Project) -> Instance:
+    return make(project)
+
+
+@pytest.fixture
+def web(tmp_path: Path, project: Project) -> Iterator[Web]:
+    key = create_api_key(project=project, name="flows", rate_limit=0)
+    url = url_of_this_database()
+    with served(tmp_path, url, WEB_WORKERS="2", WEB_THREADS=str(THREADS)) as address:
+        yield Web(address, key)
+
+
+class Follower(threading.Thread):
+    """Follows the stream as EventSource does: reconnects with the last id, for ever."""
+
+    def __init__(self, web: Web, goal: int) -> None:
+        super().__init__()
+        self.web, self.goal = web, goal
+        self.seen: list[str] = []
+        self.connections = 0
+        self.is_connected = threading.Event()
+
+    def run(self) -> None:
+        last = ""
+        deadline = time.monotonic() + 2 * PATIENCE
+        while len(self.seen) < self.goal and time.monotonic() < deadline:
+            try:
+                last = self._follow(last)
+            except requests.RequestException:
+                self.is_connected.clear()
+
+    def _follow(self, last: str) -> str:
+        headers = {"Last-Event-ID": last} if last else {}
+        with self.web.get("/api/events/stream", **headers) as response:
+            assert response.status_code == 200
+            self.connections += 1
+            for line in response.iter_lines(chunk_size=1, decode_unicode=True):
+                if line.startswith("id: "):
+                    last = line[4:]
+                    self.is_connected.set()
+                if line.startswith("data: "):
+                    self.seen.append(json.loads(line[6:])["id"])
+                    if len(self.seen) >= self.goal:
+                        break
+        return last
+
+
+def test_kill_9_of_a_web_process_costs_its_streams_nothing_but_a_reconnection(
+    web: Web, project: Project
+) -> None:
+    rounds, clients = 12, 10
+    followers = [Follower(web, goal=2 * rounds) for _ in range(clients)]
+    for follower in followers:
+        follower.start()
+    for follower in followers:
+        assert follower.is_connected.wait(PATIENCE)
+    for number in range(rounds):
+        if number == rounds // 2:
+            os.kill(_busiest_web_process(), signal.SIGKILL)
+        move(make(project), "starting")
+    for follower in followers:
+        follower.join(2 * PATIENCE)
+    written = list(InstanceEvent.objects.order_by("pk").values_list("public_id", flat=True))
+    assert all(follower.seen == written for follower in followers)
+    assert sum(follower.connections for follower in followers) > clients
+
+
+def _busiest_web_process() -> int:
+    """The one that holds the most clients."""
+    (master,) = (
+        child
+        for child in psutil.Process().children()
+        if any("gunicorn" in word for word in child.cmdline())
+    )
+    return int(max(master.children(), key=lambda each: len(each.net_connections("tcp"))).pid)
+
+
+def test_more_waiting_than_threads_keep_no_request_from_being_answered(
+    web: Web, instance: Instance
+) -> None:
+    path = f"/api/instances/{instance.public_id}/wait"
+    with ExitStack() as open_sockets:
+        waiting = [
+            open_sockets.enter_context(closing(_raw(web, path))) for _ in range(4 * 2 * THREADS)
+        ]
+        for _ in range(20):
+            with web.get(f"/api/instances/{instance.public_id}") as response:
+                assert response.status_code == 200
+        move(instance, "starting", "running")
+        answers = [_answer(client) for client in waiting]
+    assert {body["reachedStatus"] for _, body in answers} == {"running"}
+    for head, _ in answers:
+        names = dict(line.split(": ", 1) for line in head.split("\r\n")[1:])
+        assert head.startswith("HTTP/1.1 200 OK\r\n")
+        assert (names["Connection"], names["Server"]) == ("close", "novitai")
+        assert names["X-Request-Id"].startswith("req_")
+        assert names["Cache-Control"] == "no-store"
+        assert names["Content-Type"] == "application/json"
+
+
+def test_waiting_is_no_response_time(web: Web, instance: Instance) -> None:
+    with web.get(f"/api/instances/{instance.public_id}/wait?timeout=2") as response:
+        assert response.json()["waitResult"] == "timeout"
+    text = web.get("/api/metrics").text
+    (spent,) = re.findall(r'latency_seconds_by_view_method_sum\{.*"instance-wait"\} (\S+)', text)
+    assert float(spent) < 1.5
+
+
+def test_clients_that_left_are_forgotten_and_a_stop_answers_those_who_stayed(
+    tmp_path: Path, project: Project, instance: Instance
+) -> None:
+    key = create_api_key(project=project, name="flows")
+    path = f"/api/instances/{instance.public_id}/wait"
+    with ExitStack() as stack:
+        running = ExitStack()
+        address = running.enter_context(served(tmp_path, url_of_this_database(), WEB_WORKERS="1"))
+        web = Web(address, key)
+        _raw(web, path).close()
+        client = stack.enter_context(closing(_raw(web, path)))
+        stream = stack.enter_context(closing(_raw(web, "/api/events/stream")))
+        # Its first line says that the wait before it, in the same process, is held as well.
+        assert stream.recv(1000).startswith(b"HTTP/1.1 200 OK\r\n")
+        running.close()
+        assert _answer(client)[1]["waitResult"] == "shutdown"
+        assert b"".join(iter(lambda: stream.recv(1000), b"")) is not None
+
+
+def _raw(web: Web, path: str) -> socket.socket:
+    client = socket.create_connection(("127.0.0.1", int(web.url.rsplit(":", 1)[1])), PATIENCE)
+    lines = [f"GET {path} HTTP/1.1", "Host: 127.0.0.1"]
+    lines += [f"{name}: {value}" for name, value in web.headers.items()]
+    client.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+    return client
+
+
+def _answer(client: socket.socket) -> tuple[str, dict[str, Any]]:
+    """The answer ends with the connection."""
+    text = b"".join(iter(lambda: client.recv(65536), b"")).decode()
+    head, body = text.split("\r\n\r\n", 1)
+    return head, json.loads(body)

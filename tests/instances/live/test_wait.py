@@ -1,0 +1,174 @@
+"""GET /api/instances/{id}/wait."""
+
+import json
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+
+from accounts.models import Project
+from instances.live import process
+from instances.live.seats import NoSeat, Seats
+from instances.models import Instance
+from tests.instances.live.conftest import make, move
+
+
+def wait(api: Client, instance: Instance, query: str = "") -> dict[str, Any]:
+    response = api.get(f"/api/instances/{instance.public_id}/wait{query}")
+    assert response.status_code == 200
+    return dict(json.loads(response.getvalue()))
+
+
+@pytest.fixture
+def meanwhile() -> Callable[[Callable[[], None]], threading.Thread]:
+    """Does something in another thread once somebody waits."""
+
+    def start(what: Callable[[], None]) -> threading.Thread:
+        def run() -> None:
+            poll = threading.Event()
+            while not process.hub().seats.taken:
+                poll.wait(0.01)
+            what()
+            connection.close()
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        return thread
+
+    return start
+
+
+def test_what_has_been_reached_is_answered_at_once(api: Client, instance: Instance) -> None:
+    answer = wait(api, instance, "?status=creating")
+    assert answer["reached"] is True
+    assert (answer["waitResult"], answer["reachedStatus"]) == ("reached", "creating")
+    assert (answer["id"], answer["sequence"]) == (instance.public_id, 1)
+
+
+def test_an_event_ends_the_wait(api: Client, instance: Instance, meanwhile: Any) -> None:
+    thread = meanwhile(lambda: move(instance, "starting", "running"))
+    answer = wait(api, instance)
+    thread.join()
+    assert (answer["reachedStatus"], answer["status"], answer["sequence"]) == (
+        *("running", "running"),
+        3,
+    )
+    assert process.hub().seats.taken == 0
+
+
+def test_a_status_that_lasted_a_moment_is_not_missed(api: Client, instance: Instance) -> None:
+    move(instance, "starting", "running", "stopped")
+    answer = wait(api, instance, "?status=running&after_sequence=1")
+    assert (answer["reachedStatus"], answer["sequence"], answer["status"]) == (
+        *("running", 3),
+        "stopped",
+    )
+
+
+def test_what_was_so_before_does_not_count_behind_a_sequence(
+    api: Client, instance: Instance
+) -> None:
+    move(instance, "starting", "running")
+    answer = wait(api, instance, "?status=running&after_sequence=3&timeout=0")
+    assert (answer["reached"], answer["waitResult"], answer["sequence"]) == (False, "timeout", 3)
+
+
+def test_when_the_time_is_up_the_answer_is_how_things_are(api: Client, instance: Instance) -> None:
+    answer = wait(api, instance, "?timeout=1")
+    assert (answer["reached"], answer["waitResult"], answer["status"]) == (
+        *(False, "timeout"),
+        "creating",
+    )
+    assert "reachedStatus" not in answer
+
+
+def test_nobody_waits_for_what_can_never_be(api: Client, instance: Instance) -> None:
+    move(instance, "terminating", "terminated")
+    assert wait(api, instance, "?status=running")["waitResult"] == "unreachable"
+
+
+def test_a_wait_ends_when_an_event_puts_its_aim_out_of_reach(
+    api: Client, instance: Instance, meanwhile: Any
+) -> None:
+    thread = meanwhile(lambda: move(instance, "terminating"))
+    answer = wait(api, instance, "?status=running")
+    thread.join()
+    assert (answer["reached"], answer["waitResult"]) == (False, "unreachable")
+
+
+def test_a_process_that_stops_answers_those_who_wait(
+    api: Client, instance: Instance, meanwhile: Any
+) -> None:
+    thread = meanwhile(process.begin_closing)
+    assert wait(api, instance)["waitResult"] == "shutdown"
+    thread.join()
+
+
+def test_instances_of_others_cannot_be_waited_for(
+    api: Client, instance: Instance, other_project: Project
+) -> None:
+    for unknown in (make(other_project).public_id, "inst_none", "a%00b"):
+        response = api.get(f"/api/instances/{unknown}/wait")
+        assert (response.status_code, response.json()["error"]["code"]) == (
+            404,
+            "INSTANCE_NOT_FOUND",
+        )
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        *(("timeout=61", "timeout"), ("timeout=-1", "timeout"), ("timeout=1.5", "timeout")),
+        *(
+            ("timeout=", "timeout"),
+            ("timeout=%D9%A3", "timeout"),
+            ("timeout=1&timeout=2", "timeout"),
+        ),
+        *(("status=", "status"), ("status=a%00", "status"), ("status=running,", "status")),
+        *(("status=ready", "status"), ("after_sequence=x", "after_sequence")),
+        *(("after_sequence=9999999999", "after_sequence"), ("until=1", "until")),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(
+    api: Client, instance: Instance, query: str, field: str
+) -> None:
+    response = api.get(f"/api/instances/{instance.public_id}/wait?{query}")
+    assert response.status_code == 400
+    assert [entry["field"] for entry in response.json()["error"]["validationErrors"]] == [field]
+
+
+def test_head_does_not_wait(api: Client, instance: Instance) -> None:
+    response = api.head(f"/api/instances/{instance.public_id}/wait")
+    assert (response.status_code, response.content) == (200, b"")
+
+
+def test_so_many_may_wait_and_no_more(
+    api: Client, instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process.hub(), "seats", Seats(of_process=1, of_project=0))
+    path = f"/api/instances/{instance.public_id}/wait"
+    response = api.get(path)
+    assert (response.status_code, response.json()["error"]["code"]) == (429, "TOO_MANY_WAITING")
+    monkeypatch.setattr(process.hub(), "seats", Seats(of_process=0, of_project=1))
+    for address in (path, "/api/events/stream"):
+        response = api.get(address)
+        assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
+        assert response.json()["error"]["code"] == "SERVICE_UNAVAILABLE"
+
+
+def test_a_seat_is_given_back_once() -> None:
+    seats = Seats(of_process=2, of_project=1)
+    release = seats.take(1)
+    with pytest.raises(NoSeat) as refused:
+        seats.take(1)
+    assert refused.value.is_of_project
+    seats.take(2)
+    with pytest.raises(NoSeat) as refused:
+        seats.take(3)
+    assert not refused.value.is_of_project
+    release()
+    release()
+    assert seats.taken == 1

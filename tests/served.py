@@ -1,0 +1,58 @@
+"""The web server with its configuration, as real processes on the tests' database."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from django.db import connection
+
+ROOT = Path(__file__).resolve().parents[1]
+PATIENCE = 30.0
+
+
+@contextmanager
+def served(tmp_path: Path, database_url: str, **environ: str) -> Iterator[str]:
+    """The service on a port that the system chose; ended with everything it started."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        log = (tmp_path / "web.log").open("wb")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", "--bind", f"fd://{listener.fileno()}"],
+            cwd=ROOT,
+            env={
+                **os.environ,
+                "DATABASE_URL": database_url,
+                "DATA_DIR": str(tmp_path / "data"),
+                "TMPDIR": str(tmp_path),
+                "WEB_WORKERS": "2",
+                "LOG_FORMAT": "json",
+                **environ,
+            },
+            pass_fds=[listener.fileno()],
+            stderr=log,
+            stdout=log,
+        )
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(PATIENCE) == 0
+            log.close()
+    assert not list(tmp_path.glob("novitai-metrics-*"))
+
+
+def url_of_this_database() -> str:
+    parameters: dict[str, Any] = connection.get_connection_params()
+    user = parameters.get("user") or ""
+    password = f":{parameters['password']}" if parameters.get("password") else ""
+    # The embedded server's host is a folder.
+    host = quote(str(parameters.get("host") or ""), safe="")
+    place = f"{host}:{parameters.get('port') or ''}".strip(":")
+    return f"postgresql://{user}{password}@{place}/{parameters['dbname']}"
