@@ -207,6 +207,7 @@ _EVENTS = {
     "events": [
         {
             "id": "evt_3b0c44298fc1c149afbf4c89",
+            "instanceId": EXAMPLE_ID,
             "sequence": 1,
             "type": "instance.creating",
             "toStatus": "creating",
@@ -217,6 +218,7 @@ _EVENTS = {
         },
         {
             "id": "evt_7d865e959b2466918c9863af",
+            "instanceId": EXAMPLE_ID,
             "sequence": 2,
             "type": "instance.starting",
             "fromStatus": "creating",
