@@ -6,7 +6,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from accounts.ids import new_public_id
-from accounts.scopes import Scope, default_scopes
+from accounts.scopes import DEFAULT_SCOPES, Scope, default_scopes
 
 DEFAULT_PROJECT = "default"
 
@@ -58,7 +58,10 @@ class ApiKey(models.Model):
     start = models.CharField(max_length=12, help_text="first characters, to recognise a key by")
     digest = models.CharField(max_length=64, unique=True, editable=False)
     scopes = ArrayField(
-        models.CharField(max_length=20, choices=Scope.choices), default=default_scopes
+        models.CharField(max_length=20, choices=Scope.choices),
+        default=default_scopes,
+        # For the release before this one, which runs beside it while it is rolled out.
+        db_default=DEFAULT_SCOPES,
     )
     # Requests a minute. Empty: API_RATE_LIMIT; 0: as many as it likes.
     rate_limit = models.PositiveIntegerField(

@@ -110,7 +110,7 @@ CODES: dict[str, Code] = {
         429,
         "The project has as many open waits and streams as it may.",
         retryable=True,
-        suggestion="End one, or come back after Retry-After.",
+        suggestion=RETRY_AFTER,
     ),
     "INTERNAL_SERVER_ERROR": Code(
         500,

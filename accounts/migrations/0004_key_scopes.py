@@ -37,7 +37,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='apikey',
             name='scopes',
-            field=django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('read', 'Read'), ('write', 'Write'), ('admin', 'Admin'), ('credentials', 'Credentials')], max_length=20), default=accounts.scopes.default_scopes, size=None),
+            field=django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('read', 'Read'), ('write', 'Write'), ('admin', 'Admin'), ('credentials', 'Credentials')], max_length=20), db_default=['read', 'write'], default=accounts.scopes.default_scopes, size=None),
         ),
         # Before scopes there were none: keys go on doing what they could do.
         migrations.RunPython(give_what_was_allowed, migrations.RunPython.noop),

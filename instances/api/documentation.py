@@ -6,6 +6,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 
 from instances.api import schemas
 from instances.api.serializers import CreateInstance
+from instances.api.waiting_filters import TYPES_SCHEMA
 
 TAG = ["Instances"]
 LIFECYCLE = ["Lifecycle"]
@@ -90,8 +91,6 @@ DETAILS = {
 }
 # The service's own form, which this package may not import.
 ANY_ERROR = {"$ref": "#/components/schemas/ErrorResponse"}
-_EVENT_TYPE = r"[a-z_]{1,30}\.[a-z_]{1,30}"
-EVENT_TYPES = {"type": "string", "pattern": f"^{_EVENT_TYPE}(,{_EVENT_TYPE}){{0,19}}$"}
 _PAGE = [
     OpenApiParameter(
         "limit",
@@ -247,7 +246,7 @@ EVENTS: dict[str, Any] = {
         ),
         OpenApiParameter(
             "type",
-            EVENT_TYPES,
+            TYPES_SCHEMA,
             description="only these, such as instance.running; several separated by commas",
         ),
         *_PAGE,

@@ -2,23 +2,26 @@
 
 from typing import Any
 
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
 from instances.api import schemas
-from instances.api.documentation import DETAILS, EVENT_TYPES, ID, TAG
-from instances.api.waiting_filters import DEFAULT_STATUSES, MOST_SECONDS
+from instances.api.documentation import DETAILS, ID, TAG
+from instances.api.waiting_filters import (
+    DEFAULT_STATUSES,
+    EVENT_ID_SCHEMA,
+    MOST_SECONDS,
+    STATUSES_SCHEMA,
+    TYPES_SCHEMA,
+)
 from instances.choices import InstanceStatus
 from instances.live.clients import WaitEnd
 
 _TOO_MANY = (
-    "The key's rate is used up, or the project has too many open waits and streams: "
-    "TOO_MANY_WAITING."
+    "RATE_LIMIT_EXCEEDED: the key's rate is used up. TOO_MANY_WAITING: the project has as many "
+    "open waits and streams as it may."
 )
-_STATUS = f"({'|'.join(InstanceStatus.values)})"
-_STATUSES = {"type": "string", "pattern": f"^{_STATUS}(,{_STATUS})*$"}
-_EVENT_ID = {"type": "string", "pattern": "^(start|evt_[A-Za-z0-9]{1,36})$"}
-_INSTANCE_ID = {"type": "string", "minLength": 1, "maxLength": 60}
 AFTER_SEQUENCE = OpenApiParameter(
     "after_sequence",
     {"type": "integer", "minimum": 0, "maximum": 999_999_999},
@@ -52,7 +55,7 @@ WAIT: dict[str, Any] = {
         *ID,
         OpenApiParameter(
             "status",
-            _STATUSES,
+            STATUSES_SCHEMA,
             description="one or several statuses, separated by commas: "
             f"{', '.join(InstanceStatus.values)}; default {','.join(DEFAULT_STATUSES)}",
         ),
@@ -63,28 +66,32 @@ WAIT: dict[str, Any] = {
         ),
         AFTER_SEQUENCE,
     ],
-    "responses": {
-        200: OpenApiResponse(WaitedDetails, description="There, never there, or not yet."),
-        429: OpenApiResponse(description=_TOO_MANY),
-    },
+    "responses": {200: WaitedDetails, 429: OpenApiResponse(description=_TOO_MANY)},
     "examples": [
         OpenApiExample(
             "Reached",
-            {**DETAILS, "reached": True, "waitResult": "reached", "sequence": 3}
-            | {"reachedStatus": "running"},
+            {
+                **DETAILS,
+                "reached": True,
+                "waitResult": "reached",
+                "sequence": 3,
+                "reachedStatus": "running",
+            },
             response_only=True,
             status_codes=["200"],
         )
     ],
 }
-_TYPES = "one or several such as instance.running, separated by commas"
-_STREAM = """\
+EVENT_TYPES = "one or several such as instance.running, separated by commas"
+_FRAMES = """\
+retry: 2000
 id: evt_3b0c44298fc1c149afbf4c89
-event: instance.running
-data: {"id": "evt_3b0c44298fc1c149afbf4c89", "sequence": 3, "type": "instance.running"}
+
+id: evt_7d865e959b2466918c9863af
+event: instance.starting
+data: {"id":"evt_7d865e959b2466918c9863af","sequence":2,"type":"instance.starting"}
 
 : still here
-
 """
 STREAM: dict[str, Any] = {
     "operation_id": "streamEvents",
@@ -94,32 +101,30 @@ STREAM: dict[str, Any] = {
     "missed; clients such as EventSource do so by themselves. A comment comes every 15 seconds.",
     "tags": ["Events"],
     "parameters": [
-        OpenApiParameter("instance", _INSTANCE_ID, description="inst_…: only events of this one"),
-        OpenApiParameter("types", EVENT_TYPES, description=_TYPES),
+        OpenApiParameter("instance", str, description="inst_…: only events of this one"),
+        OpenApiParameter("types", TYPES_SCHEMA, description=EVENT_TYPES),
         OpenApiParameter(
             "lastEventId",
-            _EVENT_ID,
+            EVENT_ID_SCHEMA,
             description="go on behind this event (evt_…), or from the start; default: from now",
         ),
         OpenApiParameter(
             "Last-Event-ID",
-            _EVENT_ID,
+            str,
             OpenApiParameter.HEADER,
             description="the same; it counts more than lastEventId",
         ),
     ],
     "responses": {
-        (200, "text/event-stream"): OpenApiResponse(str, description="Events, without end."),
+        (200, "text/event-stream"): OpenApiTypes.STR,
         400: OpenApiResponse(description="A parameter is wrong, or the event is not known."),
-        404: OpenApiResponse(
-            description="The instance is not of this project: INSTANCE_NOT_FOUND."
-        ),
+        404: OpenApiResponse(description="INSTANCE_NOT_FOUND: there is none in this project."),
         429: OpenApiResponse(description=_TOO_MANY),
     },
     "examples": [
         OpenApiExample(
-            "Two messages",
-            _STREAM,
+            "One event",
+            _FRAMES,
             response_only=True,
             status_codes=["200"],
             media_type="text/event-stream",

@@ -82,7 +82,7 @@ class Instance(models.Model):
     max_price_per_hour_e5_usd = models.PositiveBigIntegerField(null=True, blank=True)
     max_runtime_minutes = models.PositiveIntegerField(null=True, blank=True)
     # How to find out whether what runs is usable; empty: Novita's word is enough.
-    readiness_probe = models.JSONField(default=dict, blank=True)
+    readiness_probe = models.JSONField(default=dict, blank=True, db_default={})
     on_start_failure = models.CharField(
         max_length=10,
         choices=OnStartFailure.choices,
