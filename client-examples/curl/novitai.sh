@@ -37,18 +37,21 @@ call() {
     esac
 }
 
-# wait_for ID STATUS: its details once it is there; 1 if it cannot get there.
+# wait_for ID STATUS: its details once it got there; 1 if it never will. The service tells at once:
+# nobody has to ask again and again.
 wait_for() {
-    seen=""
-    for _ in $(seq "${MAX_POLLS:-360}"); do
-        details=$(call GET "/api/instances/$1") || return 1
+    for _ in $(seq "${MAX_WAITS:-60}"); do
+        details=$(call GET "/api/instances/$1/wait?status=$2&timeout=30") || return 1
         now=$(printf '%s' "$details" | field status)
-        [ "$now" = "$seen" ] || printf 'status %s\n' "$now" >&2
-        seen=$now
-        [ "$now" = "$2" ] && { printf '%s\n' "$details"; return 0; }
-        case $now in failed | terminated) break ;; esac
-        sleep "${POLL_SECONDS:-5}"
+        printf 'status %s\n' "$now" >&2
+        case $(printf '%s' "$details" | field waitResult) in
+            reached)
+                printf '%s\n' "$details"
+                return 0
+                ;;
+            unreachable) break ;;
+        esac
     done
-    printf '%s is %s, not %s\n' "$1" "$seen" "$2" >&2
+    printf '%s is %s, not %s\n' "$1" "$now" "$2" >&2
     return 1
 }

@@ -33,7 +33,7 @@ export class Novitai {
           method,
           headers,
           body: body === undefined ? undefined : JSON.stringify(body),
-          signal: AbortSignal.timeout(30_000),
+          signal: AbortSignal.timeout(60_000),
         });
         text = await answer.text();
       } catch (error) {
@@ -61,22 +61,19 @@ export class Novitai {
     return this.call("DELETE", `/api/instances/${id}`);
   }
 
-  // The instance once it is in the status; throws if it cannot get there.
-  async wait(id, status, { seconds = 1800, pause = 5 } = {}) {
+  // The instance once it got there; throws if it never will. The service tells at once: nobody has
+  // to ask again and again.
+  async wait(id, status, { seconds = 1800 } = {}) {
     const deadline = Date.now() + 1000 * seconds;
-    let seen;
     while (Date.now() < deadline) {
-      const instance = await this.get(id);
-      if (instance.status !== seen) {
-        seen = instance.status;
-        console.log(`status ${seen}`);
-      }
-      if (seen === status) return instance;
-      if (seen === "failed" || seen === "terminated")
-        throw new Error(`${id} is ${seen}: ${JSON.stringify(instance.error ?? {})}`);
-      await sleep(1000 * pause);
+      const path = `/api/instances/${id}/wait?status=${status}&timeout=30`;
+      const instance = await this.call("GET", path);
+      console.log(`status ${instance.status}`);
+      if (instance.reached) return instance;
+      if (instance.waitResult === "unreachable")
+        throw new Error(`${id} is ${instance.status}: ${JSON.stringify(instance.error ?? {})}`);
     }
-    throw new Error(`${id} is still ${seen} after ${seconds} s`);
+    throw new Error(`${id} is not ${status} after ${seconds} s`);
   }
 }
 

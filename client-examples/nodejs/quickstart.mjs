@@ -14,9 +14,8 @@ const WISH = {
 };
 
 async function main() {
-  const { WEBHOOK_SECRET, WEBHOOK_PORT = "0", WEBHOOK_URL, POLL_SECONDS = "5" } = process.env;
+  const { WEBHOOK_SECRET, WEBHOOK_PORT = "0", WEBHOOK_URL } = process.env;
   if (!WEBHOOK_SECRET) throw new Error("Set WEBHOOK_SECRET.");
-  const pause = Number(POLL_SECONDS);
   const api = new Novitai();
   const receiver = new Receiver();
   await receiver.listen(WEBHOOK_SECRET, Number(WEBHOOK_PORT));
@@ -25,7 +24,7 @@ async function main() {
   try {
     id = await api.create({ ...WISH, webhookUrl });
     console.log(`created ${id}`);
-    const instance = await api.wait(id, "running", { pause });
+    const instance = await api.wait(id, "running");
     for (const [name, where] of Object.entries(instance.connectionDetails ?? {}))
       console.log(`${name} ${where}`);
     const message = await receiver.waitFor(id, "instance.running");
@@ -35,7 +34,7 @@ async function main() {
     try {
       if (id !== undefined) {
         await api.terminate(id);
-        await api.wait(id, "terminated", { pause });
+        await api.wait(id, "terminated");
       }
     } finally {
       receiver.close();

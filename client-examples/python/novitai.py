@@ -35,7 +35,7 @@ class Novitai:
             is_last = attempt == RETRIES
             try:
                 answer = self.session.request(
-                    method, self.url + path, json=body, headers=headers, timeout=30
+                    method, self.url + path, json=body, headers=headers, timeout=60
                 )
             except (requests.ConnectionError, requests.Timeout):
                 # It may have arrived: the key keeps it from being done twice.
@@ -60,21 +60,23 @@ class Novitai:
     def terminate(self, instance_id):
         return self.call("DELETE", f"/api/instances/{instance_id}")
 
-    def wait(self, instance_id, *statuses, seconds=1800, pause=5):
-        """The instance once it is in one of the statuses; RuntimeError if it cannot get there."""
+    def wait(self, instance_id, status, seconds=1800):
+        """The instance once it got there; RuntimeError if it never will. The service tells at once:
+        nobody has to ask again and again.
+        """
         deadline = time.monotonic() + seconds
-        seen = None
         while time.monotonic() < deadline:
-            instance = self.get(instance_id)
-            if instance["status"] != seen:
-                seen = instance["status"]
-                print(f"status {seen}", flush=True)
-            if seen in statuses:
+            instance = self.call(
+                "GET", f"/api/instances/{instance_id}/wait?status={status}&timeout=30"
+            )
+            print(f"status {instance['status']}", flush=True)
+            if instance["reached"]:
                 return instance
-            if seen in ("failed", "terminated"):
-                raise RuntimeError(f"{instance_id} is {seen}: {instance.get('error', {})}")
-            time.sleep(pause)
-        raise TimeoutError(f"{instance_id} is still {seen} after {seconds} s")
+            if instance["waitResult"] == "unreachable":
+                raise RuntimeError(
+                    f"{instance_id} is {instance['status']}: {instance.get('error', {})}"
+                )
+        raise TimeoutError(f"{instance_id} is not {status} after {seconds} s")
 
 
 def error_of(answer):

@@ -19,7 +19,6 @@ WISH = {
 
 
 def main():
-    pause = float(os.environ.get("POLL_SECONDS", "5"))
     api = Novitai()
     receiver = Receiver(os.environ["WEBHOOK_SECRET"], int(os.environ.get("WEBHOOK_PORT", "0")))
     address = os.environ.get("WEBHOOK_URL") or f"http://127.0.0.1:{receiver.port}/webhook"
@@ -27,7 +26,7 @@ def main():
     try:
         instance_id = api.create(**WISH, webhookUrl=address)
         print(f"created {instance_id}", flush=True)
-        instance = api.wait(instance_id, "running", pause=pause)
+        instance = api.wait(instance_id, "running")
         for name, where in instance.get("connectionDetails", {}).items():
             print(f"{name} {where}")
         message = receiver.wait_for(instance_id, "instance.running")
@@ -36,7 +35,7 @@ def main():
         # Whatever happened: what nobody uses shall not cost.
         if instance_id is not None:
             api.terminate(instance_id)
-            api.wait(instance_id, "terminated", pause=pause)
+            api.wait(instance_id, "terminated")
         receiver.close()
 
 

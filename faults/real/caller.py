@@ -125,8 +125,8 @@ def make_key(url: str, project: str = "default") -> str:
                 VALUES (%s, %s, '') ON CONFLICT (name) DO UPDATE SET name = EXCLUDED.name
                 RETURNING id
             )
-            INSERT INTO accounts_apikey (public_id, project_id, name, start, digest)
-            SELECT %s, id, 'flows', %s, %s FROM made
+            INSERT INTO accounts_apikey (public_id, project_id, name, start, digest, scopes)
+            SELECT %s, id, 'flows', %s, %s, '{read,write,admin,credentials}' FROM made
             """,
             [
                 f"proj_{secrets.token_hex(12)}",

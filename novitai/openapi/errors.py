@@ -35,8 +35,6 @@ _USUAL_CODES = {
     "500": "INTERNAL_SERVER_ERROR",
     "503": "SERVICE_UNAVAILABLE",
 }
-# What they answer is no JSON, whatever is asked for.
-_OF_ONE_FORM = ("/api/metrics", "/api/events/stream")
 _CODE = re.compile(r"\b[A-Z]{2,}(?:_[A-Z]+)+\b")
 
 
@@ -70,7 +68,7 @@ def is_idempotent(operation: dict[str, Any]) -> bool:
 def _statuses(path: str, method: str, operation: dict[str, Any]) -> list[str]:
     """Which errors an operation can answer with."""
     statuses = {"401", "403", "429", "500", "503"}
-    if path not in _OF_ONE_FORM:
+    if _answers_json(operation):
         statuses.add("406")
     if is_idempotent(operation):
         statuses |= {"400", "409", "422"}
@@ -84,12 +82,18 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> list[str]:
     return sorted(statuses)
 
 
+def _answers_json(operation: dict[str, Any]) -> bool:
+    """What has another form for everybody refuses nobody for what he takes."""
+    successes = [r.get("content", {}) for s, r in operation["responses"].items() if s < "300"]
+    return any("application/json" in media or not media for media in successes)
+
+
 def _codes(path: str, status: str, operation: dict[str, Any], description: str) -> list[str]:
     """The usual ones of the status, and those that the operation's own words name."""
     texts = f"{description} {operation.get('description', '')}"
     named = [code for code in _CODE.findall(texts) if code in CODES]
     found = dict.fromkeys(code for code in named if str(CODES[code].status) == status)
-    if status == "404":
+    if status == "404" and not found:
         found[_not_found_code(path)] = None
     elif status in _USUAL_CODES:
         found[_USUAL_CODES[status]] = None

@@ -10,6 +10,8 @@ import pytest
 from django.core.wsgi import get_wsgi_application
 from django.db import connections
 
+from instances.live import process
+
 
 class Silent(WSGIRequestHandler):
     def get_environ(self) -> dict[str, Any]:
@@ -19,6 +21,13 @@ class Silent(WSGIRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         """The middleware logs requests."""
+
+
+@pytest.fixture(autouse=True)
+def nobody_waits_afterwards(db: None) -> Iterator[None]:
+    """What waits keeps database connections, which would keep the database."""
+    yield
+    process.close()
 
 
 def with_keys_of_their_own(application: Any) -> Any:

@@ -38,7 +38,7 @@ class Outcome(NamedTuple):
 
 
 def run(command: list[str], *, stdin: bytes | None = None, **variables: str) -> Outcome:
-    environment = {"PATH": os.environ["PATH"], "POLL_SECONDS": "0.1", **variables}
+    environment = {"PATH": os.environ["PATH"], **variables}
     done = subprocess.run(
         command, cwd=EXAMPLES, env=environment, input=stdin, capture_output=True, timeout=90
     )
@@ -121,7 +121,9 @@ class Troubled(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         has_ended = self.server.has_ended  # type: ignore[attr-defined]
-        self.answer(200, {"id": "inst_1", "status": "terminated" if has_ended else "failed"})
+        status, result = ("terminated", "reached") if has_ended else ("failed", "unreachable")
+        answer = {"id": "inst_1", "status": status, "reached": has_ended, "waitResult": result}
+        self.answer(200, answer)
 
     def do_DELETE(self) -> None:
         self.server.has_ended = True  # type: ignore[attr-defined]

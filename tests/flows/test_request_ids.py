@@ -20,8 +20,8 @@ def test_the_name_of_a_request_goes_up_to_novita_and_out_with_the_webhooks(stack
     stack.wait_for(instance_id, "running")
     stack.wait_for_message(instance_id, "instance.running")
     sent = calls_named(stack, CREATING)
+    # Looks serve several instances at once and may carry another one's name.
     assert [call["method"] for call in sent].count("POST") == 1
-    assert {"GET", "POST"} == {call["method"] for call in sent}
     path = f"/api/instances/{instance_id}"
     ended = stack.call("DELETE", path, headers={"X-Request-Id": ENDING})
     assert ended.headers["X-Request-Id"] == ENDING
