@@ -20,6 +20,7 @@ from accounts.models import Project
 from accounts.services import create_api_key
 from instances.models import Instance, InstanceEvent
 from tests.instances.live.conftest import make, move
+from tests.launcher.running import eventually
 from tests.served import PATIENCE, served, url_of_this_database
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -159,6 +160,8 @@ def test_clients_that_left_are_forgotten_and_a_stop_answers_those_who_stayed(
         web = Web(address, key)
         _raw(web, path).close()
         client = stack.enter_context(closing(_raw(web, path)))
+        # Both requests have been through the view, and are on their way into the loop's hands.
+        assert eventually(lambda: (tmp_path / "web.log").read_text().count("<str:id>/wait") >= 2)
         stream = stack.enter_context(closing(_raw(web, "/api/events/stream")))
         # Its first line says that the wait before it, in the same process, is held as well.
         assert stream.recv(1000).startswith(b"HTTP/1.1 200 OK\r\n")
