@@ -48,4 +48,6 @@ def write_headers(request: HttpRequest, response: HttpResponseBase) -> None:
     if verdict is None:
         return
     response["RateLimit-Policy"] = f'"{_POLICY}";q={verdict.limit};w={WINDOW_SECONDS}'
-    response["RateLimit"] = f'"{_POLICY}";r={verdict.remaining};t={verdict.full_in}'
+    # Who has nothing left wants to know when something comes; else, when all is back.
+    seconds = verdict.full_in if verdict.is_allowed else verdict.retry_after
+    response["RateLimit"] = f'"{_POLICY}";r={verdict.remaining};t={seconds}'

@@ -104,7 +104,7 @@ def newest_settled(project_id: int) -> tuple[str, Key] | None:
 
 
 _NEWEST_SETTLED = f"""
-SELECT public_id, xid::text, id FROM instances_instanceevent
+SELECT public_id, xid::text AS written_by, id FROM instances_instanceevent
 WHERE project_id = %s AND xid < {_SETTLED_BEFORE}
 ORDER BY xid DESC, id DESC LIMIT 1
 """  # noqa: S608 - constants

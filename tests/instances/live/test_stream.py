@@ -238,6 +238,21 @@ def test_the_timeline_is_narrowed_by_sequence_and_type(api: Client, instance: In
         assert api.get(f"{path}?{query}").status_code == 400
 
 
+def test_a_stream_begins_behind_the_newest_transaction_also_past_a_power_of_ten(
+    project: Project,
+) -> None:
+    """9 and 10: as text they would stand the other way round."""
+    instance = make(project)
+    other = Project.objects.create(name="other")
+    for sequence, xid in ((2, 9), (3, 10)):
+        InstanceEvent.objects.create(
+            project=other, instance=instance, sequence=sequence, type="a.b", xid=xid
+        )
+    newest = newest_settled(other.pk)
+    assert newest is not None
+    assert newest[0] == InstanceEvent.objects.get(sequence=3).public_id
+
+
 def test_what_is_open_in_another_database_of_the_server_holds_nothing_back(
     project: Project,
 ) -> None:
