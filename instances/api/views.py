@@ -64,11 +64,15 @@ class InstanceViewSet(GenericViewSet[Instance]):
     @extend_schema(**documentation.CREATE)
     @idempotent
     def create(self, request: Request) -> Response:
+        caller = caller_of(request)
         body = CreateInstance(data=request.data)
         body.is_valid(raise_exception=True)
         with translated_errors():
             created = services.create_instance(
-                project=caller_of(request).project, wish=body.wish(), cause=_cause_of(request)
+                project=caller.project,
+                wish=body.wish(),
+                cause=_cause_of(request),
+                now=caller.asked_at,
             )
         public_id = created.instance.public_id
         answer = {

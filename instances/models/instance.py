@@ -132,11 +132,13 @@ class Instance(models.Model):
     ready_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     # Why it is in this status although nobody asked for that here: see choices.StatusReason.
-    reason_code = models.CharField(max_length=40, blank=True, db_default="")
-    reason_message = models.TextField(blank=True, db_default="")
+    reason_code = models.CharField(max_length=40, blank=True, default="", db_default="")
+    reason_message = models.TextField(blank=True, default="", db_default="")
 
     # The verb that is under way, and when Novita took it; forgotten when it has come true.
-    action = models.CharField(max_length=10, choices=Action.choices, blank=True, db_default="")
+    action = models.CharField(
+        max_length=10, choices=Action.choices, blank=True, default="", db_default=""
+    )
     action_accepted_at = models.DateTimeField(null=True, blank=True)
 
     # Its end, fixed when charging begins; the warning comes before it.
@@ -179,7 +181,7 @@ class Instance(models.Model):
         null=True, blank=True, help_text="first of the two direct looks that prove absence"
     )
     # What the readiness probe said last while it did not pass.
-    probe_error = models.CharField(max_length=300, blank=True, db_default="")
+    probe_error = models.CharField(max_length=300, blank=True, default="", db_default="")
     # Lists lack the connect blocks; whether a look by id has brought them.
     has_details = models.BooleanField(default=False, db_default=False)
     port_mappings = models.JSONField(default=list, blank=True)
