@@ -25,6 +25,7 @@ from accounts.prepared import Prepared
 from instances import services
 from instances.api import documentation
 from instances.api.filters import SORTS, InstanceFilter, asked_for
+from instances.api.messages import ACCEPTED_MESSAGE, CREATED_MESSAGE
 from instances.api.parsers import MergePatchParser
 from instances.api.preconditions import etag_of, is_unchanged, wanted_versions
 from instances.api.serializers import CreateInstance, UpdateInstance
@@ -78,7 +79,7 @@ class InstanceViewSet(GenericViewSet[Instance]):
         answer = {
             "instanceId": public_id,
             "status": InstanceStatus.CREATING.value,
-            "message": documentation.CREATED_MESSAGE,
+            "message": CREATED_MESSAGE,
             "estimatedReadyTime": iso(created.estimated_ready_at),
         }
         return Response(answer, status=201, headers={"Location": f"/api/instances/{public_id}"})
@@ -148,7 +149,7 @@ class InstanceViewSet(GenericViewSet[Instance]):
         answer = {
             "instanceId": instance.public_id,
             "status": instance.status,
-            "message": documentation.ACCEPTED_MESSAGE,
+            "message": ACCEPTED_MESSAGE,
         }
         return Response(answer, status=202, headers=headers)
 

@@ -1,15 +1,19 @@
-"""The scope that an operation needs, asked of its view."""
+"""What the view behind an operation tells of it: the scope it needs, the pages it gives."""
 
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
 
 from accounts.permissions import HasApiKey, required_scope
+from novitai.openapi.paging import page_parameters
 
 
 class ScopedSchema(AutoSchema):
-    """Adds ``x-scope`` where a key is needed."""
+    """Adds ``x-scope`` where a key is needed, and the page's parameters to lists."""
 
     def get_extensions(self) -> dict[str, Any]:
         needs_key = any(isinstance(each, HasApiKey) for each in self.view.get_permissions())
         return {"x-scope": required_scope(self.view, self.method).value} if needs_key else {}
+
+    def get_override_parameters(self) -> list[Any]:
+        return [*super().get_override_parameters(), *page_parameters(self.view, self.method)]
