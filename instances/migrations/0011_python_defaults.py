@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('instances', '0009_lists_tags_version'),
+        ('instances', '0010_indexes_of_lists_and_streams'),
     ]
 
     operations = [
