@@ -110,15 +110,20 @@ def is_published(world: World, instance: Instance, now_ms: int) -> bool:
 
 def port_mappings(world: World, instance: Instance, now_ms: int) -> list[Json]:
     published = is_published(world, instance, now_ms)
-    pairs = [*instance.ports, *([int(tool["port"]), tool["type"]] for tool in instance.tools)]
     return [
         {
             "port": port,
             "endpoint": _endpoint(world, instance, port, kind) if published else "",
             "type": kind,
         }
-        for port, kind in pairs
+        for port, kind in published_ports(instance)
     ]
+
+
+def published_ports(instance: Instance) -> list[tuple[int, str]]:
+    """Its ports and those of its tools; a tool on a port that is opened anyway shares it."""
+    tools = ((int(tool["port"]), tool["type"]) for tool in instance.tools)
+    return list(dict.fromkeys([*((port, kind) for port, kind in instance.ports), *tools]))
 
 
 def _endpoint(world: World, instance: Instance, port: int, kind: str) -> str:
