@@ -25,6 +25,11 @@ class UsdField(serializers.CharField):
     """US dollars as a decimal string: money is no float."""
 
 
+@extend_schema_field({"type": "string", "examples": ["port 8888 answered 503, not 200"]})
+class ProbeErrorField(serializers.CharField):
+    """Words for people: a port or host and what is missing, without path, token or password."""
+
+
 class CreatedInstance(Object):
     """The 201 answer."""
 
@@ -109,6 +114,9 @@ class InstanceDetails(Object):
     maxRuntimeMinutes = serializers.IntegerField(required=False)
     readinessProbe = serializers.DictField(
         required=False, help_text="as requested; running means that it has passed"
+    )
+    readinessError = ProbeErrorField(
+        required=False, help_text="what the probe said last, while it has not passed"
     )
     expiresAt = MomentField(required=False, help_text="terminated then")
     spotReclaimAt = MomentField(required=False, help_text="Novita gave notice")
