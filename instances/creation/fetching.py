@@ -14,6 +14,7 @@ from instances.novita.client import NovitaClient
 from instances.novita.errors import NovitaError, TemplateNotFound
 from instances.novita.types import Cluster, Product, Template
 from instances.placement import ABOVE_CAP, SOLD_OUT, Ranking, is_same_name, rank
+from instances.publishing import probe_failure
 from instances.regions import cluster_for
 from instances.subjects import instances_of
 from instances.types import Failure, Wish
@@ -39,6 +40,7 @@ class FetchWork:
     @property
     def key(self) -> str:
         wished = f"{self.region}:{self.billing_mode}:{self.template_id}:{self.product_name}"
+        wished += "" if self.template is None else ":cached"
         return hashlib.sha256(wished.encode()).hexdigest()[:32]
 
 
@@ -126,7 +128,7 @@ def apply(jobs: Sequence[Job], work: FetchWork, result: Fetched) -> Mapping[int,
     catalogue.keep_clusters(result.clusters)
     if result.cluster is not None:
         catalogue.keep_products(result.cluster.id, work.billing_mode, result.products)
-    if result.template is not None:
+    if result.template is not None and work.template is None:
         catalogue.keep_template(work.template_id, result.template)
     instances = instances_of(jobs)
     return {job.pk: _judge(instances[job.subject], result) for job in jobs}
@@ -141,6 +143,10 @@ def _judge(instance: Instance, result: Fetched) -> Outcome:
     """Fail now what cannot be placed by fresh data; the rest is posted in the next run."""
     if result.failure is not None:
         return given_up(result.failure)
+    if result.template is not None:
+        failure = probe_failure(result.template, instance.readiness_probe)
+        if failure is not None:
+            return given_up(failure)
     wish = wish_of(instance)
     place = result.cluster.name if result.cluster else ""
     ranking = rank(

@@ -63,6 +63,10 @@ def test_a_connection_is_enough_for_tcp(server: str) -> None:
     assert check(TCP, {22: server}, allowed_networks=LOOPBACK) == ""
 
 
+def test_an_ssh_address_can_be_connected_to(server: str) -> None:
+    assert check(TCP, {22: f"ssh://root@{server}"}, allowed_networks=LOOPBACK) == ""
+
+
 def test_nobody_listening_is_told_in_words() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))

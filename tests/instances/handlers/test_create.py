@@ -7,17 +7,18 @@ from datetime import timedelta
 
 import pytest
 from django.core.cache import cache
+from django.db.models import F
 
 from instances import upstream
 from instances.handlers.create import CreateInstance
-from instances.models import CachedProduct, Instance, UpstreamEnding, UpstreamGate
+from instances.models import CachedProduct, CachedTemplate, Instance, UpstreamEnding, UpstreamGate
 from instances.novita.errors import (
     AuthenticationFailed,
     InsufficientResource,
     InvalidRequest,
     NovitaConnectionError,
 )
-from instances.novita.types import RegistryAuth
+from instances.novita.types import RegistryAuth, TemplatePort, Tool
 from jobs import leasing
 from jobs.claim import Claimer
 from jobs.models import Job
@@ -391,6 +392,52 @@ def test_what_cannot_be_had_fails_with_its_reason(
     assert (instance.status, instance.error_code) == ("failed", code)
     assert words in instance.error_message
     assert events(instance) == ["instance.creating", "instance.failed"]
+
+
+def probe(port: int) -> dict[str, object]:
+    return {"type": "tcp", "port": port, "timeoutSeconds": 5}
+
+
+def test_a_probe_of_a_port_that_nothing_publishes_fails_before_a_gpu_is_bought(
+    service: Service, novita: FakeNovita
+) -> None:
+    instance = run(service, service.create(readiness_probe=probe(8888)), times=2)
+    assert (instance.status, instance.error_code) == ("failed", "PROBE_PORT_NOT_PUBLISHED")
+    assert instance.error_message == (
+        "The readiness probe asks port 8888, and template tpl-1 publishes 80: it would never pass."
+    )
+    assert (novita.created, instance.upstream_id) == ([], "")
+
+
+def test_a_template_that_is_cached_without_the_port_is_read_anew_before_that_is_said(
+    service: Service, novita: FakeNovita
+) -> None:
+    service.placed()
+    novita.calls.clear()
+    ports = (TemplatePort("http", 80), TemplatePort("tcp", 8888))
+    novita.templates["tpl-1"] = replace(TEMPLATE, ports=ports)
+    instance = run(service, service.create(readiness_probe=probe(8888)), times=2)
+    assert (instance.status, novita.created[1].ports) == ("starting", "80/http,8888/tcp")
+    assert novita.calls.count("get_template") == 1
+    novita.templates["tpl-1"] = TEMPLATE
+    other = run(service, service.create(readiness_probe=probe(9999)), times=2)
+    assert other.error_code == "PROBE_PORT_NOT_PUBLISHED"
+
+
+@pytest.mark.parametrize("port", [80, 6006, 22])
+def test_ports_tools_and_ssh_can_be_probed(service: Service, novita: FakeNovita, port: int) -> None:
+    novita.templates["tpl-1"] = replace(TEMPLATE, tools=(Tool("TensorBoard", 6006, "http"),))
+    assert service.placed(readiness_probe=probe(port)).status == "starting"
+
+
+def test_a_template_from_the_cache_does_not_grow_young_by_being_used(
+    service: Service, novita: FakeNovita
+) -> None:
+    service.placed()
+    CachedTemplate.objects.update(fetched_at=F("fetched_at") - timedelta(seconds=30))
+    (before,) = CachedTemplate.objects.values_list("fetched_at", flat=True)
+    run(service, service.create(product_name="H900"))
+    assert CachedTemplate.objects.get().fetched_at == before
 
 
 def test_known_registry_credentials_are_passed_on(service: Service, novita: FakeNovita) -> None:

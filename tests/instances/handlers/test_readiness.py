@@ -116,6 +116,19 @@ def test_without_a_probe_nothing_is_asked(
     assert probes.asked == []
 
 
+def test_ssh_is_probed_where_its_command_leads_if_no_port_says(
+    service: Service, novita: FakeNovita, probes: Probes, monkeypatch: Any
+) -> None:
+    instance = service.placed(readiness_probe=PROBE)
+    command = "ssh -p 30022 root@proxy.example"
+    novita.put(instance.upstream_id, status="running", ssh_command=command)
+    service.watch(instance, times=2)
+    assert probes.asked[-1] == (PROBE, {22: "ssh://root@proxy.example:30022"})
+    monkeypatch.setattr(gate, "reserve", lambda *_, **__: Permit(0))
+    service.watch(instance)
+    assert probes.asked[-1] == (PROBE, {22: "ssh://root@proxy.example:30022"})
+
+
 def test_what_is_not_running_at_novita_is_not_asked(
     service: Service, novita: FakeNovita, probes: Probes
 ) -> None:
