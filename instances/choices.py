@@ -173,6 +173,7 @@ class JobType(TextChoices):
     STOP_INSTANCE = "stop_instance"
     RESTART_INSTANCE = "restart_instance"
     TERMINATE_INSTANCE = "terminate_instance"
+    LOOK_UP_TEMPLATE = "look_up_template"
     RECONCILE = "reconcile"
     ENFORCE_LIMITS = "enforce_limits"
     REFRESH_CATALOGUE = "refresh_catalogue"
