@@ -1,5 +1,6 @@
 """The cached catalogue: what was fetched, when, and whether it is fresh enough to decide by."""
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -17,8 +18,11 @@ from instances.database_clock import database_now
 from instances.models import CachedProduct, CachedTemplate, Cluster
 from instances.novita import types as novita
 from instances.regions import cluster_for
+from instances.types import Failure
 
 FETCH_SECONDS = 5
+# What is not there may be made at any moment.
+FAILURE_SECONDS = 10
 
 
 class Shelf:
@@ -137,6 +141,26 @@ def keep_template(template_id: str, template: novita.Template) -> None:
         template_id=template_id,
         defaults={"name": template.name, "data": _as_json(template), "fetched_at": Now()},
     )
+
+
+def keep_template_failure(template_id: str, failure: Failure) -> None:
+    """Why nothing can be made of a template, for those who ask in the next seconds."""
+    cache.set(_failure_key(template_id), [failure.code, failure.message], FAILURE_SECONDS)
+
+
+def known_template(template_id: str) -> novita.Template | Failure | None:
+    """A template as creating would find it now, or why it would fail; None if it would ask."""
+    found = Shelf().template(template_id)
+    if found is not None:
+        return found
+    kept = cache.get(_failure_key(template_id))
+    return Failure(*kept) if kept else None
+
+
+def _failure_key(template_id: str) -> str:
+    """Of a length that the cache can take, whatever callers take for an id."""
+    asked = f"{settings.CONFIG.upstream_account}:{template_id}".encode()
+    return f"template-failure:{hashlib.sha256(asked).hexdigest()}"
 
 
 def claim_fetch(what: str) -> bool:

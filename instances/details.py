@@ -40,6 +40,7 @@ def instance_details(instance: Instance, *, now: datetime) -> dict[str, Any]:
         maxRuntimeMinutes=instance.max_runtime_minutes,
         spotReclaimAt=instance.spot_reclaim_at and iso(instance.spot_reclaim_at),
         readinessProbe=instance.readiness_probe,
+        readinessError=instance.probe_error,
         error=_error(instance),
         statusReason=_reason(instance),
         placement=instance.placement,

@@ -33,7 +33,7 @@ def start_simulator(stack: Stack, *options: str, port: int = 0) -> str:
     process = stack.start(
         "simulator",
         *("-m", "simulator", "--port", str(port), "--state", str(state)),
-        *("--api-key", SIMULATOR_KEY, *options),
+        *("--endpoint-host", "127.0.0.1", "--api-key", SIMULATOR_KEY, *options),
     )
     url = stack.announced_url(process)
     stack.environ |= {"NOVITA_API_BASE_URL": url, "NOVITA_API_KEY": SIMULATOR_KEY}

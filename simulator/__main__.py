@@ -23,6 +23,8 @@ def main() -> None:
     address = (options.host, options.port)
     server = Server(address, control.handle, stopping, verbose=options.verbose)
     host, port = server.server_address[:2]
+    if options.endpoint_host:
+        world.own_address = f"{options.endpoint_host}:{port}"
     run(server, f"Simulator http://{host!s}:{port}{GPU_BASE}", with_parent=options.end_with_parent)
     world.close()
 
@@ -45,6 +47,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="simulator", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="control calls need a loopback client")
     parser.add_argument("--port", type=int, default=0, help="0 picks a free one")
+    parser.add_argument(
+        "--endpoint-host",
+        default="",
+        help="let the ports of instances lead to this simulator, under this host name",
+    )
     parser.add_argument("--state", required=True, help="SQLite file; made when missing")
     parser.add_argument("--api-key", required=True, help="the one key that is accepted")
     parser.add_argument("--time-scale", type=float, help="simulated seconds per real second")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from simulator import endpoints
 from simulator.api import Answer, Api
 from simulator.checked import build
 from simulator.errors import ApiError, ControlError
@@ -29,7 +30,7 @@ class ClockOrder:
 
 
 class ControlApi:
-    """Takes the control calls and hands everything else to the service."""
+    """Takes the control calls and what is asked of instances; the rest is for the service."""
 
     def __init__(self, api: Api) -> None:
         self.api = api
@@ -52,6 +53,9 @@ class ControlApi:
         }
 
     def handle(self, request: Request) -> Answer:
+        if request.path.startswith(endpoints.PREFIX):
+            with self.world.session() as now_ms:
+                return Answer(endpoints.answer(self.world, now_ms, request))
         if not request.path.startswith(PREFIX + "/"):
             return self.api.handle(request)
         try:

@@ -116,8 +116,10 @@ class SimulatorProcess(ServerProcess):
         start_seconds: float | None = None,
         seed: int = 0,
         port: int = 0,
+        endpoint_host: str = "",
     ) -> None:
         super().__init__("simulator", port)
+        self._endpoint_host = endpoint_host
         self._folder = None if state else tempfile.TemporaryDirectory(prefix="simulator-")
         self.state = state or Path(self._folder.name if self._folder else "") / "state.sqlite3"
         self.api_key = api_key
@@ -127,6 +129,8 @@ class SimulatorProcess(ServerProcess):
 
     def options(self) -> list[str]:
         given = [f"--state={self.state}", f"--api-key={self.api_key}", f"--seed={self._seed}"]
+        if self._endpoint_host:
+            given.append(f"--endpoint-host={self._endpoint_host}")
         if self.url:
             return given  # On a restart the state file knows what was changed meanwhile.
         if self._time_scale is not None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from simulator.endpoints import TERMINAL_PORT, endpoint, published_ports
 from simulator.http import Json
 from simulator.world.catalogue import Cluster
 from simulator.world.records import DISK_E5_PER_GB_DAY, FREE_DISK_GB, Instance
@@ -98,7 +99,7 @@ def full_instance(world: World, instance: Instance, now_ms: int) -> Json:
             del body[name]
     # Documented as a number here and as a string in the list.
     body["volumeMounts"] = [{**m, "size": int(m["size"])} for m in body["volumeMounts"]]
-    return {**body, **_connect_blocks(instance, instance.status(now_ms) == "running")}
+    return {**body, **_connect_blocks(world, instance, now_ms)}
 
 
 def is_published(world: World, instance: Instance, now_ms: int) -> bool:
@@ -110,43 +111,25 @@ def is_published(world: World, instance: Instance, now_ms: int) -> bool:
 
 def port_mappings(world: World, instance: Instance, now_ms: int) -> list[Json]:
     published = is_published(world, instance, now_ms)
-    pairs = [*instance.ports, *([int(tool["port"]), tool["type"]] for tool in instance.tools)]
     return [
         {
             "port": port,
-            "endpoint": _endpoint(world, instance, port, kind) if published else "",
+            "endpoint": endpoint(world, instance, port, kind, now_ms) if published else "",
             "type": kind,
         }
-        for port, kind in pairs
+        for port, kind in published_ports(instance)
     ]
 
 
-def _endpoint(world: World, instance: Instance, port: int, kind: str) -> str:
-    if kind == "http":
-        return world.settings.http_endpoint_template.format(
-            id=instance.id, port=port, cluster=instance.cluster_id
-        )
-    return f"{_proxy(instance)}:{high_port(instance.id, port)}"
-
-
-def _proxy(instance: Instance) -> str:
-    return f"proxy.{instance.cluster_id}.gpu-instance.novita.ai"
-
-
-def high_port(instance_id: str, port: int) -> int:
-    """The proxy's port for a TCP port of the instance; stable, 30000-59999."""
-    digest = hashlib.blake2b(f"{instance_id}/{port}".encode(), digest_size=4).digest()
-    return 30_000 + int.from_bytes(digest, "big") % 30_000
-
-
-def _connect_blocks(instance: Instance, is_running: bool) -> Json:
-    proxy, secret = _proxy(instance), hashlib.sha256(instance.id.encode()).hexdigest()[:20]
-    web = f"https://{instance.id}-{{}}.{instance.cluster_id}.gpu-instance.novita.ai"
-    logs = f"http://{proxy}:{high_port(instance.id, 2)}/logs/{instance.id}"
+def _connect_blocks(world: World, instance: Instance, now_ms: int) -> Json:
+    is_running = instance.status(now_ms) == "running"
+    secret = hashlib.sha256(instance.id.encode()).hexdigest()[:20]
+    host, _, port = endpoint(world, instance, 22, "tcp", now_ms).partition(":")
+    logs = f"http://{endpoint(world, instance, 2, 'tcp', now_ms)}/logs/{instance.id}"
     shown = {
-        "sshCommand": f"ssh -p {high_port(instance.id, 22)} root@{proxy}",
+        "sshCommand": f"ssh -p {port} root@{host}",
         "sshPassword": secret,
-        "terminal": web.format(2222),
+        "terminal": endpoint(world, instance, TERMINAL_PORT, "http", now_ms),
         "systemLog": f"{logs}/system",
         "instanceLog": f"{logs}/instance",
     }
@@ -154,6 +137,7 @@ def _connect_blocks(instance: Instance, is_running: bool) -> Json:
     jupyter = next((tool for tool in instance.tools if tool["name"] == "Jupyter"), None)
     has_jupyter = is_running and jupyter is not None
     jupyter_port = int(jupyter["port"]) if jupyter else 0
+    jupyter_address = endpoint(world, instance, jupyter_port, "http", now_ms)
     return {
         "connectComponentSSH": {
             "sshCommand": shown["sshCommand"],
@@ -168,7 +152,7 @@ def _connect_blocks(instance: Instance, is_running: bool) -> Json:
         },
         "connectComponentJupyter": {
             "port": jupyter_port,
-            "address": web.format(jupyter_port) if has_jupyter else "",
+            "address": jupyter_address if has_jupyter else "",
             "isRunning": has_jupyter,
         },
         "connectComponentLog": {

@@ -58,6 +58,7 @@ _REQUEST = {
 _PLAN = {
     "wouldBeAccepted": True,
     "wouldBePlaced": True,
+    "templateChecked": True,
     "reasons": [],
     "chosen": _OFFER,
     "offers": [_OFFER],
@@ -104,8 +105,10 @@ PLAN: dict[str, Any] = {
     "operation_id": "planInstance",
     "summary": "What a request would come to",
     "description": "Takes the body of createInstance, and makes nothing: the offers as placement "
-    f"would rank them, why others do not fit, and the project's limits. {_CACHED} Whether the "
-    "template exists shows when an instance is made. Needs the scope `read` only.",
+    f"would rank them, why others do not fit, and the project's limits. {_CACHED} Only for a "
+    "template that nobody has used for a minute do the workers ask, for two seconds at most: "
+    "whether it exists, has its registry credentials and publishes the port to be probed. Needs "
+    "the scope `read` only.",
     "tags": TAG,
     "request": CreateInstance,
     "responses": {200: schemas.InstancePlan},

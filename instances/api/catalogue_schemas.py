@@ -136,7 +136,12 @@ class InstancePlan(Aged):
     """What the request would come to at this moment."""
 
     wouldBeAccepted = serializers.BooleanField(help_text="within the project's limits")
-    wouldBePlaced = serializers.BooleanField(help_text="some offer fits, by the cached prices")
+    wouldBePlaced = serializers.BooleanField(
+        help_text="some offer fits, by the cached prices, and no reason is known against it"
+    )
+    templateChecked = serializers.BooleanField(
+        help_text="false: Novita could not be asked for the template at this moment"
+    )
     reasons = PlanReason(many=True)
     chosen = PlannedOffer(required=False)
     offers = PlannedOffer(many=True, help_text="best first")

@@ -45,7 +45,9 @@ class CredentialsView(APIView):
         operation_id="getInstanceCredentials",
         summary="Get SSH, web terminal and Jupyter access",
         description="Needs the scope `credentials`, which no other scope includes. Sealed at rest; "
-        "409 INVALID_STATE until the instance has run, and again when it has been terminated.",
+        "409 INVALID_STATE until the instance has run, and again when it has been terminated. "
+        "Jupyter is there if the template has the tool, or publishes port 8888; the token of one "
+        "that the template starts itself is the template's.",
         tags=TAG,
         parameters=ID,
         responses={
@@ -68,8 +70,11 @@ class CredentialsView(APIView):
 
 
 def credentials_details(instance: Instance, opened: Opened) -> dict[str, Any]:
-    """Optional fields are absent rather than null."""
+    """Optional fields are absent rather than null. Jupyter is Novita's tool of that name, or else
+    what connectionDetails takes for it: a template may start its own.
+    """
     access = opened.access
+    jupyter = access.jupyter_url or instance.connection.get("jupyter")
     ssh = {
         "command": access.ssh_command,
         **credentials.ssh_target(access.ssh_command),
@@ -84,7 +89,7 @@ def credentials_details(instance: Instance, opened: Opened) -> dict[str, Any]:
         **_present(
             ssh=access.ssh_command and ssh,
             webTerminal=access.web_terminal_url and terminal,
-            jupyter=access.jupyter_url and {"url": access.jupyter_url},
+            jupyter=jupyter and {"url": jupyter},
         ),
         "updatedAt": iso(opened.updated_at),
     }

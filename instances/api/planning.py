@@ -17,6 +17,7 @@ from instances.api.views import caller_of
 from instances.clock import iso
 from instances.money import usd_text
 from instances.placement import Offer
+from instances.types import Wish
 
 
 class PlanView(APIView):
@@ -25,11 +26,17 @@ class PlanView(APIView):
     required_scopes = {"POST": Scope.READ}
 
     @extend_schema(**documentation.PLAN)
-    @idempotent
     def post(self, request: Request) -> Response:
+        """What must be asked of Novita is waited for before a key's transaction begins."""
         body = CreateInstance(data=request.data)
         body.is_valid(raise_exception=True)
-        plan = services.plan_instance(project=caller_of(request).project, wish=body.wish())
+        wish = body.wish()
+        services.find_template(wish.template_id, request_id=getattr(request, "request_id", ""))
+        return self._answer(request, wish)
+
+    @idempotent
+    def _answer(self, request: Request, wish: Wish) -> Response:
+        plan = services.plan_instance(project=caller_of(request).project, wish=wish)
         return Response(plan_details(plan))
 
 
@@ -38,8 +45,9 @@ def plan_details(plan: services.Plan) -> dict[str, Any]:
     offers = [_offer(offer, plan.wish.gpu_num) for offer in plan.ranking.offers]
     details: dict[str, Any] = {
         "wouldBeAccepted": not plan.refusals,
-        "wouldBePlaced": bool(offers),
-        "reasons": [_objection(each) for each in plan.refusals],
+        "wouldBePlaced": plan.is_placeable,
+        "templateChecked": plan.is_template_checked,
+        "reasons": [_objection(each) for each in (*plan.refusals, *plan.obstacles)],
         "offers": offers,
         "rejected": [
             {"productId": each.product_id, "code": each.code.value, "reason": each.reason}
@@ -49,10 +57,8 @@ def plan_details(plan: services.Plan) -> dict[str, Any]:
         **_limits(plan),
         **aged(plan.prices_as_of, plan.now),
     }
-    if offers:
+    if plan.is_placeable:
         details["chosen"] = offers[0]
-    if plan.obstacle is not None:
-        details["reasons"].append(_objection(plan.obstacle))
     return details
 
 

@@ -2,11 +2,16 @@
 test keeps the two equal.
 """
 
-from drf_spectacular.utils import extend_schema_serializer
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from instances.api.schema_fields import MomentField, Object, UsdField
 from instances.choices import BillingMode, FailureCode, InstanceStatus, StatusReason
+
+
+@extend_schema_field({"type": "string", "examples": ["port 8888 answered 503, not 200"]})
+class ProbeErrorField(serializers.CharField):
+    """Words for people: a port or host and what is missing, without path, token or password."""
 
 
 class CreatedInstance(Object):
@@ -93,6 +98,9 @@ class InstanceDetails(Object):
     maxRuntimeMinutes = serializers.IntegerField(required=False)
     readinessProbe = serializers.DictField(
         required=False, help_text="as requested; running means that it has passed"
+    )
+    readinessError = ProbeErrorField(
+        required=False, help_text="what the probe said last, while it has not passed"
     )
     expiresAt = MomentField(required=False, help_text="terminated then")
     spotReclaimAt = MomentField(required=False, help_text="Novita gave notice")

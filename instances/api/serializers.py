@@ -57,7 +57,7 @@ class ReadinessProbe(StrictSerializer):
         label="Port",
         min_value=1,
         max_value=65535,
-        help_text="of the instance; its template must publish it",
+        help_text="of the instance; its template must publish it, except for 22 (SSH)",
     )
     path = TextField(
         label="Path",

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from instances import catalogue, upstream
 from instances.choices import FailureCode
 from instances.creation.common import ask_again, given_up, refused, wish_of
+from instances.creation.templates import read_template
 from instances.gate import Permit
 from instances.models import Instance
 from instances.novita.calls import CallRecord
 from instances.novita.client import NovitaClient
-from instances.novita.errors import NovitaError, TemplateNotFound
+from instances.novita.errors import NovitaError
 from instances.novita.types import Cluster, Product, Template
 from instances.placement import ABOVE_CAP, SOLD_OUT, Ranking, is_same_name, rank
+from instances.publishing import probe_failure
 from instances.regions import cluster_for
 from instances.subjects import instances_of
 from instances.types import Failure, Wish
@@ -39,6 +41,7 @@ class FetchWork:
     @property
     def key(self) -> str:
         wished = f"{self.region}:{self.billing_mode}:{self.template_id}:{self.product_name}"
+        wished += "" if self.template is None else ":cached"
         return hashlib.sha256(wished.encode()).hexdigest()[:32]
 
 
@@ -73,31 +76,13 @@ def _fetch(client: NovitaClient, work: FetchWork) -> Fetched:
             f"Novita lists no cluster for region {work.region}; it lists {names}.",
         )
         return Fetched(client.calls, clusters, failure=failure)
-    template, problem = _fetch_template(client, work)
+    template, problem = work.template, None
+    if template is None:
+        template, problem = read_template(client, work.template_id)
     products = client.list_products(cluster_id=cluster.id, billing_mode=work.billing_mode)
     if problem is None and not _has(products, work.product_name):
         problem = _not_sold_here(client, work, cluster)
     return Fetched(client.calls, clusters, cluster, products, template, problem)
-
-
-def _fetch_template(
-    client: NovitaClient, work: FetchWork
-) -> tuple[Template | None, Failure | None]:
-    if work.template is not None:
-        return work.template, None
-    try:
-        template = client.get_template(work.template_id)
-    except TemplateNotFound:
-        message = f"Novita has no template {work.template_id} that this account may use."
-        return None, Failure(FailureCode.TEMPLATE_NOT_FOUND, message)
-    auth_id = template.image_auth_id
-    if auth_id and auth_id not in {auth.id for auth in client.list_registry_auths()}:
-        message = (
-            f"Template {work.template_id} needs the registry credentials {auth_id}, "
-            "which this Novita account does not have."
-        )
-        return None, Failure(FailureCode.REGISTRY_AUTH_NOT_FOUND, message)
-    return template, None
 
 
 def _not_sold_here(client: NovitaClient, work: FetchWork, cluster: Cluster) -> Failure:
@@ -126,7 +111,7 @@ def apply(jobs: Sequence[Job], work: FetchWork, result: Fetched) -> Mapping[int,
     catalogue.keep_clusters(result.clusters)
     if result.cluster is not None:
         catalogue.keep_products(result.cluster.id, work.billing_mode, result.products)
-    if result.template is not None:
+    if result.template is not None and work.template is None:
         catalogue.keep_template(work.template_id, result.template)
     instances = instances_of(jobs)
     return {job.pk: _judge(instances[job.subject], result) for job in jobs}
@@ -141,6 +126,10 @@ def _judge(instance: Instance, result: Fetched) -> Outcome:
     """Fail now what cannot be placed by fresh data; the rest is posted in the next run."""
     if result.failure is not None:
         return given_up(result.failure)
+    if result.template is not None:
+        failure = probe_failure(result.template, instance.readiness_probe)
+        if failure is not None:
+            return given_up(failure)
     wish = wish_of(instance)
     place = result.cluster.name if result.cluster else ""
     ranking = rank(

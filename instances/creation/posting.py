@@ -18,11 +18,10 @@ from instances.models import Instance
 from instances.naming import Mark
 from instances.novita.calls import CallRecord
 from instances.novita.client import NovitaClient
-from instances.novita.errors import (
-    NovitaError,
-)
+from instances.novita.errors import NovitaError
 from instances.novita.types import CreateRequest, Template
 from instances.placement import Ranking, above_cap, explain, price_in, rank
+from instances.publishing import probe_failure
 from instances.subjects import locked_instances
 from instances.types import Failure, Wish
 from jobs import leasing
@@ -101,8 +100,12 @@ def _is_late(instance: Instance, now: datetime) -> bool:
 
 
 def _plan(job: Job, instance: Instance, shelf: catalogue.Shelf) -> _Plan | FetchWork:
-    """An offer by the cache alone, or what must be fetched to find one."""
+    """An offer by the cache alone, or what must be fetched to find one. A template that lacks the
+    port to be probed may have got it meanwhile.
+    """
     template = shelf.template(instance.template_id)
+    if template is not None and probe_failure(template, instance.readiness_probe):
+        template = None
     cluster = shelf.cluster(instance.region)
     products = shelf.products(cluster.id, instance.billing_mode) if cluster else []
     if template is not None and cluster is not None and products:

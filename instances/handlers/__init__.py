@@ -27,6 +27,7 @@ def register_job_types() -> None:
         monitor,
         probe,
         reconcile,
+        template,
         terminate,
         webhook,
     )
@@ -69,6 +70,12 @@ def register_job_types() -> None:
                 retry=UNTIL_DEADLINE,
             )
             for verb in (JobType.START_INSTANCE, JobType.STOP_INSTANCE, JobType.RESTART_INSTANCE)
+        ),
+        registry.JobType(
+            JobType.LOOK_UP_TEMPLATE,
+            template.LookUpTemplate(),
+            batch_size=10,
+            max_in_flight=20,
         ),
         registry.JobType(
             JobType.RECONCILE,

@@ -7,16 +7,16 @@ an instance that is seen running is read once by itself.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.conf import settings
 
-from instances import environment, gate, habits, readiness, upstream, watching
+from instances import environment, gate, habits, upstream, watching
 from instances.choices import MOVING_STATUSES, InstanceStatus
 from instances.database_clock import database_now
 from instances.gate import Permit
 from instances.habits import Habits
-from instances.handlers.webhook import allowed_networks
+from instances.handlers import probing
+from instances.handlers.probing import Probe
 from instances.models import Instance
 from instances.novita.calls import CallRecord
 from instances.novita.client import NovitaClient
@@ -34,14 +34,6 @@ FEW = 2
 # What a listing may cost beyond its pages: looks at instances that it did not show.
 SINGLE_LOOKS = 5
 OTHER_ACCOUNT = timedelta(minutes=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """What the caller wants to be asked (``readinessProbe``), and the addresses known so far."""
-
-    wanted: Mapping[str, Any]
-    addresses: Mapping[int, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +90,9 @@ class MonitorInstance(Handler[WatchWork, Watched]):
         client = upstream.client(work.permit, request_id=work.request_id)
         if not work.is_listing:
             sightings = _get(client, work.upstream_ids) if work.permit.calls else {}
-            return Watched(client.calls, sightings, _probe(work, sightings))
+            return Watched(
+                client.calls, sightings, probing.ask(work.probe, work.upstream_ids, sightings)
+            )
         return _list_and_get(client, work)
 
     def book(self, talks: Sequence[tuple[WatchWork, Watched]]) -> None:
@@ -215,34 +209,10 @@ def _get_each(
             mine,
             must_get=True,
             request_id=job.request_id,
-            probe=_probe_of(instance),
+            probe=probing.probe_of(instance),
         )
         parts.append(Unit([job], work))
     return parts
-
-
-def _probe_of(instance: Instance) -> Probe | None:
-    if not instance.readiness_probe:
-        return None
-    known = {each["port"]: each["endpoint"] for each in instance.port_mappings}
-    return Probe(instance.readiness_probe, known)
-
-
-def _probe(work: WatchWork, sightings: Mapping[str, Sighting]) -> dict[str, str]:
-    """What runs is asked whether it is usable, at the address that was seen last."""
-    if work.probe is None:
-        return {}
-    (upstream_id,) = work.upstream_ids
-    seen = sightings[upstream_id].seen if upstream_id in sightings else None
-    if upstream_id in sightings and (seen is None or not seen.is_running):
-        return {}
-    addresses = {each.port: each.address for each in seen.port_mappings} if seen else {}
-    error = readiness.check(
-        work.probe.wanted,
-        addresses or work.probe.addresses,
-        allowed_networks=allowed_networks(),
-    )
-    return {upstream_id: error}
 
 
 def _get(client: NovitaClient, upstream_ids: Sequence[str]) -> dict[str, Sighting]:

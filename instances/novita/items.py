@@ -153,11 +153,17 @@ def _port(value: object) -> int | None:
 
 
 def _port_mappings(value: object) -> tuple[PortMapping, ...]:
-    return tuple(
-        PortMapping(port, text(item.get("endpoint")), text(item.get("type")))
-        for item in map(mapping, sequence(value))
-        if (port := _port(item.get("port")))
-    )
+    """Each port of a kind once, as it was told first, or with the endpoint that it has elsewhere:
+    a tool may be told again beside the port that it shares with the template.
+    """
+    found: dict[tuple[int, str], PortMapping] = {}
+    for item in map(mapping, sequence(value)):
+        if port := _port(item.get("port")):
+            told = PortMapping(port, text(item.get("endpoint")), text(item.get("type")))
+            known = found.get((port, told.type))
+            if known is None or not known.endpoint:
+                found[port, told.type] = told
+    return tuple(found.values())
 
 
 def _template_ports(value: object) -> tuple[TemplatePort, ...]:

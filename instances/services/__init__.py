@@ -8,6 +8,7 @@ from instances.services.acting import restart_instance, start_instance, stop_ins
 from instances.services.creating import Created, create_instance
 from instances.services.limits import set_project_limits
 from instances.services.planning import Objection, Plan, plan_instance
+from instances.services.templates import find_template
 from instances.services.terminating import terminate_all, terminate_instance, to_be_ended
 from instances.services.updating import update_instance
 
@@ -16,6 +17,7 @@ __all__ = [
     "Objection",
     "Plan",
     "create_instance",
+    "find_template",
     "plan_instance",
     "restart_instance",
     "set_project_limits",

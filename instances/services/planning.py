@@ -4,14 +4,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from accounts.models import Project
-from instances import shelves
+from instances import catalogue, shelves
 from instances.choices import FailureCode
 from instances.database_clock import database_now
 from instances.errors import InstanceLimitReached, WishRefused
 from instances.estimates import median_start
+from instances.novita.types import Template
 from instances.placement import Ranking, rank
+from instances.publishing import probe_failure
 from instances.services.limits import has_room, limited
-from instances.types import Wish
+from instances.types import Failure, Wish
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +27,20 @@ class Objection:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """``refusals`` keep the request from being accepted; ``obstacle`` would fail it afterwards."""
+    """``refusals`` keep the request from being accepted; ``obstacles`` would fail it afterwards."""
 
     wish: Wish
     ranking: Ranking
     refusals: tuple[Objection, ...]
-    obstacle: Objection | None
+    obstacles: tuple[Objection, ...]
+    is_template_checked: bool
     prices_as_of: datetime | None
     now: datetime
     estimated_ready_at: datetime
+
+    @property
+    def is_placeable(self) -> bool:
+        return bool(self.ranking.offers) and not self.obstacles
 
 
 def plan_instance(*, project: Project, wish: Wish) -> Plan:
@@ -46,10 +53,13 @@ def plan_instance(*, project: Project, wish: Wish) -> Plan:
     if not has_room(project):
         full = InstanceLimitReached(project.live_instance_limit or 0)
         refusals.append(Objection(full.code, str(full)))
-    ranking, obstacle, as_of = _placement(wish)
+    ranking, no_offer, as_of = _placement(wish)
+    template = catalogue.known_template(wish.template_id)
+    no_start = _template_obstacle(template, wish)
+    obstacles = tuple(each for each in (no_offer, no_start) if each is not None)
     now = database_now()
     ready = now + median_start(wish.product_name)
-    return Plan(wish, ranking, tuple(refusals), obstacle, as_of, now, ready)
+    return Plan(wish, ranking, tuple(refusals), obstacles, template is not None, as_of, now, ready)
 
 
 def _placement(wish: Wish) -> tuple[Ranking, Objection | None, datetime | None]:
@@ -61,6 +71,16 @@ def _placement(wish: Wish) -> tuple[Ranking, Objection | None, datetime | None]:
     products, as_of = shelves.products_of(cluster.id, wish.billing_mode)
     ranking = rank(products, wish, cluster_name=cluster.name)
     return ranking, _obstacle(wish, ranking), as_of
+
+
+def _template_obstacle(found: Template | Failure | None, wish: Wish) -> Objection | None:
+    """As creating would find out; nothing is held against what nobody has read lately."""
+    if isinstance(found, Failure):
+        return Objection(found.code, found.message, "templateId")
+    failure = None if found is None else probe_failure(found, wish.readiness_probe)
+    if failure is None:
+        return None
+    return Objection(failure.code, failure.message, "readinessProbe.port")
 
 
 def _obstacle(wish: Wish, ranking: Ranking) -> Objection | None:

@@ -3,7 +3,7 @@
 from instances.watching.absence import MANY, is_brake_on
 from instances.watching.looks import Look, Sighting
 from instances.watching.moving import is_watched, observe
-from instances.watching.notes import save_notes
+from instances.watching.notes import save_notes, ssh_url
 from instances.watching.settled import settle
 from instances.watching.starting import fail_unwatched
 
@@ -17,4 +17,5 @@ __all__ = [
     "observe",
     "save_notes",
     "settle",
+    "ssh_url",
 ]

@@ -11,9 +11,9 @@ from django.db import connection
 from instances import billing, credentials
 from instances.models import Instance
 from instances.novita.types import PortMapping, UpstreamInstance
+from instances.publishing import SSH_PORT
 from instances.watching.looks import Sighting
 
-SSH_PORT = 22
 JUPYTER_PORT = 8888
 _SSH_COMMAND = re.compile(r"ssh(?:\s+-p\s*(?P<port>\d+))?\s+(?P<target>[\w.@:-]+)")
 _HOST_AND_PORT = re.compile(r"[\w.@-]+:\d+")
@@ -107,14 +107,14 @@ def _connection(seen: UpstreamInstance) -> dict[str, str]:
     """
     by_port = {mapping.port: mapping.address for mapping in seen.port_mappings}
     found = {
-        "ssh": _ssh_url(seen.ssh_command or by_port.get(SSH_PORT, "")),
+        "ssh": ssh_url(seen.ssh_command or by_port.get(SSH_PORT, "")),
         "jupyter": _without_query(seen.jupyter_url or by_port.get(JUPYTER_PORT, "")),
         "webTerminal": _without_query(seen.web_terminal_url),
     }
     return {name: address for name, address in found.items() if address}
 
 
-def _ssh_url(text: str) -> str:
+def ssh_url(text: str) -> str:
     """``ssh -p 32787 root@host`` and ``host:32787`` become ``ssh://…``, the form of this API."""
     command = _SSH_COMMAND.fullmatch(text.strip())
     if command is not None:

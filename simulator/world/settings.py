@@ -55,6 +55,13 @@ class Settings:
 
     endpoint_lag_seconds: float = 0.0
     http_endpoint_template: str = "https://{id}-{port}.{cluster}.gpu-instance.novita.ai"
+    """How they look without `--endpoint-host`; the others are for those that lead here."""
+    endpoint_status: int = 200
+    """What HTTP endpoints answer."""
+    usable_after_seconds: float = 0.0
+    """Until so long after running, endpoints answer 503 or take no connection."""
+    unusable_names: str = "never-ready"
+    """Those of an instance with this word in its name never become usable; empty: of none."""
 
     rate_limit_per_minute: int = 0
     """Requests in any 60 real seconds; 0 for no limit."""

@@ -34,6 +34,8 @@ class World:
         self.clock = clock
         self.products = PRODUCTS
         self.clusters: dict[str, Cluster] = CLUSTERS
+        # host:port under which this process is reached, if endpoints shall lead to it.
+        self.own_address = ""
         self._lock = threading.RLock()
         self._due: list[tuple[int, str]] = []
         self._applied: dict[str, Phase] = {}

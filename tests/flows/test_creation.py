@@ -2,7 +2,7 @@
 
 import pytest
 
-from faults.real.stack import Stack, wait_until
+from faults.real.stack import EXAMPLE, Stack, wait_until
 
 
 def test_one_post_gets_one_gpu_at_the_best_price_and_signed_webhooks_in_order(
@@ -93,6 +93,19 @@ def test_a_wish_that_nothing_fits_fails_with_a_reason(
     message = stack.wait_for_message(instance_id, "instance.failed")
     assert message["error"] == details["error"]["message"]
     assert stack.truths(instance_id) == []
+
+
+def test_a_plan_knows_what_would_become_of_the_template(stack: Stack) -> None:
+    def plan(**changes: object) -> dict[str, object]:
+        answer = stack.call("POST", "/api/instances/plan", json={**EXAMPLE, **changes})
+        return {**answer.json(), "codes": [each["code"] for each in answer.json()["reasons"]]}
+
+    community = plan(templateId="5561")
+    assert (community["codes"], community["templateChecked"]) == ([], True)
+    unknown = plan(templateId="999999998")
+    assert (unknown["codes"], unknown["wouldBePlaced"]) == (["TEMPLATE_NOT_FOUND"], False)
+    probe = {"type": "tcp", "port": 9999}
+    assert plan(readinessProbe=probe)["codes"] == ["PROBE_PORT_NOT_PUBLISHED"]
 
 
 def test_what_never_runs_fails_at_its_start_timeout_and_its_gpu_is_ended(start_stack) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from io import StringIO
 from typing import Any
 
@@ -17,6 +18,7 @@ from accounts.services import create_api_key
 from instances import credentials
 from instances.models import Instance, InstanceCredentials, WebhookDelivery
 from instances.novita.access import Access
+from instances.novita.types import PortMapping
 from tests.conftest import client_of
 from tests.fakes import FakeNovita
 from tests.instances.handlers.conftest import HOOK, Service, novita, service
@@ -74,6 +76,20 @@ def test_access_is_shown_to_a_key_with_the_scope(running: Instance, project: Pro
         "webTerminal": {"url": "https://t.example", "username": "root", "password": PASSWORD},
         "jupyter": {"url": f"https://j.example/?token={PASSWORD}"},
     }
+
+
+def test_a_jupyter_that_the_template_starts_itself_is_found_by_its_port(
+    service: Service, novita: FakeNovita, project: Project
+) -> None:
+    """Novita tells of the tool named Jupyter only; the details go by the port, so these do."""
+    instance = service.placed()
+    ports = (PortMapping(8888, "https://x-8888.gpu.test", "http"),)
+    access = replace(ACCESS, jupyter_url="")
+    novita.put(instance.upstream_id, status="running", access=access, port_mappings=ports)
+    service.watch(instance, times=2)
+    body = opener(project).get(path(instance)).json()
+    assert body["jupyter"] == {"url": "https://x-8888.gpu.test"}
+    assert body["jupyter"]["url"] == instance.connection["jupyter"]
 
 
 def test_no_other_scope_opens_it(running: Instance, project: Project) -> None:

@@ -63,6 +63,10 @@ def test_a_connection_is_enough_for_tcp(server: str) -> None:
     assert check(TCP, {22: server}, allowed_networks=LOOPBACK) == ""
 
 
+def test_an_ssh_address_can_be_connected_to(server: str) -> None:
+    assert check(TCP, {22: f"ssh://root@{server}"}, allowed_networks=LOOPBACK) == ""
+
+
 def test_nobody_listening_is_told_in_words() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
@@ -95,6 +99,24 @@ def test_no_probe_leads_inside(address: str) -> None:
 def test_an_address_that_cannot_be_read_is_an_answer_and_no_exception(address: str) -> None:
     assert check(TCP, {22: address})
     assert check(HTTP, {8888: address})
+
+
+@pytest.mark.parametrize("probe", [TCP, {**HTTP, "path": "/?key=hunter2"}])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://root:hunter2@10.0.0.1:1/hunter2?token=hunter2",
+        "http://10.0.0.1:1/hunter2?token=hunter2",
+        "https://127.0.0.1:1/?token=hunter2",
+        "root:hunter2@127.0.0.1:1",
+        "http://root:hunter2@[::1",
+        "http://root:hunter2@no such host:1",
+    ],
+)
+def test_what_it_says_holds_no_login_path_or_token(address: str, probe: dict[str, Any]) -> None:
+    said = check(probe, {22: address, 8888: address}, allowed_networks=LOOPBACK)
+    assert said
+    assert "hunter2" not in said
 
 
 def test_a_name_that_nobody_knows_is_an_answer_too(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,6 +85,14 @@ def test_addresses_and_connect_blocks_stay_empty_until_running(cloud):
     assert command == f"ssh -p {port} root@proxy.us-ca-6.gpu-instance.novita.ai"
 
 
+def test_a_tool_on_a_port_that_is_opened_anyway_shares_its_entry(cloud):
+    tools = [{"name": "Jupyter", "port": "8888", "type": "http"}]
+    body = cloud.instance(cloud.running(ports="8888/http,22/tcp,22/tcp", tools=tools))
+    pairs = [(mapping["port"], mapping["type"]) for mapping in body["portMappings"]]
+    assert pairs == [(8888, "http"), (22, "tcp")]
+    assert body["connectComponentJupyter"]["address"] == body["portMappings"][0]["endpoint"]
+
+
 def test_the_list_leaves_out_the_connect_blocks(cloud):
     cloud.running()
     (item,) = cloud.listed()["instances"]

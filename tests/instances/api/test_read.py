@@ -50,6 +50,7 @@ def make_full(project: Project) -> Instance:
         max_price_per_hour_e5_usd=50_000,
         max_runtime_minutes=90,
         readiness_probe={"type": "tcp", "port": 22, "timeoutSeconds": 5},
+        probe_error="port 22: no answer within 5 s",
         expires_at=now,
         spot_reclaim_at=now,
         reason_code="SPOT_RECLAIMED",

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db.models import F
+from django.test import Client
 
 from instances import gate, readiness
 from instances.gate import Permit
@@ -65,6 +66,22 @@ def test_running_at_novita_is_not_running_before_the_probe_passes(
     assert event.deliveries.exists()
 
 
+def test_who_waits_reads_what_the_probe_said_last(
+    service: Service, waiting: Instance, probes: Probes, api: Client
+) -> None:
+    path = f"/api/instances/{waiting.public_id}"
+    first = api.get(path)
+    assert first.json()["readinessError"] == "port 22: connection refused"
+    assert first.json()["readinessProbe"] == PROBE
+    probes.says = "port 22: no address found for proxy.example"
+    service.watch(waiting)
+    answer = api.get(path, headers={"if-none-match": first["ETag"]})
+    assert (answer.status_code, answer.json()["readinessError"]) == (200, probes.says)
+    probes.says = ""
+    service.watch(waiting)
+    assert "readinessError" not in api.get(path).json()
+
+
 def test_what_is_charged_meanwhile_counts_as_cost(waiting: Instance) -> None:
     assert waiting.billing_since is not None
 
@@ -76,6 +93,20 @@ def test_a_probe_that_never_passes_is_a_start_that_failed_and_says_why(
     service.watch(waiting)
     assert (waiting.status, waiting.error_code) == ("failed", "STARTUP_TIMEOUT")
     assert "port 22: connection refused" in waiting.error_message
+    event = waiting.events.get(type="instance.failed")
+    assert "port 22: connection refused" in event.cause
+    assert event.data == {"code": "STARTUP_TIMEOUT", "message": waiting.error_message}
+    message = event.deliveries.get().payload
+    assert message["error"] == waiting.error_message
+    assert message["data"]["readinessError"] == "port 22: connection refused"
+
+
+def test_a_new_start_begins_without_the_error_of_an_earlier_one(
+    service: Service, novita: FakeNovita, probes: Probes
+) -> None:
+    instance = service.stopped(novita)
+    Instance.objects.update(probe_error="port 22: connection refused")
+    assert service.ask("start", instance).probe_error == ""
 
 
 def test_without_a_probe_nothing_is_asked(
@@ -83,6 +114,19 @@ def test_without_a_probe_nothing_is_asked(
 ) -> None:
     service.running(novita)
     assert probes.asked == []
+
+
+def test_ssh_is_probed_where_its_command_leads_if_no_port_says(
+    service: Service, novita: FakeNovita, probes: Probes, monkeypatch: Any
+) -> None:
+    instance = service.placed(readiness_probe=PROBE)
+    command = "ssh -p 30022 root@proxy.example"
+    novita.put(instance.upstream_id, status="running", ssh_command=command)
+    service.watch(instance, times=2)
+    assert probes.asked[-1] == (PROBE, {22: "ssh://root@proxy.example:30022"})
+    monkeypatch.setattr(gate, "reserve", lambda *_, **__: Permit(0))
+    service.watch(instance)
+    assert probes.asked[-1] == (PROBE, {22: "ssh://root@proxy.example:30022"})
 
 
 def test_what_is_not_running_at_novita_is_not_asked(

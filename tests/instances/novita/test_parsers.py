@@ -123,6 +123,21 @@ def test_an_instance_is_read_and_its_passwords_are_not():
     assert "hush" not in repr(every_value)
 
 
+def test_a_port_that_is_told_twice_is_kept_once_with_the_endpoint_it_has() -> None:
+    told = [
+        {"port": 8888, "endpoint": "", "type": "http"},
+        {"port": 8888, "endpoint": "x-8888.gpu.test", "type": "http"},
+        {"port": 8888, "endpoint": "proxy.gpu.test:30001", "type": "tcp"},
+        {"port": 8888, "endpoint": "", "type": "http"},
+    ]
+    instance = parsers.read_instance({"id": "a", "portMappings": told})
+    assert instance is not None
+    assert instance.port_mappings == (
+        PortMapping(8888, "x-8888.gpu.test", "http"),
+        PortMapping(8888, "proxy.gpu.test:30001", "tcp"),
+    )
+
+
 @pytest.mark.parametrize("wrap", ["instance", "data"])
 def test_an_instance_in_an_envelope_is_found(wrap):
     assert parsers.parse_instance({wrap: {"id": "ab"}}, "ab").id == "ab"

@@ -1,0 +1,57 @@
+"""Asking what has come to run whether it is usable; part of monitor_instance."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from instances import readiness
+from instances.handlers.webhook import allowed_networks
+from instances.models import Instance
+from instances.novita.types import UpstreamInstance
+from instances.publishing import SSH_PORT
+from instances.watching import Sighting, ssh_url
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What the caller wants to be asked (``readinessProbe``), and the addresses known so far."""
+
+    wanted: Mapping[str, Any]
+    addresses: Mapping[int, str]
+
+
+def probe_of(instance: Instance) -> Probe | None:
+    if not instance.readiness_probe:
+        return None
+    known = {each["port"]: each["endpoint"] for each in instance.port_mappings}
+    return Probe(instance.readiness_probe, _with_ssh(known, instance.connection.get("ssh", "")))
+
+
+def ask(
+    probe: Probe | None, upstream_ids: Sequence[str], sightings: Mapping[str, Sighting]
+) -> dict[str, str]:
+    """Why the one instance is not usable yet, by its id, asked at the address that was seen last.
+    Nothing, if there is nothing to be asked or it does not run.
+    """
+    if probe is None:
+        return {}
+    (upstream_id,) = upstream_ids
+    seen = sightings[upstream_id].seen if upstream_id in sightings else None
+    if upstream_id in sightings and (seen is None or not seen.is_running):
+        return {}
+    addresses = _addresses(seen) if seen else {}
+    error = readiness.check(
+        probe.wanted, addresses or probe.addresses, allowed_networks=allowed_networks()
+    )
+    return {upstream_id: error}
+
+
+def _addresses(seen: UpstreamInstance) -> dict[int, str]:
+    found = {each.port: each.address for each in seen.port_mappings}
+    return _with_ssh(found, ssh_url(seen.ssh_command))
+
+
+def _with_ssh(addresses: dict[int, str], ssh: str) -> dict[int, str]:
+    """Novita may tell of SSH by its command alone."""
+    is_wanting = bool(ssh) and not addresses.get(SSH_PORT)
+    return {**addresses, SSH_PORT: ssh} if is_wanting else addresses

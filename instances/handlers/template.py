@@ -1,0 +1,67 @@
+"""look_up_template: reads a template as creating would, for somebody who plans."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from instances import catalogue, gate, upstream
+from instances.creation.templates import MOST_CALLS, read_template
+from instances.gate import Permit
+from instances.novita.calls import CallRecord
+from instances.novita.errors import NovitaError
+from instances.novita.types import Template
+from instances.types import Failure
+from jobs.models import Job
+from jobs.outcomes import Done, Outcome
+from jobs.registry import Decided, Handler, Unit
+
+
+@dataclass(frozen=True, slots=True)
+class LookUp:
+    """A template that is to be read, with leave to."""
+
+    template_id: str
+    permit: Permit
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookedUp:
+    """The template, or why nothing can be made of it; neither, if Novita did not say."""
+
+    calls: Sequence[CallRecord]
+    template: Template | None = None
+    failure: Failure | None = None
+
+
+class LookUpTemplate(Handler[LookUp, LookedUp]):
+    """One try, since nobody waits for long; spare calls only, since it buys nothing."""
+
+    def load(self, jobs: Sequence[Job]) -> Sequence[Unit[LookUp] | Decided]:
+        return [self._work(job) for job in jobs]
+
+    def _work(self, job: Job) -> Unit[LookUp] | Decided:
+        template_id = job.payload["templateId"]
+        if catalogue.known_template(template_id) is not None:
+            return Decided({job.pk: Done()})
+        permit = gate.reserve(MOST_CALLS, is_spare=True)
+        if not permit.is_granted:
+            return Decided({job.pk: Done()})
+        return Unit([job], LookUp(template_id, permit, job.request_id))
+
+    def talk(self, work: LookUp) -> LookedUp:
+        client = upstream.client(work.permit, request_id=work.request_id)
+        try:
+            template, failure = read_template(client, work.template_id)
+        except NovitaError:
+            return LookedUp(client.calls)
+        return LookedUp(client.calls, template, failure)
+
+    def book(self, talks: Sequence[tuple[LookUp, LookedUp]]) -> None:
+        gate.report((work.permit, result.calls) for work, result in talks)
+
+    def apply(self, jobs: Sequence[Job], work: LookUp, result: LookedUp) -> Mapping[int, Outcome]:
+        if result.template is not None:
+            catalogue.keep_template(work.template_id, result.template)
+        if result.failure is not None:
+            catalogue.keep_template_failure(work.template_id, result.failure)
+        return {job.pk: Done() for job in jobs}

@@ -1,0 +1,57 @@
+"""Finding out about a template that nobody has used lately: a worker asks Novita, a plan waits."""
+
+import hashlib
+import threading
+from time import monotonic, sleep
+
+from instances import catalogue
+from instances.choices import JobType
+from instances.database_clock import database_now
+from jobs import queue
+from jobs.models import Job, JobPriority, Worker
+from jobs.stats import WORKER_SILENCE
+
+LONGEST_WAIT_SECONDS = 2.0
+LOOK_EVERY_SECONDS = 0.05
+# Threads of a web process, which has others to serve.
+MOST_WAITING = 2
+SEATS = threading.BoundedSemaphore(MOST_WAITING)
+
+
+def find_template(template_id: str, *, request_id: str = "") -> None:
+    """Have it read, and wait for that a moment, unless it is known or nobody would do it.
+
+    Not in a transaction: what it would wait for is seen by others only after its commit.
+    """
+    if catalogue.known_template(template_id) is not None or not _has_workers():
+        return
+    if not SEATS.acquire(blocking=False):
+        return
+    try:
+        _wait_for(_enqueue(template_id, request_id))
+    finally:
+        SEATS.release()
+
+
+def _has_workers() -> bool:
+    return Worker.objects.filter(last_seen_at__gt=database_now() - WORKER_SILENCE).exists()
+
+
+def _enqueue(template_id: str, request_id: str) -> Job:
+    return queue.enqueue(
+        JobType.LOOK_UP_TEMPLATE,
+        payload={"templateId": template_id},
+        priority=JobPriority.HIGH,
+        dedupe_key=f"template:{hashlib.sha256(template_id.encode()).hexdigest()}",
+        request_id=request_id,
+    )
+
+
+def _wait_for(job: Job) -> None:
+    deadline = monotonic() + LONGEST_WAIT_SECONDS
+    while monotonic() < deadline and Job.objects.live().filter(pk=job.pk).exists():
+        pause()
+
+
+def pause() -> None:
+    sleep(LOOK_EVERY_SECONDS)
