@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from rest_framework.exceptions import PermissionDenied
+from rest_framework.exceptions import NotAuthenticated, PermissionDenied
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from accounts.authentication import Caller
+from accounts.models import Project
 from accounts.scopes import Scope, is_covered
 
 if TYPE_CHECKING:
@@ -38,3 +39,13 @@ def required_scope(view: "APIView", method: str) -> Scope:
     special: Mapping[str, Scope] = getattr(view, "required_scopes", {})
     default = Scope.READ if method in SAFE_METHODS else Scope.WRITE
     return special.get(getattr(view, "action", None) or method, default)
+
+
+def project_to_show(request: Request) -> Project | None:
+    """Whose figures the caller may see: those of its project; None, which is everybody's, with the
+    scope ``admin``.
+    """
+    caller = request.user
+    if not isinstance(caller, Caller):
+        raise NotAuthenticated
+    return None if is_covered(Scope.ADMIN, caller.api_key.scopes) else caller.project

@@ -192,8 +192,9 @@ READYZ: dict[str, Any] = {
 METRICS: dict[str, Any] = {
     "operation_id": "getMetrics",
     "summary": "Metrics as Prometheus text",
-    "description": "Requests of all web processes, and what the database knows of jobs and "
-    "instances. Text whatever Accept says.",
+    "description": "The jobs, instances and messages of the project. A key with the scope `admin` "
+    "sees those of all projects, the requests, the workers and the account at Novita, too. Text "
+    "whatever Accept says.",
     "tags": TAG,
     "examples": [
         OpenApiExample(
