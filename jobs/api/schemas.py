@@ -77,7 +77,7 @@ class JobTypeStats(Object):
     failed = serializers.IntegerField()
     oldestDueSeconds = serializers.FloatField(required=False)
     inFlight = serializers.IntegerField(
-        help_text="rows that are worked on: of all projects with the scope admin, else the project's"
+        help_text="rows that are worked on: the project's; with the scope admin, of all projects"
     )
     maxInFlight = serializers.IntegerField(help_text="how many may be worked on at once")
     pausedAt = MomentField(required=False)
