@@ -100,7 +100,7 @@ CODES: dict[str, Code] = {
     "UNSUPPORTED_MEDIA_TYPE": Code(
         415,
         "The body must be application/json in UTF-8.",
-        suggestion="Send Content-Type: application/json and the body in UTF-8.",
+        suggestion="Send Content-Type: application/json and the body in UTF-8, not compressed.",
     ),
     "HEADERS_TOO_LARGE": Code(
         431, "The headers are too large.", suggestion="Send fewer or shorter headers."

@@ -161,7 +161,7 @@ def _message_of(exc: exceptions.APIException) -> str:
 
 
 def _headers_of(exc: exceptions.APIException) -> dict[str, str]:
-    headers = {}
+    headers = dict(getattr(exc, "headers", {}))
     if challenge := getattr(exc, "auth_header", None):
         headers["WWW-Authenticate"] = challenge
     if wait := getattr(exc, "wait", None):

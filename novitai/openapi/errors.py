@@ -16,7 +16,7 @@ _DESCRIPTIONS = {
     "409": "The state of things does not allow it.",
     "412": "It has changed since the version that If-Match names.",
     "413": "The body is too large.",
-    "415": "The body is not JSON in UTF-8.",
+    "415": "The body is not JSON in UTF-8, or compressed.",
     "422": "This Idempotency-Key was used for another request.",
     "429": "The key's rate is used up.",
     "500": "Something went wrong on our side.",

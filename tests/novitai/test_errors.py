@@ -65,6 +65,33 @@ def test_other_media_types_are_refused(api: Client, content_type: str) -> None:
     error_of(response, 415, "UNSUPPORTED_MEDIA_TYPE")
 
 
+@pytest.mark.parametrize("coding", ["gzip", "br", "identity, GZIP", "x" * 500])
+def test_a_body_that_is_coded_is_refused_and_told_what_is_taken(api: Client, coding: str) -> None:
+    for method, path in (("POST", "/api/instances"), ("PATCH", f"/api/instances/{made(api)}")):
+        headers = {"content-encoding": coding}
+        response = api.generic(method, path, b"{}", **POST, headers=headers)
+        error = error_of(response, 415, "UNSUPPORTED_MEDIA_TYPE")
+        assert response["Accept-Encoding"] == "identity"
+        assert coding[:40] in error["message"]
+        assert len(error["message"]) < 150
+
+
+@pytest.mark.parametrize("coding", ["", "identity", "Identity , identity"])
+def test_a_body_that_is_not_coded_may_say_so(api: Client, coding: str) -> None:
+    made(api, {"content-encoding": coding})
+
+
+def test_a_coding_without_a_body_says_nothing(api: Client) -> None:
+    answer = api.get("/api/instances", headers={"content-encoding": "gzip"})
+    assert answer.status_code == 200
+
+
+def made(api: Client, headers: dict[str, str] | None = None) -> str:
+    response = api.post("/api/instances", BODY, **POST, headers=headers or {})
+    assert response.status_code == 201, response.content
+    return str(response.json()["instanceId"])
+
+
 def test_a_caller_who_takes_no_json_is_told(api: Client) -> None:
     response = api.get("/api/instances", headers={"accept": "text/html"})
     error_of(response, 406, "NOT_ACCEPTABLE")
