@@ -53,7 +53,7 @@ CODES: dict[str, Code] = {
     "NOT_ACCEPTABLE": Code(
         406,
         "This address answers application/json only.",
-        suggestion="Send Accept: application/json, or no Accept at all.",
+        suggestion="Send an Accept that takes what the message names, or no Accept at all.",
     ),
     "REQUEST_TIMEOUT": Code(
         408,

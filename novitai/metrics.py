@@ -13,6 +13,7 @@ from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest, multiprocess
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -21,16 +22,22 @@ from accounts.permissions import project_to_show
 from instances.database_clock import database_now
 from novitai import documentation
 from novitai.collector import InstallationCollector, ProjectCollector
-from novitai.negotiation import OnlyOneForm
 
 QUERY_TIMEOUT = "10s"
+
+
+class PlainText(BaseRenderer):
+    """Names what is answered; errors are JSON anyway."""
+
+    media_type = "text/plain"
+    format = "txt"
 
 
 class MetricsView(APIView):
     """The project's own figures; with the scope ``admin`` everything that can be counted."""
 
-    # Scrapers ask for formats of their own; they get text, and errors as JSON.
-    content_negotiation_class = OnlyOneForm
+    # Scrapers prefer formats of their own and take text, too.
+    renderer_classes = [PlainText]
 
     @extend_schema(**documentation.METRICS)
     def get(self, request: Request) -> HttpResponse:

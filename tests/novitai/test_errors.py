@@ -97,6 +97,58 @@ def test_a_caller_who_takes_no_json_is_told(api: Client) -> None:
     error_of(response, 406, "NOT_ACCEPTABLE")
 
 
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "",
+        "application/json",
+        "APPLICATION/JSON; Q=0.001",
+        "text/html, application/*;q=0.2",
+        "application/json;q=0, application/json",
+        "application/json; indent=4",
+        "image/*;q=1, */*;q=0.1",
+        "nonsense, */*",
+    ],
+)
+def test_whoever_takes_json_in_any_way_gets_it(api: Client, accept: str) -> None:
+    response = api.get("/api/instances", headers={"accept": accept})
+    assert (response.status_code, response["Content-Type"]) == (200, "application/json")
+    assert b"\n" not in response.content
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "application/json;q=0",
+        "application/json; q=0.000, text/html",
+        "application/json;q=0, */*",
+        "application/*;q=0, */*;q=1",
+        "*/*;q=0",
+        "nonsense",
+        "text/*",
+    ],
+)
+def test_whoever_refuses_json_does_not_get_it(api: Client, accept: str) -> None:
+    for method in ("GET", "HEAD", "POST"):
+        response = api.generic(method, "/api/instances", headers={"accept": accept})
+        assert response.status_code == 406
+        assert response["Content-Type"] == "application/json"
+
+
+def test_all_errors_are_written_alike(api: Client, anonymous: Client) -> None:
+    """By REST framework, by Django and by a middleware."""
+    too_long = b" " * 2_000_000
+    for answer in (
+        api.get("/api/instances/none"),
+        anonymous.get("/api/instances"),
+        anonymous.get("/nope"),
+        api.post("/api/instances", too_long, **POST),
+        anonymous.post("/api/docs"),
+    ):
+        body = json.loads(answer.content)
+        assert answer.content == json.dumps(body, separators=(",", ":")).encode()
+
+
 @pytest.mark.parametrize("query", ["?format=xml", "?format=api"])
 def test_no_format_parameter_changes_the_answer(api: Client, query: str) -> None:
     error_of(api.get(f"/api/instances{query}"), 400, "VALIDATION_ERROR")

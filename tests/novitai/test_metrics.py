@@ -153,7 +153,9 @@ def test_tallies_are_counters_with_the_labels_of_their_rows(api: Client) -> None
 
 
 def test_scrapers_may_prefer_other_formats(api: Client) -> None:
-    assert scrape(api, accept="application/openmetrics-text; version=1.0.0")
+    openmetrics = "application/openmetrics-text;version=1.0.0;q=0.5"
+    assert scrape(api, accept=f"{openmetrics},text/plain;version=0.0.4;q=0.2,*/*;q=0.1")
+    assert scrape(api, accept=f"{openmetrics},*/*;q=0.1")
 
 
 def test_a_scrape_costs_a_handful_of_queries(

@@ -55,7 +55,7 @@ def test_what_is_no_http_is_refused_in_the_error_format_too(lost: str) -> None:
         raw.sendall(b"NONSENSE\r\n\r\n")
         answer = raw.makefile("rb").read().decode()
     assert answer.startswith("HTTP/1.1 400 ")
-    assert '"code": "BAD_REQUEST"' in answer
+    assert '"code":"BAD_REQUEST"' in answer
     assert "NONSENSE" not in answer
 
 
