@@ -88,7 +88,7 @@ CODES: dict[str, Code] = {
     ),
     "PRECONDITION_FAILED": Code(
         412,
-        "It has changed since the version that If-Match names.",
+        "It is not what If-Match or If-None-Match asks for.",
         suggestion="Read it again (GET), and send its new ETag if the change still makes sense.",
     ),
     "PAYLOAD_TOO_LARGE": Code(

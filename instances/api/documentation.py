@@ -119,6 +119,12 @@ _IF_MATCH = OpenApiParameter(
 _IF_NONE_MATCH = OpenApiParameter(
     "If-None-Match", _ETAGS, OpenApiParameter.HEADER, description="ETags of earlier answers"
 )
+_UNLESS = OpenApiParameter(
+    "If-None-Match",
+    _ETAGS,
+    OpenApiParameter.HEADER,
+    description="ETags, or *: 412 PRECONDITION_FAILED if the instance is one of these",
+)
 _ETAG = OpenApiParameter(
     "ETag",
     str,
@@ -202,12 +208,12 @@ UPDATE: dict[str, Any] = {
     "webhook URL, or end without one. Writes the event instance.updated, unless nothing changes. "
     "409 INVALID_STATE once it is terminated.",
     "tags": TAG,
-    "parameters": [*ID, _IF_MATCH, _ETAG],
+    "parameters": [*ID, _IF_MATCH, _UNLESS, _ETAG],
     "request": {"application/json": UpdateInstance, MERGE_PATCH: UpdateInstance},
     "responses": {
         200: schemas.InstanceDetails,
         409: OpenApiResponse(description="It is terminated."),
-        412: OpenApiResponse(description="It is none of the versions that If-Match names."),
+        412: OpenApiResponse(description="It is not what If-Match or If-None-Match asks for."),
     },
     "examples": [
         OpenApiExample(
@@ -239,12 +245,12 @@ def _verb(name: str, summary: str, description: str, status: str) -> dict[str, A
         "description": f"{description} Asking again for what is under way or has come true changes "
         "nothing; 409 INVALID_STATE where it makes no sense.",
         "tags": LIFECYCLE,
-        "parameters": [*ID, _IF_MATCH],
+        "parameters": [*ID, _IF_MATCH, _UNLESS],
         "request": None,
         "responses": {
             202: OpenApiResponse(schemas.AcceptedVerb, description="Under way."),
             409: OpenApiResponse(description="It makes no sense in the instance's status."),
-            412: OpenApiResponse(description="It is none of the versions that If-Match names."),
+            412: OpenApiResponse(description="It is not what If-Match or If-None-Match asks for."),
         },
         "examples": [OpenApiExample("Accepted", answer, response_only=True, status_codes=["202"])],
     }

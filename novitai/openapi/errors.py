@@ -14,7 +14,7 @@ _DESCRIPTIONS = {
     "404": "There is no such thing, or it belongs to another project.",
     "406": "The caller takes nothing of what is answered here.",
     "409": "The state of things does not allow it.",
-    "412": "It has changed since the version that If-Match names.",
+    "412": "It is not what If-Match or If-None-Match asks for.",
     "413": "The body is too large.",
     "415": "The body is not JSON in UTF-8, or compressed.",
     "422": "This Idempotency-Key was used for another request.",

@@ -201,14 +201,31 @@ def test_nobody_changes_what_they_have_not_seen(
     api: Client, project: Project, verb: str, header: str
 ) -> None:
     instance = in_status(project, "running")
-    headers = {"if-match": header}
-    if verb == "patch":
-        response = patch(api, instance.public_id, {"name": "other"}, **headers)
-    else:
-        response = call(api, verb, instance.public_id, headers=headers)
+    response = changed(api, verb, instance.public_id, {"if-match": header})
     assert error_of(response, 412)["code"] == "PRECONDITION_FAILED"
     instance.refresh_from_db()
     assert (instance.name, instance.status) == ("mine", "running")
+
+
+@pytest.mark.parametrize("header", ["*", "{etag}", "W/{etag}", '"77", {etag}'])
+@pytest.mark.parametrize("verb", [*VERBS, "patch"])
+def test_nobody_changes_what_they_exclude(
+    api: Client, project: Project, verb: str, header: str
+) -> None:
+    instance = in_status(project, "stopped" if verb == "start" else "running")
+    etag = api.get(f"/api/instances/{instance.public_id}")["ETag"]
+    headers = {"if-none-match": header.format(etag=etag)}
+    for extra in ({}, {"if-match": etag}):
+        response = changed(api, verb, instance.public_id, headers | extra)
+        assert error_of(response, 412)["code"] == "PRECONDITION_FAILED"
+    assert api.get(f"/api/instances/{instance.public_id}")["ETag"] == etag
+    assert changed(api, verb, instance.public_id, {"if-none-match": '"77"'}).status_code < 300
+
+
+def changed(api: Client, verb: str, public_id: str, headers: dict[str, str]) -> Any:
+    if verb == "patch":
+        return patch(api, public_id, {"name": "other"}, **headers)
+    return call(api, verb, public_id, headers=headers)
 
 
 @pytest.mark.parametrize("verb", [*VERBS, "patch"])
@@ -229,7 +246,10 @@ def test_who_has_seen_it_may(api: Client, project: Project, verb: str) -> None:
 @pytest.mark.parametrize("header", ["", "1", '"1', "*, *", '"1" "2"', "W/1", '"é', "'1'"])
 def test_a_malformed_precondition_is_told(api: Client, project: Project, header: str) -> None:
     path = f"/api/instances/{make(project).public_id}"
-    for method, name in (("PATCH", "If-Match"), ("DELETE", "If-Match"), ("GET", "If-None-Match")):
+    for method, name in (
+        *(("PATCH", "If-Match"), ("DELETE", "If-Match"), ("GET", "If-None-Match")),
+        *(("PATCH", "If-None-Match"), ("DELETE", "If-None-Match")),
+    ):
         body = {"data": "{}", "content_type": "application/json"} if method == "PATCH" else {}
         response = api.generic(method, path, headers={name.lower(): header}, **body)
         assert error_of(response, 400)["validationErrors"][0]["field"] == name
