@@ -20,7 +20,7 @@ class HasApiKey(BasePermission):
     """Every endpoint needs a valid key whose scopes cover it, unless it says otherwise.
 
     Looking needs ``read``, everything else ``write``; a view that needs more says so in
-    ``required_scopes``, by action or method.
+    ``required_scopes``, by action or method; None stands for no scope at all.
     """
 
     message = "An API key is required: Authorization: Bearer KEY."
@@ -29,14 +29,14 @@ class HasApiKey(BasePermission):
         if not isinstance(request.user, Caller):
             return False
         scope = required_scope(view, request.method or "")
-        if not is_covered(scope, request.user.api_key.scopes):
+        if scope is not None and not is_covered(scope, request.user.api_key.scopes):
             raise PermissionDenied(f"This needs an API key with the scope {scope.value}.")
         return True
 
 
-def required_scope(view: "APIView", method: str) -> Scope:
-    """The scope that a view asks for when it is called with that method."""
-    special: Mapping[str, Scope] = getattr(view, "required_scopes", {})
+def required_scope(view: "APIView", method: str) -> Scope | None:
+    """The scope that a view asks for when it is called with that method, if any."""
+    special: Mapping[str, Scope | None] = getattr(view, "required_scopes", {})
     default = Scope.READ if method in SAFE_METHODS else Scope.WRITE
     return special.get(getattr(view, "action", None) or method, default)
 

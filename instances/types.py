@@ -44,7 +44,7 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Versions:
-    """The versions of a row that a caller is content to change: those in ``wanted`` (None: all) that
+    """Which versions of a row a caller is content to change: those in ``wanted`` (None: all) that
     are not in ``refused`` (None: all are).
     """
 

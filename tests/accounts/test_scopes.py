@@ -86,6 +86,12 @@ def test_keys_of_others_are_not_there(project: Project, other_project: Project, 
     assert ApiKey.objects.get(public_id=theirs).revoked_at is None
 
 
+@pytest.mark.parametrize("scopes", [["credentials"], ["admin"], [], ["of a later release"]])
+def test_every_valid_key_may_see_itself(project: Project, scopes: list[str]) -> None:
+    answer = client_with(project, *scopes).get("/api/keys/current")
+    assert (answer.status_code, answer.json()["scopes"]) == (200, scopes)
+
+
 def test_a_key_is_told_what_it_is(project: Project) -> None:
     reader = client_with(project, "read")
     reader.get("/api/instances")
