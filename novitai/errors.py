@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import DisallowedHost, PermissionDenied
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions
@@ -38,6 +38,7 @@ _OF_STATUS = {
     429: "RATE_LIMIT_EXCEEDED",
     503: "SERVICE_UNAVAILABLE",
 }
+_WRONG_HOST = "The Host header names no host of this service."
 RETRY_AFTER_SECONDS = 5
 # What the database driver raises when the server is gone, refuses or takes too long.
 DATABASE_DOWN = (OperationalError, InterfaceError)
@@ -107,7 +108,8 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> HttpResponse |
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler400: a host that is not ours, a broken form, a suspicious path."""
-    return error_response(request, "BAD_REQUEST")
+    is_host = isinstance(exception, DisallowedHost)
+    return error_response(request, "BAD_REQUEST", _WRONG_HOST if is_host else "")
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:

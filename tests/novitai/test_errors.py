@@ -1,8 +1,10 @@
 """One error format, whoever refuses."""
 
 import json
+import logging
 import re
-from typing import Any
+from io import StringIO
+from typing import Any, cast
 
 import pytest
 from django.db import OperationalError
@@ -275,11 +277,23 @@ def test_a_form_without_its_token_is_forbidden(db: None) -> None:
     error_of(client.post("/admin/login/", {"username": "a"}), 403, "FORBIDDEN")
 
 
-def test_another_host_name_is_a_bad_request(api_key: str, settings: Any) -> None:
+@pytest.mark.parametrize("path", ["/admin/login/", "/api/instances", "/nope"])
+@pytest.mark.parametrize("host", ["wrong.example", "a b", "<script>", "right.example:x"])
+def test_another_host_name_is_a_bad_request_and_one_line_in_the_log(
+    api_key: str, settings: Any, path: str, host: str
+) -> None:
     settings.ALLOWED_HOSTS = ["right.example"]
-    client = client_of(api_key)
-    wrong = client.get("/admin/login/", headers={"host": "wrong.example"})
-    error_of(wrong, 400, "BAD_REQUEST")
+    (handler,) = (h for h in logging.getLogger().handlers if h.name == "stderr")
+    written = StringIO()
+    before = cast("logging.StreamHandler[Any]", handler).setStream(written)
+    try:
+        wrong = client_of(api_key).get(path, headers={"host": host})
+    finally:
+        cast("logging.StreamHandler[Any]", handler).setStream(before)
+    assert error_of(wrong, 400, "BAD_REQUEST")["message"].startswith("The Host header")
+    lines = [line for line in written.getvalue().splitlines() if "http_request" not in line]
+    assert [line for line in lines if "Host" in line or "HOST" in line] == lines
+    assert len(lines) == 1
 
 
 @pytest.mark.parametrize("path", ["/api/docs", "/api/redoc", "/api/schema", "/livez", "/health"])
