@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from novitai.errors import error_response
+from novitai.plain_words import not_allowed
 
 READING = ("GET", "HEAD")
 
@@ -19,7 +20,8 @@ def only_to_read(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRes
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.method in READING:
             return view(request, *args, **kwargs)
-        response = error_response(request, "METHOD_NOT_ALLOWED")
+        message = not_allowed(request.method, READING)
+        response = error_response(request, "METHOD_NOT_ALLOWED", message)
         response["Allow"] = ", ".join(READING)
         return response
 

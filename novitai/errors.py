@@ -19,6 +19,7 @@ from rest_framework.views import set_rollback
 
 from instances.clock import iso
 from novitai.error_codes import CODES
+from novitai.plain_words import message_of
 from novitai.request_ids import request_id_of
 from novitai.validation_errors import validation_entries
 
@@ -102,7 +103,7 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> HttpResponse |
     if isinstance(exc, exceptions.ValidationError):
         body = error_body(request, code, entries=validation_entries(exc.detail, request))
     else:
-        body = error_body(request, code, _message_of(exc))
+        body = error_body(request, code, message_of(exc, context))
     return _answer(body, exc.status_code, _headers_of(exc))
 
 
@@ -166,18 +167,6 @@ def _code_of(exc: exceptions.APIException) -> str:
         return "VALIDATION_ERROR"
     own = getattr(exc.detail, "code", "")
     return own if own in CODES else _OF_STATUS.get(exc.status_code, "INTERNAL_SERVER_ERROR")
-
-
-def _message_of(exc: exceptions.APIException) -> str:
-    """REST framework's own words say less than ours where a request has no key or no address."""
-    if isinstance(exc, exceptions.NotAuthenticated):
-        return ""
-    if isinstance(exc, exceptions.NotAcceptable):
-        forms = dict.fromkeys(str(each.media_type) for each in exc.available_renderers or ())
-        return f"This address answers {' or '.join(forms)} only."
-    if isinstance(exc, exceptions.NotFound) and exc.detail.code == "not_found":  # type: ignore[union-attr]
-        return ""
-    return str(exc.detail)
 
 
 def _headers_of(exc: exceptions.APIException) -> dict[str, str]:

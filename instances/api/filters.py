@@ -22,6 +22,7 @@ from instances.tags import (
     value_fault,
 )
 from jobs.api.filters import Moment, SearchedText, Words
+from jobs.api.query_fields import OneOf, Several, Text
 
 # What ``sort`` may say, and the column behind it; the first one is the default.
 SORTS = {
@@ -42,7 +43,7 @@ class StatusWords(Words):
 
 
 @extend_schema_field({"type": "string", "pattern": f"^{KEY.pattern}(:{VALUE_PATTERN})?$"})
-class TagFilter(serializers.CharField):
+class TagFilter(Text):
     """``key`` or ``key:value``; a key holds no colon, so the first one ends it."""
 
     def to_internal_value(self, data: Any) -> Any:
@@ -65,10 +66,8 @@ class InstanceFilter(serializers.Serializer[Any]):
         "that was chosen",
     )
     name = SearchedText(required=False, help_text="what the name begins with, in whatever case")
-    billingMode = serializers.ChoiceField(
-        BillingMode.choices, required=False, help_text="only those asked for so"
-    )
-    tag = serializers.ListField(
+    billingMode = OneOf(BillingMode.choices, required=False, help_text="only those asked for so")
+    tag = Several(
         child=TagFilter(max_length=64 + LONGEST_VALUE, trim_whitespace=False),
         required=False,
         max_length=MOST_TAGS,

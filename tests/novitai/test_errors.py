@@ -53,6 +53,55 @@ def test_an_invented_method_is_not_allowed_either(api: Client) -> None:
 
 
 @pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "/api/instances", "GET, POST, HEAD"),
+        ("BREW" * 9, "/api/instances/inst_1", "GET, PATCH, DELETE, HEAD"),
+        ("GET", "/api/jobs/job_1/retry", "POST"),
+        ("POST", "/api/docs", "GET, HEAD"),
+    ],
+)
+def test_a_wrong_method_is_told_the_right_ones_in_words(
+    api: Client, method: str, path: str, allowed: str
+) -> None:
+    error = error_of(api.generic(method, path), 405, "METHOD_NOT_ALLOWED")
+    assert error["message"] == f"{method[:20]} is not allowed here; allowed: {allowed}."
+
+
+def test_another_media_type_is_told_what_is_taken(api: Client) -> None:
+    text: Any = {"content_type": "text/plain"}
+    error = error_of(api.post("/api/instances", "x", **text), 415, "UNSUPPORTED_MEDIA_TYPE")
+    assert error["message"] == "The body must be application/json in UTF-8."
+    path = f"/api/instances/{made(api)}"
+    error = error_of(api.patch(path, "x", **text), 415, "UNSUPPORTED_MEDIA_TYPE")
+    forms = "application/json or application/merge-patch+json"
+    assert error["message"] == f"The body must be {forms} in UTF-8."
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("/api/instances?billingMode=x", "must be one of: spot, onDemand"),
+        ("/api/instances?status=", "must not be empty"),
+        (f"/api/instances?name={'x' * 101}", "must be at most 100 characters"),
+        (f"/api/instances?{'&tag=x' * 21}", "may be given at most 20 times"),
+        ("/api/products?available=yes", "must be one of: true, false"),
+        ("/api/products?sort=name", "must be one of: price, -price"),
+        ("/api/jobs?minAgeSeconds=x", "must be an integer between 0 and 1000000000"),
+        ("/api/jobs?maxAgeSeconds=-1", "must be an integer between 0 and 1000000000"),
+        (f"/api/jobs?maxAgeSeconds={'9' * 2000}", "must be an integer between 0 and 1000000000"),
+        ("/api/jobs?instance=", "must not be empty"),
+        (f"/api/events/stream?instance={'x' * 61}", "must be at most 60 characters"),
+    ],
+)
+def test_a_wrong_parameter_is_told_in_plain_words_what_it_may_be(
+    api: Client, query: str, message: str
+) -> None:
+    error = error_of(api.get(query), 400, "VALIDATION_ERROR")
+    assert [entry["message"] for entry in error["validationErrors"]] == [message]
+
+
+@pytest.mark.parametrize(
     "content_type",
     [
         "text/plain",
