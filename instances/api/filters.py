@@ -1,8 +1,9 @@
 """Which instances a caller asks for: the query parameters of the list, checked."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
+from django.conf import settings
 from django.db.models import Q
 from django.db.models.functions import Lower
 from django.http import QueryDict
@@ -53,13 +54,26 @@ class TagFilter(Text):
         return key, value if colon else None
 
 
+class RegionWord(Text):
+    """A region that there is, or was: any other word would find nothing, as if that were so."""
+
+    def check(self, project: Project, code: str) -> None:
+        known = settings.CONFIG.regions
+        if code not in known and not Instance.objects.of(project).filter(region=code).exists():
+            raise serializers.ValidationError({"region": [f"must be one of: {', '.join(known)}"]})
+
+
 class InstanceFilter(serializers.Serializer[Any]):
     """The parameters; each narrows the list further."""
 
     status = StatusWords(
         required=False, help_text="one or several statuses, separated by commas: starting,running"
     )
-    region = SearchedText(required=False, help_text="a region's code")
+    region = RegionWord(
+        required=False,
+        max_length=100,
+        help_text="a region's code; one that is configured no more, while instances are there",
+    )
     product = SearchedText(
         required=False,
         help_text="a product's name as it was asked for, in whatever case, or the id of the one "
@@ -77,8 +91,12 @@ class InstanceFilter(serializers.Serializer[Any]):
     createdBefore = Moment(required=False, help_text="made before this time, ISO 8601")
 
     def apply(self, project: Project) -> InstanceQuerySet:
-        """The project's instances that all the parameters name; ``is_valid`` was called."""
+        """The project's instances that all the parameters name; ``is_valid`` was called. Raises
+        ValidationError for a region that there never was.
+        """
         given = self.validated_data
+        if "region" in given:
+            cast(RegionWord, self.fields["region"]).check(project, given["region"])
         columns = {
             "status": "status__in",
             "region": "region",

@@ -70,7 +70,7 @@ def several(project: Project, other_project: Project) -> None:
         ("status=starting", "b a"),
         ("status=stopped,failed", "Beta_1 c"),
         ("region=US-WEST-01", "a a"),
-        ("region=NOWHERE", ""),
+        ("region=EU-WEST-01", ""),
         ("product=h100%2080gb", "b a"),
         ("product=prod-3", "a"),
         ("name=b", "b Beta_1"),
@@ -213,6 +213,22 @@ def test_what_is_wrong_with_a_query_is_named(api: Client, query: str, field: str
     error = error_of(api.get(f"/api/instances?{query}"), 400)
     assert error["code"] == "VALIDATION_ERROR"
     assert [entry["field"] for entry in error["validationErrors"]] == [field]
+
+
+def test_a_region_that_there_is_not_is_refused_as_in_the_list_of_products(api: Client) -> None:
+    for path in ("/api/instances", "/api/products"):
+        (entry,) = error_of(api.get(f"{path}?region=NOWHERE"), 400)["validationErrors"]
+        message = "must be one of: CN-HK-01, US-WEST-01, EU-WEST-01"
+        assert entry == {"field": "region", "message": message, "value": "NOWHERE"}
+
+
+def test_a_region_that_is_configured_no_more_still_finds_what_is_there(
+    api: Client, several: None, project: Project, other_project: Project
+) -> None:
+    Instance.objects.filter(region="US-WEST-01").update(region="GONE-01")
+    assert api.get("/api/instances?region=GONE-01").json()["total"] > 0
+    Instance.objects.update(project=other_project)
+    error_of(api.get("/api/instances?region=GONE-01"), 400)
 
 
 def test_tags_come_with_the_request_and_stay_here(api: Client, project: Project) -> None:
