@@ -12,9 +12,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Project
+from accounts.services import create_api_key
 from instances.api.filters import SORTS, InstanceFilter
 from instances.models import Instance
 from jobs.models import Job
+from tests.conftest import client_of
 from tests.instances.api.test_read import make
 from tests.instances.api.test_verbs import error_of
 
@@ -161,16 +163,24 @@ def test_a_cursor_is_of_its_sort_and_filters_only(
     assert "another sort or other filters" in entry["message"]
 
 
-def test_a_cursor_is_of_its_project_and_list_only(
+def test_a_cursor_is_of_its_project_and_list_only_and_the_refusal_says_which(
     api: Client, several: None, other_project: Project
 ) -> None:
-    from accounts.services import create_api_key
-    from tests.conftest import client_of
-
     cursor = cursor_of(api, "")
     theirs = client_of(create_api_key(project=other_project, name="theirs"))
-    for client, path in ((theirs, "/api/instances"), (api, "/api/jobs")):
-        error_of(client.get(f"{path}?cursor={cursor}"), 400)
+    for client, path, reason in (
+        (theirs, "/api/instances", "another project"),
+        (api, "/api/jobs", "another list"),
+    ):
+        (entry,) = error_of(client.get(f"{path}?cursor={cursor}"), 400)["validationErrors"]
+        assert reason in entry["message"]
+
+
+def test_a_cursor_that_was_changed_is_none_of_ours(api: Client, several: None) -> None:
+    cursor = cursor_of(api, "")
+    for wrong in (cursor[:-4], cursor[4:], cursor.swapcase(), cursor + "AAAA", "A", "A" * 599):
+        (entry,) = error_of(api.get(f"/api/instances?cursor={wrong}"), 400)["validationErrors"]
+        assert entry["message"] == "cursor must be the nextCursor of an earlier page"
 
 
 def test_the_length_of_a_page_may_change_on_the_way(api: Client, several: None) -> None:
