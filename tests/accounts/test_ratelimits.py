@@ -56,6 +56,9 @@ def test_every_answer_tells_what_is_left_also_an_error(project: Project) -> None
     assert api.get("/api/jobs")["RateLimit"].startswith('"key";r=4;t=')
     assert api.get("/api/jobs/job_none")["RateLimit"].startswith('"key";r=3;t=')
     assert api.put("/api/jobs")["RateLimit-Policy"] == '"key";q=5;w=60'
+    lost = api.get("/api/nowhere")
+    assert (lost.status_code, lost["RateLimit"][:9]) == (404, '"key";r=1')
+    assert [api.get("/api/nowhere").status_code for _ in range(2)] == [404, 429]
 
 
 def test_a_refused_request_does_nothing(project: Project) -> None:

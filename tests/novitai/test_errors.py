@@ -34,10 +34,41 @@ def error_of(response: Any, status: int, code: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "path", ["/nope", "/api", "/api/", "/api/nope", "/api/instances/", "/api/instances/a/b", "/%00"]
+    "path",
+    [
+        *("/nope", "/apis", "/api//", "/api/nope", "/api/nope/", "/api/instances/", "/%00"),
+        *("/api/instances/a/b", "/api/%00", "/docs/", "/api/docs/"),
+    ],
 )
-def test_unknown_addresses(api: Client, path: str) -> None:
-    error_of(api.get(path), 404, "NOT_FOUND")
+def test_unknown_addresses(api: Client, anonymous: Client, path: str) -> None:
+    for method in ("GET", "POST", "DELETE", "OPTIONS", "BREW"):
+        for client in (api, anonymous):
+            response = client.generic(method, path, headers={"accept": "text/html"})
+            error = error_of(response, 404, "NOT_FOUND")
+            assert error["message"] == "There is nothing at this address."
+            assert not response.has_header("Allow")
+
+
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+
+@pytest.mark.parametrize("path", ["/api", "/api/"])
+def test_who_knows_the_host_alone_is_shown_the_way(anonymous: Client, path: str) -> None:
+    browser = anonymous.get(path, headers={"accept": BROWSER})
+    assert (browser.status_code, browser["Location"]) == (302, "/api/docs")
+    for accept in ("", "*/*", "application/json"):
+        program = anonymous.get(path, headers={"accept": accept})
+        assert program.json()["schema"] == "/api/schema"
+        assert "Accept" in program["Vary"]
+        for place in ("docs", "redoc", "schema"):
+            assert anonymous.get(program.json()[place]).status_code == 200
+    error_of(anonymous.post(path), 405, "METHOD_NOT_ALLOWED")
+
+
+@pytest.mark.parametrize("path", ["/", "/docs"])
+def test_the_documentation_is_found_without_api_too(anonymous: Client, path: str) -> None:
+    assert anonymous.get(path)["Location"] == "/api/docs"
+    error_of(anonymous.post(path), 405, "METHOD_NOT_ALLOWED")
 
 
 @pytest.mark.parametrize("method", ["put", "patch", "delete"])
