@@ -129,7 +129,7 @@ _ETAG = OpenApiParameter(
     "ETag",
     str,
     OpenApiParameter.HEADER,
-    response=[200],
+    response=[200, 201],
     description='the instance\'s version, in quotes: "3"',
 )
 ID = [OpenApiParameter("id", str, OpenApiParameter.PATH, description="inst_…")]
@@ -140,6 +140,7 @@ CREATE: dict[str, Any] = {
     "description": "Answers at once; workers then choose the cheapest offer, create the instance "
     "and watch it until it runs.",
     "tags": TAG,
+    "parameters": [_ETAG],
     "request": CreateInstance,
     "responses": {
         201: OpenApiResponse(schemas.CreatedInstance, description="Accepted and written down."),

@@ -192,6 +192,18 @@ def test_an_etag_saves_the_reading(api: Client, project: Project) -> None:
     assert api.get(path, headers={"if-none-match": '"99"'}).status_code == 200
 
 
+def test_a_new_instance_says_its_etag_also_when_the_answer_is_repeated(api: Client) -> None:
+    wish = {"name": "a", "productName": "b", "templateId": "1"}
+    headers = {"idempotency-key": "one"}
+    made, again = (
+        api.post("/api/instances", wish, "application/json", headers=headers) for _ in range(2)
+    )
+    assert made.status_code == 201
+    assert made["ETag"] == again["ETag"] == api.get(made["Location"])["ETag"]
+    changed = patch(api, made.json()["instanceId"], {"name": "other"}, **{"if-match": made["ETag"]})
+    assert changed.status_code == 200
+
+
 VERBS = ("start", "stop", "restart", "terminate")
 
 
