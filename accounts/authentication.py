@@ -1,6 +1,7 @@
 """``Authorization: Bearer KEY`` to a project."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
@@ -21,6 +22,12 @@ class Caller:
     @property
     def project(self) -> Project:
         return self.api_key.project
+
+    @property
+    def asked_at(self) -> datetime:
+        """When the key was found, by the database's clock."""
+        found_at: datetime = vars(self.api_key)["found_at"]
+        return found_at
 
     @property
     def actor(self) -> str:

@@ -1,20 +1,44 @@
 """Queries that are compiled once: for the few that every request makes.
 
-Django composes the SQL of a queryset anew each time, which takes several times as long as Postgres
-needs to answer it (docs/benchmarks-api.md has the profile). Here the queryset is written as usual,
-with example values; its SQL is composed at the first use, and from then on only the values change.
+Django composes the SQL of a queryset anew each time, and Postgres plans it anew; both take several
+times as long as the answer (docs/benchmarks-api.md has the profile). Here the queryset is written
+as usual, with example values; its SQL is composed at the first use, and from then on only the
+values change. Postgres keeps the plan, once per connection.
 """
 
+import itertools
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
-from django.db import connection
+import psycopg
+from django.db import InterfaceError, NotSupportedError, OperationalError, connection
 from django.db.models import Model, QuerySet
-from django.db.models.expressions import DatabaseDefault
 from django.db.models.query import get_related_populators
 
 M = TypeVar("M", bound=Model)
+
+_MARK = re.compile("%(%|s)")
+
+
+def execute(sql: str, values: Sequence[Any]) -> tuple[Any, ...] | None:
+    """The first row of a statement that Postgres plans once per connection (``prepare_threshold``
+    in the settings); ``sql`` numbers its values, $1 and so on. Errors are Django's.
+    """
+    connection.ensure_connection()
+    cursor = psycopg.RawCursor(connection.connection)
+    # Django's own wrapper, for its errors and for whoever listens to queries.
+    with connection._prepare_cursor(cursor) as wrapped:  # type: ignore[attr-defined]
+        wrapped.execute(sql, values)
+        row: tuple[Any, ...] | None = wrapped.fetchone()
+    return row
+
+
+def numbered(sql: str) -> str:
+    """Django's placeholders as Postgres' own."""
+    numbers = itertools.count(1)
+    return _MARK.sub(lambda mark: "%" if mark[1] == "%" else f"${next(numbers)}", sql)
 
 
 class Prepared(Generic[M]):
@@ -45,7 +69,7 @@ class _Compiled(Generic[M]):
         compiler = queryset.query.get_compiler(connection=connection)
         sql, parameters = compiler.as_sql()
         names = {value: name for name, value in examples.items()}
-        self._sql = sql
+        self._sql = numbered(sql)
         self._parameters = [(names.get(value), value) for value in parameters]
         if sorted(name for name, _ in self._parameters if name) != sorted(examples):
             raise ValueError("each example must become exactly one parameter of the query")
@@ -61,11 +85,9 @@ class _Compiled(Generic[M]):
         self._converters = compiler.get_converters([column[0] for column in compiler.select])
 
     def first(self, values: Mapping[str, Any]) -> M | None:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                self._sql, [values[name] if name else value for name, value in self._parameters]
-            )
-            found = cursor.fetchone()
+        found = _retried(
+            self._sql, [values[name] if name else value for name, value in self._parameters]
+        )
         if found is None:
             return None
         row = list(found)
@@ -83,48 +105,15 @@ class _Compiled(Generic[M]):
         return made
 
 
-def insert(row: Model) -> None:
-    """As ``row.save(force_insert=True)`` for a row without a primary key and without signals."""
-    meta = row._meta
-    fields = [field for field in meta.local_concrete_fields if field is not meta.pk]
-    given = [(field, field.pre_save(row, True)) for field in fields]
-    is_default = tuple(isinstance(value, DatabaseDefault) for _, value in given)
-    values = [
-        field.get_db_prep_save(value, connection)
-        for field, value in given
-        if not isinstance(value, DatabaseDefault)
-    ]
-    returned = [field for field, is_left in zip(fields, is_default, strict=True) if is_left]
-    sql = _insert_sql(type(row), is_default)
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values)
-        found = cursor.fetchone()
-    for field, value in zip([meta.pk, *returned], found, strict=True):
-        setattr(row, field.attname, _converted(field, value))
-    row._state.adding = False
-    row._state.db = connection.alias
-
-
-def _converted(field: Any, value: Any) -> Any:
-    if hasattr(field, "from_db_value"):
-        return field.from_db_value(value, None, connection)
-    return value
-
-
-_inserts: dict[tuple[type[Model], tuple[bool, ...]], str] = {}
-
-
-def _insert_sql(model: type[Model], is_default: Sequence[bool]) -> str:
-    """For the columns that are left to their defaults; few combinations occur."""
-    key = model, tuple(is_default)
-    if key not in _inserts:
-        quote, meta = connection.ops.quote_name, model._meta
-        columns = [str(f.column) for f in meta.local_concrete_fields if f is not meta.pk]
-        marks = ["DEFAULT" if is_left else "%s" for is_left in is_default]
-        left = [name for name, is_left in zip(columns, is_default, strict=True) if is_left]
-        returned = ", ".join(map(quote, [str(meta.pk.column), *left]))
-        _inserts[key] = (
-            f"INSERT INTO {quote(meta.db_table)} ({', '.join(map(quote, columns))})"  # noqa: S608
-            f" VALUES ({', '.join(marks)}) RETURNING {returned}"
-        )
-    return _inserts[key]
+def _retried(sql: str, values: Sequence[Any]) -> tuple[Any, ...] | None:
+    """Once more on a new connection, if the server has closed this one, or if a migration has
+    changed a type that the kept plan had settled on. Only for what reads.
+    """
+    was_open = connection.connection is not None
+    try:
+        return execute(sql, values)
+    except (OperationalError, InterfaceError, NotSupportedError):
+        if not was_open or connection.in_atomic_block:
+            raise
+        connection.close()
+        return execute(sql, values)

@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import TypedDict, Unpack
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
+from django.db import connection
 from django.db.models.functions import Now
 
+from accounts.database_clock import ClockTimestamp
 from accounts.models import DEFAULT_PROJECT, ApiKey, Project
 from accounts.prepared import Prepared
 
@@ -59,28 +60,25 @@ def revoke_api_key(api_key: ApiKey) -> None:
 
 
 def find_api_key(key: str) -> ApiKey | None:
-    """The usable key of that text, with its project; None for anything else.
+    """The usable key of that text, with its project, and with ``found_at``, the database's time;
+    None for anything else.
 
     As the first query of a request it is also the health check of the thread's connection, which
-    would otherwise cost a round trip of its own: if the server has closed it, a new one is tried.
+    would otherwise cost a round trip of its own.
     """
     if not _KEY.fullmatch(key):
         return None
-    digest = digest_of(key)
-    was_open = connection.connection is not None
     connection.health_check_done = True  # type: ignore[attr-defined]
-    try:
-        return _USABLE_KEY.first(digest=digest)
-    except (OperationalError, InterfaceError):
-        if not was_open or connection.in_atomic_block:
-            raise
-        connection.close()
-        return _USABLE_KEY.first(digest=digest)
+    return _USABLE_KEY.first(digest=digest_of(key))
 
 
 _USABLE_KEY = Prepared(
     lambda digest: (
-        ApiKey.objects.usable().select_related("project").filter(digest=digest).order_by()
+        ApiKey.objects.usable()
+        .select_related("project")
+        .annotate(found_at=ClockTimestamp())
+        .filter(digest=digest)
+        .order_by()
     ),
     digest="the digest",
 )

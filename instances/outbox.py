@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.db.models import Model
+
 from instances.choices import DeliveryStatus, JobType
 from instances.clock import iso
 from instances.details import instance_details
@@ -18,14 +20,25 @@ def add(event: InstanceEvent) -> None:
         return
     pending = WebhookDelivery.objects.filter(instance=instance, status=DeliveryStatus.PENDING)
     is_first = not pending.exists()
-    delivery = WebhookDelivery.objects.create(
-        project=instance.project,
-        instance=instance,
-        event=event,
-        payload=webhook_payload(event),
-    )
+    delivery = _new_delivery(event)
+    delivery.save()
     if is_first:
         _enqueue(delivery, request_id=event.request_id)
+
+
+def of_first_event(event: InstanceEvent) -> list[Model]:
+    """As ``add`` for an instance that is new, rows to be written with it: message and job."""
+    if not event.instance.webhook_url:
+        return []
+    delivery = _new_delivery(event)
+    return [delivery, queue.new_job(**_job(delivery, event.request_id))]
+
+
+def _new_delivery(event: InstanceEvent) -> WebhookDelivery:
+    instance = event.instance
+    return WebhookDelivery(
+        project=instance.project, instance=instance, event=event, payload=webhook_payload(event)
+    )
 
 
 def enqueue_next(request_ids: Mapping[int, str]) -> None:
@@ -46,20 +59,24 @@ def enqueue_next(request_ids: Mapping[int, str]) -> None:
 
 
 def _enqueue(delivery: WebhookDelivery, *, request_id: str) -> None:
+    queue.enqueue(**_job(delivery, request_id))
+
+
+def _job(delivery: WebhookDelivery, request_id: str) -> dict[str, Any]:
     instance = delivery.instance
-    queue.enqueue(
-        JobType.SEND_WEBHOOK,
-        payload={
+    return {
+        "type_": JobType.SEND_WEBHOOK,
+        "payload": {
             "deliveryId": delivery.public_id,
             "url": instance.webhook_url,
             "payload": delivery.payload,
         },
-        subject=instance.public_id,
-        project=delivery.project,
-        priority=JobPriority.NORMAL,
-        dedupe_key=f"webhook:{delivery.public_id}",
-        request_id=request_id,
-    )
+        "subject": instance.public_id,
+        "project": delivery.project,
+        "priority": JobPriority.NORMAL,
+        "dedupe_key": f"webhook:{delivery.public_id}",
+        "request_id": request_id,
+    }
 
 
 def webhook_payload(event: InstanceEvent) -> dict[str, Any]:

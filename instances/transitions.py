@@ -6,7 +6,7 @@ from typing import Any
 import structlog
 from django.db import transaction
 
-from accounts import prepared
+from accounts import inserts
 from instances import credentials, outbox
 from instances.choices import ENDED_STATUSES, TRANSITIONS, InstanceStatus
 from instances.errors import IllegalTransition
@@ -83,12 +83,28 @@ def record_event(
     """Number and write one event, save the instance, and queue the webhook of a status change,
     or of anything else that its receiver must be told (``is_told``).
     """
+    event = new_event(instance, type_, cause=cause, now=now, before=before, after=after, data=data)
+    instance.save()
+    inserts.insert(event)
+    if after or is_told:
+        outbox.add(event)
+    log_at_commit(event)
+    return event
+
+
+def new_event(
+    instance: Instance,
+    type_: str,
+    *,
+    cause: Cause,
+    now: datetime,
+    before: str = "",
+    after: str = "",
+    data: dict[str, Any] | None = None,
+) -> InstanceEvent:
+    """The next event of an instance; neither of them is written yet."""
     instance.sequence += 1
-    if instance._state.adding:
-        prepared.insert(instance)
-    else:
-        instance.save()
-    event = InstanceEvent(
+    return InstanceEvent(
         project_id=instance.project_id,
         instance=instance,
         sequence=instance.sequence,
@@ -102,12 +118,11 @@ def record_event(
         job_id=cause.job_id,
         data=data or {},
     )
-    prepared.insert(event)
-    if after or is_told:
-        outbox.add(event)
-    # At commit: what is rolled back has not happened.
-    transaction.on_commit(lambda: _log(event, instance.public_id))
-    return event
+
+
+def log_at_commit(event: InstanceEvent) -> None:
+    """Not before: what is rolled back has not happened."""
+    transaction.on_commit(lambda: _log(event, event.instance.public_id))
 
 
 def _log(event: InstanceEvent, instance_id: str) -> None:

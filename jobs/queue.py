@@ -54,6 +54,31 @@ def enqueue(
     return job
 
 
+def new_job(
+    type_: str,
+    *,
+    payload: dict[str, Any],
+    subject: str,
+    project: Project,
+    priority: int,
+    dedupe_key: str,
+    request_id: str,
+) -> Job:
+    """A job of something that is itself new, for ``inserts.insert(..., wake=CHANNEL)`` to write
+    with it; so no live job can have its key yet.
+    """
+    return Job(
+        type=str(type_),
+        payload=payload,
+        subject=subject,
+        project=project,
+        priority=int(priority),
+        max_attempts=registry.get(type_).retry.max_attempts,
+        dedupe_key=dedupe_key,
+        request_id=request_id,
+    )
+
+
 # One statement, also when the key is live: bursts enqueue hundreds of jobs in a transaction.
 _ENQUEUE = """
 INSERT INTO jobs_job (

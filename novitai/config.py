@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from novitai.config_fields import REQUIRED_IN_PRODUCTION, SECRET_FIELDS, Config, Region
+from novitai.config_fields import REQUIRED_IN_PRODUCTION, SECRET_FIELDS, Config
+from novitai.config_types import Region
 
 __all__ = [
     "REQUIRED_IN_PRODUCTION",

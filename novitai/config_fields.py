@@ -1,26 +1,26 @@
-"""Every knob of the service, typed and with its rules; ``config`` reads them.
+"""Every knob of the service with its range and default; ``config`` reads them.
 
 Each field is one environment variable of the same name in capitals. Its description is the hint
 that an operator sees when the value is wrong, and the text of the README's table. A secret may
 also be given as a file: ``SECRET_KEY_FILE=/run/secrets/key``.
 """
 
-import base64
-import binascii
 import hashlib
-import re
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Any, Literal
-from urllib.parse import urlsplit
+from typing import Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    field_validator,
-    model_validator,
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from novitai.config_types import (
+    BaseUrl,
+    FernetKeys,
+    HostNames,
+    Networks,
+    Origins,
+    ProxyAddresses,
+    Region,
+    SendableKey,
+    WebhookSecret,
 )
 
 PUBLIC_NOVITA_BASE_URL = "https://api.novita.ai/gpu-instance/openapi/v1"
@@ -32,29 +32,6 @@ SECRET_FIELDS = (
     "database_url",
 )
 REQUIRED_IN_PRODUCTION = ("database_url", "secret_key", "novita_api_key")
-
-Network = IPv4Network | IPv6Network
-
-
-class Region(BaseModel):
-    """Where a region code of this API lives at Novita.
-
-    ``cluster`` is the upstream cluster id; ``name`` the code at the start of its display name
-    (``US-CA-06`` matches ``US-CA-06 (California)``). Either is enough to find it.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    cluster: str = ""
-    name: str = ""
-
-    @model_validator(mode="after")
-    def _names_something(self) -> "Region":
-        if not (self.cluster or self.name):
-            raise ValueError("a region needs a cluster or a name")
-        return self
-
-
 DEFAULT_REGIONS = {
     "CN-HK-01": Region(cluster="cn-hongkong-1", name="CN-HK-01"),
     "US-WEST-01": Region(cluster="us-ca-6", name="US-CA-06"),
@@ -79,19 +56,19 @@ class Config(BaseModel):
     secret_key: SecretStr | None = Field(
         None, description="at least 32 random characters, e.g. from: openssl rand -base64 48"
     )
-    credentials_keys: SecretStr | None = Field(
+    credentials_keys: FernetKeys | None = Field(
         None,
         description="comma-separated Fernet keys that seal the passwords of instances, the first "
         "for new ones; unset: a key made from SECRET_KEY",
     )
-    allowed_hosts: tuple[str, ...] = Field(
+    allowed_hosts: HostNames = Field(
         ("*",), description="comma-separated host names this service answers to (default: any)"
     )
-    cors_allowed_origins: tuple[str, ...] = Field(
+    cors_allowed_origins: Origins = Field(
         (),
         description="comma-separated origins (https://app.example.com) that browsers may call from",
     )
-    csrf_trusted_origins: tuple[str, ...] = Field(
+    csrf_trusted_origins: Origins = Field(
         (), description="comma-separated origins of the admin behind a proxy, with scheme"
     )
     max_body_bytes: int = Field(
@@ -113,7 +90,7 @@ class Config(BaseModel):
     web_host: str = Field(
         "127.0.0.1", description="address the web server listens on; 0.0.0.0 in a container"
     )
-    forwarded_allow_ips: str = Field(
+    forwarded_allow_ips: ProxyAddresses = Field(
         "127.0.0.1,::1",
         description="comma-separated addresses of proxies whose X-Forwarded-* headers count, or *",
     )
@@ -142,10 +119,10 @@ class Config(BaseModel):
         description="jobs kept of each ending (completed, cancelled, failed), newest first",
     )
 
-    novita_api_key: SecretStr | None = Field(
+    novita_api_key: SendableKey | None = Field(
         None, description="API key of the Novita account that pays, from novita.ai > Key Management"
     )
-    novita_api_base_url: str = Field(
+    novita_api_base_url: BaseUrl = Field(
         PUBLIC_NOVITA_BASE_URL, description="base of the v1 GPU instance API, http(s)://…"
     )
     novita_rate_limit: int = Field(
@@ -222,12 +199,12 @@ class Config(BaseModel):
         "CN-HK-01", description="region of a request that names none; one of REGIONS"
     )
 
-    webhook_secret: SecretStr | None = Field(
+    webhook_secret: WebhookSecret | None = Field(
         None,
         description="signs the default project's webhooks: whsec_ and 24 to 64 random bytes in "
         'base64, e.g. from: echo "whsec_$(openssl rand -base64 32)"',
     )
-    webhook_allowed_networks: tuple[Network, ...] | None = Field(
+    webhook_allowed_networks: Networks | None = Field(
         None,
         description="comma-separated private networks receivers may live in, e.g. 10.0.0.0/8 "
         "(default: loopback in development, none in production)",
@@ -235,71 +212,6 @@ class Config(BaseModel):
     webhook_timeout: float = Field(
         15.0, gt=0, le=60, description="total deadline of one webhook delivery in seconds, up to 60"
     )
-
-    @field_validator("allowed_hosts", "cors_allowed_origins", "csrf_trusted_origins", mode="before")
-    @classmethod
-    def _split(cls, value: Any) -> Any:
-        return _comma_separated(value) if isinstance(value, str) else value
-
-    @field_validator("allowed_hosts")
-    @classmethod
-    def _host_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if any(re.search(r"[/@\s]", host) for host in value):
-            raise ValueError("must be host names, without scheme, port and path")
-        return value
-
-    @field_validator("cors_allowed_origins", "csrf_trusted_origins")
-    @classmethod
-    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if not all(re.fullmatch(r"https?://[^/\s]+", origin) for origin in value):
-            raise ValueError("must be origins: scheme, host and port, without path")
-        return value
-
-    @field_validator("forwarded_allow_ips")
-    @classmethod
-    def _addresses(cls, value: str) -> str:
-        for part in _comma_separated(value):
-            if part != "*":
-                ip_network(part)
-        return value
-
-    @field_validator("webhook_allowed_networks", mode="before")
-    @classmethod
-    def _networks(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        return tuple(ip_network(part) for part in _comma_separated(value))
-
-    @field_validator("novita_api_base_url")
-    @classmethod
-    def _http_url(cls, value: str) -> str:
-        if not value.startswith(("http://", "https://")):
-            raise ValueError("must start with http:// or https://")
-        parts = urlsplit(value)
-        if not parts.hostname or parts.username is not None or parts.query or parts.fragment:
-            raise ValueError("must name a host, without user, query and fragment")
-        return value.rstrip("/")
-
-    @field_validator("novita_api_key")
-    @classmethod
-    def _sendable_key(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not re.fullmatch(r"[!-~]{1,255}", value.get_secret_value()):
-            raise ValueError("holds characters that no key has")
-        return value
-
-    @field_validator("credentials_keys")
-    @classmethod
-    def _fernet_keys(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not _are_fernet_keys(value.get_secret_value()):
-            raise ValueError("holds something that is not 32 bytes in base64url")
-        return value
-
-    @field_validator("webhook_secret")
-    @classmethod
-    def _usable_secret(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not _is_webhook_secret(value.get_secret_value()):
-            raise ValueError("is not base64 of 16 to 64 bytes")
-        return value
 
     @model_validator(mode="after")
     def _default_region_exists(self) -> "Config":
@@ -316,26 +228,3 @@ class Config(BaseModel):
         """The account at Novita: rows made under another prove nothing about this one."""
         key = self.novita_api_key.get_secret_value() if self.novita_api_key else ""
         return hashlib.sha256(f"{self.novita_api_base_url}\n{key}".encode()).hexdigest()[:16]
-
-
-def _comma_separated(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def _are_fernet_keys(text: str) -> bool:
-    try:
-        keys = [base64.urlsafe_b64decode(part) for part in _comma_separated(text)]
-    except (binascii.Error, ValueError):
-        return False
-    return bool(keys) and all(len(key) == 32 for key in keys)
-
-
-def _is_webhook_secret(text: str) -> bool:
-    """base64 with or without whsec_, as the libraries take it. Standard Webhooks 1.0.0 asks for 24
-    to 64 bytes; secrets of 18 are in use, and a receiver may have no other.
-    """
-    try:
-        key = base64.b64decode(text.removeprefix("whsec_"), validate=True)
-    except (binascii.Error, ValueError):
-        return False
-    return 16 <= len(key) <= 64

@@ -9,7 +9,7 @@ from drf_spectacular.views import (
     SpectacularSwaggerSplitView,
 )
 
-from novitai.documentation_pages import only_to_read
+from novitai.documentation_pages import only_to_read, redoc_script_view
 from novitai.entrance import UnknownAddress, entrance
 from novitai.health import HealthView, LivezView, ReadyzView
 from novitai.metrics import MetricsView
@@ -32,6 +32,7 @@ urlpatterns = [
     path("api/schema", only_to_read(SpectacularJSONAPIView.as_view()), name="schema"),
     path("api/docs", only_to_read(_docs), name="docs"),
     path("api/redoc", only_to_read(_redoc), name="redoc"),
+    path("api/redoc/redoc.js", only_to_read(redoc_script_view), name="redoc-script"),
     path("api/", include("instances.api.urls")),
     path("api/", include("jobs.api.urls")),
     path("api/", include("accounts.api.urls")),

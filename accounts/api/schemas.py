@@ -2,7 +2,12 @@
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
+from drf_spectacular.utils import (
+    OpenApiExample,
+    OpenApiParameter,
+    OpenApiResponse,
+    extend_schema_serializer,
+)
 from rest_framework import serializers
 
 from accounts.scopes import Scope
@@ -44,6 +49,7 @@ class ApiKeyDetails(serializers.Serializer[Any]):
     revokedAt = serializers.DateTimeField(required=False)
 
 
+@extend_schema_serializer(many=False)
 class ApiKeyList(serializers.Serializer[Any]):
     """A page of keys."""
 
@@ -60,14 +66,6 @@ LIST: dict[str, Any] = {
     "summary": "List the project's API keys, newest first",
     "description": "Needs the scope `admin`. Keys are made in the admin and on the command line.",
     "tags": TAG,
-    "parameters": [
-        OpenApiParameter(
-            "limit",
-            {"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
-            description="rows per page",
-        ),
-        OpenApiParameter("cursor", str, description="nextCursor of the page before"),
-    ],
     "responses": {200: OpenApiResponse(ApiKeyList, description="A page.")},
     "examples": [
         OpenApiExample(

@@ -1,14 +1,11 @@
 """What the catalogue and the plan answer, for the OpenAPI document."""
 
-from typing import Any
-
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
-from instances.api.schemas import MomentField, UsdField
+from instances.api.schema_fields import MomentField, Object, UsdField
 from instances.choices import BillingMode, RejectionCode
 
-Object = serializers.Serializer[Any]
 OLDEST = "when the oldest of the lists behind this was read from Novita; absent before the first"
 
 

@@ -10,7 +10,8 @@ from rest_framework.views import APIView
 from accounts.scopes import Scope
 from instances import credentials
 from instances.api import schemas
-from instances.api.documentation import ID, TAG
+from instances.api.documentation import TAG
+from instances.api.parameters import ID
 from instances.api.views import Conflict, caller_of, find_instance
 from instances.clock import iso
 from instances.credentials import Opened, Unreadable

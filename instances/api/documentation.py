@@ -1,138 +1,26 @@
-"""What the OpenAPI document says of each operation, with the examples of the contract."""
+"""What the OpenAPI document says of the operations on instances and of their timeline."""
 
 from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 
-from instances.api import schemas
-from instances.api.filters import SORTS, InstanceFilter
+from instances.api import examples, schemas
+from instances.api.filters import InstanceFilter
+from instances.api.messages import ACCEPTED_MESSAGE
+from instances.api.parameters import ETAG, ID, IF_MATCH, IF_NONE_MATCH, UNLESS
 from instances.api.parsers import MERGE_PATCH
 from instances.api.serializers import CreateInstance, UpdateInstance
 from instances.api.waiting_filters import TYPES_SCHEMA
 
 TAG = ["Instances"]
 LIFECYCLE = ["Lifecycle"]
-EXAMPLE_ID = "inst_12345_abcde"
-CREATED_MESSAGE = "The instance is being created; its webhook or its details tell when it runs."
-
-_REQUEST = {
-    "name": "my-gpu-instance",
-    "productName": "A100-SXM4-40GB",
-    "templateId": "tf-training-template-1",
-    "gpuNum": 2,
-    "rootfsSize": 100,
-    "region": "US-WEST-01",
-    "webhookUrl": "https://myapp.com/webhook",
-}
-_INVALID_REQUEST = {
-    "name": "invalid name!",
-    "productName": "",
-    "templateId": "",
-    "gpuNum": 10,
-    "rootfsSize": 5,
-    "region": "INVALID-REGION",
-    "webhookUrl": "not-a-url",
-}
-_INVALID_FIELDS = {
-    "name": "Name must contain only alphanumeric characters, hyphens, and underscores",
-    "productName": "Product name is required",
-    "templateId": "Template ID is required",
-    "gpuNum": "GPU number must be at most 8",
-    "rootfsSize": "Root filesystem size must be at least 20 GB",
-    "region": "Region must be one of: CN-HK-01, US-WEST-01, EU-WEST-01",
-    "webhookUrl": "Webhook URL must be a valid HTTP or HTTPS URL",
-}
-_INVALID = {
-    "error": {
-        "code": "VALIDATION_ERROR",
-        "message": "The request is not valid; validationErrors says where.",
-        "retryable": False,
-        "suggestion": "Mend the fields that validationErrors names; the same request fails again.",
-        "timestamp": "2023-12-01T10:00:00.000Z",
-        "requestId": "req_5f2b8c0d9e1a4f6b7c3d2e10",
-        "validationErrors": [
-            {"field": name, "message": message, "value": _INVALID_REQUEST[name]}
-            for name, message in _INVALID_FIELDS.items()
-        ],
-    }
-}
-_CREATED = {
-    "instanceId": EXAMPLE_ID,
-    "status": "creating",
-    "message": CREATED_MESSAGE,
-    "estimatedReadyTime": "2023-12-01T10:05:00.000Z",
-}
-DETAILS = {
-    "id": EXAMPLE_ID,
-    "name": "my-gpu-instance",
-    "status": "running",
-    "gpuNum": 2,
-    "region": "US-WEST-01",
-    "product": {"name": "A100-SXM4-40GB", "id": "prod-a100-usca6"},
-    "templateId": "tf-training-template-1",
-    "rootfsSize": 100,
-    "billingMode": "spot",
-    "tags": {"team": "vision", "run": "2026-11-25/3"},
-    "portMappings": [
-        {"port": 22, "endpoint": "ssh://gpu-instance-123.novitai.com:22", "type": "tcp"},
-        {
-            "port": 8888,
-            "endpoint": "https://jupyter.gpu-instance-123.novitai.com",
-            "type": "https",
-        },
-    ],
-    "connectionDetails": {
-        "ssh": "ssh://gpu-instance-123.novitai.com:22",
-        "jupyter": "https://jupyter.gpu-instance-123.novitai.com",
-    },
-    "createdAt": "2023-12-01T10:00:00.000Z",
-    "readyAt": "2023-12-01T10:04:30.000Z",
-    "pricePerHourUsd": "0.70",
-    "costUsd": "0.0525",
-    "events": "/api/instances/inst_12345_abcde/events",
-    "jobs": "/api/jobs?instance=inst_12345_abcde",
-}
 # The service's own form, which this package may not import.
 ANY_ERROR = {"$ref": "#/components/schemas/ErrorResponse"}
-_PAGE = [
-    OpenApiParameter(
-        "limit",
-        {"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
-        description="rows per page",
-    ),
-    OpenApiParameter("cursor", str, description="nextCursor of the page before"),
-]
-_SORT = OpenApiParameter(
-    "sort", {"type": "string", "enum": list(SORTS)}, description="- for descending; ties by age"
-)
-_ETAGS = {
-    "type": "string",
-    "pattern": '^([*]|"[!#-~]{1,40}"(, "[!#-~]{1,40}"){0,9})$',
-    "examples": ['"3"'],
-}
-_IF_MATCH = OpenApiParameter(
-    "If-Match",
-    _ETAGS,
-    OpenApiParameter.HEADER,
-    description="ETags, or *: 412 PRECONDITION_FAILED if the instance is none of these any more",
-)
-_IF_NONE_MATCH = OpenApiParameter(
-    "If-None-Match", _ETAGS, OpenApiParameter.HEADER, description="ETags of earlier answers"
-)
-_UNLESS = OpenApiParameter(
-    "If-None-Match",
-    _ETAGS,
-    OpenApiParameter.HEADER,
-    description="ETags, or *: 412 PRECONDITION_FAILED if the instance is one of these",
-)
-_ETAG = OpenApiParameter(
-    "ETag",
-    str,
-    OpenApiParameter.HEADER,
-    response=[200, 201],
-    description='the instance\'s version, in quotes: "3"',
-)
-ID = [OpenApiParameter("id", str, OpenApiParameter.PATH, description="inst_…")]
+
+
+def _answer(name: str, value: Any, status: int = 200) -> OpenApiExample:
+    return OpenApiExample(name, value, response_only=True, status_codes=[str(status)])
+
 
 CREATE: dict[str, Any] = {
     "operation_id": "createInstance",
@@ -140,7 +28,7 @@ CREATE: dict[str, Any] = {
     "description": "Answers at once; workers then choose the cheapest offer, create the instance "
     "and watch it until it runs.",
     "tags": TAG,
-    "parameters": [_ETAG],
+    "parameters": [ETAG],
     "request": CreateInstance,
     "responses": {
         201: OpenApiResponse(schemas.CreatedInstance, description="Accepted and written down."),
@@ -150,15 +38,15 @@ CREATE: dict[str, Any] = {
         ),
     },
     "examples": [
-        OpenApiExample("A request", _REQUEST, request_only=True),
+        OpenApiExample("A request", examples.REQUEST, request_only=True),
         OpenApiExample(
             "A request with seven mistakes",
-            _INVALID_REQUEST,
+            examples.INVALID_REQUEST,
             request_only=True,
             description="Answered with 400 and one entry for each of them.",
         ),
-        OpenApiExample("Accepted", _CREATED, response_only=True, status_codes=["201"]),
-        OpenApiExample("Seven mistakes", _INVALID, response_only=True, status_codes=["400"]),
+        _answer("Accepted", examples.CREATED, 201),
+        _answer("Seven mistakes", examples.INVALID, 400),
     ],
 }
 LIST: dict[str, Any] = {
@@ -169,20 +57,18 @@ LIST: dict[str, Any] = {
     "them with it, or follow the Link header, which does. An instance without a price counts as "
     "cheaper than any.",
     "tags": TAG,
-    "parameters": [InstanceFilter, _SORT, *_PAGE],
+    "parameters": [InstanceFilter],
     "responses": {200: OpenApiResponse(schemas.InstanceList, description="A page.")},
     "examples": [
-        OpenApiExample(
+        _answer(
             "The first of several pages",
             {
-                "instances": [DETAILS],
+                "instances": [examples.DETAILS],
                 "total": 10_000,
                 "totalIsCapped": True,
                 "hasMore": True,
                 "nextCursor": "WyI5YjE0ZTFkMDdjMjk1YTY4Il0.2f1c",
             },
-            response_only=True,
-            status_codes=["200"],
         )
     ],
 }
@@ -193,13 +79,13 @@ RETRIEVE: dict[str, Any] = {
     "description": "As this service knows it: nothing is asked of Novita, whose own word is "
     "novitaStatus. Fields are absent until they are known. The ETag stands for all of it but "
     "costUsd, which grows by itself.",
-    "parameters": [*ID, _IF_NONE_MATCH, _ETAG],
+    "parameters": [*ID, IF_NONE_MATCH, ETAG],
     "responses": {
         200: OpenApiResponse(schemas.InstanceDetails, description="As it is now."),
         304: OpenApiResponse(description="It is as If-None-Match says."),
         400: OpenApiResponse(description="If-None-Match is no list of ETags."),
     },
-    "examples": [OpenApiExample("Running", DETAILS, response_only=True, status_codes=["200"])],
+    "examples": [_answer("Running", examples.DETAILS)],
 }
 UPDATE: dict[str, Any] = {
     "operation_id": "updateInstance",
@@ -209,7 +95,7 @@ UPDATE: dict[str, Any] = {
     "webhook URL, or end without one. Writes the event instance.updated, unless nothing changes. "
     "409 INVALID_STATE once it is terminated.",
     "tags": TAG,
-    "parameters": [*ID, _IF_MATCH, _UNLESS, _ETAG],
+    "parameters": [*ID, IF_MATCH, UNLESS, ETAG],
     "request": {"application/json": UpdateInstance, MERGE_PATCH: UpdateInstance},
     "responses": {
         200: schemas.InstanceDetails,
@@ -228,15 +114,14 @@ UPDATE: dict[str, Any] = {
             request_only=True,
             media_type=MERGE_PATCH,
         ),
-        OpenApiExample("As it is now", DETAILS, response_only=True, status_codes=["200"]),
+        _answer("As it is now", examples.DETAILS),
     ],
 }
-ACCEPTED_MESSAGE = "Accepted; its webhook or its details tell when it has come true."
 
 
 def _verb(name: str, summary: str, description: str, status: str) -> dict[str, Any]:
     answer = {
-        "instanceId": EXAMPLE_ID,
+        "instanceId": examples.EXAMPLE_ID,
         "status": status,
         "message": ACCEPTED_MESSAGE,
     }
@@ -246,14 +131,14 @@ def _verb(name: str, summary: str, description: str, status: str) -> dict[str, A
         "description": f"{description} Asking again for what is under way or has come true changes "
         "nothing; 409 INVALID_STATE where it makes no sense.",
         "tags": LIFECYCLE,
-        "parameters": [*ID, _IF_MATCH, _UNLESS],
+        "parameters": [*ID, IF_MATCH, UNLESS],
         "request": None,
         "responses": {
             202: OpenApiResponse(schemas.AcceptedVerb, description="Under way."),
             409: OpenApiResponse(description="It makes no sense in the instance's status."),
             412: OpenApiResponse(description="It is not what If-Match or If-None-Match asks for."),
         },
-        "examples": [OpenApiExample("Accepted", answer, response_only=True, status_codes=["202"])],
+        "examples": [_answer("Accepted", answer, 202)],
     }
 
 
@@ -281,36 +166,6 @@ TERMINATE = _verb(
     "it terminated. Its disk is lost.",
     "terminating",
 )
-_EVENTS = {
-    "events": [
-        {
-            "id": "evt_3b0c44298fc1c149afbf4c89",
-            "instanceId": EXAMPLE_ID,
-            "sequence": 1,
-            "type": "instance.creating",
-            "toStatus": "creating",
-            "occurredAt": "2023-12-01T10:00:00.000Z",
-            "actor": "key:key_2cf24dba5fb0a30e26e83b2a",
-            "cause": "requested over the API",
-            "requestId": "req_5f2b8c0d9e1a4f6b7c3d2e10",
-        },
-        {
-            "id": "evt_7d865e959b2466918c9863af",
-            "instanceId": EXAMPLE_ID,
-            "sequence": 2,
-            "type": "instance.starting",
-            "fromStatus": "creating",
-            "toStatus": "starting",
-            "occurredAt": "2023-12-01T10:00:01.250Z",
-            "actor": "worker",
-            "cause": "created at Novita",
-            "requestId": "req_5f2b8c0d9e1a4f6b7c3d2e10",
-            "jobId": "job_486ea46224d1bb4fb680f34f",
-        },
-    ],
-    "total": 2,
-    "hasMore": False,
-}
 EVENTS: dict[str, Any] = {
     "operation_id": "listInstanceEvents",
     "summary": "List what happened to an instance, oldest first",
@@ -329,8 +184,7 @@ EVENTS: dict[str, Any] = {
             TYPES_SCHEMA,
             description="only these, such as instance.running; several separated by commas",
         ),
-        *_PAGE,
     ],
     "responses": {200: OpenApiResponse(schemas.EventList, description="A page.")},
-    "examples": [OpenApiExample("A page", _EVENTS, response_only=True, status_codes=["200"])],
+    "examples": [_answer("A page", examples.EVENTS)],
 }

@@ -2,27 +2,11 @@
 test keeps the two equal.
 """
 
-from typing import Any
-
-from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
+from instances.api.schema_fields import MomentField, Object, UsdField
 from instances.choices import BillingMode, FailureCode, InstanceStatus, StatusReason
-
-Object = serializers.Serializer[Any]
-
-MOMENT = {"type": "string", "format": "date-time", "examples": ["2023-12-01T10:00:00.000Z"]}
-USD = {"type": "string", "pattern": r"^\d+\.\d{2,5}$", "examples": ["0.35"]}
-
-
-@extend_schema_field(MOMENT)
-class MomentField(serializers.CharField):
-    """ISO 8601 in UTC with milliseconds."""
-
-
-@extend_schema_field(USD)
-class UsdField(serializers.CharField):
-    """US dollars as a decimal string: money is no float."""
 
 
 class CreatedInstance(Object):

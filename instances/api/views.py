@@ -25,6 +25,7 @@ from accounts.prepared import Prepared
 from instances import services
 from instances.api import documentation
 from instances.api.filters import SORTS, InstanceFilter, asked_for
+from instances.api.messages import ACCEPTED_MESSAGE, CREATED_MESSAGE
 from instances.api.parsers import MergePatchParser
 from instances.api.preconditions import etag_of, is_unchanged, wanted_versions
 from instances.api.serializers import CreateInstance, UpdateInstance
@@ -64,17 +65,21 @@ class InstanceViewSet(GenericViewSet[Instance]):
     @extend_schema(**documentation.CREATE)
     @idempotent
     def create(self, request: Request) -> Response:
+        caller = caller_of(request)
         body = CreateInstance(data=request.data)
         body.is_valid(raise_exception=True)
         with translated_errors():
             created = services.create_instance(
-                project=caller_of(request).project, wish=body.wish(), cause=_cause_of(request)
+                project=caller.project,
+                wish=body.wish(),
+                cause=_cause_of(request),
+                now=caller.asked_at,
             )
         public_id = created.instance.public_id
         answer = {
             "instanceId": public_id,
             "status": InstanceStatus.CREATING.value,
-            "message": documentation.CREATED_MESSAGE,
+            "message": CREATED_MESSAGE,
             "estimatedReadyTime": iso(created.estimated_ready_at),
         }
         # As it was written: nothing is asked of the database for it.
@@ -146,7 +151,7 @@ class InstanceViewSet(GenericViewSet[Instance]):
         answer = {
             "instanceId": instance.public_id,
             "status": instance.status,
-            "message": documentation.ACCEPTED_MESSAGE,
+            "message": ACCEPTED_MESSAGE,
         }
         return Response(answer, status=202, headers=headers)
 

@@ -7,7 +7,9 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from rest_framework import serializers
 
 from instances.api import schemas
-from instances.api.documentation import DETAILS, ID, TAG
+from instances.api.documentation import TAG
+from instances.api.examples import DETAILS
+from instances.api.parameters import ID
 from instances.api.waiting_filters import (
     DEFAULT_STATUSES,
     EVENT_ID_SCHEMA,

@@ -116,6 +116,9 @@ class Stream:
         )
 
 
+Client = Wait | Stream
+
+
 def is_stalled(sink: Sink, seconds: float) -> bool:
     """Whether a client has not taken what it was sent for so long."""
     return sink.full_since is not None and time.monotonic() - sink.full_since > seconds

@@ -12,7 +12,7 @@ from django.db import connection
 from django.http import StreamingHttpResponse
 
 from instances.live import process
-from instances.live.clients import Stream, Wait
+from instances.live.clients import Client
 from instances.live.sinks import QueueSink, SocketSink
 
 
@@ -23,7 +23,7 @@ class LaterResponse(StreamingHttpResponse):
 
     def __init__(
         self,
-        client: Wait | Stream,
+        client: Client,
         *,
         environ: dict[str, Any],
         release: Callable[[], None],

@@ -4,8 +4,7 @@ Runs beside the release before: the column comes with a constant, which rewrites
 then takes the transaction as its default. What was written before counts as older than all.
 """
 
-import django.contrib.postgres.operations
-from django.db import migrations, models
+from django.db import migrations
 
 import instances.models.event
 
@@ -71,17 +70,10 @@ _NOTIFY = migrations.RunSQL(
 
 
 class Migration(migrations.Migration):
-    # The index is made without keeping writers out.
-    atomic = False
-
     dependencies = [("instances", "0007_credentials_and_readiness")]
 
     operations = [
         _COLUMN,
         _APPEND_ONLY,
         _NOTIFY,
-        django.contrib.postgres.operations.AddIndexConcurrently(
-            model_name="instanceevent",
-            index=models.Index(fields=["project", "xid", "id"], name="event_in_stream_order"),
-        ),
     ]

@@ -1,11 +1,7 @@
-"""Tags, the version behind ETags, and the indexes of the lists."""
+"""Tags and the version behind ETags. The indexes of the lists come with the next migration."""
 
 from django.db import migrations, models
-from django.contrib.postgres.indexes import GinIndex, OpClass
-from django.db.models import F
-from django.db.models.functions import Lower, Now
-
-from instances.models.expressions import HOURLY_PRICE, TAG_WORDS
+from django.db.models.functions import Now
 
 # What a caller sees of an instance, and the receiver that PATCH may change. Left out: what only
 # moves the cost, and what only workers know.
@@ -16,7 +12,6 @@ VISIBLE = [
     "reason_code", "reason_message", "expires_at", "product_id", "price_e5_usd", "placement",
     "upstream_id", "upstream_status", "spot_reclaim_at", "port_mappings", "connection", "readiness_probe",
 ]
-FILTERED = ["status", "region", "billing_mode", "product_name", "product_id"]
 _NEW = ", ".join(f"NEW.{name}" for name in VISIBLE)
 _OLD = ", ".join(f"OLD.{name}" for name in VISIBLE)
 
@@ -63,58 +58,6 @@ class Migration(migrations.Migration):
             """,
             "DROP FUNCTION instances_tag_words(bigint, jsonb);",
         ),
-        migrations.AddIndex(
-            "instance",
-            models.Index(
-                fields=["project", "created_at", "id"], include=["name", *FILTERED],
-                name="instance_list_age",
-            ),
-        ),
-        migrations.AddIndex(
-            "instance",
-            models.Index(
-                fields=["project", "name", "id"], include=["created_at", *FILTERED],
-                name="instance_list_name",
-            ),
-        ),
-        migrations.AddIndex(
-            "instance",
-            models.Index(
-                F("project"), HOURLY_PRICE, F("id"),
-                include=["name", "created_at", "price_e5_usd", "gpu_num", *FILTERED],
-                name="instance_list_price",
-            ),
-        ),
-        migrations.AddIndex(
-            "instance",
-            models.Index(
-                fields=["project", "status", "created_at", "id"], name="instance_list_status"
-            ),
-        ),
-        migrations.AddIndex(
-            "instance",
-            models.Index(
-                F("project"), OpClass(Lower("name"), "text_pattern_ops"),
-                name="instance_list_prefix",
-            ),
-        ),
-        migrations.AddIndex(
-            "instance",
-            models.Index(
-                fields=["project", "region", "created_at", "id"], name="instance_list_region"
-            ),
-        ),
-        migrations.AddIndex(
-            "instance",
-            models.Index(
-                F("project"), Lower("product_name"), F("created_at"), F("id"),
-                name="instance_list_product",
-            ),
-        ),
-        migrations.AddIndex(
-            "instance",
-            models.Index(fields=["project", "product_id"], name="instance_list_product_id"),
-        ),
         migrations.CreateModel(
             "ListedTemplate",
             [
@@ -139,8 +82,5 @@ class Migration(migrations.Migration):
                     )
                 ]
             },
-        ),
-        migrations.AddIndex(
-            "instance", GinIndex(TAG_WORDS, fastupdate=False, name="instance_tags")
         ),
     ]

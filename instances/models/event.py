@@ -39,7 +39,7 @@ class InstanceEvent(models.Model):
     """One change, numbered per instance without gaps, written in the change's own transaction.
 
     Append-only: a trigger refuses updates and deletes (migration 0002). Another one notifies those
-    who wait for events of the project (migration 0009).
+    who wait for events of the project (migration 0008).
     """
 
     public_id = models.CharField(max_length=40, unique=True, default=new_event_id, editable=False)

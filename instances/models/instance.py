@@ -3,9 +3,8 @@
 import secrets
 from typing import Any
 
-from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 from django.db.models.functions import Lower, Now
 
 from accounts.ids import new_public_id
@@ -19,7 +18,8 @@ from instances.choices import (
     InstanceStatus,
     OnStartFailure,
 )
-from instances.models.expressions import HOURLY_PRICE, TAG_WORDS, HasTagWord, tag_word
+from instances.models.expressions import HOURLY_PRICE, HasTagWord, tag_word
+from instances.models.indexes import INSTANCE_INDEXES
 
 
 def new_instance_id() -> str:
@@ -29,11 +29,6 @@ def new_instance_id() -> str:
 def new_reference() -> str:
     """The unique word of an instance's upstream name: 80 random bits in [0-9a-f]."""
     return secrets.token_hex(10)
-
-
-# Carried along by the indexes of the sorts: what does not fit a filter is passed over without its
-# row being read, so that even a filter that nothing fits costs no more than the index.
-FILTERED = ["status", "region", "billing_mode", "product_name", "product_id"]
 
 
 class InstanceQuerySet(models.QuerySet["Instance"]):
@@ -132,11 +127,13 @@ class Instance(models.Model):
     ready_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     # Why it is in this status although nobody asked for that here: see choices.StatusReason.
-    reason_code = models.CharField(max_length=40, blank=True, db_default="")
-    reason_message = models.TextField(blank=True, db_default="")
+    reason_code = models.CharField(max_length=40, blank=True, default="", db_default="")
+    reason_message = models.TextField(blank=True, default="", db_default="")
 
     # The verb that is under way, and when Novita took it; forgotten when it has come true.
-    action = models.CharField(max_length=10, choices=Action.choices, blank=True, db_default="")
+    action = models.CharField(
+        max_length=10, choices=Action.choices, blank=True, default="", db_default=""
+    )
     action_accepted_at = models.DateTimeField(null=True, blank=True)
 
     # Its end, fixed when charging begins; the warning comes before it.
@@ -179,7 +176,7 @@ class Instance(models.Model):
         null=True, blank=True, help_text="first of the two direct looks that prove absence"
     )
     # What the readiness probe said last while it did not pass.
-    probe_error = models.CharField(max_length=300, blank=True, db_default="")
+    probe_error = models.CharField(max_length=300, blank=True, default="", db_default="")
     # Lists lack the connect blocks; whether a look by id has brought them.
     has_details = models.BooleanField(default=False, db_default=False)
     port_mappings = models.JSONField(default=list, blank=True)
@@ -192,80 +189,7 @@ class Instance(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        indexes = [
-            models.Index(fields=["project", "-id"], name="instance_project"),
-            # Lists, by sort; then by what they are filtered by. See docs/lists.md.
-            models.Index(
-                fields=["project", "created_at", "id"],
-                include=["name", *FILTERED],
-                name="instance_list_age",
-            ),
-            models.Index(
-                fields=["project", "name", "id"],
-                include=["created_at", *FILTERED],
-                name="instance_list_name",
-            ),
-            models.Index(
-                F("project"),
-                HOURLY_PRICE,
-                F("id"),
-                include=["name", "created_at", "price_e5_usd", "gpu_num", *FILTERED],
-                name="instance_list_price",
-            ),
-            models.Index(
-                fields=["project", "status", "created_at", "id"], name="instance_list_status"
-            ),
-            models.Index(
-                fields=["project", "region", "created_at", "id"], name="instance_list_region"
-            ),
-            models.Index(
-                F("project"),
-                Lower("product_name"),
-                F("created_at"),
-                F("id"),
-                name="instance_list_product",
-            ),
-            models.Index(fields=["project", "product_id"], name="instance_list_product_id"),
-            models.Index(
-                F("project"),
-                OpClass(Lower("name"), "text_pattern_ops"),
-                name="instance_list_prefix",
-            ),
-            GinIndex(TAG_WORDS, name="instance_tags", fastupdate=False),
-            models.Index(
-                fields=["product_name", "-ready_at"],
-                condition=Q(ready_at__isnull=False),
-                name="instance_start_times",
-            ),
-            models.Index(
-                fields=["status"],
-                condition=~Q(status__in=["terminated", "failed"]),
-                name="instance_not_ended",
-            ),
-            # What is held at Novita, for the reconciler; what ends next, for the limits.
-            models.Index(
-                fields=["upstream_account"],
-                condition=Q(upstream_gone_at__isnull=True) & ~Q(upstream_id=""),
-                name="instance_holding",
-            ),
-            models.Index(
-                fields=["expires_at"],
-                condition=Q(expires_at__isnull=False, upstream_gone_at__isnull=True),
-                name="instance_expiring",
-            ),
-            # Creates in doubt, for operators and the reconciler: few among all rows.
-            models.Index(
-                fields=["create_step"],
-                condition=Q(create_step__in=["post", "look_up"]),
-                name="instance_in_doubt",
-            ),
-            # How many of a project live, without a look at those that ended.
-            models.Index(
-                fields=["project"],
-                condition=~Q(status__in=["terminated", "failed"]),
-                name="instance_project_live",
-            ),
-        ]
+        indexes = INSTANCE_INDEXES
         constraints = [
             models.CheckConstraint(
                 condition=Q(status__in=InstanceStatus.values), name="instance_status_known"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from instances.http.transport import Transport
-from instances.novita import parsers
+from instances.novita import items, parsers
 from instances.novita.caller import Call, Caller
 from instances.novita.calls import CallBudget, CallRecord
 from instances.novita.listing import read_all_pages
@@ -71,7 +71,7 @@ class NovitaClient:
 
     def list_clusters(self) -> tuple[Cluster, ...]:
         call = Call(endpoint="list_clusters", path="/clusters")
-        return self._list(call, "data", parsers.read_cluster)
+        return self._list(call, "data", items.read_cluster)
 
     def list_products(
         self,
@@ -89,7 +89,7 @@ class NovitaClient:
             gpuNum=gpu_num,
         )
         call = Call(endpoint="list_products", path="/products", params=params)
-        return self._list(call, "data", parsers.read_product)
+        return self._list(call, "data", items.read_product)
 
     def list_templates(
         self, *, channel: str = "private", max_pages: int = 20
@@ -104,7 +104,7 @@ class NovitaClient:
                 pageSize=_TEMPLATE_PAGE,
             )
             call = Call(endpoint="list_templates", path="/templates", params=params)
-            page = self._parsed(call, "template", parsers.read_template)
+            page = self._parsed(call, "template", items.read_template)
             before = len(found)
             found |= {template.id: template for template in page.items}
             if len(found) == before or len(found) >= (page.total or 0):
@@ -122,7 +122,7 @@ class NovitaClient:
 
     def list_registry_auths(self) -> tuple[RegistryAuth, ...]:
         call = Call(endpoint="list_registry_auths", path="/repository/auths")
-        return self._list(call, "data", parsers.read_registry_auth)
+        return self._list(call, "data", items.read_registry_auth)
 
     def get_balance(self) -> Balance:
         """Lives beside the GPU API, under another base path of the same host."""

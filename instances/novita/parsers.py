@@ -1,47 +1,20 @@
-"""From JSON to `types`. A broken item is skipped and recorded; a broken envelope raises.
+"""Novita's answers, read: a broken item is skipped and recorded, a broken envelope raises.
 
 Only NovitaProtocolError ever leaves this module, whatever the JSON.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
-from urllib.parse import urlsplit
 
-from instances.novita.access import read_access
-from instances.novita.errors import NovitaProtocolError, clean_text
-from instances.novita.types import (
-    Balance,
-    Cluster,
-    EnvVar,
-    InstancePage,
-    PortMapping,
-    Product,
-    RegistryAuth,
-    Skipped,
-    Template,
-    TemplatePort,
-    Tool,
-    UpstreamInstance,
-)
-from instances.novita.values import (
-    count,
-    flag,
-    integer,
-    mapping,
-    moment,
-    money_e5,
-    sequence,
-    text,
-    verbatim,
-)
+from instances.novita.errors import NovitaProtocolError
+from instances.novita.items import read_instance, read_template
+from instances.novita.types import Balance, InstancePage, Skipped, Template, UpstreamInstance
+from instances.novita.values import identifier, integer, mapping
 
 T = TypeVar("T")
-# What may stand in a URL query, a log line and a database key; real ids are hex, decimal or UUIDs.
-_ID = re.compile(r"[!-~]{1,255}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +90,7 @@ def parse_created_id(body: Any) -> str:
     """Without an id nobody knows whether an instance was made, so the error says so."""
     data = mapping(body)
     for value in (data.get("id"), data.get("instanceId"), mapping(data.get("data")).get("id")):
-        if found := _id(value):
+        if found := identifier(value):
             return found
     raise NovitaProtocolError("create was accepted without an id", is_outcome_unknown=True)
 
@@ -129,173 +102,3 @@ def parse_balance(body: Any) -> Balance:
         raise NovitaProtocolError("expected a balance")
     cash, credit = integer(data.get("cashBalance")), integer(data.get("creditLimit"))
     return Balance(available * 10, (cash or 0) * 10, (credit or 0) * 10)
-
-
-def read_cluster(value: Any) -> Cluster | None:
-    data = mapping(value)
-    cluster_id = _id(data.get("id"))
-    if not cluster_id:
-        return None
-    return Cluster(cluster_id, text(data.get("name")), _texts(data.get("availableGpuType")))
-
-
-def read_product(value: Any) -> Product | None:
-    data = mapping(value)
-    product_id = _id(data.get("id"))
-    if not product_id:
-        return None
-    inventory = text(data.get("inventoryState"))
-    deployable = flag(data.get("availableDeploy"))
-    on_demand, spot = money_e5(data.get("price")), money_e5(data.get("spotPrice"))
-    return Product(
-        id=product_id,
-        name=text(data.get("name")),
-        cpu_per_gpu=count(data.get("cpuPerGpu")),
-        memory_per_gpu_gb=count(data.get("memoryPerGpu")),
-        # Without the flag, an offer is tried unless its stock is known to be out.
-        available_deploy=inventory != "none" if deployable is None else deployable,
-        inventory_state=inventory,
-        min_rootfs_gb=count(data.get("minRootFS")),
-        max_rootfs_gb=count(data.get("maxRootFS")) or None,
-        regions=_texts(data.get("regions")),
-        on_demand_price_e5_usd=on_demand,
-        spot_price_e5_usd=spot,
-        # Older answers do not name the modes: what has a price is for sale.
-        billing_modes=frozenset(_texts(data.get("billingMethods")))
-        or frozenset(
-            mode for mode, price in (("onDemand", on_demand), ("spot", spot)) if price is not None
-        ),
-    )
-
-
-def read_template(value: Any) -> Template | None:
-    data = mapping(value)
-    template_id = _id(data.get("Id")) or _id(data.get("id"))
-    if not template_id:
-        return None
-    return Template(
-        id=template_id,
-        name=text(data.get("name")),
-        image=text(data.get("image")),
-        image_auth_id=_reference(data.get("imageAuth")),
-        start_command=text(data.get("startCommand")),
-        entrypoint=text(data.get("entrypoint")),
-        rootfs_size_gb=count(data.get("rootfsSize")),
-        ports=_template_ports(data.get("ports")),
-        envs=_envs(data.get("envs")),
-        tools=_tools(data.get("tools")),
-        min_cuda_version=text(data.get("minCudaVersion")),
-        type=text(data.get("type")),
-        channel=text(data.get("channel")),
-    )
-
-
-def read_registry_auth(value: Any) -> RegistryAuth | None:
-    data = mapping(value)
-    auth_id = _id(data.get("id")) or _id(data.get("Id"))
-    if not auth_id:
-        return None
-    return RegistryAuth(auth_id, text(data.get("name")), text(data.get("username")))
-
-
-def read_instance(value: Any) -> UpstreamInstance | None:
-    data = mapping(value)
-    instance_id = _id(data.get("id"))
-    if not instance_id:
-        return None
-    problem = mapping(data.get("statusError"))
-    ssh = mapping(data.get("connectComponentSSH"))
-    return UpstreamInstance(
-        id=instance_id,
-        name=text(data.get("name")),
-        status=text(data.get("status")),
-        status_error_state=clean_text(text(problem.get("state"))),
-        status_error_message=clean_text(text(problem.get("message"))),
-        cluster_id=text(data.get("clusterId")),
-        cluster_name=text(data.get("clusterName")),
-        product_id=text(data.get("productId")),
-        product_name=text(data.get("productName")),
-        gpu_num=count(data.get("gpuNum")),
-        billing_mode=text(data.get("billingMode")),
-        image_url=text(data.get("imageUrl")),
-        rootfs_size_gb=count(data.get("rootfsSize")),
-        port_mappings=_port_mappings(data.get("portMappings")),
-        ssh_command=text(ssh.get("sshCommand")) or text(data.get("sshCommand")),
-        jupyter_url=_without_login(mapping(data.get("connectComponentJupyter")).get("address")),
-        web_terminal_url=_without_login(
-            mapping(data.get("connectComponentWebTerminal")).get("address")
-        ),
-        access=read_access(data),
-        spot_status=text(data.get("spotStatus")),
-        spot_reclaim_at=moment(data.get("spotReclaimTime")),
-        created_at=moment(data.get("createdAt")),
-        last_started_at=moment(data.get("lastStartedAt")) or moment(data.get("startedAt")),
-        last_stopped_at=moment(data.get("lastStoppedAt")) or moment(data.get("stoppedAt")),
-        use_time_seconds=count(data.get("useTime")),
-        price_e5_usd=money_e5(data.get("instancePrice")),
-    )
-
-
-def _id(value: object) -> str:
-    found = text(value)
-    return found if _ID.fullmatch(found) else ""
-
-
-def _reference(value: object) -> str:
-    """The id of something optional: "0" is none."""
-    found = _id(value)
-    return "" if found == "0" else found
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    return tuple(filter(None, map(text, sequence(value))))
-
-
-def _port(value: object) -> int | None:
-    number = integer(value)
-    return number if number is not None and 0 < number < 65536 else None
-
-
-def _port_mappings(value: object) -> tuple[PortMapping, ...]:
-    return tuple(
-        PortMapping(port, text(item.get("endpoint")), text(item.get("type")))
-        for item in map(mapping, sequence(value))
-        if (port := _port(item.get("port")))
-    )
-
-
-def _template_ports(value: object) -> tuple[TemplatePort, ...]:
-    """`{type, ports: [..]}` groups, flattened; a group with a single `port` is taken as well."""
-    return tuple(
-        TemplatePort(text(group.get("type")) or "http", port)
-        for group in map(mapping, sequence(value))
-        for number in [*sequence(group.get("ports")), group.get("port")]
-        if (port := _port(number))
-    )
-
-
-def _envs(value: object) -> tuple[EnvVar, ...]:
-    """One client calls the key `env`."""
-    return tuple(
-        EnvVar(key, verbatim(item.get("value")))
-        for item in map(mapping, sequence(value))
-        if (key := text(item.get("key")) or text(item.get("env")))
-    )
-
-
-def _tools(value: object) -> tuple[Tool, ...]:
-    return tuple(
-        Tool(name, port, text(item.get("type")) or "http")
-        for item in map(mapping, sequence(value))
-        if (name := text(item.get("name"))) and (port := _port(item.get("port")))
-    )
-
-
-def _without_login(value: object) -> str:
-    """A URL without the user and password that may stand in it."""
-    url = text(value)
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return ""
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() if url else ""

@@ -15,6 +15,8 @@ from typing import Any
 
 _MAX_TEXT = 10_000
 _MAX_INTEGER = 2**63 - 1
+# What may stand in a URL query, a log line and a database key; real ids are hex, decimal or UUIDs.
+_ID = re.compile(r"[!-~]{1,255}")
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?")
 # 2^33 s is the year 2242; what is later is not seconds.
 _MAX_UNIX_SECONDS = 2**33
@@ -47,6 +49,12 @@ def verbatim(value: object) -> str:
     raw = value if isinstance(value, str) else (str(value) if abs(value) <= _MAX_INTEGER else "")
     cut = raw[:_MAX_TEXT].replace("\x00", "")
     return cut.encode("utf-8", "ignore").decode("utf-8")
+
+
+def identifier(value: object) -> str:
+    """Empty for what can be no id."""
+    found = text(value)
+    return found if _ID.fullmatch(found) else ""
 
 
 def integer(value: object) -> int | None:

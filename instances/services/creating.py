@@ -1,21 +1,23 @@
 """Accepting a wish."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import transaction
 
+from accounts.inserts import insert
 from accounts.models import Project
 from instances.choices import InstanceStatus
-from instances.creation_job import enqueue_create
+from instances.creation_job import new_create_job
 from instances.database_clock import database_now
 from instances.estimates import median_start
 from instances.models import Instance
-from instances.services.limits import check_room, limited
-from instances.transitions import record_event
+from instances.outbox import of_first_event
+from instances.services.limits import holding_room, limited
+from instances.transitions import log_at_commit, new_event
 from instances.types import Cause, Wish
 from jobs.crashpoints import crashpoint
+from jobs.queue import CHANNEL
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,26 +28,30 @@ class Created:
     estimated_ready_at: datetime
 
 
-def create_instance(*, project: Project, wish: Wish, cause: Cause) -> Created:
-    """Accept a wish: instance, first event, create job and first webhook, in one commit.
+def create_instance(
+    *, project: Project, wish: Wish, cause: Cause, now: datetime | None = None
+) -> Created:
+    """Accept a wish: instance, first event, create job and first webhook, in one statement.
 
+    ``now``, by the database's clock, from who has just asked it for something else.
     Raises WishRefused and InstanceLimitReached, by the project's limits.
     """
     wish = limited(wish, project)
-    with transaction.atomic():
-        check_room(project)
-        now = database_now()
-        instance = Instance(
-            project=project,
-            created_at=now,
-            status_changed_at=now,
-            start_deadline_at=now + timedelta(seconds=settings.CONFIG.instance_start_timeout),
-            **asdict(wish),
-        )
-        record_event(
-            instance, "instance.creating", cause=cause, now=now, after=InstanceStatus.CREATING
-        )
-        enqueue_create(instance, request_id=cause.request_id)
+    now = now or database_now()
+    instance = Instance(
+        project=project,
+        created_at=now,
+        status_changed_at=now,
+        start_deadline_at=now + timedelta(seconds=settings.CONFIG.instance_start_timeout),
+        **{field.name: getattr(wish, field.name) for field in fields(wish)},
+    )
+    event = new_event(
+        instance, "instance.creating", cause=cause, now=now, after=InstanceStatus.CREATING
+    )
+    job = new_create_job(instance, request_id=cause.request_id)
+    with holding_room(project):
         crashpoint("accept.before_commit")
+        insert(instance, event, job, *of_first_event(event), wake=CHANNEL)
+        log_at_commit(event)
     crashpoint("accept.after_commit")
     return Created(instance, now + median_start(wish.product_name))

@@ -1,6 +1,10 @@
 """What a project's requests may cost: defaults for what they leave open, and maxima."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+
+from django.db import transaction
 
 from accounts.models import Project
 from instances.errors import InstanceLimitReached, WishRefused
@@ -60,16 +64,22 @@ def check_runtime(minutes: int | None, project: Project) -> None:
         )
 
 
-def check_room(project: Project) -> None:
-    """Raises InstanceLimitReached. In a transaction: holds the project's row until its end, so
-    that two requests cannot both take the last place.
+@contextmanager
+def holding_room(project: Project) -> Iterator[None]:
+    """Make one more in here. Raises InstanceLimitReached.
+
+    With a limit it is a transaction that holds the project's row until its end, so that two
+    requests cannot both take the last place.
     """
     if project.live_instance_limit is None:
+        yield
         return
-    locked = Project.objects.select_for_update(no_key=True).get(pk=project.pk)
-    limit = locked.live_instance_limit
-    if limit is not None and Instance.objects.of(locked).living().count() >= limit:
-        raise InstanceLimitReached(limit)
+    with transaction.atomic():
+        locked = Project.objects.select_for_update(no_key=True).get(pk=project.pk)
+        limit = locked.live_instance_limit
+        if limit is not None and Instance.objects.of(locked).living().count() >= limit:
+            raise InstanceLimitReached(limit)
+        yield
 
 
 def set_project_limits(project: Project, **limits: int | None) -> None:

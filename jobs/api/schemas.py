@@ -226,15 +226,7 @@ LIST: dict[str, Any] = {
     "description": "Those of the project's instances; the service's own recurring work is not among"
     " them. Ended jobs are forgotten after a week, failed ones after a month.",
     "tags": TAG,
-    "parameters": [
-        JobFilter,
-        OpenApiParameter(
-            "limit",
-            {"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
-            description="rows per page",
-        ),
-        OpenApiParameter("cursor", str, description="nextCursor of the page before"),
-    ],
+    "parameters": [JobFilter],
     "responses": {200: OpenApiResponse(JobList, description="A page.")},
     "examples": _example("A page", {"jobs": [_JOB], "total": 1, "hasMore": False}),
 }

@@ -1,16 +1,19 @@
-"""The scope that an operation needs, asked of its view."""
+"""What the view behind an operation tells of it: the scope it needs, the pages it gives."""
 
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
 
 from accounts.permissions import HasApiKey, required_scope
+from novitai.openapi.paging import page_parameters
 
 ANY = "any"
 
 
 class ScopedSchema(AutoSchema):
-    """Adds ``x-scope`` where a key is needed; any valid one may do."""
+    """Adds ``x-scope`` where a key is needed (any valid one may do), and the page's parameters to
+    lists.
+    """
 
     def get_extensions(self) -> dict[str, Any]:
         needs_key = any(isinstance(each, HasApiKey) for each in self.view.get_permissions())
@@ -18,3 +21,6 @@ class ScopedSchema(AutoSchema):
             return {}
         scope = required_scope(self.view, self.method)
         return {"x-scope": ANY if scope is None else scope.value}
+
+    def get_override_parameters(self) -> list[Any]:
+        return [*super().get_override_parameters(), *page_parameters(self.view, self.method)]

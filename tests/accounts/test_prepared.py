@@ -10,9 +10,8 @@ from django.db.models import F
 from django.db.models.functions import Length
 
 from accounts.models import ApiKey, Project
-from accounts.prepared import Prepared, insert
+from accounts.prepared import Prepared
 from accounts.services import create_api_key, find_api_key
-from instances.models import Instance
 from tests.conftest import client_of
 
 BY_NAME = Prepared(
@@ -94,18 +93,29 @@ def test_a_connection_that_the_server_has_closed_is_replaced_by_the_first_query(
     assert api.get("/api/jobs").status_code == 200
 
 
-def test_an_inserted_row_is_the_row_that_save_would_have_made(project: Project) -> None:
-    wish = {"name": "a", "product_name": "p", "template_id": "t", "gpu_num": 1}
-    wish |= {"rootfs_size_gb": 60, "region": "r", "project": project}
-    saved, inserted = Instance(**wish), Instance(**wish)
-    saved.save()
-    insert(inserted)
-    assert not inserted._state.adding
-    assert inserted.pk == saved.pk + 1
-    own = {"id", "public_id", "reference", "_state", "created_at", "status_changed_at"}
-    for read in (inserted, Instance.objects.get(pk=inserted.pk)):
-        for name, value in vars(Instance.objects.get(pk=saved.pk)).items():
-            assert name in own or getattr(read, name) == value, name
-    inserted.name = "b"
-    inserted.save()
-    assert Instance.objects.get(pk=inserted.pk).name == "b"
+@pytest.mark.django_db(transaction=True)
+def test_a_kept_plan_that_a_migration_made_useless_is_made_again() -> None:
+    Project.objects.create(name="p")
+    by_name = Prepared(lambda name: Project.objects.filter(name=name).order_by(), name="the name")
+    assert by_name.first(name="p") is not None
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE accounts_project ALTER webhook_secret TYPE varchar(201)")
+        try:
+            found = by_name.first(name="p")
+        finally:
+            cursor = connection.cursor()
+            cursor.execute("ALTER TABLE accounts_project ALTER webhook_secret TYPE text")
+    assert found == Project.objects.get()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_plan_is_made_once() -> None:
+    create_api_key(project=Project.objects.create(name="p"), name="k")
+    for _ in range(10):
+        assert find_api_key("nvt_no-such-key-at-all") is None
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT generic_plans > 0 FROM pg_prepared_statements WHERE statement LIKE %s",
+            ["%accounts_apikey%"],
+        )
+        assert cursor.fetchall() == [(True,)]

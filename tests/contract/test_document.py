@@ -111,6 +111,16 @@ def test_its_examples_are_right_in_shape(operation: Operation) -> None:
             assert faults_of(value, schema) == [], (where, name)
 
 
+@each_operation
+def test_what_answers_with_a_page_says_how_to_ask_for_the_next(operation: Operation) -> None:
+    answers = json.dumps(operation.body["responses"].get("200", {}))
+    named = re.findall(r'"#/components/schemas/(\w+)"', answers)
+    schemas = document()["components"]["schemas"]
+    is_page = any("nextCursor" in schemas[name].get("properties", {}) for name in named)
+    parameters = {each["name"] for each in operation.body.get("parameters", [])}
+    assert {"limit", "cursor"} & parameters == ({"limit", "cursor"} if is_page else set())
+
+
 def all_examples() -> list[Any]:
     return [value for o in operations() for _, _, value, _ in examples_of(o.body)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from types import SimpleNamespace
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -95,13 +96,13 @@ def test_a_failure_says_why(instance: Instance) -> None:
     assert event.data == {"code": "STARTUP_FAILED", "message": "no image"}
 
 
-def test_accepting_a_wish_is_one_commit(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*args: object, **fields: object) -> None:
-        raise LookupError
-
-    monkeypatch.setattr("instances.creation_job.queue.enqueue", refuse)
-    wish = Wish("one", "RTX 4090", "tpl", "CN-HK-01", webhook_url="")
-    with pytest.raises(LookupError):
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("url", ["", "https://example.com/hook"])
+def test_accepting_a_wish_is_one_commit(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = Project.objects.create(name="p")
+    monkeypatch.setattr("instances.creation_job.JobPriority", SimpleNamespace(HIGH=99))
+    wish = Wish("one", "RTX 4090", "tpl", "CN-HK-01", webhook_url=url)
+    with pytest.raises(IntegrityError, match="job_priority_known"):
         create_instance(project=project, wish=wish, cause=CAUSE)
     counts = [model.objects.count() for model in (Instance, InstanceEvent, Job, WebhookDelivery)]
     assert counts == [0, 0, 0, 0]

@@ -60,12 +60,22 @@ def test_the_pages_load_only_what_is_served_here(anonymous: Client, db: None, pa
     assert "https://" not in page
     # The policy allows no inline script, so that there must be none.
     assert not re.search(r"<script(?![^>]*src=)[^>]*>", page)
-    assets = re.findall(r'(?:src|href)="(/static/[^"]+)"', page)
+    assets = re.findall(r'(?:src|href)="(/[^"]+)"', page)
     assert assets
     for asset in assets:
         file = anonymous.get(asset)
         assert file.status_code == 200, asset
         file.close()
+
+
+def test_redoc_shows_no_picture_from_elsewhere(anonymous: Client) -> None:
+    answer = anonymous.get("/api/redoc/redoc.js")
+    script = answer.content.decode()
+    assert re.findall(r'"img",\{[^}]*src:"([^"]*)"', script) == ["data:,"]
+    assert "//cdn." not in script
+    again = anonymous.get("/api/redoc/redoc.js", headers={"if-none-match": answer["ETag"]})
+    assert again.status_code == 304
+    assert answer["Cache-Control"] == again["Cache-Control"] == "public, max-age=60"
 
 
 def test_the_front_door_leads_to_the_docs(anonymous: Client, db: None) -> None:

@@ -297,7 +297,7 @@ def plan_of(api: Client, query: str) -> str:
     """How Postgres finds the page that the query asks for."""
     with CaptureQueriesContext(connection) as captured:
         assert api.get(f"/api/instances?{query}").status_code == 200
-    (page,) = [each["sql"] for each in captured if '"."connection"' in each["sql"]]
+    (page,) = [each["sql"] for each in captured if '"."connection"' in (each["sql"] or "")]
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) {page}")
         return "\n".join(line for (line,) in cursor.fetchall())

@@ -12,6 +12,7 @@ from django.db.models import F
 
 from accounts.models import Project
 from instances import upstream
+from instances.handlers import webhook
 from instances.models import Instance, UpstreamEnding
 from instances.services import (
     create_instance,
@@ -24,6 +25,7 @@ from instances.types import Cause, Wish
 from jobs.models import Job
 from tests.engine import make_due, run_due
 from tests.fakes import FakeNovita
+from tests.instances.handlers.receiving import Receiver
 
 WISH = Wish(name="My GPU", product_name="RTX 4090 24GB", template_id="tpl-1", region="US-WEST-01")
 CALLER = Cause("key:test", request_id="req-1")
@@ -42,6 +44,13 @@ def novita(monkeypatch: pytest.MonkeyPatch) -> FakeNovita:
     monkeypatch.setattr(upstream, "client", fake.client)
     cache.clear()
     return fake
+
+
+@pytest.fixture
+def receiver(monkeypatch: pytest.MonkeyPatch) -> Receiver:
+    receiver = Receiver()
+    monkeypatch.setattr(webhook, "deliver", receiver.deliver)
+    return receiver
 
 
 class Service:

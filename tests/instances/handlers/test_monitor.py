@@ -6,15 +6,13 @@ from datetime import timedelta
 
 import pytest
 
-from instances.database_clock import database_now
-from instances.handlers.monitor import MonitorInstance
-from instances.models import Instance, UpstreamEnding, UpstreamGate
+from instances.models import Instance, UpstreamGate
 from instances.novita.types import PortMapping
 from jobs.models import Job
 from tests.engine import database_time
-from tests.fakes import DOWN, TOO_MANY, FakeNovita
+from tests.fakes import DOWN, FakeNovita
 from tests.instances.conftest import Configure
-from tests.instances.handlers.conftest import HOOK, Service, age, events
+from tests.instances.handlers.conftest import HOOK, Service, events
 
 pytestmark = pytest.mark.django_db
 
@@ -160,6 +158,30 @@ def test_under_another_account_nothing_is_concluded(
     assert (instance.status, novita.calls) == ("starting", [])
 
 
+def test_short_pages_are_learnt_and_then_all_are_seen(service: Service, novita: FakeNovita) -> None:
+    many(service, novita, 60)
+    page = novita.page
+    novita.page = lambda number, size, name: page(number, 10, name)
+    service.run("monitor_instance", times=2)
+    assert not Instance.objects.filter(upstream_status="").exists()
+    novita.calls.clear()
+    service.run("monitor_instance")
+    assert novita.calls == ["list_instances"] * 6
+
+
+def test_a_name_filter_that_finds_nothing_is_done_without(
+    service: Service, novita: FakeNovita
+) -> None:
+    many(service, novita, 30)
+    page = novita.page
+    novita.page = lambda number, size, name: page(number, size, name and f"exactly {name}")
+    service.run("monitor_instance", times=2)
+    assert not Instance.objects.filter(upstream_status="").exists()
+    novita.calls.clear()
+    service.run("monitor_instance")
+    assert novita.calls == ["list_instances"]
+
+
 # Arriving
 
 
@@ -218,174 +240,3 @@ def test_without_a_budget_it_is_told_all_the_same_and_read_later(
     service.run("monitor_instance")
     assert Instance.objects.filter(has_details=True, connection__ssh="ssh://root@h:22").count() == 3
     assert all(events(row).count("instance.running") == 1 for row in Instance.objects.all())
-
-
-# Failing
-
-
-@pytest.mark.parametrize(
-    ("seen", "words"),
-    [
-        ({"status": "toCreate", "status_error_message": "image pull failed"}, "image pull failed"),
-        ({"status": "toCreate", "status_error_state": "IMAGE_ERROR"}, "IMAGE_ERROR"),
-        ({"status": "exited"}, "exited"),
-        ({"status": "toRemove"}, "toRemove"),
-    ],
-)
-def test_what_can_never_run_fails_and_is_ended(
-    service: Service,
-    novita: FakeNovita,
-    instance: Instance,
-    seen: dict[str, str],
-    words: str,
-) -> None:
-    novita.put("up-1", **seen)
-    watch(service, instance)
-    assert (instance.status, instance.error_code) == ("failed", "STARTUP_FAILED")
-    assert words in instance.error_message
-    assert UpstreamEnding.objects.get().upstream_id == "up-1"
-    assert Job.objects.filter(type="terminate_instance", status="pending").exists()
-    assert events(instance)[-2:] == ["instance.failed", "instance.ending_begun"]
-
-
-def test_what_runs_has_not_failed_whatever_else_it_says(
-    service: Service, novita: FakeNovita, instance: Instance
-) -> None:
-    novita.put("up-1", status="running", status_error_message="an earlier pull failed")
-    assert watch(service, instance).status == "running"
-
-
-def test_not_running_in_time_fails_and_is_ended(
-    service: Service, novita: FakeNovita, instance: Instance
-) -> None:
-    novita.put("up-1", status="pulling")
-    age(instance, start_deadline_at=LONG, created_at=LONG)
-    watch(service, instance)
-    assert (instance.status, instance.error_code) == ("failed", "STARTUP_TIMEOUT")
-    assert instance.error_message == "Not running after 600 s; Novita last said pulling."
-    assert UpstreamEnding.objects.get().upstream_id == "up-1"
-
-
-def test_an_outage_over_the_deadline_ends_nothing_unseen(
-    service: Service, novita: FakeNovita, instance: Instance
-) -> None:
-    novita.put("up-1", status="running")
-    now = database_now()
-    Instance.objects.filter(pk=instance.pk).update(start_deadline_at=now - timedelta(seconds=60))
-    novita.fail("get_instance", DOWN)
-    assert watch(service, instance).status == "starting"
-    assert watch(service, instance).status == "running"
-
-
-def test_what_cannot_be_seen_for_long_after_its_deadline_is_ended(
-    service: Service, novita: FakeNovita, instance: Instance
-) -> None:
-    age(instance, start_deadline_at=LONG)
-    novita.fail("get_instance", DOWN)
-    assert watch(service, instance).error_code == "STARTUP_TIMEOUT"
-    assert UpstreamEnding.objects.get().upstream_id == "up-1"
-
-
-def test_what_a_list_shows_running_at_the_deadline_is_not_ended(
-    service: Service, novita: FakeNovita
-) -> None:
-    for row in many(service, novita, 3):
-        age(row, start_deadline_at=LONG)
-    for number in range(1, 4):
-        novita.put(f"up-{number}", status="running")
-    service.run("monitor_instance", times=2)
-    assert Instance.objects.filter(status="running").count() == 3
-
-
-def test_gone_only_after_two_looks_some_time_apart(
-    service: Service, novita: FakeNovita, instance: Instance
-) -> None:
-    novita.instances.clear()
-    watch(service, instance, times=3)
-    assert instance.status == "starting"
-    age(instance, absence_seen_at=timedelta(seconds=10))
-    watch(service, instance)
-    assert (instance.status, instance.error_code) == ("failed", "STARTUP_FAILED")
-
-
-def test_a_look_that_finds_it_makes_absence_count_anew(
-    service: Service, novita: FakeNovita, instance: Instance
-) -> None:
-    gone = novita.instances.pop("up-1")
-    watch(service, instance)
-    novita.instances["up-1"] = gone
-    assert watch(service, instance).absence_seen_at is None
-
-
-def test_what_vanishes_after_it_was_seen_running_is_not_asked_for_without_a_pause(
-    service: Service, novita: FakeNovita
-) -> None:
-    made = many(service, novita, 3)
-    novita.put("up-1", status="running")
-    service.run("monitor_instance")
-    del novita.instances["up-1"]
-    service.run("monitor_instance")
-    assert wait_of(made[0]) > timedelta(0)
-
-
-def test_what_vanishes_before_its_connect_blocks_were_read_is_not_asked_for_for_ever(
-    service: Service, novita: FakeNovita
-) -> None:
-    """Two hundred such rows took every call there was, and nothing could be created any more."""
-    made = many(service, novita, 3)[0]
-    novita.put("up-1", status="running")
-    service.run("monitor_instance")
-    novita.fail("get_instance", DOWN, times=3)
-    assert watch(service, made).status == "running"
-    novita.heal()
-    del novita.instances["up-1"]
-    watch(service, made)
-    age(made, absence_seen_at=timedelta(seconds=10))
-    watch(service, made)
-    job = Job.objects.get(type="monitor_instance", subject=made.public_id)
-    assert (made.has_details, job.status) == (False, "completed")
-
-
-def test_an_error_on_the_way_is_no_absence(
-    service: Service, novita: FakeNovita, instance: Instance
-) -> None:
-    for error in (DOWN, TOO_MANY):
-        novita.fail("get_instance", error)
-        watch(service, instance)
-        UpstreamGate.objects.update(paused_until=None)
-    assert (instance.status, instance.absence_seen_at) == ("starting", None)
-
-
-def test_a_watch_that_gives_up_fails_its_instance_and_ends_the_gpu(
-    service: Service, novita: FakeNovita, instance: Instance
-) -> None:
-    assert MonitorInstance().is_redrivable(job(instance))
-    MonitorInstance().on_give_up(job(instance), "The worker died in each of 5 attempts.")
-    instance.refresh_from_db()
-    assert (instance.status, instance.error_code) == ("failed", "INTERNAL_ERROR")
-    assert UpstreamEnding.objects.get().upstream_id == "up-1"
-    assert not MonitorInstance().is_redrivable(job(instance))
-
-
-def test_short_pages_are_learnt_and_then_all_are_seen(service: Service, novita: FakeNovita) -> None:
-    many(service, novita, 60)
-    page = novita.page
-    novita.page = lambda number, size, name: page(number, 10, name)
-    service.run("monitor_instance", times=2)
-    assert not Instance.objects.filter(upstream_status="").exists()
-    novita.calls.clear()
-    service.run("monitor_instance")
-    assert novita.calls == ["list_instances"] * 6
-
-
-def test_a_name_filter_that_finds_nothing_is_done_without(
-    service: Service, novita: FakeNovita
-) -> None:
-    many(service, novita, 30)
-    page = novita.page
-    novita.page = lambda number, size, name: page(number, size, name and f"exactly {name}")
-    service.run("monitor_instance", times=2)
-    assert not Instance.objects.filter(upstream_status="").exists()
-    novita.calls.clear()
-    service.run("monitor_instance")
-    assert novita.calls == ["list_instances"]

@@ -3,13 +3,12 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from datetime import UTC, datetime
-from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instances.novita import parsers, values
+from instances.novita import items, parsers
 from instances.novita.errors import NovitaProtocolError
 from instances.novita.types import EnvVar, PortMapping, TemplatePort, Tool
 
@@ -40,11 +39,11 @@ JSON = st.recursive(
 @given(JSON)
 def test_whatever_the_json_only_a_protocol_error_comes_out(body):
     readers = (
-        parsers.read_cluster,
-        parsers.read_product,
-        parsers.read_template,
-        parsers.read_registry_auth,
-        parsers.read_instance,
+        items.read_cluster,
+        items.read_product,
+        items.read_template,
+        items.read_registry_auth,
+        items.read_instance,
     )
     for reader in readers:
         reader(body)
@@ -63,59 +62,11 @@ def test_whatever_the_json_only_a_protocol_error_comes_out(body):
 @settings(max_examples=100, deadline=None)
 @given(JSON)
 def test_what_is_read_of_an_instance_can_be_stored(body):
-    instance = parsers.read_instance({"id": "ab", "name": body, "status": body, "useTime": body})
+    instance = items.read_instance({"id": "ab", "name": body, "status": body, "useTime": body})
     assert instance is not None
     assert "\x00" not in instance.name
     instance.name.encode()
     assert 0 <= instance.use_time_seconds < 2**63
-
-
-@given(st.binary())
-def test_bytes_that_are_not_json_are_a_value_error(data):
-    with suppress(ValueError):
-        values.parse_json(data)
-
-
-@pytest.mark.parametrize("data", [b"[" * 100_000, b"9" * 5000, b"NaN", b"[Infinity]", b"\xff"])
-def test_hostile_json_is_a_value_error(data):
-    with pytest.raises(ValueError):
-        values.parse_json(data)
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        ("35000", 35000),
-        (35000, 35000),
-        (" 35000 ", 35000),
-        (Decimal("35000.0"), 35000),
-        ("35000.2", 35001),
-        (2**63 - 1, 2**63 - 1),
-        *((nothing, None) for nothing in ("", "0", 0, None, [], {}, True, "-5", -5, "1e5", "x")),
-        ("9" * 30, None),
-        (2**63, None),
-        (1.5, None),
-    ],
-)
-def test_money_is_an_integer_or_nothing(value, expected):
-    assert values.money_e5(value) == expected
-
-
-def test_a_price_that_no_float_can_hold_survives():
-    body = values.parse_json(b'{"price": 9007199254740993.0}')
-    assert values.money_e5(body["price"]) == 9007199254740993
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        ("1785780950", datetime(2026, 8, 3, 18, 15, 50, tzinfo=UTC)),
-        (1785780950, datetime(2026, 8, 3, 18, 15, 50, tzinfo=UTC)),
-        *((never, None) for never in ("0", 0, "-1", "", None, [], "soon", 10**13, "1785780950123")),
-    ],
-)
-def test_times_are_utc_or_never(value, expected):
-    assert values.moment(value) == expected
 
 
 INSTANCE = {
@@ -210,7 +161,7 @@ def test_the_failure_reason_prefers_the_message_and_is_none_when_blank():
 
 
 def test_a_product_is_read_with_string_and_integer_prices():
-    product = parsers.read_product(
+    product = items.read_product(
         {
             "id": "4090.16c62g",
             "name": "RTX 4090 24GB",
@@ -236,13 +187,13 @@ def test_a_product_is_read_with_string_and_integer_prices():
 
 def test_a_product_that_names_no_billing_modes_is_sold_as_it_has_prices():
     values = {"id": "1", "price": "200000", "spotPrice": "0"}
-    assert parsers.read_product(values).billing_modes == {"onDemand"}
-    both = parsers.read_product({**values, "spotPrice": 7, "billingMethods": []})
+    assert items.read_product(values).billing_modes == {"onDemand"}
+    both = items.read_product({**values, "spotPrice": 7, "billingMethods": []})
     assert both.billing_modes == {"onDemand", "spot"}
 
 
 def test_a_product_without_spot_everywhere_and_of_unknown_stock():
-    product = parsers.read_product({"id": "26", "price": 67000, "spotPrice": "0", "regions": {}})
+    product = items.read_product({"id": "26", "price": 67000, "spotPrice": "0", "regions": {}})
     assert product is not None
     assert product.spot_price_e5_usd is None
     assert product.regions == ()
@@ -252,7 +203,7 @@ def test_a_product_without_spot_everywhere_and_of_unknown_stock():
 
 def test_a_product_out_of_stock_is_not_deployable():
     for fields in ({"inventoryState": "none"}, {"availableDeploy": False}):
-        product = parsers.read_product({"id": "26"} | fields)
+        product = items.read_product({"id": "26"} | fields)
         assert product is not None
         assert not product.available_deploy
 
@@ -284,7 +235,7 @@ def test_a_template_is_flattened_and_hides_its_values():
 
 
 def test_a_registry_password_is_not_kept():
-    auth = parsers.read_registry_auth({"id": 7, "name": "n", "username": "u", "password": "hush"})
+    auth = items.read_registry_auth({"id": 7, "name": "n", "username": "u", "password": "hush"})
     assert auth is not None
     assert (auth.id, auth.username) == ("7", "u")
     assert not any("hush" in str(getattr(auth, name)) for name in type(auth).__slots__)
@@ -292,7 +243,7 @@ def test_a_registry_password_is_not_kept():
 
 def test_one_broken_item_does_not_lose_the_others():
     body = {"data": [{"id": "a"}, 5, None, {"id": ""}, {"id": "has space"}, {"id": "b"}]}
-    parsed = parsers.parse_list(body, "data", parsers.read_cluster)
+    parsed = parsers.parse_list(body, "data", items.read_cluster)
     assert [item.id for item in parsed.items] == ["a", "b"]
     assert [item.index for item in parsed.skipped] == [1, 2, 3, 4]
 
@@ -300,12 +251,12 @@ def test_one_broken_item_does_not_lose_the_others():
 @pytest.mark.parametrize("body", [None, [], "x", {}, {"data": {}}, {"data": "x"}, {"total": 3}])
 def test_a_broken_envelope_is_a_protocol_error(body):
     with pytest.raises(NovitaProtocolError):
-        parsers.parse_list(body, "data", parsers.read_cluster)
+        parsers.parse_list(body, "data", items.read_cluster)
 
 
 @pytest.mark.parametrize("body", [{"data": []}, {"data": None}, {"total": "0"}])
 def test_an_empty_list_comes_in_three_spellings(body):
-    assert parsers.parse_list(body, "data", parsers.read_cluster).items == ()
+    assert parsers.parse_list(body, "data", items.read_cluster).items == ()
 
 
 @pytest.mark.parametrize(("total", "read"), [(5, 5), ("5", 5), (None, None), ("", None), (0, None)])

@@ -1,0 +1,78 @@
+"""An event loop in a thread of its own, and one thread beside it that asks the database."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from django.db import Error, connection
+
+
+class LoopThread:
+    """``call`` and ``join`` are for other threads; the rest is for what runs in the loop.
+
+    Database work goes to one thread: a query for all is better than many at once.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="events-look")
+        self._thread = threading.Thread(target=self._run, name="events-loop", daemon=True)
+
+    # Called by other threads
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def call(self, what: Callable[[], Any]) -> bool:
+        """Whether the loop is still there to do it."""
+        try:
+            self._loop.call_soon_threadsafe(what)
+        except RuntimeError:
+            return False
+        return True
+
+    def join(self, timeout: float) -> None:
+        """Wait until the loop has stopped."""
+        self._thread.join(timeout)
+        self._pool.shutdown()
+
+    # The loop's own
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        return self._loop
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Begin it, and keep it from being collected as garbage."""
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def ask(self, question: Callable[..., Any], *about: Any) -> Any:
+        """What the database says."""
+        return await self._loop.run_in_executor(self._pool, _answer_to, question, *about)
+
+    def stop(self) -> None:
+        self._loop.stop()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+        left = asyncio.all_tasks(self._loop)
+        for task in left:
+            task.cancel()
+        self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        self._loop.close()
+
+
+def _answer_to(question: Callable[..., Any], *about: Any) -> Any:
+    """Ends a connection that failed: the thread's next question then makes a new one."""
+    try:
+        return question(*about)
+    except Error:
+        connection.close()
+        raise

@@ -1,0 +1,83 @@
+"""By what instances are found: their lists, and what the workers look for."""
+
+from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Lower
+
+from instances.models.expressions import HOURLY_PRICE, TAG_WORDS
+
+# Carried along by the indexes of the sorts: what does not fit a filter is passed over without its
+# row being read, so that even a filter that nothing fits costs no more than the index.
+_FILTERED = ["status", "region", "billing_mode", "product_name", "product_id"]
+
+INSTANCE_INDEXES: list[models.Index] = [
+    models.Index(fields=["project", "-id"], name="instance_project"),
+    # Lists, by sort; then by what they are filtered by. See docs/lists.md.
+    models.Index(
+        fields=["project", "created_at", "id"],
+        include=["name", *_FILTERED],
+        name="instance_list_age",
+    ),
+    models.Index(
+        fields=["project", "name", "id"],
+        include=["created_at", *_FILTERED],
+        name="instance_list_name",
+    ),
+    models.Index(
+        F("project"),
+        HOURLY_PRICE,
+        F("id"),
+        include=["name", "created_at", "price_e5_usd", "gpu_num", *_FILTERED],
+        name="instance_list_price",
+    ),
+    models.Index(fields=["project", "status", "created_at", "id"], name="instance_list_status"),
+    models.Index(fields=["project", "region", "created_at", "id"], name="instance_list_region"),
+    models.Index(
+        F("project"),
+        Lower("product_name"),
+        F("created_at"),
+        F("id"),
+        name="instance_list_product",
+    ),
+    models.Index(fields=["project", "product_id"], name="instance_list_product_id"),
+    models.Index(
+        F("project"),
+        OpClass(Lower("name"), "text_pattern_ops"),
+        name="instance_list_prefix",
+    ),
+    GinIndex(TAG_WORDS, name="instance_tags", fastupdate=False),
+    models.Index(
+        fields=["product_name", "-ready_at"],
+        condition=Q(ready_at__isnull=False),
+        name="instance_start_times",
+    ),
+    models.Index(
+        fields=["status"],
+        condition=~Q(status__in=["terminated", "failed"]),
+        name="instance_not_ended",
+    ),
+    # What is held at Novita, for the reconciler; what ends next, for the limits.
+    models.Index(
+        fields=["upstream_account"],
+        condition=Q(upstream_gone_at__isnull=True) & ~Q(upstream_id=""),
+        name="instance_holding",
+    ),
+    models.Index(
+        fields=["expires_at"],
+        condition=Q(expires_at__isnull=False, upstream_gone_at__isnull=True),
+        name="instance_expiring",
+    ),
+    # Creates in doubt, for operators and the reconciler: few among all rows.
+    models.Index(
+        fields=["create_step"],
+        condition=Q(create_step__in=["post", "look_up"]),
+        name="instance_in_doubt",
+    ),
+    # How many of a project live, without a look at those that ended.
+    models.Index(
+        fields=["project"],
+        condition=~Q(status__in=["terminated", "failed"]),
+        name="instance_project_live",
+    ),
+]

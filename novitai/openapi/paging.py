@@ -1,0 +1,32 @@
+"""The parameters of lists that come in pages, as ``novitai.pagination`` checks them."""
+
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.views import APIView
+
+from novitai.pagination import DEFAULT_LIMIT, MAX_LIMIT
+
+_LIMIT = OpenApiParameter(
+    "limit",
+    {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+    description="rows per page",
+)
+_CURSOR = OpenApiParameter("cursor", str, description="nextCursor of the page before")
+
+
+def page_parameters(view: APIView, method: str) -> list[OpenApiParameter]:
+    """None where the operation lists nothing."""
+    if not _is_list(view, method):
+        return []
+    sorts = list(getattr(view, "page_sorts", ()))
+    return [_LIMIT, _CURSOR, *([_sort(sorts)] if sorts else [])]
+
+
+def _is_list(view: APIView, method: str) -> bool:
+    """A view that pages says what to call its rows."""
+    names_its_rows = hasattr(view, "results_name")
+    return method == "GET" and names_its_rows and getattr(view, "action", "list") == "list"
+
+
+def _sort(sorts: list[str]) -> OpenApiParameter:
+    schema = {"type": "string", "enum": sorts}
+    return OpenApiParameter("sort", schema, description="- for descending; ties by age")

@@ -1,0 +1,68 @@
+"""A receiver of webhooks, and what is on its way to it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from instances.choices import InstanceStatus
+from instances.database_clock import database_now
+from instances.models import Instance, WebhookDelivery
+from instances.transitions import change_status
+from instances.types import Cause
+from instances.webhooks.transport import DeliveryResult
+from jobs.models import Job
+
+if TYPE_CHECKING:
+    from tests.instances.handlers.conftest import Service
+
+CAUSE = Cause("worker", request_id="req-2")
+
+
+def answer(status: int, **fields: Any) -> DeliveryResult:
+    is_delivered = 200 <= status < 300
+    values: dict[str, Any] = {
+        "status_code": status,
+        "is_delivered": is_delivered,
+        "retry_after": None,
+        "error": None if is_delivered else f"the endpoint answered {status}",
+        "seconds": 0.1,
+        "is_permanent": status == 410,
+    }
+    return DeliveryResult(**(values | fields))
+
+
+@dataclass
+class Receiver:
+    """Keeps what it is sent; answers 200 unless told otherwise."""
+
+    answers: list[DeliveryResult] = field(default_factory=list)
+    got: list[tuple[str, bytes, dict[str, str]]] = field(default_factory=list)
+
+    def deliver(
+        self, url: str, body: bytes, headers: dict[str, str], **options: Any
+    ) -> DeliveryResult:
+        self.got.append((url, body, headers))
+        return self.answers.pop(0) if self.answers else answer(200)
+
+    @property
+    def types(self) -> list[str]:
+        return [json.loads(body)["type"] for _, body, _ in self.got]
+
+
+def move_on(instance: Instance, to: InstanceStatus) -> None:
+    instance.upstream_id = "up-1"
+    change_status(instance, to, cause=CAUSE, now=database_now())
+
+
+def send(service: Service, *, times: int = 1) -> None:
+    service.run("send_webhook", times=times)
+
+
+def live_jobs() -> list[Job]:
+    return list(Job.objects.live().filter(type="send_webhook"))
+
+
+def deliveries() -> list[str]:
+    return list(WebhookDelivery.objects.order_by("id").values_list("status", flat=True))
