@@ -38,6 +38,12 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
         " and comes with nothing else",
     )
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Browsers cut what is pasted to this length without a word; the server refuses it instead.
+        if "name" in self.fields:
+            self.fields["name"].widget.attrs.pop("maxlength", None)
+
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(ReadOnlyAdmin):

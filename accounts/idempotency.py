@@ -28,7 +28,7 @@ REPLAYED = "Idempotent-Replayed"
 KEPT = timedelta(hours=24)
 WAIT_SECONDS = 2
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
-_KEPT_HEADERS = ("Location",)
+_KEPT_HEADERS = ("Location", "ETag")
 
 Method = TypeVar("Method", bound=Callable[..., Response])
 

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from rest_framework.exceptions import PermissionDenied
+from rest_framework.exceptions import NotAuthenticated, PermissionDenied
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from accounts.authentication import Caller
+from accounts.models import Project
 from accounts.scopes import Scope, is_covered
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ class HasApiKey(BasePermission):
     """Every endpoint needs a valid key whose scopes cover it, unless it says otherwise.
 
     Looking needs ``read``, everything else ``write``; a view that needs more says so in
-    ``required_scopes``, by action or method.
+    ``required_scopes``, by action or method; None stands for no scope at all.
     """
 
     message = "An API key is required: Authorization: Bearer KEY."
@@ -28,13 +29,23 @@ class HasApiKey(BasePermission):
         if not isinstance(request.user, Caller):
             return False
         scope = required_scope(view, request.method or "")
-        if not is_covered(scope, request.user.api_key.scopes):
+        if scope is not None and not is_covered(scope, request.user.api_key.scopes):
             raise PermissionDenied(f"This needs an API key with the scope {scope.value}.")
         return True
 
 
-def required_scope(view: "APIView", method: str) -> Scope:
-    """The scope that a view asks for when it is called with that method."""
-    special: Mapping[str, Scope] = getattr(view, "required_scopes", {})
+def required_scope(view: "APIView", method: str) -> Scope | None:
+    """The scope that a view asks for when it is called with that method, if any."""
+    special: Mapping[str, Scope | None] = getattr(view, "required_scopes", {})
     default = Scope.READ if method in SAFE_METHODS else Scope.WRITE
     return special.get(getattr(view, "action", None) or method, default)
+
+
+def project_to_show(request: Request) -> Project | None:
+    """Whose figures the caller may see: those of its project; None, which is everybody's, with the
+    scope ``admin``.
+    """
+    caller = request.user
+    if not isinstance(caller, Caller):
+        raise NotAuthenticated
+    return None if is_covered(Scope.ADMIN, caller.api_key.scopes) else caller.project

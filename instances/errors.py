@@ -35,8 +35,8 @@ class VersionMismatch(InstanceError):
 
     def __init__(self, public_id: str) -> None:
         super().__init__(
-            f"Instance {public_id} has changed since the version that If-Match names; read it "
-            "again before changing it."
+            f"Instance {public_id} is not, or no longer, what If-Match and If-None-Match ask for; "
+            "read it again before changing it."
         )
 
 

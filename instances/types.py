@@ -42,8 +42,21 @@ class Changes:
     clears_tags: bool = False
 
 
-# The versions of a row that a caller is content to change; None if any will do.
-Versions = frozenset[int] | None
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """Which versions of a row a caller is content to change: those in ``wanted`` (None: all) that
+    are not in ``refused`` (None: all are).
+    """
+
+    wanted: frozenset[int] | None = None
+    refused: frozenset[int] | None = frozenset()
+
+    def allow(self, version: int) -> bool:
+        is_wanted = self.wanted is None or version in self.wanted
+        return is_wanted and self.refused is not None and version not in self.refused
+
+
+ANY_VERSION = Versions()
 
 
 @dataclass(frozen=True, slots=True)

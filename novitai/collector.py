@@ -11,12 +11,12 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
+from accounts.models import Project
 from instances.choices import DeliveryStatus
-from instances.database_clock import database_now
 from instances.models import Tally, UpstreamGate, WebhookDelivery
 from jobs import control, registry, stats
 from jobs.models import Worker
-from novitai.fleet import Fleet
+from novitai.fleet import Fleet, Upkeep
 from novitai.gauges import gauge
 from novitai.vitals import breaker_state
 
@@ -25,55 +25,46 @@ BREAKER_STATES = ("closed", "open", "half-open")
 
 
 @dataclass(frozen=True, eq=False)
-class DatabaseCollector(Collector):
-    """One reading of the database; ``collect`` only writes it down, so it cannot fail midway."""
+class ProjectCollector(Collector):
+    """What concerns a project, or all of them: its jobs, its fleet, its messages.
+
+    One reading of the database; ``collect`` only writes it down, so it cannot fail midway.
+    """
 
     now: datetime
     jobs: list[stats.Count]
     paused: frozenset[str]
-    workers: tuple[int, int]
-    job_counters: dict[str, int]
     fleet: Fleet
     deliveries: list[tuple[str, int]]
-    gates: list[UpstreamGate]
-    tallies: list[Tally]
 
     @classmethod
-    def read(cls) -> "DatabaseCollector":
-        """Some fifteen short queries; raises DatabaseError when they take too long."""
-        now = database_now()
+    def read(cls, now: datetime, project: Project | None = None) -> "ProjectCollector":
+        """Some eight short queries; raises DatabaseError when they take too long."""
+        messages = WebhookDelivery.objects.filter(status__in=NOT_DELIVERED)
+        if project is not None:
+            messages = messages.filter(project=project)
         return cls(
             now=now,
-            jobs=stats.count(),
+            jobs=stats.count(project.pk if project is not None else None),
             paused=frozenset(control.paused_types()),
-            workers=_workers(now),
-            job_counters=stats.counted(),
-            fleet=Fleet.read(now),
-            deliveries=_counted(WebhookDelivery.objects.filter(status__in=NOT_DELIVERED)),
-            gates=list(UpstreamGate.objects.all()),
-            tallies=list(Tally.objects.order_by("name", "pk")),
+            fleet=Fleet.read(now, project),
+            deliveries=_counted(messages),
         )
 
     def collect(self) -> Iterator[Metric]:
         yield from self._queue()
         yield from self.fleet.metrics()
-        yield from (
-            gauge(
-                "webhook_deliveries",
-                "Webhook messages on their way or given up.",
-                ("status",),
-                self.deliveries,
-            ),
-            self._breakers(),
-            self._tokens(),
+        yield gauge(
+            "webhook_deliveries",
+            "Webhook messages on their way or given up.",
+            ("status",),
+            self.deliveries,
         )
-        yield from _tally_counters(self.tallies)
 
     def _queue(self) -> Iterator[Metric]:
         """A type has its figures whether it has jobs or not: a missing series alarms nobody."""
         types = {str(kind.name): kind for kind in registry.all_types()}
         names = sorted({*types, *self.paused, *(count.type for count in self.jobs)})
-        processes, in_flight = self.workers
         rows = [(count.type, count.status, count.rows) for count in self.jobs]
         caps = [(name, kind.max_in_flight) for name, kind in types.items()]
         paused = [(name, int(name in self.paused)) for name in names]
@@ -84,6 +75,46 @@ class DatabaseCollector(Collector):
             gauge("oldest_due_job_seconds", "How long the oldest due job waits.", kind, due),
             gauge("jobs_max_in_flight", "Jobs of the type that may be worked on.", kind, caps),
             gauge("job_type_paused", "1 while operators hold the type back.", kind, paused),
+        )
+
+    def _oldest_due_seconds(self, type_: str) -> float:
+        """0 while nothing waits that could start."""
+        due = [count.oldest_due_at for count in self.jobs if count.type == type_]
+        return max(((self.now - at).total_seconds() for at in due if at), default=0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class InstallationCollector(Collector):
+    """What concerns nobody's project: workers, the reconciler, the account at Novita."""
+
+    now: datetime
+    workers: tuple[int, int]
+    job_counters: dict[str, int]
+    upkeep: Upkeep
+    gates: list[UpstreamGate]
+    tallies: list[Tally]
+
+    @classmethod
+    def read(cls, now: datetime) -> "InstallationCollector":
+        """Some seven short queries; raises DatabaseError when they take too long."""
+        return cls(
+            now=now,
+            workers=_workers(now),
+            job_counters=stats.counted(),
+            upkeep=Upkeep.read(now),
+            gates=list(UpstreamGate.objects.all()),
+            tallies=list(Tally.objects.order_by("name", "pk")),
+        )
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._cluster()
+        yield from self.upkeep.metrics()
+        yield from (self._breakers(), self._tokens())
+        yield from _tally_counters(self.tallies)
+
+    def _cluster(self) -> Iterator[Metric]:
+        processes, in_flight = self.workers
+        yield from (
             gauge("workers", "Worker processes seen lately.", (), [(processes,)]),
             gauge("jobs_in_flight", "Jobs that live workers are at.", (), [(in_flight,)]),
         )
@@ -91,11 +122,6 @@ class DatabaseCollector(Collector):
             short = name.removeprefix("jobs_")
             help_ = f"{short.replace('_', ' ').capitalize()}, by all workers."
             yield CounterMetricFamily(f"novitai_jobs_{short}", help_, value=value)
-
-    def _oldest_due_seconds(self, type_: str) -> float:
-        """0 while nothing waits that could start."""
-        due = [count.oldest_due_at for count in self.jobs if count.type == type_]
-        return max(((self.now - at).total_seconds() for at in due if at), default=0.0)
 
     def _breakers(self) -> Metric:
         rows = [

@@ -192,8 +192,8 @@ READYZ: dict[str, Any] = {
 METRICS: dict[str, Any] = {
     "operation_id": "getMetrics",
     "summary": "Metrics as Prometheus text",
-    "description": "Requests of all web processes, and what the database knows of jobs and "
-    "instances. Text whatever Accept says.",
+    "description": "The jobs, instances and messages of the project. A key with the scope `admin` "
+    "sees those of all projects, the requests, the workers and the account at Novita, too.",
     "tags": TAG,
     "examples": [
         OpenApiExample(
@@ -207,6 +207,6 @@ METRICS: dict[str, Any] = {
     "responses": {
         (200, "text/plain"): OpenApiResponse(str, description="Format version 0.0.4."),
         # Named here once, so that the document defines what the hook in schema.py refers to.
-        401: ErrorResponse,
+        (401, "application/json"): ErrorResponse,
     },
 }

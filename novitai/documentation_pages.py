@@ -13,6 +13,7 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import etag
 
 from novitai.errors import error_response
+from novitai.plain_words import not_allowed
 
 READING = ("GET", "HEAD")
 _REDOC = "drf_spectacular_sidecar/redoc/bundles/redoc.standalone.js"
@@ -27,7 +28,8 @@ def only_to_read(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRes
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.method in READING:
             return view(request, *args, **kwargs)
-        response = error_response(request, "METHOD_NOT_ALLOWED")
+        message = not_allowed(request.method, READING)
+        response = error_response(request, "METHOD_NOT_ALLOWED", message)
         response["Allow"] = ", ".join(READING)
         return response
 

@@ -53,7 +53,7 @@ CODES: dict[str, Code] = {
     "NOT_ACCEPTABLE": Code(
         406,
         "This address answers application/json only.",
-        suggestion="Send Accept: application/json, or no Accept at all.",
+        suggestion="Send an Accept that takes what the message names, or no Accept at all.",
     ),
     "REQUEST_TIMEOUT": Code(
         408,
@@ -88,7 +88,7 @@ CODES: dict[str, Code] = {
     ),
     "PRECONDITION_FAILED": Code(
         412,
-        "It has changed since the version that If-Match names.",
+        "It is not what If-Match or If-None-Match asks for.",
         suggestion="Read it again (GET), and send its new ETag if the change still makes sense.",
     ),
     "PAYLOAD_TOO_LARGE": Code(
@@ -100,7 +100,7 @@ CODES: dict[str, Code] = {
     "UNSUPPORTED_MEDIA_TYPE": Code(
         415,
         "The body must be application/json in UTF-8.",
-        suggestion="Send Content-Type: application/json and the body in UTF-8.",
+        suggestion="Send Content-Type: application/json and the body in UTF-8, not compressed.",
     ),
     "HEADERS_TOO_LARGE": Code(
         431, "The headers are too large.", suggestion="Send fewer or shorter headers."

@@ -5,19 +5,21 @@
 """
 
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import DisallowedHost, PermissionDenied
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions
-from rest_framework.response import Response
+from rest_framework.renderers import JSONRenderer
 from rest_framework.views import set_rollback
 
 from instances.clock import iso
 from novitai.error_codes import CODES
+from novitai.plain_words import message_of
 from novitai.request_ids import request_id_of
 from novitai.validation_errors import validation_entries
 
@@ -37,6 +39,7 @@ _OF_STATUS = {
     429: "RATE_LIMIT_EXCEEDED",
     503: "SERVICE_UNAVAILABLE",
 }
+_WRONG_HOST = "The Host header names no host of this service."
 RETRY_AFTER_SECONDS = 5
 # What the database driver raises when the server is gone, refuses or takes too long.
 DATABASE_DOWN = (OperationalError, InterfaceError)
@@ -67,15 +70,29 @@ def error_body(
     return {"error": error}
 
 
-def error_response(request: HttpRequest | None, code: str, message: str = "") -> JsonResponse:
-    """The same for code outside REST framework; the status is the code's."""
-    response = JsonResponse(error_body(request, code, message), status=CODES[code].status)
+def error_response(request: HttpRequest | None, code: str, message: str = "") -> HttpResponse:
+    """An answer with the status that is the code's."""
+    response = _answer(error_body(request, code, message), CODES[code].status)
     if code == "SERVICE_UNAVAILABLE":
         response["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
 
 
-def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
+def error_json(body: dict[str, Any]) -> bytes:
+    """As REST framework writes all other answers."""
+    return bytes(JSONRenderer().render(body))
+
+
+def _answer(
+    body: dict[str, Any], status: int, headers: Mapping[str, str] | None = None
+) -> HttpResponse:
+    """In JSON, whatever the address answers else and whatever the caller takes."""
+    return HttpResponse(
+        error_json(body), status=status, headers=headers, content_type="application/json"
+    )
+
+
+def exception_handler(exc: Exception, context: dict[str, Any]) -> HttpResponse | None:
     """REST framework's hook. None leaves an unforeseen exception to ``server_error``."""
     request = context["request"]
     exc = _as_api_exception(exc)
@@ -86,31 +103,32 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     if isinstance(exc, exceptions.ValidationError):
         body = error_body(request, code, entries=validation_entries(exc.detail, request))
     else:
-        body = error_body(request, code, _message_of(exc))
-    return Response(body, status=exc.status_code, headers=_headers_of(exc))
+        body = error_body(request, code, message_of(exc, context))
+    return _answer(body, exc.status_code, _headers_of(exc))
 
 
-def bad_request(request: HttpRequest, exception: Exception) -> JsonResponse:
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler400: a host that is not ours, a broken form, a suspicious path."""
-    return error_response(request, "BAD_REQUEST")
+    is_host = isinstance(exception, DisallowedHost)
+    return error_response(request, "BAD_REQUEST", _WRONG_HOST if is_host else "")
 
 
-def permission_denied(request: HttpRequest, exception: Exception) -> JsonResponse:
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler403."""
     return error_response(request, "FORBIDDEN")
 
 
-def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler404: no route."""
     return error_response(request, "NOT_FOUND")
 
 
-def csrf_failure(request: HttpRequest, reason: str = "") -> JsonResponse:
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Django's CSRF_FAILURE_VIEW: a form of the admin without its token."""
     return error_response(request, "FORBIDDEN", "The form has expired; reload it and try again.")
 
 
-def server_error(request: HttpRequest) -> JsonResponse:
+def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500, called while the exception is being handled.
 
     It goes to the log with its traceback; the client gets the request id to ask us with.
@@ -151,17 +169,8 @@ def _code_of(exc: exceptions.APIException) -> str:
     return own if own in CODES else _OF_STATUS.get(exc.status_code, "INTERNAL_SERVER_ERROR")
 
 
-def _message_of(exc: exceptions.APIException) -> str:
-    """REST framework's own words say less than ours where a request has no key or no address."""
-    if isinstance(exc, (exceptions.NotAuthenticated, exceptions.NotAcceptable)):
-        return ""
-    if isinstance(exc, exceptions.NotFound) and exc.detail.code == "not_found":  # type: ignore[union-attr]
-        return ""
-    return str(exc.detail)
-
-
 def _headers_of(exc: exceptions.APIException) -> dict[str, str]:
-    headers = {}
+    headers = dict(getattr(exc, "headers", {}))
     if challenge := getattr(exc, "auth_header", None):
         headers["WWW-Authenticate"] = challenge
     if wait := getattr(exc, "wait", None):

@@ -11,6 +11,7 @@ from datetime import datetime
 from django.db.models import Count, Min
 from prometheus_client import Metric
 
+from accounts.models import Project
 from instances import burn, environment
 from instances.choices import ENDED_STATUSES, CreateStep, InstanceStatus, OrphanState
 from instances.models import Installation, Instance, Orphan, ReconcileRun, UpstreamEnding
@@ -23,7 +24,7 @@ IN_DOUBT = [CreateStep.POST, CreateStep.LOOK_UP]
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """One reading; ages in seconds, 0 where there is nothing that could age."""
+    """One reading, of a project or of all; ages in seconds, 0 where there is nothing to age."""
 
     by_status: dict[str, int]
     held: int
@@ -32,39 +33,29 @@ class Fleet:
     oldest_doubt_seconds: float
     endings: int
     oldest_ending_seconds: float
-    orphans: dict[str, int]
-    reconciled_seconds_ago: float | None
-    is_braked: bool
-    is_copy: bool = False
 
     @classmethod
-    def read(cls, now: datetime) -> "Fleet":
-        doubt = Instance.objects.filter(create_step__in=IN_DOUBT).order_by()
+    def read(cls, now: datetime, project: Project | None = None) -> "Fleet":
+        rows, endings = Instance.objects.all(), UpstreamEnding.objects.filter(confirmed_at=None)
+        if project is not None:
+            rows, endings = rows.of(project), endings.filter(project=project)
+        doubt = rows.filter(create_step__in=IN_DOUBT).order_by()
         doubts = doubt.aggregate(count=Count("pk"), oldest=Min("posted_at"))
-        open_ = UpstreamEnding.objects.filter(confirmed_at=None).order_by()
-        endings = open_.aggregate(count=Count("pk"), oldest=Min("created_at"))
-        run = ReconcileRun.objects.filter(is_complete=True).order_by("-pk").first()
-        installation = Installation.objects.first()
-        statuses = Instance.objects.not_ended().order_by().values_list("status")
-        orphans = Orphan.objects.order_by().values_list("state")
+        open_ = endings.order_by().aggregate(count=Count("pk"), oldest=Min("created_at"))
+        statuses = rows.not_ended().order_by().values_list("status")
         return cls(
             by_status=dict(statuses.annotate(count=Count("pk"))),
-            held=Instance.objects.holding().count(),
-            hourly_e5_usd=burn.hourly_e5_usd(Instance.objects.all()),
+            held=rows.holding().count(),
+            hourly_e5_usd=burn.hourly_e5_usd(rows),
             in_doubt=doubts["count"],
             oldest_doubt_seconds=_age(doubts["oldest"], now),
-            endings=endings["count"],
-            oldest_ending_seconds=_age(endings["oldest"], now),
-            orphans=dict(orphans.annotate(count=Count("pk"))),
-            reconciled_seconds_ago=_age(run.ran_at, now) if run is not None else None,
-            is_braked=installation is not None and installation.braked_at is not None,
-            is_copy=installation is not None and not environment.is_bound_here(installation),
+            endings=open_["count"],
+            oldest_ending_seconds=_age(open_["oldest"], now),
         )
 
     def metrics(self) -> Iterator[Metric]:
         """A status has its figure whether it has instances or not: no series alarms nobody."""
         statuses = [(status.value, self.by_status.get(status, 0)) for status in LIVE_STATUSES]
-        orphans = [(state.value, self.orphans.get(state, 0)) for state in OrphanState]
         one = ()
         yield from (
             gauge("instances", "Instances that have not ended.", ("status",), statuses),
@@ -89,6 +80,34 @@ class Fleet:
                 one,
                 [(self.oldest_ending_seconds,)],
             ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """What the reconciler makes of the whole account; no project's business."""
+
+    orphans: dict[str, int]
+    reconciled_seconds_ago: float | None
+    is_braked: bool
+    is_copy: bool = False
+
+    @classmethod
+    def read(cls, now: datetime) -> "Upkeep":
+        run = ReconcileRun.objects.filter(is_complete=True).order_by("-pk").first()
+        installation = Installation.objects.first()
+        orphans = Orphan.objects.order_by().values_list("state")
+        return cls(
+            orphans=dict(orphans.annotate(count=Count("pk"))),
+            reconciled_seconds_ago=_age(run.ran_at, now) if run is not None else None,
+            is_braked=installation is not None and installation.braked_at is not None,
+            is_copy=installation is not None and not environment.is_bound_here(installation),
+        )
+
+    def metrics(self) -> Iterator[Metric]:
+        one = ()
+        orphans = [(state.value, self.orphans.get(state, 0)) for state in OrphanState]
+        yield from (
             gauge("orphans", "GPUs of ours that no row asked for.", ("state",), orphans),
             gauge(
                 "reconcile_braked",

@@ -1,5 +1,6 @@
 """Structured logs: a static event name plus fields, request id and job id bound to every line."""
 
+import logging
 from typing import Any
 
 import structlog
@@ -10,6 +11,18 @@ SHARED: list[structlog.typing.Processor] = [
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
+
+
+class RefusalsInOneLine(logging.Filter):
+    """What Django takes for suspicious, such as a Host that is none, is a caller's mistake: the
+    line says what it was, and a traceback would tell nothing but the way into Django.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.startswith("django.security."):
+            record.exc_info = None
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
+        return True
 
 
 def logging_config(*, level: str, style: str) -> dict[str, Any]:
@@ -42,7 +55,14 @@ def logging_config(*, level: str, style: str) -> dict[str, Any]:
                 "foreign_pre_chain": SHARED,
             }
         },
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
+        "filters": {"refusals": {"()": RefusalsInOneLine}},
+        "handlers": {
+            "stderr": {
+                "class": "logging.StreamHandler",
+                "formatter": "structured",
+                "filters": ["refusals"],
+            }
+        },
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             # Our own middleware logs each request once, with its id and duration.

@@ -13,25 +13,38 @@ from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest, multiprocess
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from accounts.models import Project
+from accounts.permissions import project_to_show
+from instances.database_clock import database_now
 from novitai import documentation
-from novitai.collector import DatabaseCollector
-from novitai.negotiation import OnlyOneForm
+from novitai.collector import InstallationCollector, ProjectCollector
 
 QUERY_TIMEOUT = "10s"
 
 
-class MetricsView(APIView):
-    """Everything that can be counted; needs a key like all of the API."""
+class PlainText(BaseRenderer):
+    """Names what is answered; errors are JSON anyway."""
 
-    # Scrapers ask for formats of their own; they get text, and errors as JSON.
-    content_negotiation_class = OnlyOneForm
+    media_type = "text/plain"
+    format = "txt"
+
+
+class MetricsView(APIView):
+    """The project's own figures; with the scope ``admin`` everything that can be counted."""
+
+    # Scrapers prefer formats of their own and take text, too.
+    renderer_classes = [PlainText]
 
     @extend_schema(**documentation.METRICS)
     def get(self, request: Request) -> HttpResponse:
-        text = generate_latest(request_registry()) + generate_latest(_database_registry())
+        project = project_to_show(request)
+        text = generate_latest(_database_registry(project))
+        if project is None:
+            text = generate_latest(request_registry()) + text
         return HttpResponse(text, content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
@@ -44,10 +57,13 @@ def request_registry() -> CollectorRegistry:
     return registry
 
 
-def _database_registry() -> CollectorRegistry:
+def _database_registry(project: Project | None) -> CollectorRegistry:
     """Read in one bounded transaction, before anything of the answer is written."""
     registry = CollectorRegistry()
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"SET LOCAL statement_timeout = '{QUERY_TIMEOUT}'")
-        registry.register(DatabaseCollector.read())
+        now = database_now()
+        registry.register(ProjectCollector.read(now, project))
+        if project is None:
+            registry.register(InstallationCollector.read(now))
     return registry

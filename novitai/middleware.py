@@ -20,6 +20,8 @@ from novitai.slow_clients import UNREADABLE, UNREADABLE_BODY
 logger = structlog.get_logger(__name__)
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
+# Answers that end with their headers (RFC 9110, section 8.6).
+_WITHOUT_BODY = (204, 304)
 
 
 class RequestIdMiddleware:
@@ -37,6 +39,9 @@ class RequestIdMiddleware:
             response = self.get_response(request)
         response["X-Request-Id"] = request_id
         write_headers(request, response)
+        if response.status_code in _WITHOUT_BODY:
+            # Django's CommonMiddleware says 0, which is not what a GET with a body would have.
+            del response.headers["Content-Length"]
         return response
 
 

@@ -1,17 +1,44 @@
-"""Content negotiation for addresses that have one form of answer, whatever the client prefers."""
+"""Content negotiation: what ``Accept`` asks for, by its weights (RFC 9110, section 12.5.1)."""
 
+import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from rest_framework.exceptions import NotAcceptable
 from rest_framework.negotiation import DefaultContentNegotiation
 
 if TYPE_CHECKING:
     from rest_framework.renderers import BaseRenderer
     from rest_framework.request import Request
 
+ANYTHING = "*/*"
+_RANGE = re.compile(r"\s*([^\s/;]+)/([^\s/;]+)\s*((?:;.*)?)", re.DOTALL)
+_WEIGHT = re.compile(r";\s*q\s*=\s*(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)\s*(?:;|$)", re.IGNORECASE)
+
+
+class ByWeight(DefaultContentNegotiation):
+    """The form that the caller likes best, the view's first among equals. A form of weight 0 is
+    refused, whatever else is taken. Parameters of media types are not looked at: no form has any
+    that matter.
+    """
+
+    def select_renderer(
+        self,
+        request: "Request",
+        renderers: "Iterable[BaseRenderer]",
+        format_suffix: str | None = None,
+    ) -> tuple[Any, str]:
+        accept = request.headers.get("Accept") or ANYTHING
+        # max takes the first of equals.
+        best = max(renderers, key=lambda each: weight(accept, str(each.media_type)))
+        if not weight(accept, str(best.media_type)):
+            raise NotAcceptable(available_renderers=list(renderers))
+        return best, str(best.media_type)
+
 
 class OnlyOneForm(DefaultContentNegotiation):
-    """Browsers, probes and scrapers get the same: an ``Accept`` header refuses nothing."""
+    """Browsers and probes get the same: an ``Accept`` header refuses nothing."""
 
     def select_renderer(
         self,
@@ -21,3 +48,23 @@ class OnlyOneForm(DefaultContentNegotiation):
     ) -> tuple[Any, str]:
         only = next(iter(renderers))
         return only, str(only.media_type)
+
+
+@lru_cache(maxsize=128)
+def weight(accept: str, media_type: str) -> float:
+    """How well the caller likes it, 0 to 1: by the most specific range that covers it."""
+    kind = media_type.partition(";")[0]
+    ranges = (kind, f"{kind.partition('/')[0]}/*", ANYTHING)
+    weights = _weights(accept)
+    return next((weights[name] for name in ranges if name in weights), 0.0)
+
+
+def _weights(accept: str) -> dict[str, float]:
+    """By range; the best one where a range is named twice. What is no range is passed over."""
+    weights: dict[str, float] = {}
+    for text in accept.split(","):
+        if found := _RANGE.fullmatch(text):
+            name = f"{found[1]}/{found[2]}".lower()
+            asked = _WEIGHT.search(found[3])
+            weights[name] = max(weights.get(name, 0.0), float(asked[1]) if asked else 1.0)
+    return weights

@@ -9,9 +9,11 @@ from typing import IO, Any
 from django.http import UnreadablePostError
 from rest_framework.exceptions import UnsupportedMediaType, ValidationError
 from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
 
 from novitai.slow_clients import UNREADABLE, UNREADABLE_BODY
 
+IDENTITY = "identity"
 MAX_DEPTH = 32
 MAX_NUMBER_LENGTH = 100
 # A whole string, closed or not (possessive, so that a body of quotes costs linear time), or a
@@ -30,8 +32,9 @@ class _Unusable(ValueError):
 class StrictJSONParser(BaseParser):
     """Refuses whatever two JSON parsers could read differently, and says where it is.
 
-    Refused: NaN and infinities, duplicate keys, other encodings and byte order marks, nesting
-    below 32 levels, numbers of over 100 characters or beyond a double, NUL, lone surrogates.
+    Refused: compressed bodies, NaN and infinities, duplicate keys, other encodings and byte order
+    marks, nesting below 32 levels, numbers of over 100 characters or beyond a double, NUL, lone
+    surrogates.
     """
 
     media_type = "application/json"
@@ -42,6 +45,7 @@ class StrictJSONParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
+        _refuse_other_coding((parser_context or {}).get("request"))
         _refuse_other_charset(media_type or "")
         try:
             value = _loads(stream.read())
@@ -51,6 +55,23 @@ class StrictJSONParser(BaseParser):
             raise _body_error(str(error)) from None
         _refuse_unstorable(value, ())
         return value
+
+
+class CodedBody(UnsupportedMediaType):
+    """415: the body is compressed. Accept-Encoding says what is taken (RFC 9110, 12.5.3)."""
+
+    headers = {"Accept-Encoding": IDENTITY}
+
+    def __init__(self, media_type: str, coding: str) -> None:
+        text = f"The body must be sent as it is, not with Content-Encoding: {coding[:40]}."
+        super().__init__(media_type, text)
+
+
+def _refuse_other_coding(request: Request | None) -> None:
+    given = request.headers.get("Content-Encoding", "") if request is not None else ""
+    codings = [coding.strip().lower() for coding in given.split(",")]
+    if request is not None and any(coding not in ("", IDENTITY) for coding in codings):
+        raise CodedBody(request.content_type, given)
 
 
 def _refuse_other_charset(media_type: str) -> None:

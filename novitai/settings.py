@@ -166,6 +166,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.HasApiKey"],
     "DEFAULT_THROTTLE_CLASSES": ["accounts.throttling.KeyRateThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "novitai.negotiation.ByWeight",
     "DEFAULT_PARSER_CLASSES": ["novitai.parsers.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "novitai.openapi.scopes.ScopedSchema",
     "DEFAULT_PAGINATION_CLASS": "novitai.pagination.KeysetPagination",

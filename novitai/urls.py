@@ -10,6 +10,7 @@ from drf_spectacular.views import (
 )
 
 from novitai.documentation_pages import only_to_read, redoc_script_view
+from novitai.entrance import UnknownAddress, entrance
 from novitai.health import HealthView, LivezView, ReadyzView
 from novitai.metrics import MetricsView
 
@@ -20,7 +21,10 @@ _docs = SpectacularSwaggerSplitView.as_view(url_name="schema")
 _redoc = SpectacularRedocView.as_view(url_name="schema", template_name="novitai/redoc.html")
 
 urlpatterns = [
-    path("", RedirectView.as_view(pattern_name="docs"), name="home"),
+    path("", only_to_read(RedirectView.as_view(pattern_name="docs")), name="home"),
+    path("api", only_to_read(entrance)),
+    path("api/", only_to_read(entrance)),
+    path("docs", only_to_read(RedirectView.as_view(pattern_name="docs"))),
     path("health", HealthView.as_view(), name="health"),
     path("livez", LivezView.as_view(), name="livez"),
     path("readyz", ReadyzView.as_view(), name="readyz"),
@@ -32,6 +36,7 @@ urlpatterns = [
     path("api/", include("instances.api.urls")),
     path("api/", include("jobs.api.urls")),
     path("api/", include("accounts.api.urls")),
+    path("api/<path:rest>", UnknownAddress.as_view(), name="unknown"),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
 ]

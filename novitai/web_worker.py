@@ -1,6 +1,5 @@
 """gunicorn's threaded worker, refusing what is no HTTP in the same error format as the rest."""
 
-import json
 import resource
 import sys
 import time
@@ -98,10 +97,10 @@ def _allow_many_sockets() -> None:
 
 def _answer(status: int, reason: str, code: str) -> Iterator[bytes]:
     # Not earlier: gunicorn loads this module before Django has its settings.
-    from novitai.errors import error_body
+    from novitai.errors import error_body, error_json
 
     error = error_body(None, code)
-    body = json.dumps(error).encode()
+    body = error_json(error)
     yield f"HTTP/1.1 {status} {reason}\r\n".encode()
     yield f"X-Request-Id: {error['error']['requestId']}\r\n".encode()
     yield b"Connection: close\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n"

@@ -45,7 +45,7 @@ FILTERS = {
     "status, few and oldest": "status=stopped",
     "two statuses": "status=running,stopped",
     "region": "region=US-WEST-01",
-    "region that nobody has": "region=NOWHERE",
+    "region that nobody has": "region=EU-WEST-01",
     "product name": "product=rtx%204090",
     "product id, few": "product=prod-7",
     "name, a tenth": "name=JOB-1",
@@ -58,7 +58,7 @@ FILTERS = {
     "billing mode": "billingMode=onDemand",
     "a tenth by age": "createdAfter=2026-01-01T00:00:00Z&createdBefore=2026-01-08T00:00:00Z",
     "much that excludes each other": "status=failed&region=US-WEST-01&billingMode=onDemand",
-    "product and status that never meet": "product=prod-7&status=stopped&region=NOWHERE",
+    "product and status that never meet": "product=prod-7&status=stopped&region=EU-WEST-01",
     "tag and status that never meet": "tag=team:vision&status=stopped",
 }
 SEED = """

@@ -79,7 +79,7 @@ LIST: dict[str, Any] = {
 CURRENT: dict[str, Any] = {
     "operation_id": "getCurrentApiKey",
     "summary": "Get the API key that asks",
-    "description": "Its project, what it may do, and until when.",
+    "description": "Its project, what it may do, and until when. Needs no scope.",
     "tags": TAG,
     "responses": {200: OpenApiResponse(ApiKeyDetails, description="As it is now.")},
     "examples": [_EXAMPLE],

@@ -24,7 +24,7 @@ class ApiKeyViewSet(GenericViewSet[ApiKey]):
     queryset = ApiKey.objects.all()
     results_name = "keys"
     page_order = "-id"
-    required_scopes = {"list": Scope.ADMIN, "destroy": Scope.ADMIN}
+    required_scopes = {"list": Scope.ADMIN, "current": None, "destroy": Scope.ADMIN}
 
     def get_queryset(self) -> QuerySet[ApiKey]:
         return ApiKey.objects.filter(project=_caller(self.request).project)

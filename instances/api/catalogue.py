@@ -22,6 +22,7 @@ from instances.money import usd_text
 from instances.placement import is_same_name
 from instances.shelves import Article
 from jobs.api.filters import SearchedText
+from jobs.api.query_fields import OneOf
 
 _NO_PRICE = 1 << 62
 SORTS = ("price", "-price")
@@ -30,17 +31,15 @@ SORTS = ("price", "-price")
 class ProductFilter(serializers.Serializer[Any]):
     """The parameters; each narrows the list further."""
 
-    region = serializers.ChoiceField(
+    region = OneOf(
         choices=[], required=False, help_text="a region's code; without one, all regions"
     )
     name = SearchedText(required=False, help_text="a product's name, in whatever case")
-    billingMode = serializers.ChoiceField(
+    billingMode = OneOf(
         BillingMode.choices, required=False, help_text="offered so; the price to sort by, too"
     )
-    available = serializers.ChoiceField(
-        ["true", "false"], required=False, help_text="whether one can be had now"
-    )
-    sort = serializers.ChoiceField(
+    available = OneOf(["true", "false"], required=False, help_text="whether one can be had now")
+    sort = OneOf(
         SORTS, required=False, default=SORTS[0], help_text="by the price of a GPU; - for dearest"
     )
 

@@ -7,7 +7,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from instances.api import examples, schemas
 from instances.api.filters import InstanceFilter
 from instances.api.messages import ACCEPTED_MESSAGE
-from instances.api.parameters import ETAG, ID, IF_MATCH, IF_NONE_MATCH
+from instances.api.parameters import ETAG, ID, IF_MATCH, IF_NONE_MATCH, UNLESS
 from instances.api.parsers import MERGE_PATCH
 from instances.api.serializers import CreateInstance, UpdateInstance
 from instances.api.waiting_filters import TYPES_SCHEMA
@@ -28,6 +28,7 @@ CREATE: dict[str, Any] = {
     "description": "Answers at once; workers then choose the cheapest offer, create the instance "
     "and watch it until it runs.",
     "tags": TAG,
+    "parameters": [ETAG],
     "request": CreateInstance,
     "responses": {
         201: OpenApiResponse(schemas.CreatedInstance, description="Accepted and written down."),
@@ -94,12 +95,12 @@ UPDATE: dict[str, Any] = {
     "webhook URL, or end without one. Writes the event instance.updated, unless nothing changes. "
     "409 INVALID_STATE once it is terminated.",
     "tags": TAG,
-    "parameters": [*ID, IF_MATCH, ETAG],
+    "parameters": [*ID, IF_MATCH, UNLESS, ETAG],
     "request": {"application/json": UpdateInstance, MERGE_PATCH: UpdateInstance},
     "responses": {
         200: schemas.InstanceDetails,
         409: OpenApiResponse(description="It is terminated."),
-        412: OpenApiResponse(description="It is none of the versions that If-Match names."),
+        412: OpenApiResponse(description="It is not what If-Match or If-None-Match asks for."),
     },
     "examples": [
         OpenApiExample(
@@ -130,12 +131,12 @@ def _verb(name: str, summary: str, description: str, status: str) -> dict[str, A
         "description": f"{description} Asking again for what is under way or has come true changes "
         "nothing; 409 INVALID_STATE where it makes no sense.",
         "tags": LIFECYCLE,
-        "parameters": [*ID, IF_MATCH],
+        "parameters": [*ID, IF_MATCH, UNLESS],
         "request": None,
         "responses": {
             202: OpenApiResponse(schemas.AcceptedVerb, description="Under way."),
             409: OpenApiResponse(description="It makes no sense in the instance's status."),
-            412: OpenApiResponse(description="It is none of the versions that If-Match names."),
+            412: OpenApiResponse(description="It is not what If-Match or If-None-Match asks for."),
         },
         "examples": [_answer("Accepted", answer, 202)],
     }

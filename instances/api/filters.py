@@ -1,8 +1,9 @@
 """Which instances a caller asks for: the query parameters of the list, checked."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
+from django.conf import settings
 from django.db.models import Q
 from django.db.models.functions import Lower
 from django.http import QueryDict
@@ -22,6 +23,7 @@ from instances.tags import (
     value_fault,
 )
 from jobs.api.filters import Moment, SearchedText, Words
+from jobs.api.query_fields import OneOf, Several, Text
 
 # What ``sort`` may say, and the column behind it; the first one is the default.
 SORTS = {
@@ -42,7 +44,7 @@ class StatusWords(Words):
 
 
 @extend_schema_field({"type": "string", "pattern": f"^{KEY.pattern}(:{VALUE_PATTERN})?$"})
-class TagFilter(serializers.CharField):
+class TagFilter(Text):
     """``key`` or ``key:value``; a key holds no colon, so the first one ends it."""
 
     def to_internal_value(self, data: Any) -> Any:
@@ -52,23 +54,34 @@ class TagFilter(serializers.CharField):
         return key, value if colon else None
 
 
+class RegionWord(Text):
+    """A region that there is, or was: any other word would find nothing, as if that were so."""
+
+    def check(self, project: Project, code: str) -> None:
+        known = settings.CONFIG.regions
+        if code not in known and not Instance.objects.of(project).filter(region=code).exists():
+            raise serializers.ValidationError({"region": [f"must be one of: {', '.join(known)}"]})
+
+
 class InstanceFilter(serializers.Serializer[Any]):
     """The parameters; each narrows the list further."""
 
     status = StatusWords(
         required=False, help_text="one or several statuses, separated by commas: starting,running"
     )
-    region = SearchedText(required=False, help_text="a region's code")
+    region = RegionWord(
+        required=False,
+        max_length=100,
+        help_text="a region's code; one that is configured no more, while instances are there",
+    )
     product = SearchedText(
         required=False,
         help_text="a product's name as it was asked for, in whatever case, or the id of the one "
         "that was chosen",
     )
     name = SearchedText(required=False, help_text="what the name begins with, in whatever case")
-    billingMode = serializers.ChoiceField(
-        BillingMode.choices, required=False, help_text="only those asked for so"
-    )
-    tag = serializers.ListField(
+    billingMode = OneOf(BillingMode.choices, required=False, help_text="only those asked for so")
+    tag = Several(
         child=TagFilter(max_length=64 + LONGEST_VALUE, trim_whitespace=False),
         required=False,
         max_length=MOST_TAGS,
@@ -78,8 +91,12 @@ class InstanceFilter(serializers.Serializer[Any]):
     createdBefore = Moment(required=False, help_text="made before this time, ISO 8601")
 
     def apply(self, project: Project) -> InstanceQuerySet:
-        """The project's instances that all the parameters name; ``is_valid`` was called."""
+        """The project's instances that all the parameters name; ``is_valid`` was called. Raises
+        ValidationError for a region that there never was.
+        """
         given = self.validated_data
+        if "region" in given:
+            cast(RegionWord, self.fields["region"]).check(project, given["region"])
         columns = {
             "status": "status__in",
             "region": "region",

@@ -16,11 +16,17 @@ IF_MATCH = OpenApiParameter(
 IF_NONE_MATCH = OpenApiParameter(
     "If-None-Match", _ETAGS, OpenApiParameter.HEADER, description="ETags of earlier answers"
 )
+UNLESS = OpenApiParameter(
+    "If-None-Match",
+    _ETAGS,
+    OpenApiParameter.HEADER,
+    description="ETags, or *: 412 PRECONDITION_FAILED if the instance is one of these",
+)
 ETAG = OpenApiParameter(
     "ETag",
     str,
     OpenApiParameter.HEADER,
-    response=[200],
+    response=[200, 201],
     description='the instance\'s version, in quotes: "3"',
 )
 ID = [OpenApiParameter("id", str, OpenApiParameter.PATH, description="inst_…")]

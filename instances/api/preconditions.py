@@ -21,15 +21,20 @@ def etag_of(instance: Instance) -> str:
 
 
 def wanted_versions(request: Request) -> Versions:
-    """What If-Match asks for; None without it, and for ``*``: whoever gets that far found one.
+    """What If-Match and If-None-Match ask of a change. Raises ValidationError.
 
-    Compared strongly: what is marked as weak matches nothing. Raises ValidationError.
+    Whoever gets that far found an instance, so If-Match ``*`` holds and If-None-Match ``*`` never
+    does. If-Match compares strongly: what is marked as weak matches nothing.
     """
-    tags = _tags(request, "If-Match")
-    if tags is None or tags == _ANY:
-        return None
-    strong = (tag for is_weak, tag in _ONE.findall(tags) if not is_weak)
-    return frozenset(int(tag) for tag in strong if _VERSION.fullmatch(tag))
+    tags, excluded = _tags(request, "If-Match"), _tags(request, "If-None-Match")
+    wanted = None if tags in (None, _ANY) else _numbers(tags or "", with_weak=False)
+    refused = None if excluded == _ANY else _numbers(excluded or "", with_weak=True)
+    return Versions(wanted, refused)
+
+
+def _numbers(tags: str, *, with_weak: bool) -> frozenset[int]:
+    found = (tag for is_weak, tag in _ONE.findall(tags) if with_weak or not is_weak)
+    return frozenset(int(tag) for tag in found if _VERSION.fullmatch(tag))
 
 
 def is_unchanged(request: Request, instance: Instance) -> bool:

@@ -1,8 +1,12 @@
-"""Tells the OpenAPI document that unknown fields are refused."""
+"""Tells the OpenAPI document what is refused: unknown fields, unknown regions."""
 
 from typing import Any
 
-from drf_spectacular.extensions import OpenApiSerializerExtension
+from django.conf import settings
+from drf_spectacular.extensions import (
+    OpenApiSerializerExtension,
+    OpenApiSerializerFieldExtension,
+)
 
 
 class StrictObject(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
@@ -30,3 +34,12 @@ class ReadinessProbeObject(StrictObject):  # type: ignore[no-untyped-call]
             "if": {"properties": {"type": {"const": "tcp"}}, "required": ["type"]},
             "then": {"properties": {"path": False, "expectedStatus": False}},
         }
+
+
+class KnownRegions(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """Those that are configured."""
+
+    target_class = "instances.api.filters.RegionWord"
+
+    def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        return {"type": "string", "enum": list(settings.CONFIG.regions)}

@@ -3,11 +3,10 @@
 import time
 from typing import Any
 
-from django.http.response import HttpResponseBase
+from django.http.response import HttpResponseBase, StreamingHttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import APIException, Throttled, ValidationError
-from rest_framework.negotiation import BaseContentNegotiation
-from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -33,6 +32,8 @@ from instances.live.seats import NoSeat
 from instances.models import Instance, InstanceEvent
 
 RETRY_AFTER_SECONDS = 5
+STREAM_TYPE = "text/event-stream"
+_STREAM_IN_UTF8 = f"{STREAM_TYPE}; charset=utf-8"
 
 
 class WaitView(APIView):
@@ -78,38 +79,26 @@ def _answer(wait: Wait, instance: Instance) -> dict[str, Any]:
 
 
 class EventStreamRenderer(BaseRenderer):
-    """So that ``Accept: text/event-stream`` is acceptable; streams write themselves."""
+    """Names what is answered: streams write themselves, and errors are JSON anyway."""
 
-    media_type = "text/event-stream"
+    media_type = STREAM_TYPE
     format = "sse"
-
-    def render(self, data: Any, *args: Any, **kwargs: Any) -> bytes:
-        return JSONRenderer().render(data)
-
-
-class AnyAccepted(BaseContentNegotiation):
-    """A stream is a stream, whatever is asked for; errors are JSON."""
-
-    def select_parser(self, request: Request, parsers: Any) -> Any:
-        return parsers[0]
-
-    def select_renderer(self, request: Request, renderers: Any, *_: Any) -> Any:
-        return JSONRenderer(), "application/json"
 
 
 class EventStreamView(APIView):
     """Every event of the caller's project, as it happens (Server-Sent Events)."""
 
     renderer_classes = [EventStreamRenderer]
-    content_negotiation_class = AnyAccepted
 
     @extend_schema(**documentation.STREAM)
     def get(self, request: Request) -> HttpResponseBase:
         query = read_query(StreamQuery, request)
         stream = _stream_for(caller_of(request), query, _last_event_id(request, query))
+        answer: HttpResponseBase
         if request.method == "HEAD":
-            return Response(content_type="text/event-stream")
-        answer = _later(request, stream, "text/event-stream; charset=utf-8")
+            answer = StreamingHttpResponse((), content_type=_STREAM_IN_UTF8)
+        else:
+            answer = _later(request, stream, _STREAM_IN_UTF8)
         # nginx would keep events until its buffer is full.
         answer["X-Accel-Buffering"] = "no"
         return answer

@@ -8,6 +8,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
 from instances.choices import InstanceStatus
+from jobs.api.query_fields import Text
 
 MOST_SECONDS = 60
 # Where an instance stays until somebody acts.
@@ -24,7 +25,7 @@ TYPES_SCHEMA = {"type": "string", "pattern": f"^{_TYPES.pattern}$"}
 EVENT_ID_SCHEMA = {"type": "string", "pattern": f"^({_EVENT_ID.pattern})$"}
 
 
-class Whole(serializers.CharField):
+class Whole(Text):
     """Digits, and few of them: int() takes more than anybody means, "1_0" and " 1" among it."""
 
     def __init__(self, *, most: int, **kwargs: Any) -> None:
@@ -38,7 +39,7 @@ class Whole(serializers.CharField):
         return int(text)
 
 
-class Statuses(serializers.CharField):
+class Statuses(Text):
     """One or several statuses, separated by commas."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -53,7 +54,7 @@ class Statuses(serializers.CharField):
         return frozenset(words)
 
 
-class EventTypes(serializers.CharField):
+class EventTypes(Text):
     """One or several types of events, separated by commas; one that never happens is no error."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -67,7 +68,7 @@ class EventTypes(serializers.CharField):
         return frozenset(str(data).split(","))
 
 
-class EventId(serializers.CharField):
+class EventId(Text):
     """The id of an event, or start."""
 
     def to_internal_value(self, data: Any) -> Any:
@@ -91,7 +92,7 @@ class WaitQuery(serializers.Serializer[Any]):
 class StreamQuery(serializers.Serializer[Any]):
     """Which events, and from where on."""
 
-    instance = serializers.CharField(required=False, max_length=60)
+    instance = Text(required=False, max_length=60)
     types = EventTypes(required=False)
     lastEventId = EventId(required=False)
 

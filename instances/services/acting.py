@@ -16,7 +16,7 @@ from instances.errors import IllegalTransition
 from instances.models import Instance
 from instances.services.versions import check_version
 from instances.transitions import change_status
-from instances.types import Cause, Reason, Versions
+from instances.types import ANY_VERSION, Cause, Reason, Versions
 from jobs import queue
 from jobs.crashpoints import crashpoint
 from jobs.models import JobPriority
@@ -63,17 +63,17 @@ RESTART = Verb(
 VERBS = {verb.action: verb for verb in (START, STOP, RESTART)}
 
 
-def start_instance(*, public_id: str, cause: Cause, versions: Versions = None) -> Instance:
+def start_instance(*, public_id: str, cause: Cause, versions: Versions = ANY_VERSION) -> Instance:
     """stopped -> starting. Raises IllegalTransition and VersionMismatch."""
     return _act(START, public_id, cause, versions)
 
 
-def stop_instance(*, public_id: str, cause: Cause, versions: Versions = None) -> Instance:
+def stop_instance(*, public_id: str, cause: Cause, versions: Versions = ANY_VERSION) -> Instance:
     """running -> stopping. Raises IllegalTransition and VersionMismatch."""
     return _act(STOP, public_id, cause, versions)
 
 
-def restart_instance(*, public_id: str, cause: Cause, versions: Versions = None) -> Instance:
+def restart_instance(*, public_id: str, cause: Cause, versions: Versions = ANY_VERSION) -> Instance:
     """running -> starting. Raises IllegalTransition and VersionMismatch."""
     return _act(RESTART, public_id, cause, versions)
 

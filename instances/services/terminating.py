@@ -13,13 +13,13 @@ from instances.models import Instance
 from instances.models.instance import InstanceQuerySet
 from instances.services.versions import check_version
 from instances.transitions import change_status
-from instances.types import Cause, Reason, Versions
+from instances.types import ANY_VERSION, Cause, Reason, Versions
 from jobs.crashpoints import crashpoint
 from jobs.models import Job
 
 
 def terminate_instance(
-    *, public_id: str, cause: Cause, reason: Reason | None = None, versions: Versions = None
+    *, public_id: str, cause: Cause, reason: Reason | None = None, versions: Versions = ANY_VERSION
 ) -> Instance:
     """Any status -> terminating -> terminated; once there, asking again changes nothing.
 

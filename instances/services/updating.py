@@ -14,7 +14,7 @@ from instances.services.limits import check_runtime
 from instances.services.versions import check_version
 from instances.tags import MOST_TAGS
 from instances.transitions import record_event
-from instances.types import Cause, Changes, Versions
+from instances.types import ANY_VERSION, Cause, Changes, Versions
 
 # As callers know them. The receiver's address may hold a secret: events name it, and no more.
 _TOLD = {"name": "name", "tags": "tags", "max_runtime_minutes": "maxRuntimeMinutes"}
@@ -22,7 +22,7 @@ _NOT_TOLD = {"webhook_url": "webhookUrl"}
 
 
 def update_instance(
-    *, public_id: str, changes: Changes, cause: Cause, versions: Versions = None
+    *, public_id: str, changes: Changes, cause: Cause, versions: Versions = ANY_VERSION
 ) -> Instance:
     """Make the changes, with one event that says which; what changes nothing writes nothing.
 

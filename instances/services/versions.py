@@ -1,4 +1,4 @@
-"""If-Match: nobody changes what they have not seen."""
+"""If-Match, If-None-Match: nobody changes what they have not seen, or what they exclude."""
 
 from instances.errors import VersionMismatch
 from instances.models import Instance
@@ -7,5 +7,5 @@ from instances.types import Versions
 
 def check_version(instance: Instance, versions: Versions) -> None:
     """Raises VersionMismatch. Only with the row locked does the answer hold until the write."""
-    if versions is not None and instance.version not in versions:
+    if not versions.allow(instance.version):
         raise VersionMismatch(instance.public_id)

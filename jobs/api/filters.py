@@ -9,6 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from jobs import ages, registry
+from jobs.api.query_fields import Number, Text
 from jobs.database_clock import database_now
 from jobs.models import Job, JobStatus
 
@@ -17,7 +18,7 @@ EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
 
-class Words(serializers.CharField):
+class Words(Text):
     """One or several of the known words, separated by commas."""
 
     def known(self) -> Iterable[str]:
@@ -68,14 +69,14 @@ class Moment(serializers.DateTimeField):
         "maxLength": 80,
     }
 )
-class SubjectWord(serializers.CharField):
+class SubjectWord(Text):
     """What a job may be about."""
 
 
 @extend_schema_field(
     {"type": "string", "pattern": r"^[^\u0000]*[^\s\u0000][^\u0000]*$", "maxLength": 100}
 )
-class SearchedText(serializers.CharField):
+class SearchedText(Text):
     """Some text to look for."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -95,13 +96,13 @@ class JobFilter(serializers.Serializer[Any]):
     )
     createdAfter = Moment(required=False, help_text="made at this time or later, ISO 8601")
     createdBefore = Moment(required=False, help_text="made before this time, ISO 8601")
-    minAgeSeconds = serializers.IntegerField(
+    minAgeSeconds = Number(
         required=False,
         min_value=0,
         max_value=10**9,
         help_text="made at least so long ago: with status=pending,processing, what is stuck",
     )
-    maxAgeSeconds = serializers.IntegerField(
+    maxAgeSeconds = Number(
         required=False, min_value=0, max_value=10**9, help_text="made at most so long ago"
     )
 

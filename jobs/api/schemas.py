@@ -76,7 +76,9 @@ class JobTypeStats(Object):
     processing = serializers.IntegerField()
     failed = serializers.IntegerField()
     oldestDueSeconds = serializers.FloatField(required=False)
-    inFlight = serializers.IntegerField(help_text="rows of all projects that are worked on")
+    inFlight = serializers.IntegerField(
+        help_text="rows that are worked on: the project's; with the scope admin, of all projects"
+    )
     maxInFlight = serializers.IntegerField(help_text="how many may be worked on at once")
     pausedAt = MomentField(required=False)
 
@@ -134,9 +136,10 @@ class JobStats(Object):
     )
     types = JobTypeStats(many=True)
     ended = EndedJobs(many=True, help_text="over the last 1, 5 and 60 minutes")
-    workers = WorkerDetails(many=True)
+    workers = WorkerDetails(many=True, help_text="empty without the scope admin")
     counters = serializers.DictField(
-        child=serializers.IntegerField(), help_text="of all workers, since the database was made"
+        child=serializers.IntegerField(),
+        help_text="of all workers, since the database was made; empty without the scope admin",
     )
 
 
@@ -277,7 +280,8 @@ CANCEL = _verb(
 STATS: dict[str, Any] = {
     "operation_id": "getJobStats",
     "summary": "How the queue stands: counts, waits, rates, workers",
-    "description": "The project's own jobs, and the slots and workers that all projects share.",
+    "description": "The project's own jobs. A key with the scope `admin` sees what all projects "
+    "share, too: the rows in flight, the workers, what they counted.",
     "tags": TAG,
     "responses": {200: OpenApiResponse(JobStats, description="As it is now.")},
     "examples": _example("A queue that moves", _STATS),

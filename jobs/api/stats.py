@@ -1,4 +1,6 @@
-"""How the queue stands, as this API writes it: the caller's own rows, and what all share."""
+"""How the queue stands, as this API writes it: the caller's own rows, and to whoever may see it
+what all share.
+"""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -14,17 +16,21 @@ from jobs.stats import Count, Ended
 WINDOWS = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=60))
 
 
-def stats_details(project: Project, *, now: datetime) -> dict[str, Any]:
-    """Eight short queries. Counts are of the project; caps, slots and workers are shared by all."""
+def stats_details(project: Project, *, now: datetime, of_all: bool) -> dict[str, Any]:
+    """Eight short queries. Counts are of the project; what is in flight, workers and counters are
+    of all, or left out.
+    """
     counts, paused = stats.count(project.pk), control.paused_types()
+    in_flight = stats.count_in_flight() if of_all else _own_in_flight(counts)
+    counters = stats.counted() if of_all else {}
     return {
         "timestamp": iso(now),
         "jobs": _sums(counts),
         **_oldest([count for count in counts if count.type not in paused], now),
-        "types": _types(counts, paused, now),
+        "types": _types(counts, paused, in_flight, now),
         "ended": _ended(stats.ended(WINDOWS, project.pk)),
-        "workers": _workers(project, now),
-        "counters": {_camel(name): value for name, value in stats.counted().items()},
+        "workers": _workers(project, now) if of_all else [],
+        "counters": {_camel(name): value for name, value in counters.items()},
     }
 
 
@@ -36,10 +42,16 @@ def _sums(counts: list[Count]) -> dict[str, Any]:
     return sums | ({"isCapped": True} if is_capped else {})
 
 
+def _own_in_flight(counts: list[Count]) -> dict[str, int]:
+    return {count.type: count.rows for count in counts if count.status == JobStatus.PROCESSING}
+
+
 def _types(
-    counts: list[Count], paused: Mapping[str, PausedType], now: datetime
+    counts: list[Count],
+    paused: Mapping[str, PausedType],
+    in_flight: Mapping[str, int],
+    now: datetime,
 ) -> list[dict[str, Any]]:
-    in_flight = stats.count_in_flight()
     return [
         _type(
             kind,

@@ -12,6 +12,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from accounts.authentication import Caller
 from accounts.idempotency import idempotent
+from accounts.permissions import project_to_show
 from jobs import control
 from jobs.api import schemas
 from jobs.api.details import job_details, single_job_details
@@ -90,7 +91,10 @@ class JobStatsView(APIView):
 
     @extend_schema(**schemas.STATS)
     def get(self, request: Request) -> Response:
-        return Response(stats_details(_caller(request).project, now=database_now()))
+        details = stats_details(
+            _caller(request).project, now=database_now(), of_all=project_to_show(request) is None
+        )
+        return Response(details)
 
 
 def _caller(request: Request) -> Caller:

@@ -12,11 +12,11 @@ _DESCRIPTIONS = {
     "401": "No API key, or not a valid one.",
     "403": "The key's scopes do not cover this.",
     "404": "There is no such thing, or it belongs to another project.",
-    "406": "The caller takes no JSON.",
+    "406": "The caller takes nothing of what is answered here.",
     "409": "The state of things does not allow it.",
-    "412": "It has changed since the version that If-Match names.",
+    "412": "It is not what If-Match or If-None-Match asks for.",
     "413": "The body is too large.",
-    "415": "The body is not JSON in UTF-8.",
+    "415": "The body is not JSON in UTF-8, or compressed.",
     "422": "This Idempotency-Key was used for another request.",
     "429": "The key's rate is used up.",
     "500": "Something went wrong on our side.",
@@ -67,9 +67,7 @@ def is_idempotent(operation: dict[str, Any]) -> bool:
 
 def _statuses(path: str, method: str, operation: dict[str, Any]) -> list[str]:
     """Which errors an operation can answer with."""
-    statuses = {"401", "403", "429", "500", "503"}
-    if _answers_json(operation):
-        statuses.add("406")
+    statuses = {"401", "403", "406", "429", "500", "503"}
     if is_idempotent(operation):
         statuses |= {"400", "409", "422"}
     if "{" in path:
@@ -80,12 +78,6 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> list[str]:
     if any(p["in"] == "query" for p in operation.get("parameters", ())):
         statuses.add("400")
     return sorted(statuses)
-
-
-def _answers_json(operation: dict[str, Any]) -> bool:
-    """What has another form for everybody refuses nobody for what he takes."""
-    successes = [r.get("content", {}) for s, r in operation["responses"].items() if s < "300"]
-    return any("application/json" in media or not media for media in successes)
 
 
 def _codes(path: str, status: str, operation: dict[str, Any], description: str) -> list[str]:

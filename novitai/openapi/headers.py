@@ -30,6 +30,10 @@ COMPONENTS: dict[str, dict[str, Any]] = {
         "schema": _TEXT,
     },
     "Retry-After": {"description": "Seconds to wait before asking again.", "schema": _SECONDS},
+    "Accept-Encoding": {
+        "description": "`identity`: the body was sent with a Content-Encoding, and none is taken.",
+        "schema": _TEXT,
+    },
     "Location": {"description": "Where the instance is found.", "schema": _TEXT},
     "Idempotent-Replayed": {
         "description": "`true`: the answer of an earlier request with the same Idempotency-Key.",
@@ -74,6 +78,7 @@ def _names(path: str, status: str, operation: dict[str, Any]) -> list[str]:
     is_success = status < "300"
     names += ["Retry-After"] if _may_retry(status, operation) else []
     names += ["WWW-Authenticate"] if status == "401" else []
+    names += ["Accept-Encoding"] if status == "415" else []
     names += ["Location"] if status in ("201", "202") else []
     names += ["Idempotent-Replayed"] if is_success and is_idempotent(operation) else []
     names += ["RateLimit", "RateLimit-Policy"] if path.startswith("/api/") else []

@@ -18,7 +18,8 @@ of [errors.md](errors.md); 401 `UNAUTHORIZED`, 403 `FORBIDDEN`, 406 `NOT_ACCEPTA
 `RATE_LIMIT_EXCEEDED`, 500 `INTERNAL_SERVER_ERROR` and 503 `SERVICE_UNAVAILABLE` may come from every
 address below `/api/` and are left out.
 
-Scope is what the key must be allowed to do; a dash: no key is needed.
+Scope is what the key must be allowed to do (any: nothing, it need only be valid); a dash: no key is
+needed.
 """
 _ERRORS = """\
 # Errors

@@ -7,13 +7,20 @@ from drf_spectacular.openapi import AutoSchema
 from accounts.permissions import HasApiKey, required_scope
 from novitai.openapi.paging import page_parameters
 
+ANY = "any"
+
 
 class ScopedSchema(AutoSchema):
-    """Adds ``x-scope`` where a key is needed, and the page's parameters to lists."""
+    """Adds ``x-scope`` where a key is needed (any valid one may do), and the page's parameters to
+    lists.
+    """
 
     def get_extensions(self) -> dict[str, Any]:
         needs_key = any(isinstance(each, HasApiKey) for each in self.view.get_permissions())
-        return {"x-scope": required_scope(self.view, self.method).value} if needs_key else {}
+        if not needs_key:
+            return {}
+        scope = required_scope(self.view, self.method)
+        return {"x-scope": ANY if scope is None else scope.value}
 
     def get_override_parameters(self) -> list[Any]:
         return [*super().get_override_parameters(), *page_parameters(self.view, self.method)]

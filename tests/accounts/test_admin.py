@@ -1,5 +1,7 @@
 """The console for projects and keys."""
 
+import re
+
 from django.test import Client
 from django.urls import reverse
 
@@ -32,6 +34,19 @@ def test_a_key_is_made_shown_once_and_works(admin_client: Client, project: Proje
         assert key not in page
         assert row.digest not in page
     assert key not in str(admin_client.cookies)
+
+
+def test_a_name_that_is_too_long_is_refused_and_cut_nowhere(
+    admin_client: Client, project: Project
+) -> None:
+    page = admin_client.get(f"{KEYS}add/").content.decode()
+    (box,) = re.findall(r'<input[^>]* name="name"[^>]*>', page)
+    # A browser cuts what is pasted to the length that is said here, without a word.
+    assert "maxlength" not in box
+    data = {"project": project.pk, "name": "n" * 101, "scopes": ["read"]}
+    refused = admin_client.post(f"{KEYS}add/", data).content.decode()
+    assert "at most 100 characters" in refused
+    assert not ApiKey.objects.exists()
 
 
 def test_a_revoked_key_opens_nothing_and_keeps_the_time_of_its_end(

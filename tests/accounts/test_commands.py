@@ -55,6 +55,18 @@ def test_what_no_key_can_have_is_refused(db: None, option: str) -> None:
     assert not ApiKey.objects.exists()
 
 
+@pytest.mark.parametrize("name", ["", " ", "n" * 101, "a\x00b"])
+def test_a_key_needs_a_usable_name_and_none_is_cut(db: None, name: str) -> None:
+    with pytest.raises(CommandError, match="--name"):
+        run("create_api_key", "--name", name)
+    assert not ApiKey.objects.exists()
+
+
+def test_a_key_may_have_a_name_of_100_characters(db: None) -> None:
+    run("create_api_key", "--name", "n" * 100)
+    assert ApiKey.objects.get().name == "n" * 100
+
+
 @pytest.mark.parametrize("name", ["a b", "", "ü", "a" * 61])
 def test_a_project_needs_a_usable_name(db: None, name: str) -> None:
     with pytest.raises(CommandError, match="--project"):

@@ -36,6 +36,8 @@ def test_more_than_a_minutes_requests_are_refused_and_told_when_to_come_back(
     refused = api.get("/api/jobs")
     assert refused.json()["error"]["code"] == "RATE_LIMIT_EXCEEDED"
     assert 1 <= int(refused["Retry-After"]) <= 12
+    message = refused.json()["error"]["message"]
+    assert f"come back in {refused['Retry-After']} seconds" in message
     assert refused["RateLimit-Policy"] == '"key";q=5;w=60'
     assert refused["RateLimit"].startswith('"key";r=0;t=')
 
@@ -54,6 +56,9 @@ def test_every_answer_tells_what_is_left_also_an_error(project: Project) -> None
     assert api.get("/api/jobs")["RateLimit"].startswith('"key";r=4;t=')
     assert api.get("/api/jobs/job_none")["RateLimit"].startswith('"key";r=3;t=')
     assert api.put("/api/jobs")["RateLimit-Policy"] == '"key";q=5;w=60'
+    lost = api.get("/api/nowhere")
+    assert (lost.status_code, lost["RateLimit"][:9]) == (404, '"key";r=1')
+    assert [api.get("/api/nowhere").status_code for _ in range(2)] == [404, 429]
 
 
 def test_a_refused_request_does_nothing(project: Project) -> None:

@@ -69,7 +69,8 @@ def test_keys_are_listed_and_revoked_by_an_admin_of_the_project(
         ("leaked", ["read", "write"]),
     ]
     assert leaked not in str(listed)
-    assert admin.delete(f"/api/keys/{listed[1]['id']}").status_code == 204
+    revoked = admin.delete(f"/api/keys/{listed[1]['id']}")
+    assert (revoked.status_code, revoked.has_header("Content-Length")) == (204, False)
     assert admin.delete(f"/api/keys/{listed[1]['id']}").status_code == 204
     assert client_of(leaked).get("/api/instances").status_code == 401
 
@@ -83,6 +84,12 @@ def test_keys_of_others_are_not_there(project: Project, other_project: Project, 
         answer = admin.delete(f"/api/keys/{public_id}")
         assert (answer.status_code, answer.json()["error"]["code"]) == (404, "API_KEY_NOT_FOUND")
     assert ApiKey.objects.get(public_id=theirs).revoked_at is None
+
+
+@pytest.mark.parametrize("scopes", [["credentials"], ["admin"], [], ["of a later release"]])
+def test_every_valid_key_may_see_itself(project: Project, scopes: list[str]) -> None:
+    answer = client_with(project, *scopes).get("/api/keys/current")
+    assert (answer.status_code, answer.json()["scopes"]) == (200, scopes)
 
 
 def test_a_key_is_told_what_it_is(project: Project) -> None:

@@ -25,6 +25,7 @@ WRITING = [operation for operation in ALL if operation.method in ("POST", "PUT",
 WITH_KEY = [operation for operation in ALL if operation.body.get("security")]
 WITH_ID = [operation for operation in ALL if "{id}" in operation.path]
 WITH_BODY = [operation for operation in ALL if "requestBody" in operation.body]
+JSON = "application/json"
 by_id: Any = {"ids": lambda value: getattr(value, "id", str(value)[:30])}
 
 POST_BODY = {"name": "a", "productName": "b", "templateId": 1}
@@ -46,7 +47,8 @@ def routes(patterns: Any, prefix: str = "") -> list[str]:
 
 
 def test_every_route_of_the_service_is_in_the_schema() -> None:
-    pages = {"", "api/schema", "api/docs", "api/redoc", "api/redoc/redoc.js", "admin"}
+    pages = {"", "docs", "api", "api/", "api/{rest}", "admin"}
+    pages |= {"api/schema", "api/docs", "api/redoc", "api/redoc/redoc.js"}
     served = {
         re.sub(r"<(\w+:)?(\w+)>", r"{\2}", route) for route in routes(get_resolver().url_patterns)
     }
@@ -122,16 +124,20 @@ def test_a_body_over_the_limit_is_refused_everywhere(
     error_of(ask(api, operation, data=body), 413, "PAYLOAD_TOO_LARGE")
 
 
-# A stream begins whatever is asked for; tests/instances/live has those.
-@pytest.mark.parametrize("operation", [o for o in WITH_KEY if o.id != "streamEvents"], **by_id)
-def test_a_caller_who_takes_no_json_is_told_where_json_is_all_there_is(
-    api: Client, project: Project, operation: Operation
+@pytest.mark.parametrize("operation", WITH_KEY, **by_id)
+@pytest.mark.parametrize(
+    "accept", ["image/png", "*/*;q=0", "{own};q=0, */*", "{own};q=0.0, {own}/*"]
+)
+def test_a_caller_who_does_not_take_what_there_is_is_told(
+    api: Client, project: Project, operation: Operation, accept: str
 ) -> None:
-    response = ask(api, operation, headers={"accept": "image/png"})
-    if "406" in operation.body["responses"]:
-        error_of(response, 406, "NOT_ACCEPTABLE")
-    else:
-        assert response.status_code == 200
+    media = [
+        m for s, r in operation.body["responses"].items() if s < "300" for m in r.get("content", ())
+    ]
+    own = media[0] if media else "application/json"
+    response = ask(api, operation, headers={"accept": accept.format(own=own)})
+    error = error_of(response, 406, "NOT_ACCEPTABLE")
+    assert error["message"] == f"This address answers {own} only."
 
 
 @pytest.mark.parametrize("operation", [o for o in ALL if o.method == "GET"], **by_id)

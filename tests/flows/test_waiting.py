@@ -47,7 +47,7 @@ def instance(project: Project) -> Instance:
 
 @pytest.fixture
 def web(tmp_path: Path, project: Project) -> Iterator[Web]:
-    key = create_api_key(project=project, name="flows", rate_limit=0)
+    key = create_api_key(project=project, name="flows", scopes=["admin"], rate_limit=0)
     url = url_of_this_database()
     with served(tmp_path, url, WEB_WORKERS="2", WEB_THREADS=str(THREADS)) as address:
         yield Web(address, key)

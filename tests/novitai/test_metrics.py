@@ -5,18 +5,21 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db.models import F
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import Project
+from accounts.services import create_api_key
 from instances.choices import DeliveryStatus
 from instances.database_clock import database_now
-from instances.models import Tally, UpstreamGate, WebhookDelivery
+from instances.models import Instance, Tally, UpstreamEnding, UpstreamGate, WebhookDelivery
 from instances.services import create_instance
 from instances.types import Cause, Wish
 from jobs import counters
 from jobs.models import Job, PausedType, Worker
+from tests.conftest import client_of
 
 Sample = tuple[str, frozenset[tuple[str, str]]]
 
@@ -103,6 +106,41 @@ def test_what_the_database_knows_is_there(api: Client, project: Project) -> None
     assert value(samples, "novitai_upstream_call_tokens", account="acc") == 2.5
 
 
+def test_a_key_without_admin_sees_its_own_projects_figures_and_no_others(
+    project: Project, other_project: Project
+) -> None:
+    now = database_now()
+    for owner in (project, other_project, other_project):
+        wish = Wish(
+            name="a",
+            product_name="b",
+            template_id="1",
+            region="CN-HK-01",
+            webhook_url="https://a.example/",
+        )
+        instance = create_instance(project=owner, wish=wish, cause=Cause("tests")).instance
+        UpstreamEnding.objects.create(
+            project=owner, instance=instance, account="acc", upstream_id=instance.public_id
+        )
+    Instance.objects.update(upstream_id=F("public_id"), billing_since=now, price_e5_usd=100_000)
+    Instance.objects.update(create_step="look_up", posted_at=now)
+    Worker.objects.create(name="w", host="h", pid=1, last_seen_at=now, in_flight=3)
+    UpstreamGate.objects.create(account="acc")
+    Tally.objects.create(name="calls", value=Decimal(1))
+    samples = scrape(client_of(create_api_key(project=project, name="k", scopes=["read"])))
+    assert value(samples, "novitai_jobs", type="create_instance", status="pending") == 1
+    assert value(samples, "novitai_instances", status="creating") == 1
+    assert value(samples, "novitai_instances_held") == 1
+    assert value(samples, "novitai_burn_usd_per_hour") == 1
+    assert value(samples, "novitai_creates_in_doubt") == 1
+    assert value(samples, "novitai_endings_open") == 1
+    assert value(samples, "novitai_webhook_deliveries", status="pending") == 1
+    shared = ("novitai_workers", "novitai_upstream", "novitai_calls", "novitai_orphans", "django_")
+    assert not [name for name, _ in samples if name.startswith(shared)]
+    admin = client_of(create_api_key(project=project, name="k", scopes=["admin"]))
+    assert value(scrape(admin), "novitai_instances", status="creating") == 3
+
+
 def test_tallies_are_counters_with_the_labels_of_their_rows(api: Client) -> None:
     for labels, count in (({"endpoint": "create", "outcome": "ok"}, 3), ({"endpoint": "list"}, 4)):
         Tally.objects.create(name="novita_calls", labels=labels, value=Decimal(count))
@@ -115,7 +153,9 @@ def test_tallies_are_counters_with_the_labels_of_their_rows(api: Client) -> None
 
 
 def test_scrapers_may_prefer_other_formats(api: Client) -> None:
-    assert scrape(api, accept="application/openmetrics-text; version=1.0.0")
+    openmetrics = "application/openmetrics-text;version=1.0.0;q=0.5"
+    assert scrape(api, accept=f"{openmetrics},text/plain;version=0.0.4;q=0.2,*/*;q=0.1")
+    assert scrape(api, accept=f"{openmetrics},*/*;q=0.1")
 
 
 def test_a_scrape_costs_a_handful_of_queries(

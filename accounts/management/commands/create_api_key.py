@@ -12,6 +12,7 @@ from accounts.scopes import DEFAULT_SCOPES, Scope, default_scopes
 from accounts.services import create_api_key
 
 NAME_LENGTH = 60
+KEY_NAME_LENGTH = 100
 LONGEST_DAYS = 36_500
 HIGHEST_RATE = 1_000_000
 
@@ -36,11 +37,12 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> str:
-        project, _ = Project.objects.get_or_create(name=_project_name(options["project"]))
+        project_name, key_name = _project_name(options["project"]), _key_name(options["name"])
+        project, _ = Project.objects.get_or_create(name=project_name)
         days: float | None = options["expires_in_days"]
         return create_api_key(
             project=project,
-            name=options["name"][:100],
+            name=key_name,
             scopes=options["scope"] or default_scopes(),
             expires_at=None if days is None else datetime.now(UTC) + timedelta(days=days),
             rate_limit=options["rate_limit"],
@@ -59,6 +61,14 @@ def _rate(text: str) -> int:
     if not 0 <= rate <= HIGHEST_RATE:
         raise ValueError
     return rate
+
+
+def _key_name(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise CommandError("--name: visible characters, at least one")
+    if len(text) > KEY_NAME_LENGTH:
+        raise CommandError(f"--name: at most {KEY_NAME_LENGTH} characters, not {len(text)}")
+    return text
 
 
 def _project_name(text: str) -> str:

@@ -12,9 +12,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Project
+from accounts.services import create_api_key
 from instances.api.filters import SORTS, InstanceFilter
 from instances.models import Instance
 from jobs.models import Job
+from tests.conftest import client_of
 from tests.instances.api.test_read import make
 from tests.instances.api.test_verbs import error_of
 
@@ -70,7 +72,7 @@ def several(project: Project, other_project: Project) -> None:
         ("status=starting", "b a"),
         ("status=stopped,failed", "Beta_1 c"),
         ("region=US-WEST-01", "a a"),
-        ("region=NOWHERE", ""),
+        ("region=EU-WEST-01", ""),
         ("product=h100%2080gb", "b a"),
         ("product=prod-3", "a"),
         ("name=b", "b Beta_1"),
@@ -161,16 +163,24 @@ def test_a_cursor_is_of_its_sort_and_filters_only(
     assert "another sort or other filters" in entry["message"]
 
 
-def test_a_cursor_is_of_its_project_and_list_only(
+def test_a_cursor_is_of_its_project_and_list_only_and_the_refusal_says_which(
     api: Client, several: None, other_project: Project
 ) -> None:
-    from accounts.services import create_api_key
-    from tests.conftest import client_of
-
     cursor = cursor_of(api, "")
     theirs = client_of(create_api_key(project=other_project, name="theirs"))
-    for client, path in ((theirs, "/api/instances"), (api, "/api/jobs")):
-        error_of(client.get(f"{path}?cursor={cursor}"), 400)
+    for client, path, reason in (
+        (theirs, "/api/instances", "another project"),
+        (api, "/api/jobs", "another list"),
+    ):
+        (entry,) = error_of(client.get(f"{path}?cursor={cursor}"), 400)["validationErrors"]
+        assert reason in entry["message"]
+
+
+def test_a_cursor_that_was_changed_is_none_of_ours(api: Client, several: None) -> None:
+    cursor = cursor_of(api, "")
+    for wrong in (cursor[:-4], cursor[4:], cursor.swapcase(), cursor + "AAAA", "A", "A" * 599):
+        (entry,) = error_of(api.get(f"/api/instances?cursor={wrong}"), 400)["validationErrors"]
+        assert entry["message"] == "cursor must be the nextCursor of an earlier page"
 
 
 def test_the_length_of_a_page_may_change_on_the_way(api: Client, several: None) -> None:
@@ -213,6 +223,22 @@ def test_what_is_wrong_with_a_query_is_named(api: Client, query: str, field: str
     error = error_of(api.get(f"/api/instances?{query}"), 400)
     assert error["code"] == "VALIDATION_ERROR"
     assert [entry["field"] for entry in error["validationErrors"]] == [field]
+
+
+def test_a_region_that_there_is_not_is_refused_as_in_the_list_of_products(api: Client) -> None:
+    for path in ("/api/instances", "/api/products"):
+        (entry,) = error_of(api.get(f"{path}?region=NOWHERE"), 400)["validationErrors"]
+        message = "must be one of: CN-HK-01, US-WEST-01, EU-WEST-01"
+        assert entry == {"field": "region", "message": message, "value": "NOWHERE"}
+
+
+def test_a_region_that_is_configured_no_more_still_finds_what_is_there(
+    api: Client, several: None, project: Project, other_project: Project
+) -> None:
+    Instance.objects.filter(region="US-WEST-01").update(region="GONE-01")
+    assert api.get("/api/instances?region=GONE-01").json()["total"] > 0
+    Instance.objects.update(project=other_project)
+    error_of(api.get("/api/instances?region=GONE-01"), 400)
 
 
 def test_tags_come_with_the_request_and_stay_here(api: Client, project: Project) -> None:

@@ -188,7 +188,20 @@ def test_an_etag_saves_the_reading(api: Client, project: Project) -> None:
     for header in (etag, f'"other" , {etag}', f"W/{etag}", "*"):
         response = api.get(path, headers={"if-none-match": header})
         assert (response.status_code, response.content, response["ETag"]) == (304, b"", etag)
+        assert not response.has_header("Content-Length")
     assert api.get(path, headers={"if-none-match": '"99"'}).status_code == 200
+
+
+def test_a_new_instance_says_its_etag_also_when_the_answer_is_repeated(api: Client) -> None:
+    wish = {"name": "a", "productName": "b", "templateId": "1"}
+    headers = {"idempotency-key": "one"}
+    made, again = (
+        api.post("/api/instances", wish, "application/json", headers=headers) for _ in range(2)
+    )
+    assert made.status_code == 201
+    assert made["ETag"] == again["ETag"] == api.get(made["Location"])["ETag"]
+    changed = patch(api, made.json()["instanceId"], {"name": "other"}, **{"if-match": made["ETag"]})
+    assert changed.status_code == 200
 
 
 VERBS = ("start", "stop", "restart", "terminate")
@@ -200,14 +213,31 @@ def test_nobody_changes_what_they_have_not_seen(
     api: Client, project: Project, verb: str, header: str
 ) -> None:
     instance = in_status(project, "running")
-    headers = {"if-match": header}
-    if verb == "patch":
-        response = patch(api, instance.public_id, {"name": "other"}, **headers)
-    else:
-        response = call(api, verb, instance.public_id, headers=headers)
+    response = changed(api, verb, instance.public_id, {"if-match": header})
     assert error_of(response, 412)["code"] == "PRECONDITION_FAILED"
     instance.refresh_from_db()
     assert (instance.name, instance.status) == ("mine", "running")
+
+
+@pytest.mark.parametrize("header", ["*", "{etag}", "W/{etag}", '"77", {etag}'])
+@pytest.mark.parametrize("verb", [*VERBS, "patch"])
+def test_nobody_changes_what_they_exclude(
+    api: Client, project: Project, verb: str, header: str
+) -> None:
+    instance = in_status(project, "stopped" if verb == "start" else "running")
+    etag = api.get(f"/api/instances/{instance.public_id}")["ETag"]
+    headers = {"if-none-match": header.format(etag=etag)}
+    for extra in ({}, {"if-match": etag}):
+        response = changed(api, verb, instance.public_id, headers | extra)
+        assert error_of(response, 412)["code"] == "PRECONDITION_FAILED"
+    assert api.get(f"/api/instances/{instance.public_id}")["ETag"] == etag
+    assert changed(api, verb, instance.public_id, {"if-none-match": '"77"'}).status_code < 300
+
+
+def changed(api: Client, verb: str, public_id: str, headers: dict[str, str]) -> Any:
+    if verb == "patch":
+        return patch(api, public_id, {"name": "other"}, **headers)
+    return call(api, verb, public_id, headers=headers)
 
 
 @pytest.mark.parametrize("verb", [*VERBS, "patch"])
@@ -228,7 +258,10 @@ def test_who_has_seen_it_may(api: Client, project: Project, verb: str) -> None:
 @pytest.mark.parametrize("header", ["", "1", '"1', "*, *", '"1" "2"', "W/1", '"é', "'1'"])
 def test_a_malformed_precondition_is_told(api: Client, project: Project, header: str) -> None:
     path = f"/api/instances/{make(project).public_id}"
-    for method, name in (("PATCH", "If-Match"), ("DELETE", "If-Match"), ("GET", "If-None-Match")):
+    for method, name in (
+        *(("PATCH", "If-Match"), ("DELETE", "If-Match"), ("GET", "If-None-Match")),
+        *(("PATCH", "If-None-Match"), ("DELETE", "If-None-Match")),
+    ):
         body = {"data": "{}", "content_type": "application/json"} if method == "PATCH" else {}
         response = api.generic(method, path, headers={name.lower(): header}, **body)
         assert error_of(response, 400)["validationErrors"][0]["field"] == name

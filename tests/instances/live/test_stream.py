@@ -269,3 +269,22 @@ def test_what_is_open_in_another_database_of_the_server_holds_nothing_back(
         elsewhere.close()
     assert newest is not None
     assert newest[0] == InstanceEvent.objects.get().public_id
+
+
+def test_head_tells_what_a_stream_would_be_and_begins_none(api: Client) -> None:
+    response = api.head("/api/events/stream")
+    assert response.status_code == 200
+    assert response["Content-Type"] == "text/event-stream; charset=utf-8"
+    assert response["X-Accel-Buffering"] == "no"
+    assert not response.has_header("Content-Length")
+
+
+@pytest.mark.parametrize("accept", ["text/event-stream", "text/*;q=0.1", "*/*"])
+def test_a_stream_is_for_whoever_takes_one(api: Client, accept: str) -> None:
+    assert api.head("/api/events/stream", headers={"accept": accept}).status_code == 200
+
+
+def test_a_stream_refuses_in_json_whatever_is_asked_for(api: Client) -> None:
+    headers = {"accept": "text/event-stream"}
+    response = api.get("/api/events/stream?types=x", headers=headers)
+    assert (response.status_code, response["Content-Type"]) == (400, "application/json")

@@ -188,7 +188,7 @@ def test_pages_of_a_filtered_list_go_on_where_the_last_one_ended(
         ("maxAgeSeconds=1e3", "maxAgeSeconds", "integer"),
         ("maxAgeSeconds=99999999999999999999", "maxAgeSeconds", "1000000000"),
         ("instance=%00", "instance", "Null"),
-        ("instance=", "instance", "blank"),
+        ("instance=", "instance", "empty"),
         ("state=failed", "state", "Unknown query parameter"),
     ],
 )

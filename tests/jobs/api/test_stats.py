@@ -9,9 +9,11 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import Project
+from accounts.services import create_api_key
 from jobs import control, counters, stats
 from jobs.api.schemas import JobStats
 from jobs.models import Job, Worker
+from tests.conftest import client_of
 from tests.engine import database_time
 
 SECOND = timedelta(seconds=1)
@@ -108,6 +110,20 @@ def test_a_project_sees_its_own_rows_and_the_slots_that_all_share(
     entry = of_type(body, "send_webhook")
     assert (entry["processing"], entry["inFlight"], entry["maxInFlight"]) == (1, 2, 60)
     assert (body["ended"][0]["completed"], body["ended"][0]["failed"]) == (1, 0)
+
+
+def test_a_key_without_admin_sees_nothing_of_workers_and_of_other_projects(
+    project: Project, other_project: Project
+) -> None:
+    processing(project)
+    processing(other_project)
+    worker(running=[{"job": "j", "type": "send_webhook", "seconds": 1}])
+    reader = client_of(create_api_key(project=project, name="k", scopes=["write"]))
+    body = of(reader)
+    assert set(body) == set(JobStats().fields) - {"oldestDueSeconds"}
+    assert of_type(body, "send_webhook")["inFlight"] == 1
+    assert of_type(body, "create_instance")["inFlight"] == 0
+    assert (body["workers"], body["counters"]) == ([], {})
 
 
 def test_what_a_worker_runs_names_only_the_callers_jobs(
