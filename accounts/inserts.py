@@ -5,11 +5,12 @@ them takes two more round trips. Here the rows are the parts of one ``WITH``, co
 combination of models, so that without any transaction, too, all of them exist or none.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from django.db import connection
+from django.db import connection, models
 from django.db.models import Field, Model
 from django.db.models.expressions import DatabaseDefault
 
@@ -30,6 +31,17 @@ class _Default:
 
 
 _DEFAULT = _Default()
+# What such columns take as it is. The others ask their field, which takes longer.
+_PLAIN: dict[type[AnyField], type] = {
+    models.CharField: str,
+    models.TextField: str,
+    models.BooleanField: bool,
+    models.ForeignKey: int,
+    models.SmallIntegerField: int,
+    models.PositiveSmallIntegerField: int,
+    models.PositiveIntegerField: int,
+    models.PositiveBigIntegerField: int,
+}
 # A model, and of each of its columns: where the value comes from, None for the caller.
 _Shape = tuple[type[Model], tuple[_KeyOf | _Default | None, ...]]
 
@@ -61,6 +73,11 @@ def _value(row: Model, field: AnyField, rows: Sequence[Model]) -> Any:
         if position is not None:
             return _KeyOf(position)
         return None if other is None else other.pk
+    value = getattr(row, field.attname)
+    if type(value) is _PLAIN.get(type(field)):
+        return value
+    if isinstance(field, models.JSONField) and value is not None:
+        return json.dumps(value, cls=field.encoder)
     value = field.pre_save(row, True)
     if isinstance(value, DatabaseDefault):
         return _DEFAULT

@@ -4,13 +4,11 @@ import io
 import re
 import time
 from collections.abc import Callable
-from typing import Any
 
 import structlog
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django_prometheus.middleware import PrometheusAfterMiddleware
 
 from accounts.throttling import write_headers
 from novitai.errors import error_response
@@ -78,17 +76,6 @@ def _caller(request: HttpRequest) -> dict[str, str]:
     return {"project": api_key.project.public_id, "api_key": api_key.public_id}
 
 
-class RequestMetricsMiddleware(PrometheusAfterMiddleware):  # type: ignore[misc]
-    """django-prometheus, with methods bounded: it would keep a series per invented method."""
-
-    def label_metric(
-        self, metric: Any, request: HttpRequest, response: Any = None, **labels: str
-    ) -> Any:
-        if "method" in labels:
-            labels["method"] = self._method(request)
-        return super().label_metric(metric, request, response, **labels)
-
-
 _STRICT = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 _PAGES = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; "
@@ -112,6 +99,7 @@ class SecurityHeadersMiddleware:
         response = self.get_response(request)
         response.headers.setdefault("Content-Security-Policy", _policy_for(request.path))
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        response.headers.setdefault("X-Frame-Options", "DENY")
         response.headers.setdefault("Referrer-Policy", "same-origin")
         response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         # Static files come with a Cache-Control of their own.

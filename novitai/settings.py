@@ -52,23 +52,21 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "django_prometheus.middleware.PrometheusBeforeMiddleware",
-    # Outside of whatever may refuse a request, so that refusals are counted by status, too.
-    "novitai.middleware.RequestMetricsMiddleware",
+    # Outside of whatever may refuse a request, so that refusals are counted, too.
+    "novitai.request_metrics.RequestMetricsMiddleware",
     "novitai.middleware.RequestIdMiddleware",
     "novitai.middleware.RequestLogMiddleware",
     "novitai.middleware.SecurityHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "novitai.page_middleware.PageStaticFiles",
     "corsheaders.middleware.CorsMiddleware",
     "novitai.deprecations.DeprecationMiddleware",
     "novitai.middleware.BodyLimitMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "novitai.page_middleware.PageSession",
     "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "novitai.page_middleware.PageCsrf",
+    "novitai.page_middleware.PageUser",
+    "novitai.page_middleware.PageMessages",
 ]
 
 ROOT_URLCONF = "novitai.urls"
@@ -262,13 +260,9 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = CONFIG.is_production
 # gunicorn judges X-Forwarded-Proto, by FORWARDED_ALLOW_IPS: here anyone's header would count.
 SECURE_PROXY_SSL_HEADER = None
 SECURE_HSTS_SECONDS = int(timedelta(days=365).total_seconds()) if CONFIG.is_production else 0
-# TLS ends at the proxy in front, which redirects to it (probes come without) and alone knows what
-# else is served below the domain.
-SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008", "security.W021"]
-X_FRAME_OPTIONS = "DENY"
 # TLS, its redirect and what holds for sibling domains belong to the proxy in front of the service;
-# behind it, health probes come over plain HTTP.
-SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008", "security.W021"]
+# behind it, health probes come over plain HTTP. W002: SecurityHeadersMiddleware forbids frames.
+SILENCED_SYSTEM_CHECKS = ["security.W002", "security.W005", "security.W008", "security.W021"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = CONFIG.max_body_bytes
 
 AUTH_PASSWORD_VALIDATORS = [

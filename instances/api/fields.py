@@ -160,12 +160,13 @@ class OneOfField(StrictField):
     default_error_messages = {"choice": "{label} must be one of: {choices}"}
 
     def __init__(self, *, choices: Callable[[], Collection[str]], **kwargs: Any) -> None:
-        self.choices = tuple(choices())
-        super().__init__(schema={"type": "string", "enum": list(self.choices)}, **kwargs)
+        self.choices = choices
+        super().__init__(schema={"type": "string", "enum": list(choices())}, **kwargs)
 
     def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str) or data not in self.choices:
-            self.fail("choice", choices=", ".join(self.choices))
+        choices = self.choices()
+        if not isinstance(data, str) or data not in choices:
+            self.fail("choice", choices=", ".join(choices))
         return data
 
 

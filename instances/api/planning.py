@@ -28,9 +28,7 @@ class PlanView(APIView):
     @extend_schema(**documentation.PLAN)
     def post(self, request: Request) -> Response:
         """What must be asked of Novita is waited for before a key's transaction begins."""
-        body = CreateInstance(data=request.data)
-        body.is_valid(raise_exception=True)
-        wish = body.wish()
+        wish = CreateInstance.wish(request.data)
         services.find_template(wish.template_id, request_id=getattr(request, "request_id", ""))
         return self._answer(request, wish)
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from django.conf import settings
@@ -27,6 +28,16 @@ NAME_PATTERN = re.compile(r"[a-zA-Z0-9_-]+")
 class StrictSerializer(serializers.Serializer[Any]):
     """A JSON object of known fields only; every error of every field at once."""
 
+    @classmethod
+    def read(cls, data: Any) -> dict[str, Any]:
+        """The validated values. Raises ValidationError.
+
+        One serializer answers for all requests: it keeps nothing of them, and making its fields
+        takes seven times as long as asking them.
+        """
+        values: dict[str, Any] = _shared(cls).run_validation(data)
+        return values
+
     def run_validation(self, data: Any = empty) -> Any:
         """Before anything else: REST framework has its own words for a body of null."""
         if not isinstance(data, Mapping):
@@ -47,6 +58,11 @@ class StrictSerializer(serializers.Serializer[Any]):
         if errors:
             raise serializers.ValidationError(errors)
         return value
+
+
+@cache
+def _shared(serializer: type[StrictSerializer]) -> StrictSerializer:
+    return serializer()
 
 
 class ReadinessProbe(StrictSerializer):
@@ -194,9 +210,10 @@ class CreateInstance(StrictSerializer):
 
     tags = TagsField(label="Tags", default=dict)
 
-    def wish(self) -> Wish:
-        """The validated request as the services know it."""
-        fields = dict(self.validated_data)
+    @classmethod
+    def wish(cls, data: Any) -> Wish:
+        """The request as the services know it. Raises ValidationError."""
+        fields = dict(cls.read(data))
         fields["billing_mode"] = BillingMode(fields["billing_mode"])
         fields["on_start_failure"] = OnStartFailure(fields["on_start_failure"])
         return Wish(**fields)
@@ -216,9 +233,10 @@ class UpdateInstance(StrictSerializer):
     )
     maxRuntimeMinutes = runtime_field(allow_null=True)
 
-    def changes(self) -> Changes:
-        """The validated request as the services know it."""
-        fields = dict(self.validated_data)
+    @classmethod
+    def changes(cls, data: Any) -> Changes:
+        """The request as the services know it. Raises ValidationError."""
+        fields = dict(cls.read(data))
         tags = fields.pop("tags", {})
         if "webhook_url" in fields:
             fields["webhook_url"] = fields["webhook_url"] or ""

@@ -66,12 +66,11 @@ class InstanceViewSet(GenericViewSet[Instance]):
     @idempotent
     def create(self, request: Request) -> Response:
         caller = caller_of(request)
-        body = CreateInstance(data=request.data)
-        body.is_valid(raise_exception=True)
+        wish = CreateInstance.wish(request.data)
         with translated_errors():
             created = services.create_instance(
                 project=caller.project,
-                wish=body.wish(),
+                wish=wish,
                 cause=_cause_of(request),
                 now=caller.asked_at,
             )
@@ -106,12 +105,11 @@ class InstanceViewSet(GenericViewSet[Instance]):
     def partial_update(self, request: Request, id: str) -> Response:  # noqa: A002 - see above
         found = find_instance(caller_of(request), id)
         versions = wanted_versions(request)
-        body = UpdateInstance(data=request.data)
-        body.is_valid(raise_exception=True)
+        changes = UpdateInstance.changes(request.data)
         with translated_errors():
             instance = services.update_instance(
                 public_id=found.public_id,
-                changes=body.changes(),
+                changes=changes,
                 cause=_cause_of(request),
                 versions=versions,
             )

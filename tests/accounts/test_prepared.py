@@ -95,6 +95,7 @@ def test_a_connection_that_the_server_has_closed_is_replaced_by_the_first_query(
 
 @pytest.mark.django_db(transaction=True)
 def test_a_kept_plan_that_a_migration_made_useless_is_made_again() -> None:
+    connection.close()
     Project.objects.create(name="p")
     by_name = Prepared(lambda name: Project.objects.filter(name=name).order_by(), name="the name")
     assert by_name.first(name="p") is not None
@@ -110,6 +111,7 @@ def test_a_kept_plan_that_a_migration_made_useless_is_made_again() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_the_plan_is_made_once() -> None:
+    connection.close()
     create_api_key(project=Project.objects.create(name="p"), name="k")
     for _ in range(10):
         assert find_api_key("nvt_no-such-key-at-all") is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -121,8 +122,11 @@ def test_many_processes_together_grant_no_more_than_the_limit() -> None:
         finally:
             connection.close()
 
+    started = time.monotonic()
     with ThreadPoolExecutor(8) as pool:
-        assert sum(pool.map(ask, range(60))) == 100
+        granted = sum(pool.map(ask, range(60)))
+    # What the bucket held, and what flowed into it meanwhile.
+    assert 100 <= granted <= 100 + 100 / 60 * (time.monotonic() - started) + 1
 
 
 def test_a_limit_that_was_lowered_counts_at_once(project: Project) -> None:
