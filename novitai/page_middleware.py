@@ -4,14 +4,12 @@ It has no sessions, cookies, forms, messages or static files, and each of these 
 They are subclasses, so that Django's system checks find what the admin needs.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest
-from django.http.response import HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
 from whitenoise.middleware import WhiteNoiseMiddleware
 
@@ -21,7 +19,7 @@ _API = "/api/"
 class _PagesOnly:
     """Passes what is for the API straight on."""
 
-    get_response: Callable[[HttpRequest], HttpResponseBase]
+    get_response: Any
 
     def __call__(self, request: HttpRequest) -> Any:
         if request.path_info.startswith(_API):
@@ -29,7 +27,7 @@ class _PagesOnly:
         return super().__call__(request)  # type: ignore[misc]
 
 
-class PageStaticFiles(_PagesOnly, WhiteNoiseMiddleware):
+class PageStaticFiles(_PagesOnly, WhiteNoiseMiddleware):  # type: ignore[misc]
     """Files of the pages."""
 
 
