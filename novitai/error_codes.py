@@ -61,6 +61,12 @@ CODES: dict[str, Code] = {
         retryable=True,
         suggestion="Send it again, all of it at once.",
     ),
+    "EXPECTATION_FAILED": Code(417, "Expect asks for something that is not given here."),
+    "NOT_IMPLEMENTED": Code(
+        501,
+        "The request is transferred in a way that is not understood here.",
+        suggestion="Send the body as it is, or chunked.",
+    ),
     "CONFLICT": Code(409, "The state of things does not allow it.", suggestion=READ_AGAIN),
     "INVALID_STATE": Code(409, "The instance's status does not allow it.", suggestion=READ_AGAIN),
     "INSTANCE_LIMIT_REACHED": Code(

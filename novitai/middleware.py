@@ -13,7 +13,7 @@ from django.http.response import HttpResponseBase
 from accounts.throttling import write_headers
 from novitai.errors import error_response
 from novitai.request_ids import request_id_from
-from novitai.slow_clients import UNREADABLE, UNREADABLE_BODY
+from novitai.slow_clients import UNREADABLE, UNREADABLE_BODY, RequestTimeout
 
 logger = structlog.get_logger(__name__)
 
@@ -123,9 +123,13 @@ class BodyLimitMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         limit = settings.CONFIG.max_body_bytes
+        if _coding(request) not in ("", "identity", "chunked"):
+            return error_response(request, "NOT_IMPLEMENTED")
         if _is_chunked(request):
             try:
                 body = request.environ["wsgi.input"].read(limit + 1)  # type: ignore[attr-defined]
+            except RequestTimeout:
+                return error_response(request, "REQUEST_TIMEOUT")
             except UNREADABLE_BODY:
                 return error_response(request, "BAD_REQUEST", UNREADABLE)
             if len(body) > limit:
@@ -136,10 +140,14 @@ class BodyLimitMiddleware:
         return self.get_response(request)
 
 
+def _coding(request: HttpRequest) -> str:
+    """How the body was transferred; the server takes only chunks apart, whatever else is named."""
+    return str(request.META.get("HTTP_TRANSFER_ENCODING", "")).strip().lower()
+
+
 def _is_chunked(request: HttpRequest) -> bool:
     """Only where the server decodes the chunks and ends the stream (``wsgi.input_terminated``)."""
-    coding = request.META.get("HTTP_TRANSFER_ENCODING", "").lower()
-    return "chunked" in coding and bool(request.META.get("wsgi.input_terminated"))
+    return _coding(request) == "chunked" and bool(request.META.get("wsgi.input_terminated"))
 
 
 def _announced_length(request: HttpRequest) -> int:

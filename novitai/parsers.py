@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 from django.http import UnreadablePostError
-from rest_framework.exceptions import UnsupportedMediaType, ValidationError
+from rest_framework.exceptions import APIException, UnsupportedMediaType, ValidationError
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
-from novitai.slow_clients import UNREADABLE, UNREADABLE_BODY
+from novitai.error_codes import CODES
+from novitai.slow_clients import UNREADABLE, UNREADABLE_BODY, RequestTimeout
 
 IDENTITY = "identity"
 MAX_DEPTH = 32
@@ -45,16 +46,37 @@ class StrictJSONParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        _refuse_other_coding((parser_context or {}).get("request"))
+        request = (parser_context or {}).get("request")
+        _refuse_other_coding(request)
         _refuse_other_charset(media_type or "")
         try:
-            value = _loads(stream.read())
-        except (UnreadablePostError, *UNREADABLE_BODY):
-            raise _body_error(UNREADABLE) from None
+            value = _loads(_read(stream, request))
         except _Unusable as error:
             raise _body_error(str(error)) from None
         _refuse_unstorable(value, ())
         return value
+
+
+class SlowBody(APIException):
+    """408: the rest of the body did not come in time."""
+
+    status_code = 408
+    default_code = "REQUEST_TIMEOUT"
+    default_detail = CODES["REQUEST_TIMEOUT"].message
+
+
+def _read(stream: IO[Any], request: Request | None) -> bytes:
+    """All that was announced: half a request asks for nothing (RFC 9112, section 8)."""
+    try:
+        body: bytes = stream.read()
+    except RequestTimeout:
+        raise SlowBody from None
+    except (UnreadablePostError, *UNREADABLE_BODY):
+        raise _body_error(UNREADABLE) from None
+    announced = "" if request is None else str(request.META.get("CONTENT_LENGTH") or "")
+    if announced.isdecimal() and len(body) < int(announced):
+        raise _body_error(UNREADABLE)
+    return body
 
 
 class CodedBody(UnsupportedMediaType):

@@ -30,6 +30,7 @@ class BoundedSocket:
         self._sock = sock
         self._seconds = seconds
         self._deadline = 0.0
+        self._is_closing = False
         self.begin_request()
 
     def begin_request(self) -> None:
@@ -37,6 +38,8 @@ class BoundedSocket:
 
     def recv(self, size: int, flags: int = 0) -> bytes:
         """Raises RequestTimeout when the request's time is up."""
+        if self._is_closing:
+            return self._sock.recv(size, flags)
         remaining = self._deadline - time.monotonic()
         if remaining <= 0:
             raise RequestTimeout
@@ -47,6 +50,11 @@ class BoundedSocket:
             raise RequestTimeout from None
         finally:
             self._sock.settimeout(SEND_SECONDS)
+
+    def shutdown(self, how: int) -> None:
+        """Whoever closes reads on for a moment, by its own clock, what the client still sends."""
+        self._is_closing = True
+        self._sock.shutdown(how)
 
     def give_away(self) -> socket.socket:
         """The socket itself, for somebody else to answer. The server that asked for a

@@ -66,6 +66,9 @@ def _dotted(path: Path) -> str:
 def _value_at(path: Path, sent: Any) -> Any:
     value = sent
     for step in path:
+        if isinstance(value, str) and isinstance(step, int):
+            # A parameter that may stand once or several times: the error is of the one there is.
+            return value
         try:
             value = value[step]
         except (KeyError, IndexError, TypeError):

@@ -21,8 +21,8 @@ _REFUSALS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (RequestTimeout, 408, "Request Timeout", "REQUEST_TIMEOUT"),
     (errors.LimitRequestLine, 414, "URI Too Long", "URI_TOO_LONG"),
     (errors.LimitRequestHeaders, 431, "Request Header Fields Too Large", "HEADERS_TOO_LARGE"),
-    (errors.ExpectationFailed, 417, "Expectation Failed", "BAD_REQUEST"),
-    (errors.UnsupportedTransferCoding, 501, "Not Implemented", "BAD_REQUEST"),
+    (errors.ExpectationFailed, 417, "Expectation Failed", "EXPECTATION_FAILED"),
+    (errors.UnsupportedTransferCoding, 501, "Not Implemented", "NOT_IMPLEMENTED"),
     (errors.ForbiddenProxyRequest, 403, "Forbidden", "FORBIDDEN"),
     (errors.InvalidResponseHeader, 500, "Internal Server Error", "INTERNAL_SERVER_ERROR"),
     (errors.InvalidResponseHeaderName, 500, "Internal Server Error", "INTERNAL_SERVER_ERROR"),
@@ -45,7 +45,7 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]
         """Whoever has less to do is quicker. Without this the process that wakes first takes all
         connections of a burst, and keeps them while the others idle.
         """
-        if self.nr_conns:
+        if self.nr_conns > 0:
             time.sleep(min(self.nr_conns * _PAUSE_SECONDS, _LONGEST_PAUSE))
         super().accept(listener)
 

@@ -14,6 +14,7 @@ import requests
 
 from accounts.models import Project
 from accounts.services import create_api_key
+from instances.models import Instance
 from tests.served import PATIENCE, ROOT, served, url_of_this_database
 
 
@@ -129,10 +130,41 @@ def test_a_client_that_sends_half_a_request_is_let_go_and_holds_up_nobody(
             client.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n")
         assert requests.get(f"{url}/livez", timeout=PATIENCE).status_code == 200
         answers = [client.recv(10_000) for client in slow]
+        assert requests.get(f"{url}/livez", timeout=PATIENCE).status_code == 200
         for client in slow:
             client.close()
+        assert "Traceback" not in (tmp_path / "web.log").read_text()
         assert all(answer.startswith(b"HTTP/1.1 408 ") for answer in answers)
         assert b"REQUEST_TIMEOUT" in answers[0]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_half_a_body_asks_for_nothing(tmp_path: Path) -> None:
+    key = create_api_key(project=Project.objects.create(name="p"), name="k")
+    wish = b'{"name":"a","productName":"RTX 4090 24GB","templateId":"t"}'
+    with served(tmp_path, url_of_this_database(), WEB_READ_TIMEOUT="1") as url:
+        address = ("127.0.0.1", int(url.rsplit(":", 1)[1]))
+
+        def post(headers: str, body: bytes, *, is_cut: bool) -> bytes:
+            with socket.create_connection(address, PATIENCE) as client:
+                head = f"POST /api/instances HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}\r\n"
+                head += f"Authorization: Bearer {key}\r\nContent-Type: application/json\r\n\r\n"
+                client.sendall(head.encode() + body)
+                if is_cut:
+                    client.shutdown(socket.SHUT_WR)
+                return client.recv(10_000)
+
+        longer = f"Content-Length: {len(wish) + 10}"
+        assert post(longer, wish, is_cut=True).startswith(b"HTTP/1.1 400 ")
+        slow = post(longer, wish, is_cut=False)
+        assert slow.startswith(b"HTTP/1.1 408 ")
+        assert b'"code":"REQUEST_TIMEOUT"' in slow
+        chunk = b"%x\r\n%s\r\n0\r\n\r\n" % (len(wish), wish)
+        coded = post("Transfer-Encoding: gzip, chunked", chunk, is_cut=False)
+        assert coded.startswith(b"HTTP/1.1 501 ")
+        assert not Instance.objects.exists()
+        whole = post(f"Content-Length: {len(wish)}", wish, is_cut=True)
+        assert whole.startswith(b"HTTP/1.1 201 ")
 
 
 @pytest.mark.parametrize("chunk", [b"zz\r\n", b"ff\r\nshort"])
