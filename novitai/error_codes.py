@@ -61,7 +61,11 @@ CODES: dict[str, Code] = {
         retryable=True,
         suggestion="Send it again, all of it at once.",
     ),
-    "EXPECTATION_FAILED": Code(417, "Expect asks for something that is not given here."),
+    "EXPECTATION_FAILED": Code(
+        417,
+        "Expect asks for something that is not given here.",
+        suggestion="Leave Expect out, or send 100-continue.",
+    ),
     "NOT_IMPLEMENTED": Code(
         501,
         "The request is transferred in a way that is not understood here.",

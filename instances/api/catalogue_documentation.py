@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.conf import settings
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 
 from instances.api import catalogue_schemas as schemas
 from instances.api.serializers import CreateInstance
@@ -81,7 +81,10 @@ def _listing(name: str, plural: str, schema: Any, row: dict[str, Any]) -> dict[s
         "summary": name,
         "description": _CACHED,
         "tags": TAG,
-        "responses": {200: schema},
+        "responses": {
+            200: schema,
+            400: OpenApiResponse(description="A parameter that there is not, or a wrong value."),
+        },
         "examples": [OpenApiExample("Cached", answer, response_only=True, status_codes=["200"])],
     }
 

@@ -79,11 +79,12 @@ RETRIEVE: dict[str, Any] = {
     "description": "As this service knows it: nothing is asked of Novita, whose own word is "
     "novitaStatus. Fields are absent until they are known. The ETag stands for all of it but "
     "costUsd, which grows by itself.",
-    "parameters": [*ID, IF_NONE_MATCH, ETAG],
+    "parameters": [*ID, IF_MATCH, IF_NONE_MATCH, ETAG],
     "responses": {
         200: OpenApiResponse(schemas.InstanceDetails, description="As it is now."),
         304: OpenApiResponse(description="It is as If-None-Match says."),
-        400: OpenApiResponse(description="If-None-Match is no list of ETags."),
+        400: OpenApiResponse(description="If-Match or If-None-Match is no list of ETags."),
+        412: OpenApiResponse(description="It is not what If-Match asks for."),
     },
     "examples": [_answer("Running", examples.DETAILS)],
 }

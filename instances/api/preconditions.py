@@ -37,6 +37,12 @@ def _numbers(tags: str, *, with_weak: bool) -> frozenset[int]:
     return frozenset(int(tag) for tag in found if _VERSION.fullmatch(tag))
 
 
+def is_wanted(request: Request, instance: Instance) -> bool:
+    """Whether If-Match, if there is one, names what would be read. Raises ValidationError."""
+    tags = _tags(request, "If-Match")
+    return tags in (None, _ANY) or instance.version in _numbers(tags or "", with_weak=False)
+
+
 def is_unchanged(request: Request, instance: Instance) -> bool:
     """Whether If-None-Match names what the caller has already. Raises ValidationError."""
     tags = _tags(request, "If-None-Match")

@@ -27,7 +27,7 @@ from instances.api import documentation
 from instances.api.filters import SORTS, InstanceFilter, asked_for
 from instances.api.messages import ACCEPTED_MESSAGE, CREATED_MESSAGE
 from instances.api.parsers import MergePatchParser
-from instances.api.preconditions import etag_of, is_unchanged, wanted_versions
+from instances.api.preconditions import etag_of, is_unchanged, is_wanted, wanted_versions
 from instances.api.serializers import CreateInstance, UpdateInstance
 from instances.api.waiting_filters import TimelineQuery, read_query
 from instances.choices import InstanceStatus
@@ -96,6 +96,9 @@ class InstanceViewSet(GenericViewSet[Instance]):
     def retrieve(self, request: Request, id: str) -> Response:  # noqa: A002 - the path's own word
         instance = find_instance(caller_of(request), id)
         headers = {"ETag": etag_of(instance)}
+        if not is_wanted(request, instance):
+            message = f"Instance {instance.public_id} is not what If-Match names."
+            raise PreconditionFailed(message, code=VersionMismatch.code)
         if is_unchanged(request, instance):
             return Response(status=304, headers=headers)
         details = instance_details(instance, now=vars(instance)["read_at"])

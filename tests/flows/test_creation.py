@@ -100,6 +100,7 @@ def test_a_plan_knows_what_would_become_of_the_template(stack: Stack) -> None:
         answer = stack.call("POST", "/api/instances/plan", json={**EXAMPLE, **changes})
         return {**answer.json(), "codes": [each["code"] for each in answer.json()["reasons"]]}
 
+    wait_until(lambda: not plan()["codes"], what="for the first look at Novita's offers")
     community = plan(templateId="5561")
     assert (community["codes"], community["templateChecked"]) == ([], True)
     unknown = plan(templateId="999999998")

@@ -192,6 +192,18 @@ def test_an_etag_saves_the_reading(api: Client, project: Project) -> None:
     assert api.get(path, headers={"if-none-match": '"99"'}).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("tags", "status"), [('"1"', 200), ("*", 200), ('"2", "1"', 200), ('"2"', 412), ('W/"1"', 412)]
+)
+def test_what_is_not_what_if_match_names_is_not_read(
+    api: Client, project: Project, tags: str, status: int
+) -> None:
+    path = f"/api/instances/{make(project).public_id}"
+    answer = api.get(path, headers={"If-Match": tags})
+    assert answer.status_code == status
+    assert status == 200 or answer.json()["error"]["code"] == "PRECONDITION_FAILED"
+
+
 def test_a_new_instance_says_its_etag_also_when_the_answer_is_repeated(api: Client) -> None:
     wish = {"name": "a", "productName": "b", "templateId": "1"}
     headers = {"idempotency-key": "one"}
