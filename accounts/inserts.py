@@ -25,6 +25,7 @@ class _KeyOf:
     """The primary key of an earlier row of the same statement, which is about to be given out."""
 
     position: int
+    column: str
 
 
 class _Default:
@@ -92,7 +93,7 @@ def _value(row: Model, field: AnyField, rows: Sequence[Model]) -> Any:
         other = getattr(row, field.name)
         position = next((at for at, each in enumerate(rows) if each is other), None)
         if position is not None:
-            return _KeyOf(position)
+            return _KeyOf(position, _name(other._meta.pk))
         return None if other is None else other.pk
     value = field.pre_save(row, True)
     if isinstance(value, DatabaseDefault):
@@ -171,7 +172,7 @@ def _insert(shape: _Shape, returned: Sequence[AnyField], numbers: Iterator[str])
 
 def _source(kind: _KeyOf | _Default | None, numbers: Iterator[str]) -> str:
     if isinstance(kind, _KeyOf):
-        return f"(SELECT id FROM row{kind.position})"  # noqa: S608
+        return f"(SELECT {kind.column} FROM row{kind.position})"  # noqa: S608
     return "DEFAULT" if kind is _DEFAULT else next(numbers)
 
 

@@ -34,7 +34,11 @@ class BoundedSocket:
         self.begin_request()
 
     def begin_request(self) -> None:
-        self._deadline = time.monotonic() + self._seconds
+        self.allow(self._seconds)
+
+    def allow(self, seconds: float) -> None:
+        """From now on, for all that is still to be read."""
+        self._deadline = time.monotonic() + seconds
 
     def recv(self, size: int, flags: int = 0) -> bytes:
         """Raises RequestTimeout when the request's time is up."""

@@ -33,6 +33,8 @@ _REFUSALS: tuple[tuple[type[Exception], int, str, str], ...] = (
 
 # So long a thread waits for its client's next request.
 _LINGER_MILLISECONDS = 2
+# So long a client may go on sending a body that has its answer.
+_DRAIN_SECONDS = 1.0
 # So long a process with work at hand leaves a new connection to the others, for each that it has.
 _PAUSE_SECONDS = 0.0005
 _LONGEST_PAUSE = 0.002
@@ -71,6 +73,16 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]
         result = super().handle(conn)
         # Whoever has the socket now closes it, and this connection is over.
         return False if conn.sock.is_given_away else result
+
+    def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
+        """What of the body nobody has read is read away, for a moment. The answer is out already: a
+        second one, that the rest came too late, would be taken for that of the next request.
+        """
+        conn.sock.allow(_DRAIN_SECONDS)
+        try:
+            return bool(super()._keepalive_after(conn, keepalive))
+        except RequestTimeout:
+            return False
 
     def init_process(self) -> None:
         _allow_many_sockets()

@@ -72,6 +72,10 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(head(Response(413)))
             return
         body = self.rfile.read(length)
+        if len(body) < length:
+            # Whoever sent it is gone, and has asked for nothing.
+            self.close_connection = True
+            return
         request = Request.parse(self.command, self.path, dict(self.headers.items()), body)
         if request.path.startswith("/_") and self.client_address[0] not in LOOPBACK:
             self.wfile.write(head(Response(403)))

@@ -140,6 +140,17 @@ def test_a_client_that_sends_half_a_request_is_let_go_and_holds_up_nobody(
         assert b"REQUEST_TIMEOUT" in answers[0]
 
 
+def test_a_body_that_nobody_reads_and_that_never_ends_gets_one_answer(lost: str) -> None:
+    address = ("127.0.0.1", int(lost.rsplit(":", 1)[1]))
+    with socket.create_connection(address, PATIENCE) as client:
+        client.sendall(
+            b"POST /api/instances HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 10\r\n\r\n{"
+        )
+        answers = client.makefile("rb").read()
+    assert answers.startswith(b"HTTP/1.1 401 ")
+    assert answers.count(b"HTTP/1.1 ") == 1
+
+
 @pytest.mark.django_db(transaction=True)
 def test_half_a_body_asks_for_nothing(tmp_path: Path) -> None:
     key = create_api_key(project=Project.objects.create(name="p"), name="k")

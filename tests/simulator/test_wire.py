@@ -1,5 +1,7 @@
 """Faults as a real client meets them, over a real socket."""
 
+import json
+import socket
 import threading
 
 import pytest
@@ -55,6 +57,19 @@ def test_a_connection_is_kept_alive_over_many_calls(wire, client):
 def test_a_refused_call_leaves_the_connection_usable(wire, client):
     assert client.post(f"{wire.url}/gpu/instance/create", json={}, timeout=5).status_code == 400
     assert create(wire, client).status_code == 200
+
+
+def test_half_a_request_does_nothing(wire, client):
+    body = json.dumps(WISH)
+    head = f"POST {GPU_BASE}/gpu/instance/create HTTP/1.1\r\nHost: x\r\n"
+    head += f"Authorization: Bearer {KEY}\r\nContent-Type: application/json\r\n"
+    head += f"Content-Length: {len(body) + 1}\r\n\r\n"
+    port = int(wire.url.removesuffix(GPU_BASE).rsplit(":", 1)[1])
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as half:
+        half.sendall((head + body).encode())
+        half.shutdown(socket.SHUT_WR)
+        assert half.recv(1000) == b""
+    assert made(wire) == 0
 
 
 @pytest.mark.parametrize("effect", ["reset", "close"])

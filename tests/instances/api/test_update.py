@@ -12,8 +12,9 @@ from instances.database_clock import database_now
 from instances.models import Instance, InstanceEvent, WebhookDelivery
 from instances.services import create_instance, set_project_limits
 from instances.types import Cause, Wish
+from tests.instances.api.refusals import error_of
 from tests.instances.api.test_read import make
-from tests.instances.api.test_verbs import STATUSES, call, error_of, in_status
+from tests.instances.api.test_verbs import STATUSES, call, in_status
 
 MERGE_PATCH = "application/merge-patch+json"
 
@@ -272,6 +273,7 @@ def test_a_malformed_precondition_is_told(api: Client, project: Project, header:
     path = f"/api/instances/{make(project).public_id}"
     for method, name in (
         *(("PATCH", "If-Match"), ("DELETE", "If-Match"), ("GET", "If-None-Match")),
+        ("GET", "If-Match"),
         *(("PATCH", "If-None-Match"), ("DELETE", "If-None-Match")),
     ):
         body = {"data": "{}", "content_type": "application/json"} if method == "PATCH" else {}
