@@ -16,7 +16,7 @@ from instances.models import Instance
 from jobs.models import Job
 from tests.conftest import client_of
 from tests.contract.documents import Operation, operations
-from tests.novitai.test_errors import error_of
+from tests.novitai.refusals import error_of
 
 ALL = operations()
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW")

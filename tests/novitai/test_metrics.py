@@ -22,6 +22,13 @@ from jobs.models import Job, PausedType, Worker
 from tests.conftest import client_of
 
 Sample = tuple[str, frozenset[tuple[str, str]]]
+WISH = Wish(
+    name="a",
+    product_name="b",
+    template_id="1",
+    region="CN-HK-01",
+    webhook_url="https://a.example/",
+)
 
 
 def scrape(api: Client, **headers: str) -> dict[Sample, float]:
@@ -64,14 +71,7 @@ def test_invented_methods_make_no_series_of_their_own(api: Client) -> None:
 
 def test_what_the_database_knows_is_there(api: Client, project: Project) -> None:
     now = database_now()
-    wish = Wish(
-        name="a",
-        product_name="b",
-        template_id="1",
-        region="CN-HK-01",
-        webhook_url="https://a.example/",
-    )
-    create_instance(project=project, wish=wish, cause=Cause("tests"))
+    create_instance(project=project, wish=WISH, cause=Cause("tests"))
     WebhookDelivery.objects.update(status=DeliveryStatus.FAILED)
     Job.objects.create(type="monitor_instance", run_at=now - timedelta(seconds=100))
     Job.objects.create(type="done", status="completed", completed_at=now)
@@ -111,14 +111,7 @@ def test_a_key_without_admin_sees_its_own_projects_figures_and_no_others(
 ) -> None:
     now = database_now()
     for owner in (project, other_project, other_project):
-        wish = Wish(
-            name="a",
-            product_name="b",
-            template_id="1",
-            region="CN-HK-01",
-            webhook_url="https://a.example/",
-        )
-        instance = create_instance(project=owner, wish=wish, cause=Cause("tests")).instance
+        instance = create_instance(project=owner, wish=WISH, cause=Cause("tests")).instance
         UpstreamEnding.objects.create(
             project=owner, instance=instance, account="acc", upstream_id=instance.public_id
         )

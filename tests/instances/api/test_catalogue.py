@@ -20,8 +20,8 @@ from instances.services import set_project_limits
 from jobs.models import Job
 from tests.conftest import client_of
 from tests.fakes import CLUSTER, PRODUCT
+from tests.instances.api.refusals import error_of
 from tests.instances.api.test_read import make
-from tests.instances.api.test_verbs import error_of
 
 CHEAP = replace(PRODUCT, id="prod-b", spot_price_e5_usd=20_000, on_demand_price_e5_usd=90_000)
 SOLD_OUT = replace(PRODUCT, id="prod-c", available_deploy=False, inventory_state="none")
