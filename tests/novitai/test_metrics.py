@@ -54,6 +54,20 @@ def test_requests_are_counted_by_view_method_and_status(api: Client) -> None:
     assert value(scrape(api), name, **labels) == before + 1
 
 
+def test_what_no_view_foresaw_is_counted_by_its_class(
+    api: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: Any, **options: Any) -> None:
+        raise ZeroDivisionError
+
+    name, labels = "django_http_exceptions_total_by_type_total", {"type": "ZeroDivisionError"}
+    before = value(scrape(api), name, **labels) or 0
+    monkeypatch.setattr("instances.api.views.find_instance", fail)
+    api.raise_request_exception = False
+    assert api.get("/api/instances/inst_1").status_code == 500
+    assert value(scrape(api), name, **labels) == before + 1
+
+
 def test_refusals_of_middleware_are_counted_too(api: Client, settings: Any) -> None:
     name = "django_http_responses_total_by_status_total"
     before = value(scrape(api), name, status="413") or 0
