@@ -72,7 +72,7 @@ class InstanceViewSet(GenericViewSet[Instance]):
                 project=caller.project,
                 wish=wish,
                 cause=_cause_of(request),
-                now=caller.asked_at,
+                now=caller.database_now(),
             )
         public_id = created.instance.public_id
         answer = {
