@@ -3,7 +3,8 @@
 Django composes the SQL of a queryset anew each time, and Postgres plans it anew; both take several
 times as long as the answer (docs/benchmarks-api.md has the profile). Here the queryset is written
 as usual, with example values; its SQL is composed at the first use, and from then on only the
-values change. Postgres keeps the plan, once per connection.
+values change. In processes that serve requests (``keep_plans``) Postgres keeps the plan, once per
+connection.
 """
 
 import itertools
@@ -14,6 +15,7 @@ from typing import Any, Generic, TypeVar
 
 import psycopg
 from django.db import InterfaceError, NotSupportedError, OperationalError, connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model, QuerySet
 from django.db.models.query import get_related_populators
 
@@ -22,9 +24,17 @@ M = TypeVar("M", bound=Model)
 _MARK = re.compile("%(%|s)")
 
 
+def keep_plans(connection: BaseDatabaseWrapper, **signal: Any) -> None:
+    """For the signal ``connection_created``, where requests are served. Nowhere else: once psycopg
+    has prepared anything it deallocates all that there is with every rollback, and claimers keep
+    plans of their own (jobs/claim.py).
+    """
+    connection.connection.prepare_threshold = 0
+
+
 def execute(sql: str, values: Sequence[Any]) -> tuple[Any, ...] | None:
-    """The first row of a statement that Postgres plans once per connection (``prepare_threshold``
-    in the settings); ``sql`` numbers its values, $1 and so on. Errors are Django's.
+    """The first row of a statement; ``sql`` numbers its values, $1 and so on. Errors are Django's
+    own.
     """
     connection.ensure_connection()
     cursor = psycopg.RawCursor(connection.connection)

@@ -138,17 +138,6 @@ EXECUTE {name} (%(types)s, %(batches)s, %(caps)s, %(marks)s::float8[], %(fair_sh
 """
 
 
-def _keep_psycopg_from_preparing(cursor: CursorWrapper) -> None:
-    """On this connection from now on. Once it has kept a plan of its own (accounts/prepared.py), it
-    deallocates all that there are with every rollback, and the claimers' with them.
-    """
-    driver: Any = connection.connection
-    if driver.prepare_threshold is not None:
-        driver.prepare_threshold = None
-        # It sees this go by, and forgets what it has kept.
-        cursor.execute("DEALLOCATE ALL")
-
-
 class Claimer:
     """What one process remembers between its claims. Not for several threads."""
 
@@ -200,7 +189,6 @@ class Claimer:
     def _prepare(self, cursor: CursorWrapper) -> None:
         """Once for each connection; a claimer before this one may have done it."""
         if self._prepared is not connection.connection:
-            _keep_psycopg_from_preparing(cursor)
             cursor.execute("SELECT name FROM pg_prepared_statements")
             known = {name for (name,) in cursor.fetchall()}
             for name in _STATEMENTS.keys() - known:

@@ -122,8 +122,6 @@ DATABASES = {
         "OPTIONS": {
             "connect_timeout": 3,
             "tcp_user_timeout": 10_000,
-            # Postgres keeps the plans of what accounts/prepared.py asks; Django's cursors never do.
-            "prepare_threshold": 0,
             "options": "-c lock_timeout=10s -c statement_timeout=30s"
             " -c idle_in_transaction_session_timeout=60s",
         },

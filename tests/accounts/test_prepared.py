@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
+from collections.abc import Iterator
 
 import pytest
 from django.db import connection, connections
+from django.db.backends.signals import connection_created
 from django.db.models import F
 from django.db.models.functions import Length
 
 from accounts.models import ApiKey, Project
-from accounts.prepared import Prepared
+from accounts.prepared import Prepared, keep_plans
 from accounts.services import create_api_key, find_api_key
 from tests.conftest import client_of
+from tests.served import url_of_this_database
 
 BY_NAME = Prepared(
     lambda name, start: (
@@ -93,9 +99,18 @@ def test_a_connection_that_the_server_has_closed_is_replaced_by_the_first_query(
     assert api.get("/api/jobs").status_code == 200
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_kept_plan_that_a_migration_made_useless_is_made_again() -> None:
+@pytest.fixture
+def kept_plans() -> Iterator[None]:
+    """A connection as those of a web process."""
     connection.close()
+    connection_created.connect(keep_plans)
+    yield
+    connection_created.disconnect(keep_plans)
+    connection.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_kept_plan_that_a_migration_made_useless_is_made_again(kept_plans: None) -> None:
     Project.objects.create(name="p")
     by_name = Prepared(lambda name: Project.objects.filter(name=name).order_by(), name="the name")
     assert by_name.first(name="p") is not None
@@ -114,8 +129,7 @@ def test_a_kept_plan_that_a_migration_made_useless_is_made_again() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_plan_is_made_once() -> None:
-    connection.close()
+def test_the_plan_is_made_once(kept_plans: None) -> None:
     create_api_key(project=Project.objects.create(name="p"), name="k")
     for _ in range(10):
         assert find_api_key("nvt_no-such-key-at-all") is None
@@ -125,3 +139,16 @@ def test_the_plan_is_made_once() -> None:
             ["%accounts_apikey%"],
         )
         assert cursor.fetchall() == [(True,)]
+
+
+@pytest.mark.parametrize(("entry", "threshold"), [("novitai.wsgi", "0"), ("django", "None")])
+def test_only_who_serves_requests_keeps_plans(db: None, entry: str, threshold: str) -> None:
+    """A worker's claims have plans of their own, which psycopg would throw away with its own."""
+    code = (
+        f"import django; django.setup(); import {entry}\n"
+        "from django.db import connection; connection.ensure_connection()\n"
+        "print(connection.connection.prepare_threshold)"
+    )
+    environ = {**os.environ, "DATABASE_URL": url_of_this_database()}
+    told = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True)
+    assert told.stdout.strip() == threshold, told.stderr

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from accounts.services import find_api_key
 from jobs import leasing, registry
 from jobs.claim import FULL_LOOK_SECONDS, Claimer, Lease
 from jobs.models import Job, JobPriority
@@ -196,23 +195,6 @@ def test_a_claim_is_planned_once_for_each_connection(register: Register) -> None
             "SELECT generic_plans > 0 FROM pg_prepared_statements WHERE name = 'novitai_lease'"
         )
         assert cursor.fetchall() == [(True,)]
-
-
-def test_a_rollback_leaves_the_claims_plans_where_the_driver_had_kept_others(
-    register: Register,
-) -> None:
-    """psycopg deallocates everything at a rollback, as soon as it has prepared anything."""
-    register()
-    driver: Any = connection.connection
-    driver.prepare_threshold = 0
-    claimer = Claimer("here:1")
-    for _ in range(2):
-        assert find_api_key("nvt_no-such-key-at-all") is None
-        claim(claimer)
-        with pytest.raises(ZeroDivisionError), transaction.atomic():
-            _ = 1 / 0
-    add_many(1)
-    assert len(claim(claimer)) == 1
 
 
 def test_claimers_of_one_connection_share_its_statements(register: Register) -> None:
