@@ -146,6 +146,8 @@ class Stack(Caller):
         }
         return clean | {
             "DATABASE_URL": self._served_database_url(),
+            # What a killed process leaves behind goes with the folder.
+            "TMPDIR": os.fspath(self.folder),
             "NOVITA_API_BASE_URL": self._served_upstream_url(),
             "NOVITA_API_KEY": self.simulator.api_key,
             "NOVITA_RATE_LIMIT": "60000",
