@@ -128,11 +128,12 @@ _STATEMENTS = {
     "novitai_lease": _CLAIM.format(name="novitai_lease", and_start="", columns=_LEASE_COLUMNS),
     "novitai_start": _CLAIM.format(name="novitai_start", and_start=_START, columns=STARTED_COLUMNS),
 }
-# Without waiting for the disk (see leasing.start), and without sequential scans: the plan may have
-# been made while the table was empty.
+# Without waiting for the disk (see leasing.start). Without sequential scans, since the plan may have
+# been made while the table was empty, and without bitmaps: for few rows on many pages they look
+# cheap, but they read a lane to its end, dead entries included, and mark none of these as dead.
 _EXECUTE = """
 SELECT pg_advisory_xact_lock(%(turn)s), set_config('synchronous_commit', 'off', true),
-    set_config('enable_seqscan', 'off', true);
+    set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true);
 EXECUTE {name} (%(types)s, %(batches)s, %(caps)s, %(marks)s::float8[], %(fair_share)s,
     %(most_lapsed)s, %(lease)s, %(worker)s)
 """
