@@ -5,11 +5,14 @@ from typing import Any
 
 import pytest
 from django.core.cache import caches
+from django.db import connection
+from django.db.backends.signals import connection_created
 from django.test import Client
 from pytest_django.plugin import DjangoDbBlocker
 
 from accounts import ratelimits, usage
 from accounts.models import Project
+from accounts.prepared import keep_plans
 from accounts.scopes import Scope
 from accounts.services import create_api_key
 from tests.stacks import made_database
@@ -28,6 +31,16 @@ def nothing_is_remembered() -> None:
     caches["local"].clear()
     usage.forget()
     ratelimits.forget()
+
+
+@pytest.fixture
+def kept_plans() -> Iterator[None]:
+    """A connection as those of a web process."""
+    connection.close()
+    connection_created.connect(keep_plans)
+    yield
+    connection_created.disconnect(keep_plans)
+    connection.close()
 
 
 @pytest.fixture(scope="session")
