@@ -1,6 +1,7 @@
 """How gunicorn serves the service: ``gunicorn`` in the folder of this file."""
 
 import os
+import resource
 import shutil
 import sys
 import tempfile
@@ -32,6 +33,12 @@ threads = _config.web_threads
 timeout = 60
 graceful_timeout = 20
 keepalive = 5
+# Those that wait are cheap, and whoever has so many keeps the others from connecting. A process
+# that runs out of files dies.
+_files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+worker_connections = 4000 if _files == resource.RLIM_INFINITY else min(4000, _files // 2)
+# Files too go through the client's socket object, which keeps what is not taken at once.
+sendfile = False
 limit_request_line = 8190
 limit_request_fields = 100
 limit_request_field_size = 8190

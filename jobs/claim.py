@@ -128,9 +128,9 @@ _STATEMENTS = {
     "novitai_lease": _CLAIM.format(name="novitai_lease", and_start="", columns=_LEASE_COLUMNS),
     "novitai_start": _CLAIM.format(name="novitai_start", and_start=_START, columns=STARTED_COLUMNS),
 }
-# Without waiting for the disk (see leasing.start). Without sequential scans, since the plan may have
-# been made while the table was empty, and without bitmaps: for few rows on many pages they look
-# cheap, but they read a lane to its end, dead entries included, and mark none of these as dead.
+# Without waiting for the disk (see leasing.start). Without sequential scans, since the plan may be
+# from when the table was empty, and without bitmaps: for few rows on many pages they look cheap,
+# but they read a lane to its end, dead entries included, and mark none of these as dead.
 _EXECUTE = """
 SELECT pg_advisory_xact_lock(%(turn)s), set_config('synchronous_commit', 'off', true),
     set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true);

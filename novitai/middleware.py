@@ -11,9 +11,9 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from accounts.throttling import write_headers
+from novitai.arriving import UNREADABLE, UNREADABLE_BODY, RequestTimeout
 from novitai.errors import error_response
 from novitai.request_ids import request_id_from
-from novitai.slow_clients import UNREADABLE, UNREADABLE_BODY, RequestTimeout
 
 logger = structlog.get_logger(__name__)
 

@@ -11,8 +11,8 @@ from rest_framework.exceptions import APIException, UnsupportedMediaType, Valida
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
+from novitai.arriving import UNREADABLE, UNREADABLE_BODY, RequestTimeout
 from novitai.error_codes import CODES
-from novitai.slow_clients import UNREADABLE, UNREADABLE_BODY, RequestTimeout
 
 IDENTITY = "identity"
 MAX_DEPTH = 32

@@ -1,18 +1,15 @@
 """gunicorn's threaded worker, refusing what is no HTTP in the same error format as the rest."""
 
 import resource
-import select
 import sys
-import time
 from collections.abc import Iterator
 from typing import Any
 
 from gunicorn import util
 from gunicorn.http import errors
-from gunicorn.workers.gthread import ThreadWorker
 
-from novitai.config import load_config
-from novitai.slow_clients import BoundedSocket, RequestTimeout
+from novitai.arriving import RequestTimeout
+from novitai.patient_worker import PatientWorker
 
 _OPEN_FILES = 8192
 
@@ -31,58 +28,8 @@ _REFUSALS: tuple[tuple[type[Exception], int, str, str], ...] = (
 )
 
 
-# So long a thread waits for its client's next request.
-_LINGER_MILLISECONDS = 2
-# So long a client may go on sending a body that has its answer.
-_DRAIN_SECONDS = 1.0
-# So long a process with work at hand leaves a new connection to the others, for each that it has.
-_PAUSE_SECONDS = 0.0005
-_LONGEST_PAUSE = 0.002
-
-
-class WebWorker(ThreadWorker):  # type: ignore[misc]
+class WebWorker(PatientWorker):
     """Answers protocol errors as JSON, without their text: it may hold what was sent."""
-
-    def accept(self, listener: Any) -> None:
-        """Whoever has less to do is quicker. Without this the process that wakes first takes all
-        connections of a burst, and keeps them while the others idle.
-        """
-        if self.nr_conns > 0:
-            time.sleep(min(self.nr_conns * _PAUSE_SECONDS, _LONGEST_PAUSE))
-        super().accept(listener)
-
-    def handle(self, conn: Any) -> Any:
-        """Runs in a thread. Who asks again at once is answered by the same thread: the way through
-        the main one takes both of them several turns at the interpreter lock.
-        """
-        result = self._handle_one(conn)
-        while result is True and self._may_linger() and _is_readable(conn.sock):
-            result = self._handle_one(conn)
-        return result
-
-    def _may_linger(self) -> bool:
-        """While nobody else waits for a thread."""
-        return bool(self.alive) and self.tpool._work_queue.empty()
-
-    def _handle_one(self, conn: Any) -> Any:
-        """From here on the client's time counts."""
-        if isinstance(conn.sock, BoundedSocket):
-            conn.sock.begin_request()
-        else:
-            conn.sock = BoundedSocket(conn.sock, load_config().web_read_timeout)
-        result = super().handle(conn)
-        # Whoever has the socket now closes it, and this connection is over.
-        return False if conn.sock.is_given_away else result
-
-    def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
-        """What of the body nobody has read is read away, for a moment. The answer is out already: a
-        second one, that the rest came too late, would be taken for that of the next request.
-        """
-        conn.sock.allow(_DRAIN_SECONDS)
-        try:
-            return bool(super()._keepalive_after(conn, keepalive))
-        except RequestTimeout:
-            return False
 
     def init_process(self) -> None:
         _allow_many_sockets()
@@ -107,12 +54,6 @@ class WebWorker(ThreadWorker):  # type: ignore[misc]
             util.write_nonblock(client, b"".join(_answer(status, reason, code)))
         except OSError:
             self.log.debug("The client did not wait for its error.")
-
-
-def _is_readable(sock: Any) -> bool:
-    poll = select.poll()
-    poll.register(sock.fileno(), select.POLLIN)
-    return bool(poll.poll(_LINGER_MILLISECONDS))
 
 
 def _tell_waiting(verb: str) -> None:

@@ -121,36 +121,6 @@ def test_a_configuration_that_cannot_be_used_stops_the_start_with_hints(tmp_path
     assert "Traceback" not in result.stderr
 
 
-def test_a_client_that_sends_half_a_request_is_let_go_and_holds_up_nobody(
-    tmp_path: Path,
-) -> None:
-    """As many as there are threads: without a bound they would stop the service for good."""
-    with served(tmp_path, dead_url(), WEB_WORKERS="1", WEB_READ_TIMEOUT="1") as url:
-        address = ("127.0.0.1", int(url.rsplit(":", 1)[1]))
-        slow = [socket.create_connection(address, PATIENCE) for _ in range(8)]
-        for client in slow:
-            client.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n")
-        assert requests.get(f"{url}/livez", timeout=PATIENCE).status_code == 200
-        answers = [client.recv(10_000) for client in slow]
-        assert requests.get(f"{url}/livez", timeout=PATIENCE).status_code == 200
-        for client in slow:
-            client.close()
-        assert "Traceback" not in (tmp_path / "web.log").read_text()
-        assert all(answer.startswith(b"HTTP/1.1 408 ") for answer in answers)
-        assert b"REQUEST_TIMEOUT" in answers[0]
-
-
-def test_a_body_that_nobody_reads_and_that_never_ends_gets_one_answer(lost: str) -> None:
-    address = ("127.0.0.1", int(lost.rsplit(":", 1)[1]))
-    with socket.create_connection(address, PATIENCE) as client:
-        client.sendall(
-            b"POST /api/instances HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 10\r\n\r\n{"
-        )
-        answers = client.makefile("rb").read()
-    assert answers.startswith(b"HTTP/1.1 401 ")
-    assert answers.count(b"HTTP/1.1 ") == 1
-
-
 @pytest.mark.django_db(transaction=True)
 def test_half_a_body_asks_for_nothing(tmp_path: Path) -> None:
     key = create_api_key(project=Project.objects.create(name="p"), name="k")

@@ -1,0 +1,131 @@
+"""Waiting in the main loop: for an event, or until the time is up."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from novitai.client_socket import ClientSocket
+from novitai.parking import ParkingLot
+
+
+class Waiting:
+    """A connection, and what was asked and done about it."""
+
+    def __init__(self) -> None:
+        ours, self.client = socket.socketpair()
+        self.sock = ClientSocket(ours, 100)
+        self.asked = self.done = 0
+        self.is_enough = False
+
+    def is_done(self, conn: Any) -> bool:
+        assert conn is self
+        self.asked += 1
+        return self.is_enough
+
+    def then(self, conn: Any) -> None:
+        assert conn is self
+        self.done += 1
+
+    def close(self) -> None:
+        self.sock.close()
+        self.client.close()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    clock = SimpleNamespace(now=1000.0)
+    clock.monotonic = lambda: clock.now
+    monkeypatch.setattr("novitai.parking.time", clock)
+    return clock
+
+
+@pytest.fixture
+def selector() -> Iterator[selectors.BaseSelector]:
+    with selectors.DefaultSelector() as selector:
+        yield selector
+
+
+@pytest.fixture
+def conn() -> Iterator[Waiting]:
+    conn = Waiting()
+    yield conn
+    conn.close()
+
+
+def dispatch(selector: selectors.BaseSelector) -> None:
+    """As gunicorn's loop does."""
+    for key, _ in selector.select(0):
+        key.data(key.fileobj)
+
+
+def park(lot: ParkingLot, conn: Waiting, seconds: float = 10) -> None:
+    lot.park(conn, selectors.EVENT_READ, seconds, conn.is_done, conn.then)
+
+
+def test_who_is_done_leaves_and_is_asked_no_more(
+    selector: selectors.BaseSelector, conn: Waiting, clock: SimpleNamespace
+) -> None:
+    lot = ParkingLot(selector)
+    park(lot, conn)
+    dispatch(selector)
+    assert (conn.asked, conn.done) == (0, 0)
+    conn.client.sendall(b"x")
+    dispatch(selector)
+    assert (conn.asked, conn.done) == (1, 0)
+    conn.is_enough = True
+    dispatch(selector)
+    assert (conn.asked, conn.done) == (2, 1)
+    dispatch(selector)
+    clock.now += 100
+    lot.sweep()
+    assert (conn.asked, conn.done) == (2, 1)
+
+
+def test_whose_time_is_up_leaves_as_if_done(
+    selector: selectors.BaseSelector, conn: Waiting, clock: SimpleNamespace
+) -> None:
+    lot = ParkingLot(selector)
+    park(lot, conn)
+    clock.now += 9.9
+    lot.sweep()
+    assert conn.done == 0
+    clock.now += 0.3
+    lot.sweep()
+    assert conn.done == 1
+    park(lot, conn)
+    assert conn.done == 1
+
+
+def test_nobody_is_waited_for_longer_once_it_is_time_to_go(
+    selector: selectors.BaseSelector, conn: Waiting, clock: SimpleNamespace
+) -> None:
+    lot = ParkingLot(selector)
+    brief = Waiting()
+    park(lot, conn)
+    park(lot, brief, 1)
+    lot.hurry(2)
+    clock.now += 1.5
+    lot.sweep()
+    assert (conn.done, brief.done) == (0, 1)
+    clock.now += 1
+    lot.sweep()
+    assert (conn.done, brief.done) == (1, 1)
+    brief.close()
+
+
+def test_the_memory_of_all_who_wait_is_known(
+    selector: selectors.BaseSelector, conn: Waiting
+) -> None:
+    lot = ParkingLot(selector)
+    conn.client.sendall(b"GET / HTTP/1.1\r\n")
+    conn.sock.gather()
+    conn.sock.sendall(b"1234")
+    assert lot.weight() == 0
+    park(lot, conn)
+    assert lot.weight() == 20
