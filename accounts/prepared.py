@@ -14,7 +14,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import psycopg
-from django.db import InterfaceError, NotSupportedError, OperationalError, connection
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    InterfaceError,
+    NotSupportedError,
+    OperationalError,
+    connection,
+    connections,
+)
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model, QuerySet
 from django.db.models.query import get_related_populators
@@ -36,10 +43,12 @@ def execute(sql: str, values: Sequence[Any]) -> tuple[Any, ...] | None:
     """The first row of a statement; ``sql`` numbers its values, $1 and so on. Errors are Django's
     own.
     """
-    connection.ensure_connection()
-    cursor = psycopg.RawCursor(connection.connection)
+    # What ``connection`` stands for in this thread, looked up once.
+    current = connections[DEFAULT_DB_ALIAS]
+    current.ensure_connection()
+    cursor = psycopg.RawCursor(current.connection)
     # Django's own wrapper, for its errors and for whoever listens to queries.
-    with connection._prepare_cursor(cursor) as wrapped:  # type: ignore[attr-defined]
+    with current._prepare_cursor(cursor) as wrapped:  # type: ignore[attr-defined]
         wrapped.execute(sql, values)
         row: tuple[Any, ...] | None = wrapped.fetchone()
     return row

@@ -21,6 +21,10 @@ _docs = SpectacularSwaggerSplitView.as_view(url_name="schema")
 _redoc = SpectacularRedocView.as_view(url_name="schema", template_name="novitai/redoc.html")
 
 urlpatterns = [
+    # Addresses are tried in turn: those that are asked for most come first.
+    path("api/", include("instances.api.urls")),
+    path("api/", include("jobs.api.urls")),
+    path("api/", include("accounts.api.urls")),
     path("", only_to_read(RedirectView.as_view(pattern_name="docs")), name="home"),
     path("api", only_to_read(entrance)),
     path("api/", only_to_read(entrance)),
@@ -33,9 +37,6 @@ urlpatterns = [
     path("api/docs", only_to_read(_docs), name="docs"),
     path("api/redoc", only_to_read(_redoc), name="redoc"),
     path("api/redoc/redoc.js", only_to_read(redoc_script_view), name="redoc-script"),
-    path("api/", include("instances.api.urls")),
-    path("api/", include("jobs.api.urls")),
-    path("api/", include("accounts.api.urls")),
     path("api/<path:rest>", UnknownAddress.as_view(), name="unknown"),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),

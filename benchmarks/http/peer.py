@@ -119,9 +119,9 @@ async def create(wish: Wish, who: Caller) -> dict[str, Any]:
 async def read(public_id: str, who: Caller) -> dict[str, Any]:
     """One instance of the caller's."""
     async with pool.connection() as connection:
-        cursor = await connection.execute(statements.FIND, [who["project_id"], public_id])
+        cursor = await connection.execute(statements.FIND, [public_id])
         row = await cursor.fetchone()
-    if row is None:
+    if row is None or row["project_id"] != who["project_id"]:
         raise HTTPException(404)
     return details(row)
 

@@ -40,7 +40,9 @@ INSERT INTO jobs_job (
 )
 """
 
-FIND = "SELECT * FROM instances_instance WHERE project_id = %s AND public_id = %s"
+# By the id alone, as we do: a plan that the peer keeps from the first seconds would read all rows
+# of the project.
+FIND = "SELECT * FROM instances_instance WHERE public_id = %s"
 LIST = "SELECT * FROM instances_instance WHERE project_id = %s ORDER BY id DESC LIMIT %s"
 COUNT = """
 SELECT count(*) FROM (SELECT 1 FROM instances_instance WHERE project_id = %s LIMIT 10001) c

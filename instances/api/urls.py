@@ -9,9 +9,6 @@ from instances.api.views import InstanceEventsView, InstanceViewSet
 from instances.api.waiting import EventStreamView, WaitView
 
 urlpatterns = [
-    path("products", ProductsView.as_view(), name="products"),
-    path("templates", TemplatesView.as_view(), name="templates"),
-    path("regions", RegionsView.as_view(), name="regions"),
     # Before the instance of that id, which no instance has.
     path("instances/plan", PlanView.as_view(), name="instance-plan"),
     path(
@@ -38,4 +35,7 @@ urlpatterns = [
     path("instances/<str:id>/wait", WaitView.as_view(), name="instance-wait"),
     path("events/stream", EventStreamView.as_view(), name="event-stream"),
     path("instances/<str:id>/events", InstanceEventsView.as_view(), name="instance-events"),
+    path("products", ProductsView.as_view(), name="products"),
+    path("templates", TemplatesView.as_view(), name="templates"),
+    path("regions", RegionsView.as_view(), name="regions"),
 ]
