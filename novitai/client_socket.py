@@ -66,24 +66,31 @@ class ClientSocket:
 
     def gather_within(self, milliseconds: float) -> bool:
         """As ``gather``, but the client may take a moment."""
+        if self._unsent or self._arriving.is_worth_reading:
+            return not self._unsent
         poll = select.poll()
         poll.register(self._sock.fileno(), select.POLLIN)
-        return not self._unsent and bool(poll.poll(milliseconds)) and self.gather()
+        return bool(poll.poll(milliseconds)) and self.gather()
 
     def begin_next(self) -> None:
         """The request is answered. What came after it belongs to the next one."""
         self._arriving = Arriving(self._body_limit, self._arriving.rest())
         self._is_told_to_continue = False
 
+    def read_no_more(self) -> None:
+        """The last request is answered, and what else has come is nobody's."""
+        self._arriving = Arriving(self._body_limit)
+        self._is_closing = True
+
     @property
-    def is_whole(self) -> bool:
-        """Whether all of the request is here."""
-        return self._arriving.is_whole
+    def is_clean(self) -> bool:
+        """Whether all of the request is here, and the next one can follow it."""
+        return self._arriving.is_clean
 
     @property
     def has_begun(self) -> bool:
         """Whether there is anything of a request."""
-        return self._arriving.size > 0
+        return self._arriving.has_begun
 
     @property
     def has_unsent(self) -> bool:
@@ -157,11 +164,12 @@ class ClientSocket:
         return isinstance(self._sock, Nowhere)
 
     def shutdown(self, how: int) -> None:
-        self._is_closing = True
+        self.read_no_more()
         self.push()
         self._sock.shutdown(how)
 
     def close(self) -> None:
+        self._unsent.clear()
         self._sock.close()
 
     def fileno(self) -> int:

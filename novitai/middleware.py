@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from accounts.throttling import write_headers
-from novitai.arriving import UNREADABLE, UNREADABLE_BODY, RequestTimeout
+from novitai.arriving import UNREADABLE, UNREADABLE_BODY, BodyTooLarge, RequestTimeout
 from novitai.errors import error_response
 from novitai.request_ids import request_id_from
 
@@ -128,6 +128,8 @@ class BodyLimitMiddleware:
         if _is_chunked(request):
             try:
                 body = request.environ["wsgi.input"].read(limit + 1)  # type: ignore[attr-defined]
+            except BodyTooLarge:
+                return error_response(request, "PAYLOAD_TOO_LARGE", _too_large(limit))
             except RequestTimeout:
                 return error_response(request, "REQUEST_TIMEOUT")
             except UNREADABLE_BODY:

@@ -13,7 +13,9 @@ _SWEEP_SECONDS = 0.2
 
 @dataclass(slots=True)
 class _Place:
+    seconds: float
     until: float
+    is_writing: bool
     is_done: Callable[[Any], bool]
     then: Callable[[Any], None]
 
@@ -34,13 +36,24 @@ class ParkingLot:
         is_done: Callable[[Any], bool],
         then: Callable[[Any], None],
     ) -> None:
-        """``is_done`` is asked at each event of the socket. If so, or in the end, ``then``."""
-        self._parked[conn] = _Place(time.monotonic() + seconds, is_done, then)
+        """``is_done`` is asked at each event of the socket. If so, or in the end, ``then``.
+
+        seconds: in all, to say something; to take an answer, since anything was last taken of it.
+        """
+        is_writing = event == selectors.EVENT_WRITE
+        until = time.monotonic() + seconds
+        self._parked[conn] = _Place(seconds, until, is_writing, is_done, then)
         self._selector.register(conn.sock, event, partial(self._look, conn))
 
     def _look(self, conn: Any, _: Any) -> None:
-        if self._parked[conn].is_done(conn):
+        place = self._parked.get(conn)
+        if place is None:
+            # Evicted by somebody whose event came with this one.
+            return
+        if place.is_done(conn):
             self._leave(conn)
+        elif place.is_writing:
+            place.until = time.monotonic() + place.seconds
 
     def _leave(self, conn: Any) -> None:
         place = self._parked.pop(conn)
@@ -57,11 +70,35 @@ class ParkingLot:
             self._leave(conn)
 
     def hurry(self, seconds: float) -> None:
-        """Nobody waits for longer than so many seconds from now."""
+        """Who has something to say has so many seconds from now; answers are taken to their end."""
         latest = time.monotonic() + seconds
         for place in self._parked.values():
-            place.until = min(place.until, latest)
+            if not place.is_writing:
+                place.until = min(place.until, latest)
 
-    def weight(self) -> int:
-        """Bytes of memory that all of them hold."""
-        return sum(conn.sock.weight for conn in self._parked)
+    def evict_heaviest(self, least: int) -> Any:
+        """Takes it out of its place, with nothing done about it. None when none weighs so much."""
+        heaviest = max(self._parked, key=lambda conn: conn.sock.weight, default=None)
+        if heaviest is None or heaviest.sock.weight < least:
+            return None
+        self._parked.pop(heaviest)
+        self._selector.unregister(heaviest.sock)
+        return heaviest
+
+
+class Scales:
+    """How much memory clients hold, in bytes, those in threads included. Main loop only."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self._weights: dict[Any, int] = {}
+
+    def weigh(self, conn: Any) -> None:
+        """Again, since it may have changed."""
+        self.forget(conn)
+        if weight := conn.sock.weight:
+            self._weights[conn] = weight
+            self.total += weight
+
+    def forget(self, conn: Any) -> None:
+        self.total -= self._weights.pop(conn, 0)

@@ -1,9 +1,10 @@
 """gunicorn's threaded worker, whose threads do not wait for clients.
 
 Threads get requests that have come in full, and what of an answer is not taken at once is not
-theirs. All waiting for clients is the main loop's, which can wait for a thousand at a time.
+theirs. All waiting for clients is the main loop's, which can wait for thousands at a time.
 """
 
+import errno
 import socket
 import time
 from functools import partial
@@ -11,74 +12,91 @@ from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any
 
 from gunicorn.http.errors import InvalidHeader
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 
+from novitai.arriving import UNREADABLE_BODY
 from novitai.client_socket import SEND_SECONDS, ClientSocket
 from novitai.config import load_config
-from novitai.parking import ParkingLot
+from novitai.parking import ParkingLot, Scales
 
 # So long a thread waits for its client's next request after all: the way through the main loop
 # takes both of them several turns at the interpreter lock.
 _LINGER_MILLISECONDS = 2
-# So long a process with work at hand leaves a new connection to the others, for each that it has.
+# So long a process with work at hand leaves a new connection to the others, for each that it has,
+# for two milliseconds at most, and for so much of each second.
 _PAUSE_SECONDS = 0.0005
 _LONGEST_PAUSE = 0.002
+_PAUSES_A_SECOND = 0.05
 # So long a client has after its last answer to close first.
 _PARTING_SECONDS = 2.0
-# When those who wait hold so much memory in all, one with much of it is let go.
-_MOST_PARKED_BYTES = 67_108_864
+# When clients hold so much memory in all, those with much of it are let go, the heaviest first.
+_MOST_BYTES = 67_108_864
 _MUCH_BYTES = 16_384
 
 
 class PatientWorker(ThreadWorker):  # type: ignore[misc]
-    """See above."""
-
-    lot: ParkingLot
+    """See above. What is not said to run in a thread runs in the main loop."""
 
     def run(self) -> None:
-        self.lot = ParkingLot(self.poller)
+        config = load_config()
+        self._body_limit, self._read_seconds = config.max_body_bytes, config.web_read_timeout
+        self._lot, self._scales = ParkingLot(self.poller), Scales()
+        self._second, self._paused = 0.0, 0.0
         super().run()
-
-    # In the main loop
 
     def accept(self, listener: Any) -> None:
         """Whoever has less to do is quicker. Without this the process that wakes first takes all
         connections of a burst, and keeps them while the others idle.
         """
-        if self.nr_conns > 0:
-            time.sleep(min(self.nr_conns * _PAUSE_SECONDS, _LONGEST_PAUSE))
-        super().accept(listener)
+        self._pause()
+        try:
+            super().accept(listener)
+        except OSError as error:
+            if error.errno not in (errno.EMFILE, errno.ENFILE):
+                raise
+            self.log.error("No file is left for another connection")
+            time.sleep(_PAUSES_A_SECOND)
+
+    def _pause(self) -> None:
+        if time.monotonic() - self._second > 1:
+            self._second, self._paused = time.monotonic(), 0.0
+        pause = min(self.nr_conns * _PAUSE_SECONDS, _LONGEST_PAUSE)
+        if 0 < pause <= _PAUSES_A_SECOND - self._paused:
+            self._paused += pause
+            time.sleep(pause)
 
     def enqueue_req(self, conn: Any) -> None:
         """For a connection that is new, or that its client has begun to use again."""
         if not isinstance(conn.sock, ClientSocket):
-            conn.sock = ClientSocket(conn.sock, load_config().max_body_bytes)
+            conn.sock = ClientSocket(conn.sock, self._body_limit)
             conn.data_ready = True
-        if conn.sock.gather():
+        if self._has_come(conn):
             self._hand_over(conn)
         else:
-            seconds = load_config().web_read_timeout
-            self.lot.park(conn, EVENT_READ, seconds, self._has_come, self._hand_over)
+            seconds = self._read_seconds if self.alive else STOP_KEEPALIVE_LINGER
+            self._lot.park(conn, EVENT_READ, seconds, self._has_come, self._hand_over)
 
     def _has_come(self, conn: Any) -> bool:
-        return bool(conn.sock.gather()) or self._is_too_heavy(conn)
-
-    def _is_too_heavy(self, conn: Any) -> bool:
-        return conn.sock.weight > _MUCH_BYTES and self.lot.weight() > _MOST_PARKED_BYTES
+        has_come: bool = conn.sock.gather()
+        self._scales.weigh(conn)
+        return has_come
 
     def _hand_over(self, conn: Any) -> None:
         """A thread reads what has come. If that is not all, it refuses it."""
-        if conn.sock.has_begun:
-            super().enqueue_req(conn)
-        else:
+        self._relieve()
+        is_heavy = self._scales.total > _MOST_BYTES and conn.sock.weight > _MUCH_BYTES
+        if is_heavy or not conn.sock.has_begun:
             self._drop(conn)
+        else:
+            super().enqueue_req(conn)
 
     def finish_request(self, conn: Any, fs: Any) -> None:
+        self._scales.weigh(conn)
         go_on = partial(self._go_on, fs=fs, is_kept=self._is_kept(fs))
-        if conn.sock.is_given_away or self._is_too_heavy(conn):
+        if conn.sock.is_given_away:
             self._drop(conn)
         elif conn.sock.has_unsent:
-            self.lot.park(conn, EVENT_WRITE, SEND_SECONDS, _push, go_on)
+            self._lot.park(conn, EVENT_WRITE, SEND_SECONDS, self._is_taken, go_on)
         else:
             go_on(conn)
 
@@ -88,8 +106,13 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
             return False
         return not fs.cancelled() and fs.result() is True
 
+    def _is_taken(self, conn: Any) -> bool:
+        is_taken: bool = conn.sock.push()
+        self._scales.weigh(conn)
+        return is_taken
+
     def _go_on(self, conn: Any, *, fs: Any, is_kept: bool) -> None:
-        """The answer is out, unless its client did not take it in time."""
+        """The answer is out, unless its client took nothing of it for long."""
         if conn.sock.has_unsent:
             self._drop(conn)
         elif not is_kept:
@@ -108,24 +131,31 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         except OSError:
             self._drop(conn)
         else:
-            self.lot.park(conn, EVENT_READ, _PARTING_SECONDS, _drain, self._drop)
+            self._lot.park(conn, EVENT_READ, _PARTING_SECONDS, _is_drained, self._drop)
 
     def _drop(self, conn: Any) -> None:
+        self._scales.forget(conn)
         self.nr_conns -= 1
         conn.close()
 
     def murder_pending(self) -> None:
+        """Once in each turn of the loop."""
         super().murder_pending()
-        self.lot.sweep()
+        self._lot.sweep()
+        self._relieve()
+
+    def _relieve(self) -> None:
+        while self._scales.total > _MOST_BYTES and (conn := self._lot.evict_heaviest(_MUCH_BYTES)):
+            self.log.warning("Let go of a client: too much memory is held by all of them")
+            self._drop(conn)
 
     def _cap_keepalive(self, deadline: float) -> None:
         """A worker that stops waits for nobody longer than for those with nothing to say."""
         super()._cap_keepalive(deadline)
-        self.lot.hurry(deadline - time.monotonic())
-
-    # In a thread
+        self._lot.hurry(deadline - time.monotonic())
 
     def handle(self, conn: Any) -> Any:
+        """Runs in a thread."""
         result = self._handle_one(conn)
         while result is True and self._is_next_here(conn):
             result = self._handle_one(conn)
@@ -144,22 +174,33 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         conn.sock.push()
         if result is True:
             conn.sock.begin_next()
+        else:
+            conn.sock.read_no_more()
         return result
 
     def handle_request(self, req: Any, conn: Any) -> Any:
-        """Raises InvalidHeader for HTTP/1.1 without its Host (RFC 9112, 3.2)."""
+        """Runs in a thread. Raises InvalidHeader for HTTP/1.1 without its Host (RFC 9112, 3.2)."""
         if req.version >= (1, 1):
             req.version = (1, 1)
             if not any(name == "HOST" for name, _ in req.headers):
                 raise InvalidHeader("HOST")
-        if not conn.sock.is_whole:
+        if not conn.sock.is_clean or _asks_to_close(req):
             req.force_close()
         return super().handle_request(req, conn)
 
+    def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
+        """Runs in a thread. All of the body is here, however long, so skipping it takes no time."""
+        try:
+            return keepalive and bool(conn.parser.finish_body())
+        except UNREADABLE_BODY:
+            return False
 
-def _push(conn: Any) -> bool:
-    return bool(conn.sock.push())
+
+def _asks_to_close(req: Any) -> bool:
+    """As one of several options, or in one of several lines (RFC 9112, 9.6)."""
+    options = ",".join(value for name, value in req.headers if name == "CONNECTION")
+    return "close" in (option.strip().lower() for option in options.split(","))
 
 
-def _drain(conn: Any) -> bool:
+def _is_drained(conn: Any) -> bool:
     return bool(conn.sock.drain())

@@ -51,7 +51,8 @@ WAIT: dict[str, Any] = {
     "description": "Answers 200 as soon as the status is one of those asked for, when none of "
     "them can be reached any more, or when the time is up; `reached` and `waitResult` say which. "
     "With after_sequence, what counts is not where it is but where any later event brought it: "
-    "a status that lasts a moment is not missed.",
+    "a status that lasts a moment is not missed. Whoever closes their side of the connection, even "
+    "halfway, is taken to be gone.",
     "tags": TAG,
     "parameters": [
         *ID,

@@ -36,7 +36,7 @@ def test_a_request_is_there_once_all_of_it_has_come(pair: Pair) -> None:
     assert sock.has_begun
     client.sendall(GET[-1:])
     assert sock.gather()
-    assert sock.is_whole
+    assert sock.is_clean
     assert sock.recv(1000) == GET
 
 
@@ -90,6 +90,26 @@ def test_the_next_request_begins_with_what_came_after_the_last_one(pair: Pair) -
     assert sock.has_begun
     client.sendall(GET[5:])
     assert sock.gather()
+
+
+def test_what_has_come_already_is_not_waited_for(pair: Pair) -> None:
+    sock, client = pair
+    client.sendall(GET + GET)
+    assert sock.gather()
+    sock.recv(1000)
+    sock.begin_next()
+    # Nothing is readable any more: with 100 s of patience this would be seen.
+    assert sock.gather_within(100_000)
+
+
+def test_after_the_last_answer_nothing_is_kept(pair: Pair) -> None:
+    sock, client = pair
+    client.sendall(POST + b"\r\nhell")
+    assert not sock.gather()
+    sock.read_no_more()
+    assert not sock.has_begun
+    assert sock.weight == 0
+    assert sock.recv(1000) == b""
 
 
 def test_a_client_that_waits_to_be_told_to_go_on_is_told_once_for_each_request(pair: Pair) -> None:
@@ -161,6 +181,17 @@ def test_closing_sends_the_answer_first_and_reads_no_further(pair: Pair) -> None
     answer = HTTPResponse(client)
     answer.begin()
     assert (answer.status, answer.read()) == (200, b"")
+
+
+def test_a_closed_socket_has_nothing_to_send(pair: Pair) -> None:
+    """gunicorn closes in a thread when an answer breaks off; nobody could wait for it then."""
+    sock, _ = pair
+    sock.sendall(b"x" * 2_000_000)
+    assert sock.has_unsent
+    sock.close()
+    assert not sock.has_unsent
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        sock.shutdown(socket.SHUT_WR)
 
 
 def test_whoever_is_given_the_socket_has_it_alone(pair: Pair) -> None:

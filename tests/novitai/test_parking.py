@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from novitai.client_socket import ClientSocket
-from novitai.parking import ParkingLot
+from novitai.parking import ParkingLot, Scales
 
 
 class Waiting:
@@ -119,13 +119,72 @@ def test_nobody_is_waited_for_longer_once_it_is_time_to_go(
     brief.close()
 
 
-def test_the_memory_of_all_who_wait_is_known(
-    selector: selectors.BaseSelector, conn: Waiting
+def test_who_takes_an_answer_piece_by_piece_has_time_for_each(
+    selector: selectors.BaseSelector, conn: Waiting, clock: SimpleNamespace
 ) -> None:
     lot = ParkingLot(selector)
+    lot.park(conn, selectors.EVENT_WRITE, 10, conn.is_done, conn.then)
+    for _ in range(3):
+        clock.now += 9
+        dispatch(selector)
+        lot.sweep()
+    lot.hurry(1)
+    clock.now += 9
+    lot.sweep()
+    assert (conn.asked, conn.done) == (3, 0)
+    clock.now += 2
+    lot.sweep()
+    assert conn.done == 1
+
+
+def test_the_heaviest_goes_first_and_nobody_light(selector: selectors.BaseSelector) -> None:
+    lot = ParkingLot(selector)
+    conns = [Waiting() for _ in range(3)]
+    for conn, weight in zip(conns, (10, 30, 20), strict=True):
+        conn.sock.sendall(b"x" * weight)
+        park(lot, conn)
+    assert lot.evict_heaviest(15) is conns[1]
+    assert lot.evict_heaviest(15) is conns[2]
+    assert lot.evict_heaviest(15) is None
+    for conn in conns:
+        conn.client.sendall(b"x")
+    dispatch(selector)
+    assert [conn.asked for conn in conns] == [1, 0, 0]
+    for conn in conns:
+        conn.close()
+
+
+def test_who_is_evicted_in_the_middle_of_a_turn_is_asked_no_more(
+    selector: selectors.BaseSelector,
+) -> None:
+    """Its event may have come together with that of whoever has it evicted."""
+    lot = ParkingLot(selector)
+    conns = [Waiting() for _ in range(2)]
+    for conn in conns:
+        conn.sock.sendall(b"x" * 100)
+        park(lot, conn)
+        conn.client.sendall(b"x")
+    events = selector.select(0)
+    evicted = lot.evict_heaviest(0)
+    for key, _ in events:
+        key.data(key.fileobj)
+    assert [conn.asked for conn in conns] == [0 if conn is evicted else 1 for conn in conns]
+    for conn in conns:
+        conn.close()
+
+
+def test_the_memory_of_all_is_known_at_any_time(conn: Waiting) -> None:
+    scales, other = Scales(), Waiting()
     conn.client.sendall(b"GET / HTTP/1.1\r\n")
     conn.sock.gather()
-    conn.sock.sendall(b"1234")
-    assert lot.weight() == 0
-    park(lot, conn)
-    assert lot.weight() == 20
+    other.sock.sendall(b"1234")
+    for each in (conn, other, conn):
+        scales.weigh(each)
+    assert scales.total == 20
+    conn.sock.read_no_more()
+    scales.weigh(conn)
+    assert scales.total == 4
+    scales.forget(other)
+    scales.forget(other)
+    assert scales.total == 0
+    other.close()

@@ -7,6 +7,7 @@ tests', so that a thread that waited for a client would fail them.
 from __future__ import annotations
 
 import re
+import select
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -20,7 +21,8 @@ from tests.served import PATIENCE, served
 
 MANY = 12
 LARGE_FILE = "/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js"
-GET = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
+LIVEZ = b"GET /livez HTTP/1.1\r\nHost: x\r\n"
+GET = LIVEZ + b"\r\n"
 POST = b"POST /api/instances HTTP/1.1\r\nHost: x\r\n"
 
 
@@ -132,6 +134,47 @@ def test_a_client_that_asks_before_it_sends_is_told_to_go_on_or_why_not(
     assert b"\r\nConnection: close\r\n" in answer
 
 
+CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+FAVICON = (
+    b"GET /static/drf_spectacular_sidecar/swagger-ui-dist/favicon-32x32.png HTTP/1.1\r\nHost: x\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 70_000, b"431 "),
+        (CHUNKED + b"0\r\nA: " + b"a" * 70_000, b"431 "),
+        (CHUNKED + b"1f0000\r\nabc", b"413 "),
+        (CHUNKED + b"f" * 30 + b"\r\nabc", b"413 "),
+        (CHUNKED + b"2\r\n{}XX0\r\n\r\n", b"400 "),
+        (CHUNKED + b"2\r\n{}\r\n0\r\nContent-Length: 5\r\n\r\n", b"400 "),
+        (FAVICON + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhelloXX0\r\n\r\n", b"200 "),
+        (FAVICON + b"Transfer-Encoding: chunked\r\n\r\n0\r\nHost: y\r\n\r\n", b"200 "),
+        (LIVEZ + b"Connection: TE, close\r\n\r\n", b"200 "),
+        (LIVEZ + b"Connection: keep-alive\r\nConnection: close\r\n\r\n", b"200 "),
+    ],
+)
+def test_there_is_one_answer_where_nobody_knows_what_comes_next(
+    service: str, clients: ExitStack, request_: bytes, status: bytes
+) -> None:
+    client = connect(service, clients)
+    client.sendall(request_ + GET)
+    answer = client.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 " + status)
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert b"\r\nConnection: close\r\n" in answer
+
+
+def test_a_large_body_that_nobody_reads_leaves_the_connection_in_use(
+    service: str, clients: ExitStack
+) -> None:
+    client = connect(service, clients)
+    for _ in range(2):
+        client.sendall(POST + b"Content-Length: 900000\r\n\r\n" + b"x" * 900_000 + GET)
+        assert answers_of(client, 2) == [b"HTTP/1.1 401 Unauthorized", b"HTTP/1.1 200 OK"]
+
+
 @pytest.mark.parametrize(
     ("head", "status"),
     [
@@ -166,3 +209,34 @@ def test_who_does_not_finish_in_time_is_told_so(tmp_path: Path) -> None:
         assert all(answer.count(b"REQUEST_TIMEOUT") == 1 for answer in answers)
         assert silent.recv(1000) == b""
     assert "Traceback" not in (tmp_path / "web.log").read_text()
+
+
+def test_when_memory_is_short_those_who_hold_it_are_let_go(tmp_path: Path) -> None:
+    """80 times 0.9 MB are more than 64 MiB. Whoever brings less, and to its end, is served."""
+    with ExitStack() as clients, served(tmp_path, dead_url(), WEB_WORKERS="1") as url:
+        many = [connect(url, clients) for _ in range(80)]
+        for client in many:
+            client.sendall(POST + b"Content-Length: 1000000\r\n\r\n" + b"x" * 900_000)
+        modest = connect(url, clients)
+        for _ in range(3):
+            modest.sendall(POST + b"Content-Length: 40000\r\n\r\n" + b"x" * 20_000)
+            assert is_served(url)
+            modest.sendall(b"x" * 20_000)
+            assert answers_of(modest, 1) == [b"HTTP/1.1 401 Unauthorized"]
+        gone = [client for client in many if select.select([client], [], [], 0)[0]]
+        assert 5 < len(gone) < 40
+
+
+def test_what_the_service_was_configured_with_is_read_once(tmp_path: Path) -> None:
+    """A secret's file may be replaced while it runs; no connection may end a process for that."""
+    secret = tmp_path / "secret"
+    secret.write_text("s" * 50)
+    with (
+        ExitStack() as clients,
+        served(tmp_path, dead_url(), WEB_WORKERS="1", SECRET_KEY_FILE=str(secret)) as url,
+    ):
+        assert is_served(url)
+        secret.unlink()
+        client = connect(url, clients)
+        client.sendall(GET)
+        assert answers_of(client, 1) == [b"HTTP/1.1 200 OK"]
