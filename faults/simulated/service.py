@@ -164,7 +164,8 @@ class Service:
             self._bury(worker)
         finally:
             self._at_work.pop()
-            self.deaths.is_worker = bool(self._at_work)
+            # Below it may be one that stands still, and what others do meanwhile is not its work.
+            self.deaths.is_worker = any(not self._is_frozen(each) for each in self._at_work)
 
     def _bury(self, worker: SimulatedWorker) -> None:
         """Its rows wait for their leases, unless its cluster saw it die; another comes in."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from faults.simulated import Profile, run_many, run_seed
+from faults.simulated.service import Service
+from faults.simulated.stage import opened
 from tests.faults import mutations
 from tests.faults.mutations import Mutation
 
@@ -27,6 +29,22 @@ def test_a_seed_tells_the_same_story_twice() -> None:
     assert first.story == second.story
     assert (first.crashes, first.faults) == (second.crashes, second.faults)
     assert run_seed(4).story != first.story
+
+
+def test_what_others_do_while_a_worker_stands_still_is_not_its_work() -> None:
+    """Else a user's request lets it stand still anew, for longer than any design could stand."""
+    service = Service(1)
+    with opened(service, novita_rate_limit=60):
+        service.hire()
+        still, other = service.workers
+        service._at_work.append(still)
+        still.frozen_until_ms = service.clock.now_ms + 1000
+        service._as_worker(other, "claim")
+        assert not service.deaths.is_worker
+        still.frozen_until_ms = service.clock.now_ms
+        service._as_worker(other, "claim")
+        assert service.deaths.is_worker
+        service._at_work.clear()
 
 
 @pytest.mark.parametrize(
