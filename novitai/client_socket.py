@@ -3,7 +3,7 @@
 A thread that read its request itself would be held by whoever sends half of one, and a thread that
 waited until its answer is taken by whoever reads none; there are few threads, and clients are many.
 So the main loop gathers a request before a thread sees it, and what of an answer the client does
-not take at once is the main loop's again (``novitai.web_worker``).
+not take at once is the main loop's again (``novitai.patient_worker``).
 """
 
 import contextlib

@@ -67,7 +67,9 @@ class ParkingLot:
             return
         self._next_sweep = now + _SWEEP_SECONDS
         for conn in [conn for conn, place in self._parked.items() if place.until <= now]:
-            self._leave(conn)
+            # What was done about one may have evicted another.
+            if conn in self._parked:
+                self._leave(conn)
 
     def hurry(self, seconds: float) -> None:
         """Who has something to say has so many seconds from now; answers are taken to their end."""

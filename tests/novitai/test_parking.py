@@ -5,6 +5,7 @@ from __future__ import annotations
 import selectors
 import socket
 from collections.abc import Iterator
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -169,6 +170,26 @@ def test_who_is_evicted_in_the_middle_of_a_turn_is_asked_no_more(
     for key, _ in events:
         key.data(key.fileobj)
     assert [conn.asked for conn in conns] == [0 if conn is evicted else 1 for conn in conns]
+    for conn in conns:
+        conn.close()
+
+
+def test_who_is_evicted_while_others_are_late_is_not_late_as_well(
+    selector: selectors.BaseSelector, clock: SimpleNamespace
+) -> None:
+    """All of a burst are late at once, and handing one over may have another let go."""
+    lot = ParkingLot(selector)
+    conns, evicted = [Waiting() for _ in range(3)], []
+    for conn in conns:
+        conn.sock.sendall(b"x" * 100)
+        late = partial(
+            lambda conn, _: (conn.then(conn), evicted.append(lot.evict_heaviest(1))), conn
+        )
+        lot.park(conn, selectors.EVENT_READ, 10, conn.is_done, late)
+    clock.now += 11
+    lot.sweep()
+    assert [conn.done for conn in conns] == [0 if conn in evicted else 1 for conn in conns]
+    assert any(conn in evicted for conn in conns)
     for conn in conns:
         conn.close()
 
