@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from instances.novita.errors import (
+    AuthenticationFailed,
     CallBudgetExhausted,
     NovitaConnectionError,
     NovitaError,
@@ -48,6 +49,7 @@ class CallOutcome(StrEnum):
     OK = "ok"
     CLIENT_ERROR = "client_error"
     RATE_LIMITED = "rate_limited"
+    KEY_REFUSED = "key_refused"
     SERVER_ERROR = "server_error"
     TIMEOUT = "timeout"
     CONNECTION_ERROR = "connection_error"
@@ -77,6 +79,7 @@ def outcome_of(error: NovitaError | None) -> CallOutcome:
         (NovitaConnectionError, CallOutcome.CONNECTION_ERROR),
         (NovitaUnavailable, CallOutcome.SERVER_ERROR),
         (RateLimited, CallOutcome.RATE_LIMITED),
+        (AuthenticationFailed, CallOutcome.KEY_REFUSED),
     ):
         if isinstance(error, kind):
             return outcome

@@ -5,11 +5,13 @@
     ├── NovitaUnavailable          nothing usable came back; trips a circuit breaker
     │   ├── NovitaTimeout
     │   ├── NovitaConnectionError  `is_sent` false: refused, DNS, TLS; the outcome is known
-    │   ├── NovitaServerError      5xx
+    │   ├── NovitaServerError      a 5xx in Novita's own words, none of which is known
+    │   ├── EdgeAnswered           a proxy, gateway or web page answered in place of Novita
     │   └── NovitaProtocolError    an answer that this API does not give
-    └── NovitaRefused              a 4xx: the upstream works, and says no
+    │       └── UnreadableAnswer   Novita's own 2xx in an unknown form; no outage
+    └── NovitaRefused              the upstream works, and says no
         ├── RateLimited
-        ├── AuthenticationFailed   401, 403, a bad or banned key
+        ├── AuthenticationFailed   the key is refused; also named KeyRefused
         ├── NotFound               something named in the request does not exist
         │   ├── InstanceNotFound
         │   └── TemplateNotFound
@@ -25,10 +27,35 @@ Texts are safe to log: see `clean_text`.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import StrEnum
 
 MAX_TEXT = 500
 # Shorter values ("1", "on") occur in any sentence; blanking them would hide the reason.
 _MIN_SECRET = 4
+
+
+class Source(StrEnum):
+    """Who spoke. Only NOVITA's word proves anything about an instance."""
+
+    # Novita's own error shape, or a 2xx of Novita.
+    NOVITA = "novita"
+    # HTML, text, a gateway's JSON, or nothing at all under a status.
+    EDGE = "edge"
+    # No answer: refused, reset, timed out, broken off; or the call was not made.
+    NETWORK = "network"
+
+
+class Blame(StrEnum):
+    """Who has to change something before the same call can succeed."""
+
+    # Only this offer: another one may do.
+    OFFER = "offer"
+    # The customer's request: no other offer will do either.
+    REQUEST = "request"
+    # Our account at Novita (key, money, allowance): the operator's matter, never the customer's.
+    ACCOUNT = "account"
+    # Novita, or the way to it: the same call may succeed later.
+    UPSTREAM = "upstream"
 
 
 class NovitaError(Exception):
@@ -37,10 +64,16 @@ class NovitaError(Exception):
     retryable: the same call may succeed later. retry_after: seconds the upstream asked for.
     is_outcome_unknown: the request may have acted although it failed; look before repeating it.
     counts_as_outage: evidence that the upstream is down, for a circuit breaker.
+    source: who spoke. belongs_to: who has to change something.
+    refuses_the_id: Novita itself refused a call about one instance, with a 4xx that is neither
+    the key's nor the rate's; true of InstanceNotFound, and weaker: the wording may be unknown.
     """
 
     retryable = False
     counts_as_outage = False
+    source = Source.NOVITA
+    belongs_to = Blame.UPSTREAM
+    refuses_the_id = False
 
     def __init__(
         self,
@@ -50,18 +83,25 @@ class NovitaError(Exception):
         reason: str = "",
         retry_after: float | None = None,
         is_outcome_unknown: bool = False,
+        source: Source | None = None,
+        belongs_to: Blame | None = None,
+        refuses_the_id: bool | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.reason = reason
         self.retry_after = retry_after
         self.is_outcome_unknown = is_outcome_unknown
+        self.source = source or self.source
+        self.belongs_to = belongs_to or self.belongs_to
+        self.refuses_the_id = self.refuses_the_id if refuses_the_id is None else refuses_the_id
 
 
 class CallBudgetExhausted(NovitaError):
     """The caller's allowance of calls is used up; nothing was sent."""
 
     retryable = True
+    source = Source.NETWORK
 
 
 class NovitaUnavailable(NovitaError):
@@ -74,9 +114,13 @@ class NovitaUnavailable(NovitaError):
 class NovitaTimeout(NovitaUnavailable):
     """The total deadline of the call passed."""
 
+    source = Source.NETWORK
+
 
 class NovitaConnectionError(NovitaUnavailable):
     """The connection could not be made, or broke."""
+
+    source = Source.NETWORK
 
     def __init__(self, message: str, *, is_sent: bool, is_outcome_unknown: bool) -> None:
         super().__init__(message, is_outcome_unknown=is_outcome_unknown)
@@ -87,8 +131,23 @@ class NovitaServerError(NovitaUnavailable):
     """A 5xx."""
 
 
+class EdgeAnswered(NovitaUnavailable):
+    """Something in front of Novita answered, whatever the status, a 2xx included.
+
+    It proves nothing about any instance or request: hold, and try again. A write stays in doubt.
+    """
+
+    source = Source.EDGE
+
+
 class NovitaProtocolError(NovitaUnavailable):
     """Not JSON, the wrong shape, a redirect, or a body beyond the cap."""
+
+
+class UnreadableAnswer(NovitaProtocolError):
+    """Novita's own 2xx in a form that we cannot read: this one call failed, Novita works."""
+
+    counts_as_outage = False
 
 
 class NovitaRefused(NovitaError):
@@ -102,11 +161,21 @@ class RateLimited(NovitaRefused):
 
 
 class AuthenticationFailed(NovitaRefused):
-    """The key is missing, wrong, banned or not allowed; proves nothing about any instance."""
+    """The key is missing, wrong, expired, banned or not allowed: the operator's matter.
+
+    Proves nothing about any instance. Hold creates as in an outage.
+    """
+
+    belongs_to = Blame.ACCOUNT
+
+
+KeyRefused = AuthenticationFailed
 
 
 class NotFound(NovitaRefused):
     """A product, cluster, image or other thing named in the request does not exist."""
+
+    belongs_to = Blame.OFFER
 
 
 class InstanceNotFound(NotFound):
@@ -117,13 +186,19 @@ class InstanceNotFound(NotFound):
     of a web server that does not know the route: a wrong base URL must not look like a deletion.
     """
 
+    refuses_the_id = True
+
 
 class TemplateNotFound(NotFound):
     """The template does not exist, or is somebody else's private one."""
 
+    belongs_to = Blame.REQUEST
+
 
 class InsufficientResource(NovitaRefused):
     """Sold out: try another offer."""
+
+    belongs_to = Blame.OFFER
 
 
 class InvalidStateChange(NovitaRefused):
@@ -133,13 +208,19 @@ class InvalidStateChange(NovitaRefused):
 class BalanceNotEnough(NovitaRefused):
     """The account, or the member's budget, cannot pay for this."""
 
+    belongs_to = Blame.ACCOUNT
+
 
 class QuotaExceeded(NovitaRefused):
     """The account's limit of instances, GPUs or operations is reached."""
 
+    belongs_to = Blame.ACCOUNT
+
 
 class InvalidRequest(NovitaRefused):
     """A field is wrong, or the combination is not offered."""
+
+    belongs_to = Blame.REQUEST
 
 
 def clean_text(text: str, secrets: Iterable[str] = ()) -> str:

@@ -123,7 +123,13 @@ def error_for(
         retry_after=retry_after,
         # A redirect or a 1xx tells nothing about what happened behind it; a 4xx is a refusal.
         is_outcome_unknown=not is_read and not 400 <= status < 500,
+        refuses_the_id=_refuses_the_id(kind, subject),
     )
+
+
+def _refuses_the_id(kind: type[NovitaError], subject: Subject) -> bool:
+    is_other = issubclass(kind, (AuthenticationFailed, RateLimited))
+    return subject is Subject.INSTANCE and issubclass(kind, NovitaRefused) and not is_other
 
 
 def _kind(status: int, body: bytes, error: ErrorBody, subject: Subject) -> type[NovitaError]:

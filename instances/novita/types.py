@@ -11,6 +11,14 @@ from typing import Any
 
 from instances.novita.access import Access
 
+# fmt: off
+KNOWN_STATUSES = frozenset({
+    "pending", "toCreate", "creating", "pulling", "running", "toStart", "starting", "toStop",
+    "stopping", "exited", "toRestart", "restarting", "toRemove", "removing", "removed", "toReset",
+    "resetting", "migrating", "freezing",
+})
+# fmt: on
+
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
@@ -135,6 +143,11 @@ class UpstreamInstance:
     last_stopped_at: datetime | None = None
     use_time_seconds: int = 0
     price_e5_usd: int | None = None
+
+    @property
+    def is_known_status(self) -> bool:
+        """Whether this release knows the word; an unknown one is kept as it came."""
+        return self.status in KNOWN_STATUSES
 
     @property
     def is_running(self) -> bool:

@@ -264,7 +264,7 @@ def test_a_full_listing_reads_pages_until_the_total(upstream, client):
     ("answer", "outcome", "is_outage"),
     [
         ({"status": 429, "headers": {"Retry-After": "7"}}, CallOutcome.RATE_LIMITED, False),
-        ({"status": 401, "json": {}}, CallOutcome.CLIENT_ERROR, False),
+        ({"status": 401, "json": {}}, CallOutcome.KEY_REFUSED, False),
         ({"status": 502, "body": "<html>"}, CallOutcome.SERVER_ERROR, True),
         ({"body": "<html>"}, CallOutcome.SERVER_ERROR, True),
         ({"json": {"data": "x"}}, CallOutcome.SERVER_ERROR, True),
