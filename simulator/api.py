@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from simulator.calls import CallLog
 from simulator.clock import real_now_ms
-from simulator.errors import ApiError, DoneAnywayError, unauthorized
+from simulator.errors import ApiError, DoneAnywayError, refused_key, unauthorized
 from simulator.faults import Fault, FaultPlan
 from simulator.http import Json, Request, Response, Routes, json_response, text_response
 from simulator.ratelimit import RateLimiter
@@ -129,6 +129,8 @@ class Api:
         given = request.headers.get("authorization", "")
         if not hmac.compare_digest(given.encode(), self._authorization.encode()):
             raise unauthorized(settings.bad_key_status)
+        if settings.refused_key is not None:
+            raise refused_key(**settings.refused_key)
         seconds = self.limiter.wait_seconds(settings.rate_limit_per_minute, self._real_ms())
         if seconds:
             error = ApiError(429, "RATE_LIMIT_EXCEEDED", "too many requests")
@@ -176,12 +178,14 @@ def _as_seen(answered: Response | None, fault: Fault | None) -> Response:
     """What the client is meant to read: the true answer, or the fault's in its place."""
     if fault is None or fault.effect != "status":
         return answered or Response()
-    if fault.answer or fault.content_type:
+    if fault.is_empty:
+        response = Response(fault.status)
+    elif fault.answer or fault.content_type:
         response = Response(fault.status, fault.answer.encode())
         response.headers["Content-Type"] = fault.content_type or "text/html"
     else:
         reason = fault.reason or ("RATE_LIMIT_EXCEEDED" if fault.status == 429 else "UNKNOWN")
-        error = ApiError(fault.status, reason, "scripted failure")
+        error = ApiError(fault.status, reason, fault.message)
         response = json_response(error.body(), fault.status)
     response.headers.update(fault.headers)
     if fault.retry_after is not None:

@@ -112,6 +112,10 @@ class SimulatorControl(_Client):
     def add_fault(self, effect: str = "delay", **fields: Any) -> Json:
         return self.call("POST", "/_sim/faults", {"effect": effect, **fields})
 
+    def edge(self, preset: str, **fields: Any) -> Json:
+        """A gateway, proxy or login page answers instead of the service, by name."""
+        return self.call("POST", "/_sim/faults", {"preset": preset, **fields})
+
     def faults(self) -> list[Json]:
         faults: list[Json] = self.call("GET", "/_sim/faults")["faults"]
         return faults
@@ -135,6 +139,23 @@ class SimulatorControl(_Client):
 
     def clear_stock(self) -> None:
         self.call("DELETE", "/_sim/stock")
+
+    def blind(self, **blindness: Any) -> Json:
+        """Hide instances that live on: `list`, `ids`, `direct`, `actions`, `for_seconds`."""
+        return self.call("POST", "/_sim/blindness", blindness)
+
+    def blindness(self) -> Json:
+        return self.call("GET", "/_sim/blindness")
+
+    def end_blindness(self) -> None:
+        self.call("DELETE", "/_sim/blindness")
+
+    def refuse_key(self, **answer: Any) -> None:
+        """Refuse the right key as well: `status`, `reason`, `message`."""
+        self.settings(refused_key=answer)
+
+    def accept_key(self) -> None:
+        self.settings(refused_key=None)
 
     def settings(self, **changes: Any) -> Json:
         """Change settings, if any are given; returns all of them."""

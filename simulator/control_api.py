@@ -13,6 +13,7 @@ from simulator.errors import ApiError, ControlError
 from simulator.faults import Fault
 from simulator.http import Json, Request, json_response
 from simulator.ledger import instance_truth
+from simulator.world.blindness import Blindness
 from simulator.world.creation import create_instance
 from simulator.world.orders import force
 from simulator.world.stock import StockRule
@@ -45,6 +46,9 @@ class ControlApi:
             ("GET", "/stock"): self._list_stock,
             ("POST", "/stock"): self._add_stock,
             ("DELETE", "/stock"): self._drop_stock,
+            ("GET", "/blindness"): self._get_blindness,
+            ("POST", "/blindness"): self._set_blindness,
+            ("DELETE", "/blindness"): self._end_blindness,
             ("GET", "/settings"): self._get_settings,
             ("POST", "/settings"): self._set_settings,
             ("GET", "/clock"): self._get_clock,
@@ -118,6 +122,18 @@ class ControlApi:
         self.world.stock.rules = []
         self.world.save_stock_rules()
         return {}
+
+    def _get_blindness(self, now_ms: int, request: Request) -> Json:
+        blindness = self.world.blindness
+        return {**blindness.as_json(), "holds": blindness.holds(now_ms)}
+
+    def _set_blindness(self, now_ms: int, request: Request) -> Json:
+        self.world.set_blindness(Blindness.parse(request.json(), now_ms))
+        return self._get_blindness(now_ms, request)
+
+    def _end_blindness(self, now_ms: int, request: Request) -> Json:
+        self.world.set_blindness(Blindness())
+        return self._get_blindness(now_ms, request)
 
     def _get_settings(self, now_ms: int, request: Request) -> Json:
         return self.world.settings.as_json()

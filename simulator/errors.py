@@ -55,6 +55,13 @@ def unauthorized(status: int) -> ApiError:
     return ApiError(status, reason, "invalid or missing API key")
 
 
+def refused_key(
+    status: int = 401, reason: str = "UNAUTHORIZED", message: str = "invalid api key"
+) -> ApiError:
+    """The answer to the right key while it is refused: expired, disabled, the account banned."""
+    return ApiError(status, reason, message)
+
+
 class DoneAnywayError(ApiError):
     """A refusal although the call took effect, as seen upstream with `invalid state change`."""
 

@@ -10,6 +10,7 @@ from typing import Any
 from simulator.checked import build
 from simulator.errors import ControlError
 from simulator.http import Request
+from simulator.presets import PRESETS
 
 EFFECTS = ("delay", "status", "reset", "close", "hang", "drip")
 
@@ -24,6 +25,8 @@ class Fault:
     """
 
     effect: str = "delay"
+    preset: str = ""
+    """An answer of `simulator.presets`; every field given beside it wins over the preset's."""
     when: str = "before"
     method: str = ""
     path: str = ""
@@ -46,7 +49,10 @@ class Fault:
     answer: str = ""
     """The body of effect `status`; empty for the service's own error shape."""
     content_type: str = ""
+    is_empty: bool = False
+    """Effect `status` sends no body and no content type."""
     reason: str = ""
+    message: str = "scripted failure"
     headers: dict[str, str] = field(default_factory=dict)
     retry_after: int | None = None
     hang_seconds: float = 3600.0
@@ -62,8 +68,8 @@ class Fault:
 
     @classmethod
     def parse(cls, body: dict[str, Any]) -> Fault:
-        """Raises ControlError for unknown fields, effects or broken expressions."""
-        fault = build(cls, body)
+        """Raises ControlError for unknown fields, presets, effects or broken expressions."""
+        fault = build(cls, {**_preset(body), **body})
         if fault.effect not in EFFECTS or fault.when not in ("before", "after"):
             raise ControlError(f"effect must be one of {', '.join(EFFECTS)}; when before or after")
         try:
@@ -124,6 +130,13 @@ class FaultPlan:
     def remove(self, fault_id: str = "") -> None:
         """One rule, or all of them."""
         self.faults = [fault for fault in self.faults if fault_id and fault.id != fault_id]
+
+
+def _preset(body: dict[str, Any]) -> dict[str, Any]:
+    name = body.get("preset") or ""
+    if name and name not in PRESETS:
+        raise ControlError(f"unknown preset {name!r}; known: {', '.join(PRESETS)}")
+    return PRESETS[name] if name else {}
 
 
 def _draw(seed: int, nth: int) -> float:

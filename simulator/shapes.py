@@ -33,7 +33,15 @@ def cluster_name(world: World, cluster: Cluster) -> str:
 
 
 def listed_instance(world: World, instance: Instance, now_ms: int) -> Json:
-    """An item of the list: everything but the connect blocks."""
+    """An item of the list: no connect blocks, and by the documentation no endpoints."""
+    body = _common(world, instance, now_ms)
+    if world.settings.list_endpoints:
+        return body
+    thin = [{"port": m["port"], "type": m["type"]} for m in body["portMappings"]]
+    return {**body, "portMappings": thin}
+
+
+def _common(world: World, instance: Instance, now_ms: int) -> Json:
     state, message = instance.error(now_ms)
     spot_status, reclaim_ms = instance.spot_state(now_ms)
     started = last_entered_ms(instance.timeline, "running", now_ms)
@@ -92,8 +100,8 @@ def _jobs(world: World, instance: Instance) -> list[Json]:
 
 
 def full_instance(world: World, instance: Instance, now_ms: int) -> Json:
-    """The answer of get: the list's item plus the connect blocks."""
-    body = listed_instance(world, instance, now_ms)
+    """The answer of get: the list's item plus endpoints and connect blocks."""
+    body = _common(world, instance, now_ms)
     if world.settings.sparse_get:
         for name in ONLY_ON_OLDER_PAGES:
             del body[name]

@@ -25,15 +25,17 @@ def get(world: World, now_ms: int, request: Request) -> Json:
 def list_(world: World, now_ms: int, request: Request) -> Json:
     """Newest first; items may shift between two pages while instances come and go."""
     lag_ms = round(world.settings.list_lag_seconds * 1000)
-    found = [
+    there = [
         instance
         for instance in reversed(world.instances.values())
         if now_ms - instance.created_ms >= lag_ms and _matches(instance, now_ms, request.query)
     ]
+    blindness = world.blindness
+    found = [it for it in there if not blindness.hides_in_list(it.id, now_ms)]
     shown = page(world.settings, request, found)
     return {
         "instances": [listed_instance(world, instance, now_ms) for instance in shown],
-        "total": total(world, len(found)),
+        "total": total(world, len(there if blindness.keep_total else found)),
     }
 
 
@@ -51,7 +53,8 @@ def named(world: World, now_ms: int, request: Request) -> Instance:
     instance_id = request.text("instanceId")
     if not instance_id:
         raise invalid("instanceId", "value length must be at least 1 runes")
-    return actions.find_instance(world, now_ms, instance_id)
+    is_read = request.method == "GET"
+    return actions.find_instance(world, now_ms, instance_id, is_read=is_read)
 
 
 def action(name: str, perform: Callable[[World, Instance, int], None]) -> Callable[..., Json]:

@@ -10,13 +10,22 @@ from simulator.world.timeline import GONE
 from simulator.world.world import World
 
 
-def find_instance(world: World, now_ms: int, instance_id: str) -> Instance:
-    """Raises the not-found of the mode in force (400 or 404)."""
+def find_instance(
+    world: World, now_ms: int, instance_id: str, *, is_read: bool = False
+) -> Instance:
+    """Raises the not-found in the status and words in force."""
     instance = world.instances.get(instance_id)
-    if instance is None or instance.is_gone(now_ms):
-        status = world.settings.not_found_status
-        raise ApiError(status, "RESOURCE_NOT_FOUND", "instance not found")
+    is_hidden = world.blindness.hides_directly(instance_id, now_ms, is_read=is_read)
+    if instance is None or instance.is_gone(now_ms) or is_hidden:
+        raise not_found(world, instance_id)
     return instance
+
+
+def not_found(world: World, instance_id: str) -> ApiError:
+    """The refusal of an id that never was, is no more, or is hidden by a blindness."""
+    settings = world.settings
+    message = settings.not_found_message.replace("{id}", instance_id)
+    return ApiError(settings.not_found_status, settings.not_found_reason, message)
 
 
 def start(world: World, instance: Instance, now_ms: int) -> None:
@@ -73,7 +82,7 @@ def migrate(world: World, instance: Instance, now_ms: int) -> None:
 def delete(world: World, instance: Instance, now_ms: int) -> None:
     """From any status; once removed, the same refusal as for an id that never was."""
     if instance.status(now_ms) == "removed":
-        raise ApiError(world.settings.not_found_status, "RESOURCE_NOT_FOUND", "instance not found")
+        raise not_found(world, instance.id)
     if instance.billing_mode == "monthly" and now_ms < instance.end_ms:
         reason = "PREPAID_INSTANCE_NOT_SUPPORT_RELEASE"
         raise refused(reason, "prepaid instance does not support release")

@@ -13,6 +13,15 @@ from simulator.checked import check_fields
 
 
 @dataclass
+class RefusedKey:
+    """How the right key is refused; the fields of the setting `refused_key`."""
+
+    status: int = 401
+    reason: str = "UNAUTHORIZED"
+    message: str = "invalid api key"
+
+
+@dataclass
 class Settings:
     """Defaults are what the sources make most likely."""
 
@@ -28,7 +37,12 @@ class Settings:
     status_after_failure: str = "exited"
 
     bad_key_status: int = 401
+    refused_key: dict[str, Any] | None = None
+    """While set, the right key is refused as well: `{status?, reason?, message?}`."""
     not_found_status: int = 400
+    not_found_reason: str = "RESOURCE_NOT_FOUND"
+    not_found_message: str = "instance not found"
+    """For an instance that is not there, or no more; `{id}` stands for its id."""
     unknown_product_reason: str = "RESOURCE_NOT_FOUND"
     wrong_state_reason: str = "REQUEST"
     action_400_yet_done: list[str] = field(default_factory=list)
@@ -39,6 +53,8 @@ class Settings:
     """Delete answers 200 and the instance runs on."""
     strict_names: bool = False
 
+    list_endpoints: bool = False
+    """List items carry `portMappings[].endpoint`; by the documentation only a get does."""
     list_lag_seconds: float = 0.0
     default_page_size: int = 10
     max_page_size: int = 0
@@ -84,5 +100,7 @@ class Settings:
     def update(self, changes: dict[str, Any]) -> None:
         """Apply all changes or, with ControlError, none."""
         check_fields(Settings, changes)
+        if changes.get("refused_key") is not None:
+            check_fields(RefusedKey, changes["refused_key"])
         for name, value in changes.items():
             setattr(self, name, value)

@@ -17,6 +17,7 @@ from typing import Any
 from simulator.clock import SimulatedClock
 from simulator.http import Json
 from simulator.store import Store
+from simulator.world.blindness import Blindness
 from simulator.world.catalogue import CLUSTERS, PRODUCTS, Cluster, drifted_e5
 from simulator.world.defaults import initial_things
 from simulator.world.purse import Purse
@@ -43,6 +44,7 @@ class World:
         self.gone: dict[str, Instance] = {}
         self.things: dict[str, dict[str, Json]] = {}
         self.settings = Settings()
+        self.blindness = Blindness()
         self._load_facts(seed)
         self._load_records()
 
@@ -188,6 +190,10 @@ class World:
         self.purse.set_deposit(self.settings.deposit_e5_usd)
         self.store.put_fact("settings", self.settings.as_json())
 
+    def set_blindness(self, blindness: Blindness) -> None:
+        self.blindness = blindness
+        self.store.put_fact("blindness", blindness.as_json())
+
     def save_clock(self) -> None:
         self.store.put_fact("clock", [self.clock.anchor, self.clock.scale])
 
@@ -205,6 +211,7 @@ class World:
         stored = self.store.fact("settings") or {}
         known = self.settings.as_json()
         self.settings.update({name: stored[name] for name in stored.keys() & known.keys()})
+        self.blindness = Blindness(**(self.store.fact("blindness") or {}))
         self.stock = Stock([StockRule(**rule) for rule in self.store.fact("stock") or []])
 
     def _load_records(self) -> None:

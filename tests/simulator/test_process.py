@@ -102,6 +102,16 @@ def test_the_typed_control_speaks_every_order(simulator):
     assert len(control.faults()) == 1
     control.clear_faults(fault["id"])
     assert control.faults() == []
+    assert control.edge("kong_404", path="/x")["status"] == 404
+    control.clear_faults()
+    assert control.blind(list="empty", ids=[theirs.id])["holds"]
+    assert control.blindness()["ids"] == [theirs.id]
+    control.end_blindness()
+    assert control.blindness()["list"] == "normal"
+    control.refuse_key(status=403, reason="INVALID_API_KEY")
+    assert control.settings()["refused_key"] == {"status": 403, "reason": "INVALID_API_KEY"}
+    control.accept_key()
+    assert control.settings()["refused_key"] is None
     control.reset_calls()
     assert control.calls()["total"] == 0
     with pytest.raises(ControlCallError, match="unknown order"):

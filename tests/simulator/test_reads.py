@@ -93,10 +93,18 @@ def test_a_tool_on_a_port_that_is_opened_anyway_shares_its_entry(cloud):
     assert body["connectComponentJupyter"]["address"] == body["portMappings"][0]["endpoint"]
 
 
-def test_the_list_leaves_out_the_connect_blocks(cloud):
+def test_the_list_is_thin_as_documented_without_connect_blocks_and_endpoints(cloud):
     cloud.running()
     (item,) = cloud.listed()["instances"]
     assert not [name for name in item if name.startswith("connectComponent")]
+    assert item["portMappings"] == [{"port": 8888, "type": "http"}, {"port": 22, "type": "tcp"}]
+
+
+def test_the_list_may_carry_endpoints_as_some_users_saw(cloud):
+    cloud.settings(list_endpoints=True)
+    instance_id = cloud.running()
+    (item,) = cloud.listed()["instances"]
+    assert item["portMappings"] == cloud.instance(instance_id)["portMappings"]
     assert item["portMappings"][0]["endpoint"]
 
 
@@ -131,6 +139,34 @@ def test_not_found_is_400_or_404_as_set(cloud, status, mode):
     cloud.settings(not_found_status=mode)
     reply = cloud.get("/gpu/instance", instanceId="ffffffffffffffff")
     assert (reply.status, reply.reason) == (status, "RESOURCE_NOT_FOUND")
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "message"),
+    [
+        (400, "INSTANCE_NOT_EXIST", "instance not exist"),
+        (404, "NOT_FOUNT", "instance {id} not fount"),
+        (500, "UNKNOWN", "record not found"),
+        (400, "", "no such instance: {id}"),
+    ],
+)
+def test_not_found_comes_in_any_words_for_reads_actions_and_a_second_delete(
+    cloud, status, reason, message
+):
+    cloud.settings(
+        not_found_status=status, not_found_reason=reason, not_found_message=message,
+        removed_visible_seconds=60,
+    )  # fmt: skip
+    gone = cloud.running()
+    cloud.act("delete", gone)
+    cloud.advance(3)
+    assert cloud.status(gone) == "removed"
+    answers = [cloud.act("delete", gone)]
+    cloud.advance(60)
+    answers += [cloud.act("delete", gone), cloud.act("start", gone)]
+    answers += [cloud.get("/gpu/instance", instanceId=gone)]
+    expected = (status, reason, message.replace("{id}", gone))
+    assert {(a.status, a.json["reason"], a.json["message"]) for a in answers} == {expected}
 
 
 def test_service_text_can_carry_unicode(cloud):
