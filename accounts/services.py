@@ -21,8 +21,23 @@ _KEY = re.compile(r"[\x21-\x7e]{16,200}")
 
 def get_default_project() -> Project:
     """The project of a service with one user; made at its first use."""
-    project, _ = Project.objects.get_or_create(name=DEFAULT_PROJECT)
+    return ensure_project(DEFAULT_PROJECT)
+
+
+def ensure_project(name: str) -> Project:
+    """The project of that name; a new one gets DEFAULT_MAX_INSTANCES as its limit."""
+    project, _ = Project.objects.get_or_create(
+        name=name, defaults={"live_instance_limit": default_instance_limit()}
+    )
     return project
+
+
+def default_instance_limit() -> int | None:
+    """Live instances of a new project, so that one leaked key cannot buy without end. Projects
+    that exist keep the limit that they have, and an operator may choose another, or none.
+    """
+    limit: int = settings.CONFIG.default_max_instances
+    return limit or None
 
 
 class KeyOptions(TypedDict, total=False):

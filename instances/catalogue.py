@@ -17,7 +17,8 @@ from instances import tally
 from instances.database_clock import database_now
 from instances.models import CachedProduct, CachedTemplate, Cluster
 from instances.novita import types as novita
-from instances.regions import cluster_for
+from instances.places import Place
+from instances.regions import cluster_for, place_of
 from instances.types import Failure
 
 FETCH_SECONDS = 5
@@ -37,10 +38,16 @@ class Shelf:
 
     def cluster(self, region: str) -> novita.Cluster | None:
         """The upstream cluster that a region is mapped to, if it was ever listed."""
+        place = self.place(region)
+        return None if place is None else place.cluster
+
+    def place(self, region: str) -> Place | None:
+        """The same, among all clusters that were listed."""
         if self._clusters is None:
             rows = Cluster.objects.filter(account=settings.CONFIG.upstream_account)
             self._clusters = [novita.Cluster(row.cluster_id, row.name) for row in rows]
-        return cluster_for(region, self._clusters)
+        cluster = cluster_for(region, self._clusters)
+        return None if cluster is None else place_of(cluster, self._clusters)
 
     def products(self, cluster_id: str, billing_mode: str) -> list[novita.Product]:
         """The products of a cluster and mode; none when they must be asked for again."""

@@ -133,7 +133,38 @@ class FailureCode(TextChoices):
     UPSTREAM_REJECTED = "UPSTREAM_REJECTED"
     UPSTREAM_UNAVAILABLE = "UPSTREAM_UNAVAILABLE"
     PRICE_ABOVE_CAP = "PRICE_ABOVE_CAP"
+    BALANCE_NOT_ENOUGH = "BALANCE_NOT_ENOUGH"
+    QUOTA_EXCEEDED = "QUOTA_EXCEEDED"
+    IMAGE_REJECTED = "IMAGE_REJECTED"
+    CUDA_VERSION_INCOMPATIBLE = "CUDA_VERSION_INCOMPATIBLE"
     INTERNAL_ERROR = "INTERNAL_ERROR"
+
+
+class WaitCode(TextChoices):
+    """Why a create waits. Nobody's request is at fault: it goes on when the reason has passed."""
+
+    NOVITA_UNREACHABLE = "NOVITA_UNREACHABLE"
+    NOVITA_EDGE = "NOVITA_EDGE"
+    NOVITA_KEY_REFUSED = "NOVITA_KEY_REFUSED"
+    BALANCE_NOT_ENOUGH = "BALANCE_NOT_ENOUGH"
+    QUOTA_EXCEEDED = "QUOTA_EXCEEDED"
+    RATE_LIMITED = "RATE_LIMITED"
+    CATALOGUE_UNREADABLE = "CATALOGUE_UNREADABLE"
+    CREATE_REFUSED = "CREATE_REFUSED"
+    CREATE_IN_DOUBT = "CREATE_IN_DOUBT"
+    HELD_BACK = "HELD_BACK"
+
+
+class Hold(TextChoices):
+    """Why creates are held for the whole account at Novita; the first that applies is shown."""
+
+    NONE = ""
+    KEY_REFUSED = "key_refused"
+    EDGE = "edge"
+    OUTAGE = "outage"
+    RATE = "rate"
+    BALANCE = "balance"
+    QUOTA = "quota"
 
 
 class RejectionCode(TextChoices):

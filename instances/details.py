@@ -43,6 +43,7 @@ def instance_details(instance: Instance, *, now: datetime) -> dict[str, Any]:
         readinessError=instance.probe_error,
         error=_error(instance),
         statusReason=_reason(instance),
+        waiting=_waiting(instance),
         placement=instance.placement,
     )
     return details | _prices(instance, now)
@@ -71,6 +72,17 @@ def _reason(instance: Instance) -> dict[str, str] | None:
     if not instance.reason_code:
         return None
     return {"code": instance.reason_code, "message": instance.reason_message}
+
+
+def _waiting(instance: Instance) -> dict[str, str] | None:
+    """Why its creation does not go on at the moment, and since when."""
+    if not instance.wait_code or instance.waiting_since is None:
+        return None
+    return {
+        "code": instance.wait_code,
+        "message": instance.wait_message,
+        "since": iso(instance.waiting_since),
+    }
 
 
 def _present(**fields: Any) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 from instances.choices import BillingMode, RejectionCode
 from instances.money import usd_text
 from instances.novita.types import Product
+from instances.places import Place
 from instances.types import Wish
 
 _NO_PRICE = 1 << 62
@@ -49,13 +50,13 @@ def rank(
     products: Iterable[Product],
     wish: Wish,
     *,
-    cluster_name: str,
+    place: Place,
     refused: Iterable[tuple[str, str]] = (),
 ) -> Ranking:
     """Cheapest in the wished mode first, then cheapest on demand, then by id.
 
-    ``cluster_name`` is the display name of the region's cluster; ``refused`` are product ids that
-    the upstream already turned down for this wish, each with its words.
+    ``place`` is the region's cluster; ``refused`` are product ids that the upstream already turned
+    down for this wish, each with its words.
     """
     turned_down = dict(refused)
     offers: list[Offer] = []
@@ -63,7 +64,7 @@ def rank(
     for product in products:
         if not is_same_name(product.name, wish.product_name):
             continue
-        rejection = _rejection(product, wish, cluster_name, turned_down.get(product.id))
+        rejection = _rejection(product, wish, place, turned_down.get(product.id))
         price = _price(product, wish.billing_mode)
         if rejection is None and price is not None:
             offers.append(Offer(product.id, product.name, price, product.on_demand_price_e5_usd))
@@ -78,19 +79,17 @@ def _order(offer: Offer) -> tuple[int, int, str]:
     return offer.price_e5_usd, _NO_PRICE if on_demand is None else on_demand, offer.product_id
 
 
-def _rejection(
-    product: Product, wish: Wish, cluster_name: str, refusal: str | None
-) -> Rejection | None:
+def _rejection(product: Product, wish: Wish, place: Place, refusal: str | None) -> Rejection | None:
     if refusal:
         return Rejection(product.id, refusal)
-    misfit = _misfit(product, wish, cluster_name)
+    misfit = _misfit(product, wish, place)
     return None if misfit is None else Rejection(product.id, misfit[1], misfit[0])
 
 
-def _misfit(product: Product, wish: Wish, cluster_name: str) -> tuple[RejectionCode, str] | None:
+def _misfit(product: Product, wish: Wish, place: Place) -> tuple[RejectionCode, str] | None:
     mode = wish.billing_mode
-    if product.regions and not any(is_place(name, cluster_name) for name in product.regions):
-        return RejectionCode.NOT_IN_REGION, f"not sold in {cluster_name}"
+    if place.is_surely_not(product.regions):
+        return RejectionCode.NOT_IN_REGION, f"not sold in {place.cluster.name}"
     if mode not in product.billing_modes or _price(product, mode) is None:
         return RejectionCode.NOT_IN_BILLING_MODE, f"not offered as {mode}"
     if not product.available_deploy:
@@ -130,15 +129,6 @@ def _price(product: Product, mode: str) -> int | None:
 def is_same_name(one: str, other: str) -> bool:
     """Equal but for case and repeated spaces."""
     return one.split() == other.split() or one.casefold().split() == other.casefold().split()
-
-
-def is_place(display_name: str, place: str) -> bool:
-    """``US-CA-06 (California)`` is US-CA-06, and is itself; the code alone was used until 2025."""
-    return _code(display_name) == _code(place)
-
-
-def _code(name: str) -> str:
-    return name.partition("(")[0].strip().casefold()
 
 
 def explain(ranking: Ranking, wish: Wish) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from instances.choices import BillingMode
 from instances.database_clock import database_now
 from instances.models import CachedProduct, Cluster, ListedTemplate
 from instances.novita import types as novita
-from instances.placement import is_place
+from instances.places import Place
 from instances.regions import cluster_for
 
 
@@ -24,6 +24,12 @@ class Region:
 
     code: str
     cluster: novita.Cluster | None
+    listed: tuple[novita.Cluster, ...] = ()
+
+    @property
+    def place(self) -> Place | None:
+        """The cluster among all that are listed."""
+        return None if self.cluster is None else Place(self.cluster, self.listed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +67,10 @@ def regions() -> tuple[Sequence[Region], datetime | None]:
     """All that are configured, and when Novita's clusters were last read."""
     rows = list(Cluster.objects.filter(account=settings.CONFIG.upstream_account))
     clusters = [novita.Cluster(row.cluster_id, row.name) for row in rows]
-    found = [Region(code, cluster_for(code, clusters)) for code in settings.CONFIG.regions]
+    found = [
+        Region(code, cluster_for(code, clusters), tuple(clusters))
+        for code in settings.CONFIG.regions
+    ]
     return found, min((row.fetched_at for row in rows), default=None)
 
 
@@ -69,13 +78,13 @@ def goods(codes: Iterable[str] | None = None) -> Goods:
     """What is sold in these regions, or in all, in the order of regions and ids."""
     wanted = None if codes is None else set(codes)
     places = [
-        (region.code, region.cluster)
+        (region.code, region.place)
         for region in regions()[0]
-        if region.cluster and (wanted is None or region.code in wanted)
+        if region.place and (wanted is None or region.code in wanted)
     ]
     rows = CachedProduct.objects.filter(
         account=settings.CONFIG.upstream_account,
-        cluster_id__in={cluster.id for _, cluster in places},
+        cluster_id__in={place.cluster.id for _, place in places},
     ).order_by("product_id", "-billing_mode")
     by_cluster: dict[str, dict[str, dict[str, novita.Product]]] = {}
     for row in rows:
@@ -83,9 +92,9 @@ def goods(codes: Iterable[str] | None = None) -> Goods:
         shelf.setdefault(row.product_id, {})[row.billing_mode] = product_of(row.data)
     articles = [
         Article(code, listed)
-        for code, cluster in places
-        for listed in by_cluster.get(cluster.id, {}).values()
-        if _is_sold_in(cluster, listed)
+        for code, place in places
+        for listed in by_cluster.get(place.cluster.id, {}).values()
+        if _is_sold_in(place, listed)
     ]
     return Goods(articles, min((row.fetched_at for row in rows), default=None))
 
@@ -105,9 +114,9 @@ def products_of(
     return [product_of(row.data) for row in rows], as_of
 
 
-def _is_sold_in(cluster: novita.Cluster, listed: dict[str, novita.Product]) -> bool:
-    places = next(iter(listed.values())).regions
-    return not places or any(is_place(name, cluster.name) for name in places)
+def _is_sold_in(place: Place, listed: dict[str, novita.Product]) -> bool:
+    """As placement decides, in any billing mode."""
+    return not all(place.is_surely_not(product.regions) for product in listed.values())
 
 
 def templates() -> tuple[Sequence[ListedTemplate], datetime | None]:

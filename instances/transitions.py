@@ -36,6 +36,8 @@ def change_status(
         raise IllegalTransition(instance.public_id, before, to)
     instance.status = to
     instance.status_changed_at = now
+    # A wait is one of the status that ends here.
+    instance.wait_code, instance.wait_message, instance.waiting_since = "", "", None
     instance.reason_code = reason.code if reason else ""
     instance.reason_message = reason.message if reason else ""
     if reason is not None:

@@ -81,6 +81,14 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
+class Wait:
+    """Why a create does not go on at the moment (choices.WaitCode), and a sentence."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """Why an instance failed: a stable code (choices.FailureCode) and a sentence."""
 

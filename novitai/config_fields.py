@@ -81,6 +81,13 @@ class Config(BaseModel):
         description="requests a minute that an API key may make if it has no limit of its own; 0: "
         "any number",
     )
+    default_max_instances: int = Field(
+        20,
+        ge=0,
+        le=1_000_000,
+        description="live instances that a new project may have at a time; an operator may change "
+        "it per project; 0: no limit",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="DEBUG, INFO, WARNING or ERROR"
     )

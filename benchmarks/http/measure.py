@@ -118,6 +118,7 @@ def _sites(stage: Stage, dsn: str) -> Iterator[dict[str, Site]]:
         "DATA_DIR": os.fspath(stage.folder / "data"),
         "SECRET_KEY": "of the benchmark alone, and of nothing else",
         "LOG_FORMAT": "json",
+        "DEFAULT_MAX_INSTANCES": "0",
         "WEB_WORKERS": str(WEB_PROCESSES),
         "WEB_THREADS": str(WEB_THREADS),
         "BENCH_PEER_DATABASE": dsn,

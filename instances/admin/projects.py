@@ -16,9 +16,12 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from accounts.admin import ProjectAdmin
 from accounts.models import Project
+from accounts.services import default_instance_limit
 from instances import burn, services
 from instances.admin.permissions import may_change
 from instances.models import Instance
@@ -71,6 +74,8 @@ class ProjectForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if self.instance.pk is None:
+            self.initial["live_instance_limit"] = default_instance_limit()
         for name, column in PRICES.items():
             amount = getattr(self.instance, column)
             self.initial[name] = None if amount is None else Decimal(usd_text(amount))
@@ -105,7 +110,7 @@ class LimitedProjectAdmin(ProjectAdmin):
     """Projects are not renamed; what exists already keeps what it was promised."""
 
     form = ProjectForm
-    list_display = ("name", "public_id", "living", "live_instance_limit", "created_at")
+    list_display = ("name", "public_id", "living", "created_at")
     change_form_template = "admin/instances/project/change_form.html"
 
     class Media:
@@ -127,13 +132,19 @@ class LimitedProjectAdmin(ProjectAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Project]:
         rows: QuerySet[Project] = super().get_queryset(request)
-        mine = Instance.objects.not_ended().filter(project=OuterRef("pk")).order_by()
+        # As the limit counts them: a failed instance whose GPU was kept is one of them.
+        mine = Instance.objects.living().filter(project=OuterRef("pk")).order_by()
         count = mine.values("project").annotate(count=Count("pk")).values("count")
         return rows.annotate(living_count=Subquery(count))
 
     @admin.display(description="live instances")
-    def living(self, project: Any) -> int:
-        return project.living_count or 0
+    def living(self, project: Any) -> str | SafeString:
+        """``43 of 5`` stands out: the limit was lowered, or came after the instances."""
+        count, limit = project.living_count or 0, project.live_instance_limit
+        if limit is None:
+            return f"{count}, no limit"
+        text = f"{count} of {limit}"
+        return format_html("<strong>{} (exceeded)</strong>", text) if count > limit else text
 
     @admin.display(description="default price cap")
     def default_price_usd(self, project: Project) -> str:

@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from instances.api.schema_fields import MomentField, Object, UsdField
-from instances.choices import BillingMode, FailureCode, InstanceStatus, StatusReason
+from instances.choices import BillingMode, FailureCode, InstanceStatus, StatusReason, WaitCode
 
 
 @extend_schema_field({"type": "string", "examples": ["port 8888 answered 503, not 200"]})
@@ -68,6 +68,16 @@ class StatusReasonDetails(Object):
     message = serializers.CharField()
 
 
+class WaitDetails(Object):
+    """Why the creation of an instance does not go on at the moment; it goes on by itself when the
+    reason has passed, until the start deadline.
+    """
+
+    code = serializers.ChoiceField(WaitCode.choices)
+    message = serializers.CharField()
+    since = MomentField()
+
+
 class InstanceDetails(Object):
     """An instance as far as it is known; optional fields are absent until they are."""
 
@@ -107,6 +117,7 @@ class InstanceDetails(Object):
     placement = serializers.DictField(required=False, help_text="the chosen offer, and why")
     error = InstanceFailure(required=False)
     statusReason = StatusReasonDetails(required=False)
+    waiting = WaitDetails(required=False)
     events = serializers.CharField(help_text="link")
     jobs = serializers.CharField(help_text="link")
 

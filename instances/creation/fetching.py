@@ -16,7 +16,7 @@ from instances.novita.errors import NovitaError
 from instances.novita.types import Cluster, Product, Template
 from instances.placement import ABOVE_CAP, SOLD_OUT, Ranking, is_same_name, rank
 from instances.publishing import probe_failure
-from instances.regions import cluster_for
+from instances.regions import cluster_for, place_of, tell_unknown_regions
 from instances.subjects import instances_of
 from instances.types import Failure, Wish
 from jobs.models import Job
@@ -24,6 +24,7 @@ from jobs.outcomes import Again, Outcome
 
 # Clusters, products of the cluster, products anywhere in two modes, template, registry auths.
 MOST_CALLS = 6
+_NO_CLUSTER = Failure(FailureCode.NO_OPTIMAL_PRODUCT, "Novita lists no cluster for the region.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,7 @@ def apply(jobs: Sequence[Job], work: FetchWork, result: Fetched) -> Mapping[int,
     catalogue.keep_clusters(result.clusters)
     if result.cluster is not None:
         catalogue.keep_products(result.cluster.id, work.billing_mode, result.products)
+        tell_unknown_regions(place_of(result.cluster, result.clusters), result.products)
     if result.template is not None and work.template is None:
         catalogue.keep_template(work.template_id, result.template)
     instances = instances_of(jobs)
@@ -124,17 +126,15 @@ def _after_error(jobs: Sequence[Job], error: NovitaError) -> Mapping[int, Outcom
 
 def _judge(instance: Instance, result: Fetched) -> Outcome:
     """Fail now what cannot be placed by fresh data; the rest is posted in the next run."""
-    if result.failure is not None:
-        return given_up(result.failure)
+    if result.failure is not None or result.cluster is None:
+        return given_up(result.failure or _NO_CLUSTER)
     if result.template is not None:
         failure = probe_failure(result.template, instance.readiness_probe)
         if failure is not None:
             return given_up(failure)
     wish = wish_of(instance)
-    place = result.cluster.name if result.cluster else ""
-    ranking = rank(
-        result.products, wish, cluster_name=place, refused=instance.refused_offers.items()
-    )
+    place = place_of(result.cluster, result.clusters)
+    ranking = rank(result.products, wish, place=place, refused=instance.refused_offers.items())
     if ranking.offers:
         return Again()
     return given_up(_nothing_fits(wish, ranking, refused=instance.refused_offers))

@@ -106,17 +106,17 @@ def _plan(job: Job, instance: Instance, shelf: catalogue.Shelf) -> _Plan | Fetch
     template = shelf.template(instance.template_id)
     if template is not None and probe_failure(template, instance.readiness_probe):
         template = None
-    cluster = shelf.cluster(instance.region)
-    products = shelf.products(cluster.id, instance.billing_mode) if cluster else []
-    if template is not None and cluster is not None and products:
+    place = shelf.place(instance.region)
+    products = shelf.products(place.cluster.id, instance.billing_mode) if place else []
+    if template is not None and place is not None and products:
         ranking = rank(
             products,
             wish_of(instance),
-            cluster_name=cluster.name,
+            place=place,
             refused=instance.refused_offers.items(),
         )
         if ranking.offers:
-            return _Plan(job, ranking, cluster.id, template)
+            return _Plan(job, ranking, place.cluster.id, template)
     return FetchWork(
         region=instance.region,
         billing_mode=instance.billing_mode,

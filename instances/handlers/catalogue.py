@@ -13,7 +13,7 @@ from instances.novita.calls import CallRecord
 from instances.novita.client import NovitaClient
 from instances.novita.errors import NovitaError
 from instances.novita.types import Cluster, Product, Template
-from instances.regions import cluster_for
+from instances.regions import cluster_for, place_of, tell_unknown_regions
 from jobs.models import Job
 from jobs.outcomes import Again, Outcome
 from jobs.registry import Decided, Handler, Unit
@@ -79,8 +79,10 @@ class RefreshCatalogue(Handler[Errand, Listed]):
 
     def apply(self, jobs: Sequence[Job], work: Errand, result: Listed) -> Mapping[int, Outcome]:
         catalogue.keep_clusters(result.clusters)
+        by_id = {cluster.id: cluster for cluster in result.clusters}
         for (cluster_id, mode), products in result.products.items():
             catalogue.keep_products(cluster_id, mode, products)
+            tell_unknown_regions(place_of(by_id[cluster_id], result.clusters), products)
         shelves.keep_templates(result.templates)
         return {job.pk: Again(interval()) for job in jobs}
 

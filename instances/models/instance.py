@@ -154,6 +154,13 @@ class Instance(models.Model):
     lookup_count = models.PositiveSmallIntegerField(default=0, db_default=0)
     last_lookup_at = models.DateTimeField(null=True, blank=True)
 
+    # Why creation does not go on at the moment (choices.WaitCode); empty when nothing waits.
+    wait_code = models.CharField(max_length=40, blank=True, default="", db_default="")
+    wait_message = models.CharField(max_length=500, blank=True, default="", db_default="")
+    waiting_since = models.DateTimeField(null=True, blank=True)
+    # How often the outcome of a create of an offer stayed unknown, by product id.
+    unanswered_offers = models.JSONField(default=dict, blank=True, db_default={})
+
     # The place: chosen offer and why, prices in 1/100,000 USD per GPU-hour.
     product_id = models.CharField(max_length=255, blank=True)
     cluster_id = models.CharField(max_length=255, blank=True)

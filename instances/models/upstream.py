@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from accounts.models import Project
+from instances.choices import Hold
 from instances.models.instance import Instance
 
 
@@ -64,6 +65,24 @@ class UpstreamGate(models.Model):
     last_success_at = models.DateTimeField(null=True, blank=True)
     last_failure_at = models.DateTimeField(null=True, blank=True)
     last_error = models.CharField(max_length=300, blank=True)
+    # What a person reads: why creates are held, since when, and Novita's words. Derived from the
+    # columns above and below at each report.
+    hold = models.CharField(
+        max_length=20, choices=Hold.choices, blank=True, default="", db_default=""
+    )
+    hold_since = models.DateTimeField(null=True, blank=True)
+    hold_message = models.CharField(max_length=300, blank=True, default="", db_default="")
+    # Creates have a breaker of their own, since the key or an edge may refuse them alone. It opens
+    # at the first refusal of the key, and after some creates that nothing usable answered.
+    creates_hold = models.CharField(max_length=20, blank=True, default="", db_default="")
+    creates_failures = models.PositiveIntegerField(default=0, db_default=0)
+    creates_retry_at = models.DateTimeField(null=True, blank=True)
+    creates_probe_until = models.DateTimeField(null=True, blank=True)
+    # The key is refused for what creation reads first.
+    reads_refused_at = models.DateTimeField(null=True, blank=True)
+    # The account's refusals hold nothing here: another request may be cheaper. They are told.
+    account_hold = models.CharField(max_length=20, blank=True, default="", db_default="")
+    account_refused_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         verbose_name = "upstream gate"

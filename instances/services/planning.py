@@ -64,12 +64,12 @@ def plan_instance(*, project: Project, wish: Wish) -> Plan:
 
 def _placement(wish: Wish) -> tuple[Ranking, Objection | None, datetime | None]:
     regions, _ = shelves.regions()
-    cluster = next((each.cluster for each in regions if each.code == wish.region), None)
-    if cluster is None:
+    place = next((each.place for each in regions if each.code == wish.region), None)
+    if place is None:
         message = f"Novita lists no cluster for region {wish.region}, or was not asked yet."
         return Ranking((), ()), Objection(FailureCode.NO_OPTIMAL_PRODUCT, message), None
-    products, as_of = shelves.products_of(cluster.id, wish.billing_mode)
-    ranking = rank(products, wish, cluster_name=cluster.name)
+    products, as_of = shelves.products_of(place.cluster.id, wish.billing_mode)
+    ranking = rank(products, wish, place=place)
     return ranking, _obstacle(wish, ranking), as_of
 
 

@@ -2,12 +2,13 @@
 
 from datetime import timedelta
 from io import StringIO
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
-from accounts.models import ApiKey
+from accounts.models import ApiKey, Project
 from tests.conftest import client_of
 
 
@@ -92,3 +93,16 @@ def test_an_administrator_needs_a_password(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.delenv("ADMIN_PASSWORD", raising=False)
     with pytest.raises(CommandError, match="ADMIN_PASSWORD is not set"):
         run("ensure_admin")
+
+
+@pytest.mark.parametrize(("setting", "limit"), [(20, 20), (3, 3), (0, None)])
+def test_a_new_project_has_the_default_limit_and_an_old_one_keeps_its_own(
+    db: None, settings: Any, setting: int, limit: int | None
+) -> None:
+    Project.objects.create(name="old")
+    settings.CONFIG = settings.CONFIG.model_copy(update={"default_max_instances": setting})
+    run("create_api_key", "--project", "old")
+    run("create_api_key", "--project", "new")
+    run("create_api_key")
+    limits = dict(Project.objects.values_list("name", "live_instance_limit"))
+    assert limits == {"old": None, "new": limit, "default": limit}

@@ -7,15 +7,26 @@ from dataclasses import replace
 import pytest
 
 from instances.choices import BillingMode
-from instances.placement import Ranking, explain, is_place, is_same_name, rank
+from instances.novita.types import Cluster
+from instances.placement import Ranking, explain, is_same_name, rank
+from instances.places import Place
 from instances.types import Wish
 from tests.fakes import CLUSTER, PRODUCT
 
 WISH = Wish(name="x", product_name="RTX 4090 24GB", template_id="t", region="US-WEST-01")
 
 
+LISTED = (
+    CLUSTER,
+    Cluster("eu-gb-1", "EU-GB-01 (London)"),
+    Cluster("cn-hongkong-1", "CN-HK-01 (Hong Kong)"),
+    Cluster("us-ca-nas-2", "US-CA-NAS-02 (California)"),
+    Cluster("5", "EU-01"),
+)
+
+
 def ranking(*products: object, wish: Wish = WISH, **options: object) -> Ranking:
-    return rank(products, wish, cluster_name=CLUSTER.name, **options)
+    return rank(products, wish, place=Place(CLUSTER, LISTED), **options)
 
 
 def ids(found: Ranking) -> list[str]:
@@ -80,9 +91,56 @@ def test_what_was_refused_is_passed_over_with_the_words_of_the_refusal() -> None
     assert [item.reason for item in found.rejections] == ["400 no GPU"]
 
 
-def test_places_are_compared_by_their_code() -> None:
-    assert is_place("US-CA-06 (California)", "us-ca-06")
-    assert not is_place("US-CA-061", "US-CA-06")
+OURS = (
+    *("US-CA-06 (California)", "US-CA-06", "us-ca-6", "us-ca-06", "US-CA-6", "Us-Ca-006"),
+    *(
+        "us_ca_6",
+        "US CA 06",
+        "USCA06",
+        " us-ca-6 ",
+        "US–CA–06 \uff08California\uff09",
+        "US-CA-06 California",
+    ),
+    *("us-ca-6 - California", "US-CA-06[California]"),
+)
+UNKNOWN = ("US-CA-061", "US-CA-6-1", "Mars", "California", "us-ca", "6", "MOON-01 (Moon)", "美国")
+OTHERS = (
+    *("EU-GB-01 (London)", "eu-gb-1", "EU-GB-1", "CN-HK-01", "cn-hongkong-1", "5", "EU-01"),
+    *("us-ca-nas-2", "US-CA-NAS-02", "us-ca-nas-02 (California)"),
+)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_place_is_known_in_any_spelling_of_its_id_and_name(name: str) -> None:
+    assert ids(ranking(replace(PRODUCT, regions=(name,)))) == ["prod-a"]
+    assert ids(ranking(replace(PRODUCT, regions=(OTHERS[0], name)))) == ["prod-a"]
+    assert not Place(CLUSTER, LISTED).unknown_names([name])
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_a_place_that_no_cluster_is_called_is_left_to_novitas_filter(name: str) -> None:
+    assert ids(ranking(replace(PRODUCT, regions=(name,)))) == ["prod-a"]
+    assert Place(CLUSTER, LISTED).unknown_names([name]) == [name]
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_place_that_is_surely_another_cluster_is_passed_over(name: str) -> None:
+    (rejection,) = ranking(replace(PRODUCT, regions=(name,))).rejections
+    assert rejection.reason == "not sold in US-CA-06 (California)"
+
+
+@pytest.mark.parametrize("regions", [("",), (" ", "-"), ("()",)])
+def test_a_name_of_no_letters_names_no_place(regions: tuple[str, ...]) -> None:
+    assert ids(ranking(replace(PRODUCT, regions=regions))) == ["prod-a"]
+
+
+def test_an_id_is_no_other_cluster_for_being_written_like_its_name() -> None:
+    """Ours is called what another one's id is: ours is meant."""
+    ours, other = Cluster("a-1", "B-01"), Cluster("b-1", "C-01")
+    assert not Place(ours, (ours, other)).is_surely_not(["b-1"])
+
+
+def test_names_are_compared_without_case_and_repeated_spaces() -> None:
     assert is_same_name(" RTX  4090", "rtx 4090")
     assert not is_same_name("RTX 4090", "RTX4090")
 

@@ -7,9 +7,9 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.validators import validate_slug
 
-from accounts.models import DEFAULT_PROJECT, Project
+from accounts.models import DEFAULT_PROJECT
 from accounts.scopes import DEFAULT_SCOPES, Scope, default_scopes
-from accounts.services import create_api_key
+from accounts.services import create_api_key, ensure_project
 
 NAME_LENGTH = 60
 KEY_NAME_LENGTH = 100
@@ -38,7 +38,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> str:
         project_name, key_name = _project_name(options["project"]), _key_name(options["name"])
-        project, _ = Project.objects.get_or_create(name=project_name)
+        project = ensure_project(project_name)
         days: float | None = options["expires_in_days"]
         return create_api_key(
             project=project,

@@ -149,8 +149,8 @@ def test_the_list_tells_how_many_live(
     make("stopped")
     make("terminated")
     text = admin_client.get(LIST).content.decode()
-    assert '<td class="field-living">2</td>' in text
-    assert '<td class="field-living">0</td>' in text
+    assert '<td class="field-living">2, no limit</td>' in text
+    assert '<td class="field-living">0, no limit</td>' in text
 
 
 # The end of everything
@@ -207,3 +207,33 @@ def test_of_many_the_first_are_shown_and_all_are_counted(
     assert "And 2 more." in text
     admin_client.post(end_all(project), {"name": "alpha"})
     assert Instance.objects.filter(status="terminating").count() == 22
+
+
+# The default limit
+
+
+def test_a_new_project_is_offered_the_default_limit(admin_client: Client, db: None) -> None:
+    page = admin_client.get(f"{LIST}add/").content.decode()
+    assert 'name="live_instance_limit" value="20"' in page
+    values = {**EMPTY, "name": "fresh", "live_instance_limit": "20"}
+    admin_client.post(f"{LIST}add/", values)
+    assert Project.objects.get(name="fresh").live_instance_limit == 20
+
+
+@pytest.mark.parametrize(
+    ("limit", "shown"),
+    [
+        (3, "3 of 3"),
+        (2, "<strong>3 of 2 (exceeded)</strong>"),
+        (0, "<strong>3 of 0 (exceeded)</strong>"),
+    ],
+)
+def test_the_list_shows_a_limit_that_is_exceeded(
+    admin_client: Client, project: Project, make: Make, limit: int, shown: str
+) -> None:
+    make("running")
+    make("stopped")
+    make("failed", on_start_failure="keep")
+    make("failed")
+    set_project_limits(project, live_instance_limit=limit)
+    assert f'<td class="field-living">{shown}</td>' in admin_client.get(LIST).content.decode()

@@ -33,7 +33,7 @@ BODY = {"name": "a", "productName": "rtx 4090 24gb", "templateId": "1", "region"
 @pytest.fixture
 def shop(db: None) -> None:
     """What one region's cluster sells, listed a minute ago."""
-    catalogue.keep_clusters([CLUSTER, UpstreamCluster("x", "Somewhere")])
+    catalogue.keep_clusters([CLUSTER, UpstreamCluster("eu-1", "EU-01 (Somewhere)")])
     for mode in ("spot", "onDemand"):
         catalogue.keep_products(CLUSTER.id, mode, [PRODUCT, CHEAP, SOLD_OUT, OTHER, ELSEWHERE])
     ago = database_now() - timedelta(seconds=60)

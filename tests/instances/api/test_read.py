@@ -53,6 +53,9 @@ def make_full(project: Project) -> Instance:
         probe_error="port 22: no answer within 5 s",
         expires_at=now,
         spot_reclaim_at=now,
+        wait_code="NOVITA_KEY_REFUSED",
+        wait_message="Novita refuses the key.",
+        waiting_since=now,
         reason_code="SPOT_RECLAIMED",
         reason_message="Novita took the spot instance back.",
     )
