@@ -48,6 +48,9 @@ accesslog = None
 errorlog = "-"
 loglevel = "warning"
 forwarded_allow_ips = _config.forwarded_allow_ips
+# By default a trusted peer's SCRIPT_NAME header cuts the beginning off the path: a request would
+# pass the path rules of a proxy that forwards such headers.
+forwarder_headers = ""
 control_socket_disable = True
 
 

@@ -3,12 +3,14 @@
 The key is claimed, the work is done and the answer is kept in one transaction, so that there is no
 moment at which one of them exists without the others. Who comes with the same key meanwhile waits
 for that transaction, as Postgres does for any unique index, for two seconds at most.
+
+A key belongs to the project and not to the API key, so that a retry under a rotated API key is
+still one request. Only what changes something claims a key: whoever may only read claims none.
 """
 
 import functools
 import hashlib
 import json
-import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, TypeVar, cast
@@ -21,13 +23,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.authentication import Caller
+from accounts.idempotency_keys import MOST_CHARACTERS, IdempotencyKey, read_key
 from accounts.models import IdempotentAnswer, Project
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
 KEPT = timedelta(hours=24)
 WAIT_SECONDS = 2
-_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_NO_KEY = (
+    f"It must be one key of 1 to {MOST_CHARACTERS} visible ASCII characters, bare or in quotes; a "
+    "comma is allowed in quotes only, since repeated headers are joined with commas"
+)
 _KEPT_HEADERS = ("Location", "ETag")
 
 Method = TypeVar("Method", bound=Callable[..., Response])
@@ -66,12 +72,13 @@ def idempotent(method: Method) -> Method:
 
     @functools.wraps(method)
     def answer(view: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
-        key = request.headers.get(HEADER)
+        header = request.headers.get(HEADER)
         caller = request.user
-        if key is None or not isinstance(caller, Caller):
+        if header is None or not isinstance(caller, Caller):
             return method(view, request, *args, **kwargs)
-        if not _KEY.fullmatch(key):
-            raise ValidationError({HEADER: ["It must be 1 to 255 visible ASCII characters"]})
+        key = read_key(header)
+        if key is None:
+            raise ValidationError({HEADER: [_NO_KEY]})
         with transaction.atomic():
             fingerprint = _fingerprint(request)
             if not _claim(caller.project, key, fingerprint):
@@ -99,17 +106,13 @@ def _fingerprint(request: Request) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _claim(project: Project, key: str, fingerprint: str) -> bool:
+def _claim(project: Project, key: IdempotencyKey, fingerprint: str) -> bool:
     """Whether this request is the first. Waits for one that is under way; raises KeyInUse."""
+    values: dict[str, Any] = {"project": project.pk, "key": key.text, "fingerprint": fingerprint}
     try:
         with connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL lock_timeout = '{WAIT_SECONDS}s'")
-            cursor.execute(
-                "INSERT INTO accounts_idempotentanswer"
-                " (project_id, key, fingerprint, headers, body)"
-                " VALUES (%s, %s, %s, '{}', '') ON CONFLICT (project_id, key) DO NOTHING",
-                [project.pk, key, fingerprint],
-            )
+            cursor.execute(_CLAIM, {**values, "older": list(key.older_texts)})
             is_first: bool = cursor.rowcount == 1
             cursor.execute("SET LOCAL lock_timeout = DEFAULT")
     except OperationalError as error:
@@ -119,16 +122,30 @@ def _claim(project: Project, key: str, fingerprint: str) -> bool:
     return is_first
 
 
-def _keep(project: Project, key: str, response: Response) -> None:
+_CLAIM = """
+INSERT INTO accounts_idempotentanswer (project_id, key, fingerprint, headers, body)
+SELECT %(project)s, %(key)s, %(fingerprint)s, '{}', ''
+WHERE NOT EXISTS (
+    SELECT FROM accounts_idempotentanswer
+    WHERE project_id = %(project)s AND key = ANY(%(older)s::text[])
+)
+ON CONFLICT (project_id, key) DO NOTHING
+"""
+
+
+def _keep(project: Project, key: IdempotencyKey, response: Response) -> None:
     headers = {name: response[name] for name in _KEPT_HEADERS if name in response}
-    IdempotentAnswer.objects.filter(project=project, key=key).update(
+    IdempotentAnswer.objects.filter(project=project, key=key.text).update(
         status_code=response.status_code, body=json.dumps(response.data), headers=headers
     )
 
 
-def _replay(project: Project, key: str, fingerprint: str) -> Response:
-    kept = IdempotentAnswer.objects.get(project=project, key=key)
-    if kept.fingerprint != fingerprint:
+def _replay(project: Project, key: IdempotencyKey, fingerprint: str) -> Response:
+    """What is kept under any form of the key; raises KeyReused if it belongs to another request."""
+    forms = [key.text, *key.older_texts]
+    found = IdempotentAnswer.objects.filter(project=project, key__in=forms)
+    kept = next((answer for answer in found if answer.fingerprint == fingerprint), None)
+    if kept is None:
         raise KeyReused
     headers: dict[str, Any] = {**kept.headers, REPLAYED: "true"}
     return Response(json.loads(kept.body), status=kept.status_code, headers=headers)

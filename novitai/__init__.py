@@ -1,3 +1,3 @@
 """The Django project: settings, URLs, middleware, health, metrics and the commands around them."""
 
-VERSION = "0.5.0"
+VERSION = "0.6.0"

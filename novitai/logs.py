@@ -12,17 +12,50 @@ SHARED: list[structlog.typing.Processor] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
 
+_SECURITY = "django.security."
+# Of a value, and of a line of a traceback.
+_MOST_CHARACTERS = 500
+
 
 class RefusalsInOneLine(logging.Filter):
-    """What Django takes for suspicious, such as a Host that is none, is a caller's mistake: the
-    line says what it was, and a traceback would tell nothing but the way into Django.
+    """What Django takes for suspicious, such as a Host that is none, is a caller's mistake. The
+    line says what kind of mistake it was and never what was sent: that may be a key.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if record.name.startswith("django.security."):
+        if record.name.startswith(_SECURITY):
+            record.msg, record.args = _refusal(record), ()
             record.exc_info = None
             record.levelno, record.levelname = logging.WARNING, "WARNING"
         return True
+
+
+def _refusal(record: logging.LogRecord) -> str:
+    kind = record.name.removeprefix(_SECURITY)
+    if kind == "DisallowedHost":
+        host = getattr(getattr(record, "request", None), "META", {}).get("HTTP_HOST", "")
+        return f"request refused: {kind}, a Host header of {len(host)} characters"
+    if kind == "csrf" and isinstance(record.args, tuple) and record.args:
+        # Behind the dash Django repeats the Origin or Referer.
+        return f"request refused: {kind}, {str(record.args[0]).partition(' - ')[0]}"
+    return f"request refused: {kind}"
+
+
+def cut_long_values(
+    _: Any, __: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Nothing is logged whole that may come from outside: an exception's message may hold it."""
+    for name, value in event.items():
+        if isinstance(value, str) and len(value) > _MOST_CHARACTERS:
+            lines = value.splitlines() if name == "exception" else [value]
+            event[name] = "\n".join(map(_cut, lines))
+    return event
+
+
+def _cut(line: str) -> str:
+    if len(line) <= _MOST_CHARACTERS:
+        return line
+    return f"{line[:_MOST_CHARACTERS]}… ({len(line)} characters)"
 
 
 def logging_config(*, level: str, style: str) -> dict[str, Any]:
@@ -77,7 +110,14 @@ def logging_config(*, level: str, style: str) -> dict[str, Any]:
 
 def _renderers(style: str) -> list[structlog.typing.Processor]:
     if style == "console":
-        # Plain: the default prints local variables, and with them keys and payloads.
-        plain = structlog.dev.plain_traceback
-        return [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=plain)]
-    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        # A traceback that is a text already: the renderer's own prints local variables, and with
+        # them keys and payloads.
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=False, exception_formatter=structlog.dev.plain_traceback
+        )
+        return [structlog.processors.format_exc_info, cut_long_values, renderer]
+    return [
+        structlog.processors.format_exc_info,
+        cut_long_values,
+        structlog.processors.JSONRenderer(),
+    ]

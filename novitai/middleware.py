@@ -14,12 +14,14 @@ from accounts.throttling import write_headers
 from novitai.arriving import UNREADABLE, UNREADABLE_BODY, BodyTooLarge, RequestTimeout
 from novitai.errors import error_response
 from novitai.request_ids import request_id_from
+from novitai.single_headers import is_joined_authorization, is_joined_type, refusal_text
 
 logger = structlog.get_logger(__name__)
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 # Answers that end with their headers (RFC 9110, section 8.6).
 _WITHOUT_BODY = (204, 304)
+_READING = ("GET", "HEAD", "OPTIONS")
 
 
 class RequestIdMiddleware:
@@ -109,6 +111,20 @@ class SecurityHeadersMiddleware:
 
 def _policy_for(path: str) -> str:
     return next((policy for pattern, policy in _POLICIES if pattern.match(path)), _STRICT)
+
+
+class SingleHeadersMiddleware:
+    """400 where a header that must be single was joined from several on the way."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if is_joined_authorization(request.META.get("HTTP_AUTHORIZATION", "")):
+            return error_response(request, "BAD_REQUEST", refusal_text("Authorization"))
+        if request.method not in _READING and is_joined_type(request.META.get("CONTENT_TYPE", "")):
+            return error_response(request, "BAD_REQUEST", refusal_text("Content-Type"))
+        return self.get_response(request)
 
 
 class BodyLimitMiddleware:

@@ -11,13 +11,14 @@ from functools import partial
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any
 
-from gunicorn.http.errors import InvalidHeader
+from gunicorn.http.errors import InvalidHeader, ParseException
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 
 from novitai.arriving import UNREADABLE_BODY
 from novitai.client_socket import SEND_SECONDS, ClientSocket
 from novitai.config import load_config
 from novitai.parking import ParkingLot, Scales
+from novitai.single_headers import repeated_line
 
 # So long a thread waits for its client's next request after all: the way through the main loop
 # takes both of them several turns at the interpreter lock.
@@ -32,6 +33,14 @@ _PARTING_SECONDS = 2.0
 # When clients hold so much memory in all, those with much of it are let go, the heaviest first.
 _MOST_BYTES = 67_108_864
 _MUCH_BYTES = 16_384
+
+
+class RepeatedHeader(ParseException):  # type: ignore[misc]
+    """A header that must be single stands in more than one line; ``name`` is one that we know."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
 
 
 class PatientWorker(ThreadWorker):  # type: ignore[misc]
@@ -179,7 +188,11 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         return result
 
     def handle_request(self, req: Any, conn: Any) -> Any:
-        """Runs in a thread. Raises InvalidHeader for HTTP/1.1 without its Host (RFC 9112, 3.2)."""
+        """Runs in a thread. Raises InvalidHeader for HTTP/1.1 without its Host (RFC 9112, 3.2), and
+        RepeatedHeader.
+        """
+        if name := repeated_line(name for name, _ in req.headers):
+            raise RepeatedHeader(name)
         if req.version >= (1, 1):
             req.version = (1, 1)
             if not any(name == "HOST" for name, _ in req.headers):

@@ -61,6 +61,7 @@ MIDDLEWARE = [
     "novitai.page_middleware.PageStaticFiles",
     "corsheaders.middleware.CorsMiddleware",
     "novitai.deprecations.DeprecationMiddleware",
+    "novitai.middleware.SingleHeadersMiddleware",
     "novitai.middleware.BodyLimitMiddleware",
     "novitai.page_middleware.PageSession",
     "django.middleware.common.CommonMiddleware",
@@ -234,22 +235,32 @@ Q_CLUSTER = {
 
 CORS_ALLOWED_ORIGINS = list(CONFIG.cors_allowed_origins)
 CORS_URLS_REGEX = r"^/(api/|health$)"
+# What our documents tell clients to send and to read; tests/contract/test_cors.py compares.
 CORS_ALLOW_HEADERS = [
     *default_headers,
+    "cache-control",
     "idempotency-key",
-    "x-request-id",
     "if-match",
     "if-none-match",
+    "last-event-id",
+    "traceparent",
+    "tracestate",
+    "x-request-id",
 ]
 CORS_EXPOSE_HEADERS = [
-    "X-Request-Id",
-    "Retry-After",
-    "Location",
-    "Link",
+    "Accept-Encoding",
+    "Allow",
+    "Deprecation",
     "ETag",
     "Idempotent-Replayed",
+    "Link",
+    "Location",
     "RateLimit",
     "RateLimit-Policy",
+    "Retry-After",
+    "Sunset",
+    "WWW-Authenticate",
+    "X-Request-Id",
 ]
 CSRF_FAILURE_VIEW = "novitai.errors.csrf_failure"
 CSRF_TRUSTED_ORIGINS = list(CONFIG.csrf_trusted_origins)

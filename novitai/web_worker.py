@@ -9,7 +9,8 @@ from gunicorn import util
 from gunicorn.http import errors
 
 from novitai.arriving import RequestTimeout
-from novitai.patient_worker import PatientWorker
+from novitai.patient_worker import PatientWorker, RepeatedHeader
+from novitai.single_headers import refusal_text
 
 _OPEN_FILES = 8192
 
@@ -51,7 +52,7 @@ class WebWorker(PatientWorker):
         else:
             self.log.info("Refused what is no request of ours: %s", type(exc).__name__)
         try:
-            util.write_nonblock(client, b"".join(_answer(status, reason, code)))
+            util.write_nonblock(client, b"".join(_answer(status, reason, code, _words(exc))))
         except OSError:
             self.log.debug("The client did not wait for its error.")
 
@@ -70,11 +71,16 @@ def _allow_many_sockets() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _answer(status: int, reason: str, code: str) -> Iterator[bytes]:
+def _words(exc: Exception) -> str:
+    """Only what stands in this program: an exception's text may hold what was sent."""
+    return refusal_text(exc.name) if isinstance(exc, RepeatedHeader) else ""
+
+
+def _answer(status: int, reason: str, code: str, message: str) -> Iterator[bytes]:
     # Not earlier: gunicorn loads this module before Django has its settings.
     from novitai.errors import error_body, error_json
 
-    error = error_body(None, code)
+    error = error_body(None, code, message)
     body = error_json(error)
     yield f"HTTP/1.1 {status} {reason}\r\n".encode()
     yield f"X-Request-Id: {error['error']['requestId']}\r\n".encode()

@@ -4,14 +4,15 @@ from drf_spectacular.utils import OpenApiParameter
 
 _ETAGS = {
     "type": "string",
-    "pattern": '^([*]|"[!#-~]{1,40}"(, "[!#-~]{1,40}"){0,9})$',
+    "pattern": '^([*]|(W/)?"[!#-~]{1,40}"(, (W/)?"[!#-~]{1,40}"){0,9})$',
     "examples": ['"3"'],
 }
 IF_MATCH = OpenApiParameter(
     "If-Match",
     _ETAGS,
     OpenApiParameter.HEADER,
-    description="ETags, or *: 412 PRECONDITION_FAILED if the instance is none of these any more",
+    description="ETags, or *: 412 PRECONDITION_FAILED if the instance is none of these any more; "
+    'a tag that a proxy has changed on the way (W/"3", "3-gzip") counts as "3"',
 )
 IF_NONE_MATCH = OpenApiParameter(
     "If-None-Match", _ETAGS, OpenApiParameter.HEADER, description="ETags of earlier answers"

@@ -7,7 +7,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.idempotency import idempotent
 from accounts.scopes import Scope
 from instances import services
 from instances.api import catalogue_documentation as documentation
@@ -17,23 +16,17 @@ from instances.api.views import caller_of
 from instances.clock import iso
 from instances.money import usd_text
 from instances.placement import Offer
-from instances.types import Wish
 
 
 class PlanView(APIView):
-    """Writes nothing, so a key that may look may ask."""
+    """Writes nothing, so a key that may look may ask, and an Idempotency-Key claims nothing."""
 
     required_scopes = {"POST": Scope.READ}
 
     @extend_schema(**documentation.PLAN)
     def post(self, request: Request) -> Response:
-        """What must be asked of Novita is waited for before a key's transaction begins."""
         wish = CreateInstance.wish(request.data)
         services.find_template(wish.template_id, request_id=getattr(request, "request_id", ""))
-        return self._answer(request, wish)
-
-    @idempotent
-    def _answer(self, request: Request, wish: Wish) -> Response:
         plan = services.plan_instance(project=caller_of(request).project, wish=wish)
         return Response(plan_details(plan))
 

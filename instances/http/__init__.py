@@ -5,4 +5,4 @@ and then stretches it without limit.
 """
 
 # A test keeps this equal to the version in pyproject.toml.
-USER_AGENT = "novitai/0.5.0"
+USER_AGENT = "novitai/0.6.0"

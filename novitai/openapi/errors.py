@@ -61,8 +61,11 @@ def examples() -> dict[str, Any]:
 
 
 def is_idempotent(operation: dict[str, Any]) -> bool:
-    """Whether it takes an Idempotency-Key."""
-    return any(p.get("name") == "Idempotency-Key" for p in operation.get("parameters", ()))
+    """Whether an Idempotency-Key counts there."""
+    return any(
+        p.get("name") == "Idempotency-Key" and not p.get("deprecated")
+        for p in operation.get("parameters", ())
+    )
 
 
 def _statuses(path: str, method: str, operation: dict[str, Any]) -> list[str]:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from accounts.idempotency_keys import PATTERN
+from accounts.scopes import Scope
 from novitai.openapi.errors import is_idempotent
 
 _TEXT = {"type": "string"}
@@ -11,8 +13,17 @@ IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
     "description": "Any word of your own, at most 255 visible characters: the same request with the"
-    " same key is answered again (Idempotent-Replayed: true) and done once, for 24 hours.",
-    "schema": {"type": "string", "pattern": "^[!-~]+$", "minLength": 1, "maxLength": 255},
+    " same key is answered again (Idempotent-Replayed: true) and done once, for 24 hours. In quotes"
+    " it is the same key; a comma is taken in quotes only, and the header is taken once.",
+    "schema": {"type": "string", "pattern": PATTERN, "examples": ["order-42", '"order-42"']},
+}
+# What changes nothing is done as often as it is asked for.
+IGNORED_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "deprecated": True,
+    "description": "Taken and ignored: this changes nothing.",
+    "schema": {"type": "string"},
 }
 # No pattern: what does not fit is replaced, not refused.
 REQUEST_ID = {
@@ -60,8 +71,9 @@ _CONDITIONS = ("If-Match", "If-None-Match")
 def add_request_headers(path: str, method: str, operation: dict[str, Any]) -> None:
     """Before the errors: whether a key is taken decides on them."""
     parameters = operation.setdefault("parameters", [])
-    if method == "post" and path.startswith("/api/") and not is_idempotent(operation):
-        parameters.append(IDEMPOTENCY_KEY)
+    if method == "post" and path.startswith("/api/"):
+        changes_nothing = operation.get("x-scope") == Scope.READ
+        parameters.append(IGNORED_KEY if changes_nothing else IDEMPOTENCY_KEY)
     parameters.append(REQUEST_ID)
 
 

@@ -35,8 +35,18 @@ whether the same request may succeed later. A 400 lists every bad field in `vali
 
 Send an `Idempotency-Key` with every POST, and the same one when you repeat it: the work is done
 once, and the first answer comes again, with `Idempotent-Replayed: true`, for 24 hours. Another
-request under the same key is refused with 422. Repeat on 429, 500, 503 and on lost connections,
+request under the same key is refused with 422. A key belongs to the project, whichever API key
+sends it, and `order-42` and `"order-42"` (the form of the draft standard) are the same key; a comma
+needs the quotes, and a header that came twice is refused with 400. `POST /api/instances/plan`
+changes nothing and claims no key. Repeat on 429, 500, 503 and on lost connections,
 after `Retry-After` where it is given, else with growing pauses.
+
+# Conditional requests
+
+The `ETag` of an instance is its version in quotes. Send it as `If-Match`, and a change is refused
+with 412 if another one came first; as `If-None-Match`, and an unchanged instance is answered with
+304.
+Proxies that compress rewrite tags (`W/"8"`, `"8-gzip"`); both headers take them for `"8"`.
 
 # Pagination
 

@@ -96,13 +96,70 @@ def test_each_project_has_its_own_keys(api: Client, other_project: Project) -> N
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("key", ["", "with space", "k" * 256, "ümlaut", "tab\t"])
+@pytest.mark.parametrize("key", ["", "with space", "k" * 256, "ümlaut", "tab\t", '""', '"k'])
 def test_a_key_that_is_none_is_refused(api: Client, key: str) -> None:
     refused = post(api, key=key)
     assert refused.status_code == 400
     (entry,) = refused.json()["error"]["validationErrors"]
     assert entry["field"] == "Idempotency-Key"
     assert Instance.objects.count() == 0
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("first", "then"), [("k-1", '"k-1"'), ('"k-1"', "k-1"), ('"k"', '"k"')])
+def test_a_key_in_quotes_is_the_same_key(api: Client, first: str, then: str) -> None:
+    made, again = post(api, key=first), post(api, key=then)
+    assert (made.status_code, again.content) == (201, made.content)
+    assert again["Idempotent-Replayed"] == "true"
+    assert post(api, key=then, name="two").status_code == 422
+    assert Instance.objects.count() == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("stored", ["k-1", '"k-1"'])
+@pytest.mark.parametrize("sent", ["k-1", '"k-1"'])
+def test_a_key_that_release_0_5_stored_still_counts(api: Client, stored: str, sent: str) -> None:
+    """It kept the header as it was sent."""
+    made = post(api, key="k-1")
+    IdempotentAnswer.objects.update(key=stored)
+    again = post(api, key=sent)
+    assert (again.content, again["Idempotent-Replayed"]) == (made.content, "true")
+    assert post(api, key=sent, name="two").status_code == 422
+    assert Instance.objects.count() == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("joined", ["k-1,k-1", "k-1, k-1", "k-1,k-2", '"k-1","k-1"', '"k-1", k-1'])
+def test_a_key_that_was_sent_twice_is_refused(api: Client, joined: str) -> None:
+    """Else the plain retry, under another key, would make a second instance."""
+    refused = post(api, key=joined)
+    assert refused.status_code == 400
+    assert refused.json()["error"]["validationErrors"][0]["field"] == "Idempotency-Key"
+    assert (post(api, key="k-1").status_code, Instance.objects.count()) == (201, 1)
+
+
+@pytest.mark.django_db
+def test_what_changes_nothing_claims_no_key(project: Project) -> None:
+    """Else a key that may only read could block those of keys that may write."""
+    reader = client_of(create_api_key(project=project, name="r", scopes=["read"]))
+    writer = client_of(create_api_key(project=project, name="w", scopes=["write"]))
+    for _ in range(2):
+        plan = reader.post(
+            "/api/instances/plan", WISH, "application/json", headers={"idempotency-key": "k-1"}
+        )
+        assert plan.status_code == 200
+        assert "Idempotent-Replayed" not in plan
+    assert post(reader, path="/api/instances").status_code == 403
+    assert IdempotentAnswer.objects.count() == 0
+    assert post(writer).status_code == 201
+
+
+@pytest.mark.django_db
+def test_a_key_of_the_project_counts_under_another_api_key(project: Project) -> None:
+    """A retry after the API key was rotated is still the same request."""
+    before, after = (client_of(create_api_key(project=project, name=name)) for name in "ab")
+    assert post(before).content == post(after).content
+    assert Instance.objects.count() == 1
 
 
 @pytest.mark.django_db

@@ -14,7 +14,6 @@ from tests.contract.documents import ROOT, document
 SCHEMAS = ROOT / "docs" / "api" / "schemas"
 # What the service refused all along, and its schema did not say; by what the line ends with.
 SAID_MORE_EXACTLY = {
-    "parameter Idempotency-Key: pattern none became ^[!-~]+$",
     "request.maxPricePerHourUsd alternative 2: minimum none became 1e-05",
     "request.templateId alternative 2: maximum none became 9007199254740991",
     "request.webhookUrl: pattern none became ^https?://",
@@ -22,8 +21,27 @@ SAID_MORE_EXACTLY = {
     "GET /api/jobs parameter limit: minimum none became 1",
     "GET /api/jobs parameter limit: maximum none became 100",
 }
-# Forms that would be long to repeat.
+# What a plan may not answer any more, since an Idempotency-Key claims nothing there.
+SAID_MORE_EXACTLY |= {
+    "POST /api/instances/plan 409: removed",
+    "POST /api/instances/plan 422: removed",
+    "POST /api/instances/plan 200 header Idempotent-Replayed: removed",
+}
+# Forms that would be long to repeat. A key with a comma was taken, and was one of two requests
+# where a proxy had joined two headers; tags that a proxy marked as weak are taken now.
 FORMS_SAID_MORE_EXACTLY = {
+    "POST /api/instances parameter Idempotency-Key: pattern",
+    "POST /api/instances/{id}/restart parameter Idempotency-Key: pattern",
+    "POST /api/instances/{id}/start parameter Idempotency-Key: pattern",
+    "POST /api/instances/{id}/stop parameter Idempotency-Key: pattern",
+    "POST /api/jobs/{id}/cancel parameter Idempotency-Key: pattern",
+    "POST /api/jobs/{id}/retry parameter Idempotency-Key: pattern",
+    "DELETE /api/instances/{id} parameter If-",
+    "GET /api/instances/{id} parameter If-",
+    "PATCH /api/instances/{id} parameter If-",
+    "POST /api/instances/{id}/restart parameter If-",
+    "POST /api/instances/{id}/start parameter If-",
+    "POST /api/instances/{id}/stop parameter If-",
     "POST /api/instances request.maxPricePerHourUsd alternative 1: pattern",
     "POST /api/instances request.productName: pattern none",
     "POST /api/instances request.templateId alternative 1: pattern none",
