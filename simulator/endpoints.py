@@ -35,7 +35,7 @@ def endpoint(world: World, instance: Instance, port: int, kind: str, now_ms: int
             id=instance.id, port=port, cluster=instance.cluster_id
         )
     proxy = f"proxy.{instance.cluster_id}.gpu-instance.novita.ai"
-    return f"{proxy}:{_high_port(instance.id, port)}"
+    return f"{proxy}:{_high_port(instance, port)}"
 
 
 def _own_endpoint(world: World, instance: Instance, port: int, kind: str, now_ms: int) -> str:
@@ -46,10 +46,16 @@ def _own_endpoint(world: World, instance: Instance, port: int, kind: str, now_ms
     return f"{world.own_address.rpartition(':')[0]}:{DEAD_PORT}"
 
 
-def _high_port(instance_id: str, port: int) -> int:
-    """The proxy's port for a TCP port of the instance; stable, 30000-59999."""
-    digest = hashlib.blake2b(f"{instance_id}/{port}".encode(), digest_size=4).digest()
+def _high_port(instance: Instance, port: int) -> int:
+    """The proxy's port for a TCP port of the instance, 30000-59999; another after each move."""
+    key = f"{identity(instance)}/{port}"
+    digest = hashlib.blake2b(key.encode(), digest_size=4).digest()
     return 30_000 + int.from_bytes(digest, "big") % 30_000
+
+
+def identity(instance: Instance) -> str:
+    """What ports and passwords derive from: the id, and how often it has moved."""
+    return f"{instance.id}/{instance.moves}" if instance.moves else instance.id
 
 
 def is_usable(world: World, instance: Instance, now_ms: int) -> bool:

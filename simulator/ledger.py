@@ -37,5 +37,8 @@ def instance_truth(instance: Instance, now_ms: int) -> Json:
         "billedMs": charged_ms(instance.timeline, now_ms),
         "billedSeconds": charged_ms(instance.timeline, now_ms) // 1000,
         "costE5Usd": instance.cost_scaled(0, now_ms) // DAY_MS,
+        "autoMigrate": instance.auto_migrate,
+        "moves": instance.moves,
+        "imageAuth": instance.image_auth,
         "phases": [[p.at_ms, p.status] for p in cut(instance.timeline, now_ms)],
     }

@@ -6,11 +6,12 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from simulator.endpoints import TERMINAL_PORT, endpoint, published_ports
+from simulator.endpoints import TERMINAL_PORT, endpoint, identity, published_ports
 from simulator.http import Json
 from simulator.world.catalogue import Cluster
 from simulator.world.records import DISK_E5_PER_GB_DAY, FREE_DISK_GB, Instance
 from simulator.world.timeline import last_entered_ms
+from simulator.world.upstream_jobs import SAVE_IMAGE
 from simulator.world.world import World
 
 GB_PER_STORAGE_PRICE = str(DISK_E5_PER_GB_DAY)
@@ -43,7 +44,7 @@ def listed_instance(world: World, instance: Instance, now_ms: int) -> Json:
 
 def _common(world: World, instance: Instance, now_ms: int) -> Json:
     state, message = instance.error(now_ms)
-    spot_status, reclaim_ms = instance.spot_state(now_ms)
+    spot_status, reclaim_ms = _spot_shown(world, instance, now_ms)
     started = last_entered_ms(instance.timeline, "running", now_ms)
     stopped = last_entered_ms(instance.timeline, "exited", now_ms)
     return {
@@ -91,11 +92,21 @@ def _common(world: World, instance: Instance, now_ms: int) -> Json:
     }
 
 
+def _spot_shown(world: World, instance: Instance, now_ms: int) -> tuple[str, int]:
+    """Word and time of the reclaim, of which either may be missing in a notice."""
+    word, reclaim_ms = instance.spot_state(now_ms)
+    if word == "notified" and world.settings.spot_notice_without_time:
+        return word, 0
+    if word == "notified" and world.settings.spot_notice_without_status:
+        return "running", reclaim_ms
+    return word, reclaim_ms
+
+
 def _jobs(world: World, instance: Instance) -> list[Json]:
     return [
         {"id": job["Id"], "type": job["type"]}
         for job in world.things.get("job", {}).values()
-        if job["instanceId"] == instance.id
+        if job["instanceId"] == instance.id and job["type"] == SAVE_IMAGE
     ]
 
 
@@ -131,7 +142,7 @@ def port_mappings(world: World, instance: Instance, now_ms: int) -> list[Json]:
 
 def _connect_blocks(world: World, instance: Instance, now_ms: int) -> Json:
     is_running = instance.status(now_ms) == "running"
-    secret = hashlib.sha256(instance.id.encode()).hexdigest()[:20]
+    secret = hashlib.sha256(identity(instance).encode()).hexdigest()[:20]
     host, _, port = endpoint(world, instance, 22, "tcp", now_ms).partition(":")
     logs = f"http://{endpoint(world, instance, 2, 'tcp', now_ms)}/logs/{instance.id}"
     shown = {

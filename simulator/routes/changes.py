@@ -106,10 +106,23 @@ def set_auto_renew(world: World, now_ms: int, request: Request) -> Json:
     return {}
 
 
+def set_auto_migrate(world: World, now_ms: int, request: Request) -> Json:
+    """While it is open the service may move the instance by itself (order `move`)."""
+    instance, body = named(world, now_ms, request), request.json()
+    for field in ("autoMigrateOpen", "autoMigrateSystemDisk"):
+        if field not in body:
+            raise invalid(field, "value is required")
+    instance.auto_migrate = boolean(body, "autoMigrateOpen")
+    instance.auto_migrate_disk = boolean(body, "autoMigrateSystemDisk")
+    world.changed(instance, now_ms)
+    return {}
+
+
 ROUTES: Routes = {
     ("POST", "/gpu/instance/edit"): edit,
     ("POST", "/gpu/instance/upgrade"): upgrade,
     ("POST", "/gpu/instance/renewInstance"): renew,
     ("POST", "/gpu/instance/transToMonthlyInstance"): to_monthly,
     ("POST", "/gpu/instance/setAutoRenew"): set_auto_renew,
+    ("POST", "/gpu/instance/setAutoMigrate"): set_auto_migrate,
 }

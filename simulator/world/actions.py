@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from simulator.errors import ApiError, out_of_stock, refused
+from simulator.world import moving
 from simulator.world.creation import require_money, start_steps
 from simulator.world.records import Instance
 from simulator.world.spot import forget_reclaim
@@ -34,13 +35,13 @@ def start(world: World, instance: Instance, now_ms: int) -> None:
     require_money(world)
     if _free(world, instance, instance.cluster_id) < instance.units():
         raise out_of_stock(instance.product_id)
-    _clear(instance, now_ms)
+    _clear(world, instance, now_ms)
     world.replan(instance, now_ms, start_steps(world, instance, "toStart"))
 
 
 def stop(world: World, instance: Instance, now_ms: int) -> None:
     _require(world, instance, now_ms, "running")
-    forget_reclaim(instance, now_ms, restart=False)
+    forget_reclaim(world, instance, now_ms, restart=False)
     end_ms = round(world.settings.stop_seconds * 1000)
     world.replan(instance, now_ms, [(0, "toStop"), (end_ms // 3, "stopping"), (end_ms, "exited")])
 
@@ -57,7 +58,7 @@ def reset(world: World, instance: Instance, now_ms: int) -> None:
     needs_gpu = instance.status(now_ms) == "exited"
     if needs_gpu and _free(world, instance, instance.cluster_id) < instance.units():
         raise out_of_stock(instance.product_id)
-    _clear(instance, now_ms)
+    _clear(world, instance, now_ms)
     _renew(world, instance, now_ms, ("toReset", "resetting"), world.settings.start_seconds)
 
 
@@ -65,18 +66,9 @@ def migrate(world: World, instance: Instance, now_ms: int) -> None:
     """To the same cluster if it has room again, else to the one with most; the id stays."""
     _require(world, instance, now_ms, "exited")
     require_money(world)
-    product = world.products[instance.product_id]
-    free = {cluster_id: _free(world, instance, cluster_id) for cluster_id in product.capacity}
-    roomy = [cluster_id for cluster_id in free if free[cluster_id] >= instance.units()]
-    if not roomy:
-        raise refused("MIGRATE_INSUFFICIENT_RESOURCE", "no resource to migrate to")
-    stays = instance.cluster_id in roomy
-    if not stays:
-        # An exited instance holds no stock, so there is none to carry over.
-        instance.cluster_id = max(roomy, key=lambda cluster_id: free[cluster_id])
-    _clear(instance, now_ms)
-    end_ms = round(world.settings.migrate_seconds * 1000)
-    world.replan(instance, now_ms, [(0, "migrating"), (end_ms, "running")])
+    moving.migrate(world, instance, now_ms)
+    _clear(world, instance, now_ms)
+    world.changed(instance, now_ms)
 
 
 def delete(world: World, instance: Instance, now_ms: int) -> None:
@@ -104,12 +96,12 @@ def _free(world: World, instance: Instance, cluster_id: str) -> int:
     return world.stock.free(product, cluster_id, instance.billing_mode, buying=True)
 
 
-def _clear(instance: Instance, now_ms: int) -> None:
+def _clear(world: World, instance: Instance, now_ms: int) -> None:
     """A new life: no failure, no reclaim."""
     instance.errors = [entry for entry in instance.errors if entry[0] <= now_ms]
     if instance.errors:
         instance.errors.append([now_ms, "", ""])
-    forget_reclaim(instance, now_ms, restart=True)
+    forget_reclaim(world, instance, now_ms, restart=True)
 
 
 def _renew(

@@ -30,6 +30,7 @@ def create_instance(world: World, now_ms: int, body: Json, origin: str = "api") 
     _join_network(world, instance)
     world.replan(instance, now_ms, start_steps(world, instance, "pending"))
     _plan_failure(world, instance, now_ms)
+    _plan_trouble(world, instance)
     _plan_spot(world, instance, now_ms)
     world.changed(instance, now_ms)
     return instance
@@ -70,6 +71,22 @@ def _plan_failure(world: World, instance: Instance, now_ms: int) -> None:
     end = world.settings.status_after_failure
     world.replan(instance, now_ms, [*steps, (at_ms - now_ms, end)])
     instance.errors.append([at_ms, rule["fail_in"], message])
+
+
+def _plan_trouble(world: World, instance: Instance) -> None:
+    """The image's `trouble_in`: a `statusError` on the way that heals by itself."""
+    rule = image_rule(world, instance.image)
+    reached = [phase.at_ms for phase in instance.timeline if phase.status == rule.get("trouble_in")]
+    if reached:
+        end_ms = reached[0] + round(rule.get("trouble_seconds", 30) * 1000)
+        state, message = rule.get("state", ""), rule.get("message", "")
+        add_trouble(instance, reached[0], end_ms, state, message)
+
+
+def add_trouble(instance: Instance, begin_ms: int, end_ms: int, state: str, message: str) -> None:
+    """By default what a registry that throttles looks like."""
+    text = message or f'Back-off pulling image "{instance.image}"'
+    instance.errors += [[begin_ms, state or "ImagePullBackOff", text], [end_ms, "", ""]]
 
 
 def _plan_spot(world: World, instance: Instance, now_ms: int) -> None:
@@ -181,6 +198,7 @@ def _build(
         memory_gb=product.memory_gb * units,
         rootfs_gb=wish.rootfs_gb,
         image=wish.image,
+        image_auth=wish.image_auth,
         image_auth_id=wish.image_auth_id,
         billing_mode=wish.billing_mode,
         price_e5=world.price_e5(product, wish.billing_mode, buying=True),

@@ -9,8 +9,10 @@ from simulator.checked import build
 from simulator.errors import ControlError
 from simulator.http import Json
 from simulator.world.actions import stop
+from simulator.world.creation import add_trouble
+from simulator.world.moving import fail_move, move
 from simulator.world.records import Instance
-from simulator.world.spot import plan_reclaim
+from simulator.world.spot import plan_reclaim, withdraw
 from simulator.world.timeline import GONE
 from simulator.world.world import World
 
@@ -21,9 +23,13 @@ class Order:
 
     order: str = ""
     status: str = ""
-    state: str = "pulling"
-    message: str = "failed to pull image"
+    state: str = ""
+    message: str = ""
+    cluster: str = ""
+    """Where `move` goes; empty: to any other cluster with room."""
     after_seconds: float = 0.0
+    for_seconds: float = 60.0
+    """How long `trouble` lasts."""
     notice_seconds: float | None = None
     force: bool = False
     """Do not wait for the end of the protected time."""
@@ -46,8 +52,16 @@ def _stick(world: World, instance: Instance, now_ms: int, order: Order) -> None:
 
 def _fail(world: World, instance: Instance, now_ms: int, order: Order) -> None:
     word = order.status or world.settings.status_after_failure
-    instance.errors.append([now_ms, order.state, order.message])
+    message = order.message or "failed to pull image"
+    instance.errors.append([now_ms, order.state or "pulling", message])
     world.replan(instance, now_ms, [(0, word)])
+
+
+def _trouble(world: World, instance: Instance, now_ms: int, order: Order) -> None:
+    """A `statusError` that comes and goes; the walk goes on as planned."""
+    begin_ms = now_ms + round(order.after_seconds * 1000)
+    end_ms = begin_ms + round(order.for_seconds * 1000)
+    add_trouble(instance, begin_ms, end_ms, order.state, order.message)
 
 
 def _run(world: World, instance: Instance, now_ms: int, order: Order) -> None:
@@ -78,6 +92,19 @@ def _notify(world: World, instance: Instance, now_ms: int, order: Order) -> None
     plan_reclaim(world, instance, now_ms, notice_ms, order.notice_seconds)
 
 
+def _withdraw(world: World, instance: Instance, now_ms: int, order: Order) -> None:
+    withdraw(world, instance, now_ms)
+
+
+def _move(world: World, instance: Instance, now_ms: int, order: Order) -> None:
+    """As the service moves an instance by itself; with a message, the move fails in the end."""
+    move(world, instance, now_ms, order.cluster, order.message)
+
+
+def _fail_move(world: World, instance: Instance, now_ms: int, order: Order) -> None:
+    fail_move(world, instance, now_ms, order.message or "migrate failed: no available node")
+
+
 def _reclaim(world: World, instance: Instance, now_ms: int, order: Order) -> None:
     """Reclaim at once, without notice."""
     plan_reclaim(world, instance, now_ms, now_ms, 0)
@@ -86,10 +113,14 @@ def _reclaim(world: World, instance: Instance, now_ms: int, order: Order) -> Non
 ORDERS: dict[str, Callable[[World, Instance, int, Order], None]] = {
     "stick": _stick,
     "fail": _fail,
+    "trouble": _trouble,
     "run": _run,
     "vanish": _vanish,
     "stop": _stop,
     "freeze": _freeze,
     "spot_notice": _notify,
+    "spot_withdraw": _withdraw,
     "spot_reclaim": _reclaim,
+    "move": _move,
+    "fail_move": _fail_move,
 }

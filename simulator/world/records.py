@@ -69,8 +69,13 @@ class Instance:
     envs: list[dict[str, str]] = field(default_factory=list)
     storages: list[dict[str, str]] = field(default_factory=list)
     network_id: str = ""
+    image_auth: str = ""
     auto_renew: bool = False
     auto_renew_month: int = 1
+    auto_migrate: bool = False
+    auto_migrate_disk: bool = False
+    moves: int = 0
+    """How often it has moved to another node; addresses and passwords change with each."""
     end_ms: int = -1
     charges: list[list[int]] = field(default_factory=list)
     """One-off charges (subscriptions): [instant in ms, 1/100,000 USD]."""

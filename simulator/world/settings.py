@@ -91,6 +91,16 @@ class Settings:
     spot_reclaiming_seconds: float = 30.0
     spot_reclaim_after_seconds: float = 0.0
     """Every new spot instance gets its notice this long after creation; 0 for never."""
+    spot_notice_without_time: bool = False
+    """`notified` comes with `spotReclaimTime` "0"."""
+    spot_notice_without_status: bool = False
+    """`spotReclaimTime` lies ahead while `spotStatus` is still `running`."""
+    spot_status_left_over: bool = False
+    """Stop, start, restart and migrate leave spotStatus and spotReclaimTime as they were."""
+    migration_failure: str = ""
+    """Migrations and moves fail with this text and stay `migrating`; empty: they succeed."""
+    job_error_field: str = "error"
+    """Where `/jobs` has that text: `error`, `message` or `errorMessage` of `state`."""
     price_drift_percent: int = 3
     keep_data_days: int = 7
 

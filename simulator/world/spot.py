@@ -34,8 +34,19 @@ def plan_reclaim(
     )
 
 
-def forget_reclaim(instance: Instance, now_ms: int, *, restart: bool) -> None:
+def withdraw(world: World, instance: Instance, now_ms: int) -> None:
+    """The notice is taken back: neither stop nor end comes."""
+    begun = [entry for entry in instance.spot if entry[0] <= now_ms]
+    instance.spot = [*begun, [now_ms, "running", 0]]
+    ahead = instance.timeline[len(cut(instance.timeline, now_ms)) :]
+    steps = [(p.at_ms - now_ms, p.status) for p in ahead if p.status not in ("stopping", "exited")]
+    world.replan(instance, now_ms, [(0, instance.status(now_ms)), *steps])
+
+
+def forget_reclaim(world: World, instance: Instance, now_ms: int, *, restart: bool) -> None:
     """After a user's stop no reclaim is under way; after a start the walk begins anew."""
     instance.spot = [entry for entry in instance.spot if entry[0] <= now_ms]
+    if world.settings.spot_status_left_over:
+        return
     if instance.spot and (restart or instance.spot[-1][1] == "notified"):
         instance.spot.append([now_ms, "running", 0])

@@ -157,6 +157,14 @@ class World:
         ]
         self.changed(instance, now_ms)
 
+    def relocate(self, instance: Instance, cluster_id: str) -> None:
+        """To another cluster, with the stock that it holds now."""
+        applied = self._applied.get(instance.id)
+        held = applied.held if applied else 0
+        self.stock.hold(instance.product_id, instance.cluster_id, -held)
+        instance.cluster_id = cluster_id
+        self.stock.hold(instance.product_id, cluster_id, held)
+
     def gpus_held(self) -> int:
         return sum(phase.held for phase in self._applied.values())
 

@@ -46,6 +46,42 @@ def test_a_failed_pull_stays_visible_with_its_error(cloud):
     assert body["statusError"] == {"state": "pulling", "message": "no such image"}
 
 
+def test_a_status_error_may_show_for_a_while_on_the_way_and_heal(cloud):
+    cloud.settings(images={"slow": {"trouble_in": "pulling", "trouble_seconds": 5}})
+    instance_id = cloud.create(imageUrl="slow:1")
+    cloud.advance(8)
+    body = cloud.instance(instance_id)
+    assert body["status"] == "pulling"
+    assert body["statusError"] == {
+        "state": "ImagePullBackOff",
+        "message": 'Back-off pulling image "slow:1"',
+    }
+    cloud.advance(5)
+    assert cloud.instance(instance_id)["statusError"] == {"state": "", "message": ""}
+    cloud.advance(10)
+    assert cloud.status(instance_id) == "running"
+
+
+def test_trouble_comes_on_order_in_any_status_and_words_and_goes(cloud):
+    instance_id = cloud.running()
+    cloud.order(
+        instance_id, "trouble", state="NodeNotReady", message="m", after_seconds=5, for_seconds=10
+    )
+    assert cloud.instance(instance_id)["statusError"]["state"] == ""
+    cloud.advance(5)
+    body = cloud.instance(instance_id)
+    assert body["status"] == "running"
+    assert body["statusError"] == {"state": "NodeNotReady", "message": "m"}
+    cloud.advance(10)
+    assert cloud.instance(instance_id)["statusError"]["state"] == ""
+
+
+def test_an_instance_sticks_in_any_word(cloud):
+    instance_id = cloud.running()
+    cloud.order(instance_id, "stick", status="hibernating")
+    assert cloud.status(instance_id) == "hibernating"
+
+
 def test_stop_and_start_pass_through_their_words(cloud):
     instance_id = cloud.running()
     assert cloud.act("stop", instance_id).json == {"instanceId": instance_id, "state": "toStop"}

@@ -81,3 +81,44 @@ def test_reclaims_can_come_by_themselves(cloud):
     instance_id = cloud.create(billingMode="spot")
     cloud.advance(60)
     assert state(cloud, instance_id)[1] == "notified"
+
+
+def test_a_notice_may_come_without_its_time(cloud, spot):
+    cloud.settings(spot_notice_without_time=True)
+    cloud.order(spot, "spot_notice", force=True)
+    assert state(cloud, spot) == ("running", "notified", "0")
+    cloud.advance(3600)
+    assert state(cloud, spot) == ("stopping", "reclaiming", "1800003620")
+
+
+def test_the_time_may_come_without_the_word(cloud, spot):
+    cloud.settings(spot_notice_without_status=True)
+    cloud.order(spot, "spot_notice", force=True)
+    assert state(cloud, spot) == ("running", "running", "1800003620")
+
+
+def test_a_notice_that_is_withdrawn_ends_nothing(cloud, spot):
+    cloud.order(spot, "spot_notice", force=True)
+    cloud.advance(100)
+    cloud.order(spot, "spot_withdraw")
+    cloud.advance(10_000)
+    assert state(cloud, spot) == ("running", "running", "0")
+
+
+@pytest.mark.parametrize("action", ["start", "migrate"])
+def test_word_and_time_of_a_reclaim_may_be_left_over_after_the_way_back(cloud, spot, action):
+    cloud.settings(spot_status_left_over=True)
+    cloud.order(spot, "spot_reclaim")
+    cloud.advance(30)
+    before = state(cloud, spot)
+    cloud.act(action, spot)
+    cloud.advance(20)
+    assert state(cloud, spot) == ("running", *before[1:]) == ("running", "terminated", before[2])
+
+
+def test_a_users_stop_may_leave_the_notice_standing(cloud, spot):
+    cloud.settings(spot_status_left_over=True)
+    cloud.order(spot, "spot_notice", force=True)
+    cloud.act("stop", spot)
+    cloud.advance(5000)
+    assert state(cloud, spot) == ("exited", "notified", "1800003620")
