@@ -9,7 +9,7 @@ import base64
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -19,6 +19,8 @@ from django.conf import settings
 
 from instances.models import Instance, InstanceCredentials
 from instances.novita.access import Access
+from instances.novita.facts import CONNECT_FACTS, Fact
+from instances.novita.types import UpstreamInstance
 
 _PURPOSE = b"novitai credentials of instances"
 _SSH = re.compile(r"ssh(?:\s+-p\s*(?P<port>\d{1,5}))?\s+(?:(?P<user>[\w.-]+)@)?(?P<host>[\w.-]+)")
@@ -55,6 +57,50 @@ def keep(found: Mapping[Instance, Access], *, now: datetime) -> None:
             unique_fields=["instance"],
             update_fields=["sealed", "updated_at"],
         )
+
+
+def take(found: Mapping[Instance, UpstreamInstance], *, now: datetime) -> None:
+    """Keep the access of looks by id. What an answer does not speak of stays as it was kept; what
+    it says to be empty is forgotten.
+    """
+    merged = {instance: _merged(instance, seen) for instance, seen in found.items()}
+    keep(merged, now=now)
+    emptied = [
+        instance.pk
+        for instance, access in merged.items()
+        if access.is_empty and found[instance].facts & CONNECT_FACTS
+    ]
+    if emptied:
+        InstanceCredentials.objects.filter(instance__in=emptied).delete()
+
+
+def _merged(instance: Instance, seen: UpstreamInstance) -> Access:
+    """Block by block; a way in that stayed keeps the login that this answer does not repeat."""
+    told = seen.access
+    if seen.facts >= CONNECT_FACTS and told.has_logins:
+        return told
+    known = _known(instance)
+    names: list[str] = []
+    if Fact.SSH not in seen.facts:
+        names += ["ssh_command", "ssh_password"]
+    elif told.ssh_command == known.ssh_command and not told.ssh_password:
+        names += ["ssh_password"]
+    if Fact.JUPYTER not in seen.facts:
+        names += ["jupyter_url"]
+    login = ["web_terminal_username", "web_terminal_password"]
+    if Fact.WEB_TERMINAL not in seen.facts:
+        names += ["web_terminal_url", *login]
+    elif told.web_terminal_url == known.web_terminal_url and not told.web_terminal_password:
+        names += login
+    return replace(told, **{name: getattr(known, name) for name in names})
+
+
+def _known(instance: Instance) -> Access:
+    try:
+        opened = read(instance)
+    except Unreadable:
+        opened = None
+    return opened.access if opened else Access()
 
 
 def read(instance: Instance) -> Opened | None:

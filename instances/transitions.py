@@ -7,13 +7,17 @@ import structlog
 from django.db import transaction
 
 from accounts import inserts
-from instances import credentials, outbox
+from instances import addresses, credentials, outbox
 from instances.choices import ENDED_STATUSES, TRANSITIONS, InstanceStatus
 from instances.errors import IllegalTransition
 from instances.models import Instance, InstanceEvent
 from instances.types import Cause, Failure, Reason
 
 logger = structlog.get_logger()
+
+_S = InstanceStatus
+# What comes to one of these has other addresses when it runs again, or never runs again.
+OUT_OF_REACH = frozenset({_S.STARTING, _S.STOPPED, _S.MIGRATING, _S.TERMINATED})
 
 
 def change_status(
@@ -44,6 +48,8 @@ def change_status(
         data = {**(data or {}), "code": reason.code, "message": reason.message}
     if to in ENDED_STATUSES:
         instance.ended_at = now
+    if to in OUT_OF_REACH:
+        addresses.forget(instance)
     if to == InstanceStatus.TERMINATED:
         credentials.forget(instance)
     return record_event(

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from instances.gate import Permit
+from instances.novita.access import Access
 from instances.novita.calls import CallBudget, CallRecord, outcome_of
 from instances.novita.errors import (
     InstanceNotFound,
@@ -18,6 +19,7 @@ from instances.novita.errors import (
     RateLimited,
     TemplateNotFound,
 )
+from instances.novita.facts import CONNECT_FACTS
 from instances.novita.listing import read_all_pages
 from instances.novita.types import (
     Balance,
@@ -74,6 +76,7 @@ class FakeNovita:
     instances: dict[str, UpstreamInstance] = field(default_factory=dict)
     balance_e5_usd: int = 10_000_000
     unlisted: set[str] = field(default_factory=set)
+    lists_endpoints: bool = False
     calls: list[str] = field(default_factory=list)
     created: list[CreateRequest] = field(default_factory=list)
     _faults: dict[str, list[tuple[NovitaError, bool]]] = field(default_factory=dict)
@@ -92,7 +95,7 @@ class FakeNovita:
 
     def put(self, upstream_id: str, **fields: Any) -> UpstreamInstance:
         made = replace(
-            self.instances.get(upstream_id, UpstreamInstance(upstream_id, created_at=BORN)),
+            self.instances.get(upstream_id, _born(upstream_id)),
             **fields,
         )
         self.instances[upstream_id] = made
@@ -104,11 +107,33 @@ class FakeNovita:
             for each in self.instances.values()
             if each.id not in self.unlisted and (name or "") in each.name
         ]
-        return InstancePage(tuple(shown[(number - 1) * size : number * size]), len(shown))
+        items = map(self.listed, shown[(number - 1) * size : number * size])
+        return InstancePage(tuple(items), len(shown))
+
+    def listed(self, item: UpstreamInstance) -> UpstreamInstance:
+        """A list item as documented: without connect blocks and, unless told otherwise, without
+        the endpoints of its ports.
+        """
+        ports = item.port_mappings
+        if not self.lists_endpoints:
+            ports = tuple(replace(each, endpoint=None) for each in ports)
+        return replace(
+            item,
+            port_mappings=ports,
+            ssh_command="",
+            jupyter_url="",
+            web_terminal_url="",
+            access=Access(),
+            facts=item.facts - CONNECT_FACTS,
+        )
 
     def next_fault(self, endpoint: str) -> tuple[NovitaError, bool] | None:
         faults = self._faults.get(endpoint)
         return faults.pop(0) if faults else None
+
+
+def _born(upstream_id: str) -> UpstreamInstance:
+    return UpstreamInstance(upstream_id, created_at=BORN, ssh_command="ssh root@h")
 
 
 class FakeClient:

@@ -113,6 +113,7 @@ def _give_up(
     if seen.is_running:
         # This look was one by id: what it showed needs no second one.
         notes.take(instance, Sighting(seen, has_details=True), now)
+        notes.keep_access([instance], now=now)
         return _back(instance, InstanceStatus.RUNNING, _in_vain(seen, error), job, now)
     if seen.status in FROZEN or (instance.action == Action.RESTART and seen.is_stopped):
         return _back(instance, InstanceStatus.STOPPED, why_stopped(seen), job, now)

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from instances import readiness
+from instances.addresses import ssh_url
 from instances.handlers.webhook import allowed_networks
 from instances.models import Instance
 from instances.novita.types import UpstreamInstance
 from instances.publishing import SSH_PORT
-from instances.watching import Sighting, ssh_url
+from instances.watching import Sighting
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,6 +186,11 @@ class Instance(models.Model):
     probe_error = models.CharField(max_length=300, blank=True, default="", db_default="")
     # Lists lack the connect blocks; whether a look by id has brought them.
     has_details = models.BooleanField(default=False, db_default=False)
+    # When a look by id last brought them, since when such looks find some of them missing, and a
+    # digest of the other addresses that a list showed and that a look by id was made for.
+    details_seen_at = models.DateTimeField(null=True, blank=True)
+    details_missing_since = models.DateTimeField(null=True, blank=True)
+    details_doubt = models.CharField(max_length=16, blank=True, default="", db_default="")
     port_mappings = models.JSONField(default=list, blank=True)
     connection = models.JSONField(default=dict, blank=True)
 

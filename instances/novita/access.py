@@ -24,6 +24,12 @@ class Access:
     def is_empty(self) -> bool:
         return not any((self.ssh_command, self.jupyter_url, self.web_terminal_url))
 
+    @property
+    def has_logins(self) -> bool:
+        """Each way in that needs a password comes with one."""
+        has_ssh = bool(self.ssh_password) or not self.ssh_command
+        return has_ssh and (bool(self.web_terminal_password) or not self.web_terminal_url)
+
 
 def read_access(data: Mapping[str, Any]) -> Access:
     """The connect blocks with their secrets; older answers have them at the top level."""

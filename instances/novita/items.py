@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from instances.novita.access import read_access
 from instances.novita.errors import clean_text
+from instances.novita.facts import facts_in
 from instances.novita.types import (
     Cluster,
     EnvVar,
@@ -134,6 +136,7 @@ def read_instance(value: Any) -> UpstreamInstance | None:
         last_stopped_at=moment(data.get("lastStoppedAt")) or moment(data.get("stoppedAt")),
         use_time_seconds=count(data.get("useTime")),
         price_e5_usd=money_e5(data.get("instancePrice")),
+        facts=facts_in(data),
     )
 
 
@@ -159,11 +162,17 @@ def _port_mappings(value: object) -> tuple[PortMapping, ...]:
     found: dict[tuple[int, str], PortMapping] = {}
     for item in map(mapping, sequence(value)):
         if port := _port(item.get("port")):
-            told = PortMapping(port, text(item.get("endpoint")), text(item.get("type")))
+            told = PortMapping(port, _endpoint(item), text(item.get("type")))
             known = found.get((port, told.type))
             if known is None or not known.endpoint:
                 found[port, told.type] = told
     return tuple(found.values())
+
+
+def _endpoint(item: Mapping[str, Any]) -> str | None:
+    """None where the item does not speak of it."""
+    told = item.get("endpoint")
+    return None if told is None else text(told)
 
 
 def _template_ports(value: object) -> tuple[TemplatePort, ...]:

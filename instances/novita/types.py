@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from instances.novita.access import Access
+from instances.novita.facts import ALL_FACTS, Fact
 
 # fmt: off
 KNOWN_STATUSES = frozenset({
@@ -96,25 +97,29 @@ class RegistryAuth:
 
 @dataclass(frozen=True, slots=True)
 class PortMapping:
-    """`endpoint` is a URL for http, host:port for tcp, "" until it is published."""
+    """`endpoint` is a URL for http, host:port for tcp, "" until it is published, and None where
+    the answer does not speak of it, as a list may.
+    """
 
     port: int
-    endpoint: str
+    endpoint: str | None
     type: str
 
     @property
     def address(self) -> str:
         """The endpoint with its scheme; one source says that http endpoints lack it."""
-        if self.type != "http" or not self.endpoint or "://" in self.endpoint:
-            return self.endpoint
-        return f"https://{self.endpoint}"
+        endpoint = self.endpoint or ""
+        if self.type != "http" or not endpoint or "://" in endpoint:
+            return endpoint
+        return f"https://{endpoint}"
 
 
 @dataclass(frozen=True, slots=True)
 class UpstreamInstance:
     """One instance as the upstream describes it; lists omit the connect fields.
 
-    `status` is the upstream's word, unchanged. Times are UTC, None for never.
+    `status` is the upstream's word, unchanged. Times are UTC, None for never. ``facts``: what the
+    answer said at all; the other fields hold their defaults, which mean nothing.
     """
 
     id: str
@@ -143,6 +148,7 @@ class UpstreamInstance:
     last_stopped_at: datetime | None = None
     use_time_seconds: int = 0
     price_e5_usd: int | None = None
+    facts: frozenset[Fact] = ALL_FACTS
 
     @property
     def is_known_status(self) -> bool:

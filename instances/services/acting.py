@@ -105,7 +105,6 @@ def begin(
     if verb.via == InstanceStatus.STARTING:
         limit = timedelta(seconds=settings.CONFIG.instance_start_timeout)
         instance.start_deadline_at = now + limit
-        instance.has_details = False
         instance.probe_error = ""
     change_status(instance, verb.via, cause=cause, now=now, reason=reason)
     enqueue_action(instance, verb, request_id=cause.request_id)

@@ -3,7 +3,7 @@
 from instances.watching.absence import MANY, is_brake_on
 from instances.watching.looks import Look, Sighting
 from instances.watching.moving import is_watched, observe
-from instances.watching.notes import save_notes, ssh_url
+from instances.watching.notes import keep_access, save_notes
 from instances.watching.settled import settle
 from instances.watching.starting import fail_unwatched
 
@@ -14,8 +14,8 @@ __all__ = [
     "fail_unwatched",
     "is_brake_on",
     "is_watched",
+    "keep_access",
     "observe",
     "save_notes",
     "settle",
-    "ssh_url",
 ]

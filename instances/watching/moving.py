@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from instances import addresses
 from instances.choices import MOVING_STATUSES, InstanceStatus
 from instances.models import Instance
 from instances.schedule import next_look
@@ -13,9 +14,9 @@ from jobs.outcomes import Again, Done, Outcome
 
 
 def is_watched(instance: Instance) -> bool:
-    """On its way, or running but never read by itself."""
+    """On its way, or running while its addresses are still to be read by id."""
     if instance.status == InstanceStatus.RUNNING:
-        return not instance.has_details
+        return addresses.is_watch_needed(instance)
     return instance.status in MOVING_STATUSES
 
 
@@ -48,7 +49,9 @@ def observe(
     if outcome is None:
         has_arrived = sighting is not None and sighting.is_of_a_running_instance
         is_to_be_asked = bool(instance.readiness_probe) and unusable is None
-        is_to_be_read = has_arrived and (not instance.has_details or is_to_be_asked)
+        is_shown_by_list = sighting is not None and not sighting.has_details
+        is_unread = is_shown_by_list and not instance.has_details
+        is_to_be_read = has_arrived and (is_unread or is_to_be_asked)
         outcome = Again() if is_to_be_read else Again(at=next_at or next_look(now))
     return Look(outcome, is_to_be_saved=notes.noted(instance) != before)
 
@@ -100,4 +103,4 @@ def _read(instance: Instance, sighting: Sighting | None, job: Job, now: datetime
     """It runs, and only its connect blocks are wanted; unless it runs no longer."""
     if sighting is not None and settled.settle(instance, sighting, job=job, now=now):
         return Done()
-    return Done() if instance.has_details else None
+    return None if addresses.is_watch_needed(instance) else Done()

@@ -1,22 +1,16 @@
 """Copying what a look showed onto the row, and saving many rows at once."""
 
 import json
-import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.db import connection
 
-from instances import billing, credentials
+from instances import addresses, billing, credentials
 from instances.models import Instance
-from instances.novita.types import PortMapping, UpstreamInstance
-from instances.publishing import SSH_PORT
+from instances.novita.facts import Fact
 from instances.watching.looks import Sighting
-
-JUPYTER_PORT = 8888
-_SSH_COMMAND = re.compile(r"ssh(?:\s+-p\s*(?P<port>\d+))?\s+(?P<target>[\w.@:-]+)")
-_HOST_AND_PORT = re.compile(r"[\w.@-]+:\d+")
 
 # What a look may change, with the Postgres types that carry it.
 NOTED = {
@@ -31,6 +25,9 @@ NOTED = {
     "spot_reclaim_at": "timestamptz",
     "probe_error": "text",
     "has_details": "boolean",
+    "details_seen_at": "timestamptz",
+    "details_missing_since": "timestamptz",
+    "details_doubt": "text",
     "port_mappings": "jsonb",
     "connection": "jsonb",
 }
@@ -38,24 +35,23 @@ _JSON = ("port_mappings", "connection")
 
 
 def take(instance: Instance, sighting: Sighting, now: datetime) -> None:
-    """Note what is there: its word, its price, what is charged, how to get in. Saves nothing.
+    """Note what the look brought: Novita's word, the price, what is charged, how to get in. What
+    it does not say stays as it was. Saves nothing.
 
     ``upstream_seen_at`` moves on last: what changed did so between that look and this one.
     """
     seen = sighting.seen
     assert seen is not None  # noqa: S101 - absence is noted elsewhere
     instance.absence_seen_at = None
-    if instance.upstream_status != seen.status:
-        instance.upstream_status = seen.status
-        instance.upstream_changed_at = now
-    billing.note(instance, seen, now=now)
+    if Fact.STATUS in seen.facts:
+        if instance.upstream_status != seen.status:
+            instance.upstream_status = seen.status
+            instance.upstream_changed_at = now
+        billing.note(instance, seen, now=now)
     if seen.is_running:
-        instance.port_mappings = [_port(mapping) for mapping in seen.port_mappings]
-        instance.connection = _connection(seen)
-        instance.has_details = instance.has_details or sighting.has_details
-        if sighting.has_details:
-            # Beside the row, for ``save_notes``.
-            instance.seen_access = seen.access
+        addresses.merge(instance, seen, is_by_id=sighting.has_details, now=now)
+    elif seen.status in addresses.OUT_OF_REACH:
+        addresses.forget(instance)
     instance.upstream_seen_at = now
 
 
@@ -70,10 +66,15 @@ def save_notes(changed: Sequence[Instance], seen: Sequence[Instance], *, now: da
     """
     if changed:
         _save_noted(changed)
-    found = {each: each.seen_access for each in {*changed, *seen} if each.seen_access is not None}
-    if found:
-        credentials.keep(found, now=now)
+    keep_access({*changed, *seen}, now=now)
     Instance.objects.filter(pk__in=[instance.pk for instance in seen]).update(upstream_seen_at=now)
+
+
+def keep_access(instances: Iterable[Instance], *, now: datetime) -> None:
+    """Seal what looks by id have brought of access."""
+    found = {each: each.seen_access for each in instances if each.seen_access is not None}
+    if found:
+        credentials.take(found, now=now)
 
 
 # By hand: Django's bulk_update builds a CASE for every row and field, which took longer than all
@@ -95,32 +96,3 @@ def _save_noted(changed: Sequence[Instance]) -> None:
 def _column(instance: Instance, name: str) -> Any:
     value = getattr(instance, name)
     return json.dumps(value) if name in _JSON else value
-
-
-def _port(mapping: PortMapping) -> dict[str, Any]:
-    return {"port": mapping.port, "endpoint": mapping.address, "type": mapping.type}
-
-
-def _connection(seen: UpstreamInstance) -> dict[str, str]:
-    """The connect blocks, or what the ports tell while those are not read. Never a secret: an
-    address may carry an access token in its query, which is cut off.
-    """
-    by_port = {mapping.port: mapping.address for mapping in seen.port_mappings}
-    found = {
-        "ssh": ssh_url(seen.ssh_command or by_port.get(SSH_PORT, "")),
-        "jupyter": _without_query(seen.jupyter_url or by_port.get(JUPYTER_PORT, "")),
-        "webTerminal": _without_query(seen.web_terminal_url),
-    }
-    return {name: address for name, address in found.items() if address}
-
-
-def ssh_url(text: str) -> str:
-    """``ssh -p 32787 root@host`` and ``host:32787`` become ``ssh://…``, the form of this API."""
-    command = _SSH_COMMAND.fullmatch(text.strip())
-    if command is not None:
-        return f"ssh://{command['target']}:{command['port'] or SSH_PORT}"
-    return f"ssh://{text}" if _HOST_AND_PORT.fullmatch(text) else text
-
-
-def _without_query(address: str) -> str:
-    return re.split(r"[?#]", address, maxsplit=1)[0]

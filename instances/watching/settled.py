@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
+from instances import addresses
 from instances.choices import InstanceStatus, StatusReason
 from instances.models import Instance
 from instances.novita.types import UpstreamInstance
@@ -53,7 +54,19 @@ def settle(
     notes.take(instance, sighting, now)
     if instance.status == InstanceStatus.FAILED:
         return False
-    return _follow(instance, sighting.seen, cause, now, is_in_arrears=is_in_arrears)
+    if _follow(instance, sighting.seen, cause, now, is_in_arrears=is_in_arrears):
+        return True
+    if instance.status == InstanceStatus.RUNNING:
+        is_doubtful = not sighting.has_details and addresses.doubt(instance, sighting.seen)
+        if is_doubtful or addresses.are_due(instance, now):
+            _read_again(instance, now)
+    return False
+
+
+def _read_again(instance: Instance, now: datetime) -> None:
+    """By id, since only such a look may replace an address; the known ones are shown meanwhile."""
+    instance.has_details = False
+    enqueue_watch(instance, at=now)
 
 
 def _follow(
@@ -103,7 +116,6 @@ def _set_off(
     if to == InstanceStatus.STARTING:
         limit = timedelta(seconds=settings.CONFIG.instance_start_timeout)
         instance.start_deadline_at = now + limit
-        instance.has_details = False
     _change(instance, to, reason, cause, now)
     enqueue_watch(instance, at=next_look(now))
 

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
+from instances import addresses
 from instances.choices import Action, FailureCode, InstanceStatus, OnStartFailure, StatusReason
 from instances.ending import begin_ending
 from instances.models import Instance
@@ -104,7 +105,7 @@ def _arrive(instance: Instance, job: Job, now: datetime) -> Outcome:
     words = "and its readiness probe passed" if instance.readiness_probe else ""
     cause = cause_of(job, f"Novita shows it running {words}".strip())
     change_status(instance, InstanceStatus.RUNNING, cause=cause, now=now, data=data)
-    return Done() if instance.has_details else Again(at=next_look(now))
+    return Again(at=next_look(now)) if addresses.is_watch_needed(instance) else Done()
 
 
 def _lateness(instance: Instance, sighting: Sighting | None, now: datetime) -> Failure | None:
@@ -160,6 +161,9 @@ def _judge_again(
         return _stays_stopped(instance, seen.failure_reason, job, now)
     if is_ready and _has_begun_anew(instance, sighting, now):
         return _arrive(instance, job, now)
+    if is_ready:
+        # These addresses are those from before the restart.
+        addresses.forget(instance)
     if seen is not None and instance.start_deadline_at and instance.start_deadline_at <= now:
         message = f"It did not start again in time; {_last_words(instance, seen.status)}."
         reason = Reason(StatusReason.STARTUP_TIMEOUT, message)

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
+from instances import addresses
 from instances.choices import Action, InstanceStatus, StatusReason
 from instances.models import Instance
 from instances.novita.types import UpstreamInstance
@@ -60,7 +61,7 @@ def reason_of(instance: Instance) -> Reason | None:
 def _moved(instance: Instance, job: Job, now: datetime) -> Outcome | None:
     cause = cause_of(job, "Novita shows it running again")
     change_status(instance, InstanceStatus.RUNNING, cause=cause, now=now)
-    return Done() if instance.has_details else None
+    return None if addresses.is_watch_needed(instance) else Done()
 
 
 def act_again(instance: Instance, now: datetime) -> None:
