@@ -80,9 +80,9 @@ class Stack:
         def is_ready() -> bool:
             try:
                 status, answers[0] = call("GET", f"{url}/readyz")
+                return status == 200 and _has_worker(call("GET", f"{url}/health")[1])
             except Unanswered:
                 return False
-            return status == 200
 
         self._wait(is_ready, f"{url}/readyz is not ready", lambda: f": {answers[0]}")
 
@@ -191,3 +191,9 @@ def say(text: str) -> None:
     with contextlib.suppress(OSError):
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
+
+
+def _has_worker(health: object) -> bool:
+    """/readyz does not ask for workers; /health counts them, whatever else it says."""
+    queue = health.get("dependencies", {}).get("jobQueue", {}) if isinstance(health, dict) else {}
+    return bool(queue.get("workers"))

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from novitai.config_types import (
     BaseUrl,
+    DatabaseUrl,
     FernetKeys,
     HostNames,
     Networks,
@@ -50,8 +51,10 @@ class Config(BaseModel):
     data_dir: Path = Field(
         Path(".data"), description="folder of the embedded database and of development's secrets"
     )
-    database_url: SecretStr | None = Field(
-        None, description="postgresql://USER:PASSWORD@HOST:PORT/NAME; unset: embedded Postgres"
+    database_url: DatabaseUrl | None = Field(
+        None,
+        description="postgresql://USER:PASSWORD@HOST:PORT/NAME, with any parameter of libpq after "
+        "a ? (sslmode=verify-full&sslrootcert=/ca.pem); unset: embedded Postgres",
     )
     secret_key: SecretStr | None = Field(
         None, description="at least 32 random characters, e.g. from: openssl rand -base64 48"

@@ -16,6 +16,9 @@ from pydantic import (
     model_validator,
 )
 
+from novitai.database.address import parse_url
+from novitai.database.sessions import django_entry
+
 
 class Region(BaseModel):
     """Where a region code of this API lives at Novita.
@@ -78,6 +81,11 @@ def _base_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _database_url(value: SecretStr) -> SecretStr:
+    django_entry(parse_url(value.get_secret_value()))
+    return value
+
+
 def _sendable_key(value: SecretStr) -> SecretStr:
     if not re.fullmatch(r"[!-~]{1,255}", value.get_secret_value()):
         raise ValueError("holds characters that no key has")
@@ -112,6 +120,7 @@ Origins = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_or
 ProxyAddresses = Annotated[str, AfterValidator(_proxy_addresses)]
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(_networks)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
 SendableKey = Annotated[SecretStr, AfterValidator(_sendable_key)]
 FernetKeys = Annotated[SecretStr, AfterValidator(_fernet_keys)]
 WebhookSecret = Annotated[SecretStr, AfterValidator(_webhook_secret)]

@@ -171,8 +171,9 @@ READYZ: dict[str, Any] = {
     "summary": "Whether requests should come here",
     "tags": TAG,
     "auth": [],
-    "description": "For load balancers: the database answers, its migrations are applied and a "
-    "worker lives. Ready while Novita is down.",
+    "description": "For load balancers: the database answers and its migrations are applied. Ready "
+    "while Novita is down and while no worker lives: what is accepted waits unharmed. Answers "
+    "under any Host header.",
     "responses": {
         200: OpenApiResponse(Readiness, description="Requests may come."),
         503: OpenApiResponse(Readiness, description="Not now; reasons says why."),
@@ -183,7 +184,7 @@ READYZ: dict[str, Any] = {
             "Not ready",
             {
                 "status": "not ready",
-                "reasons": ["no worker has been seen lately: manage.py worker"],
+                "reasons": ["migrations are not applied: manage.py migrate"],
             },
             503,
         ),

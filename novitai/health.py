@@ -16,7 +16,7 @@ from instances.database_clock import database_now
 from novitai import VERSION, documentation
 from novitai.negotiation import OnlyOneForm
 from novitai.performance import Window, request_totals, system, uptime_seconds
-from novitai.vitals import Vitals, count_workers, is_cache_up, look, up
+from novitai.vitals import Vitals, is_cache_up, look, up
 
 _window = Window()
 
@@ -59,7 +59,9 @@ class LivezView(OpenView):
 
 
 class ReadyzView(OpenView):
-    """Whether requests should come here: database, its migrations, and somebody to do the work."""
+    """Whether requests should come here: the database and its migrations. Not the workers: what is
+    accepted waits for them unharmed, and a roll-out of workers must not take the API down.
+    """
 
     @extend_schema(**documentation.READYZ)
     def get(self, request: Request) -> Response:
@@ -103,12 +105,9 @@ def _dependencies(vitals: Vitals | None, services: dict[str, str]) -> dict[str, 
 
 def _reasons_against_readiness() -> list[str]:
     try:
-        reasons = [] if _is_migrated() else ["migrations are not applied: manage.py migrate"]
-        if not reasons and not count_workers(database_now()):
-            reasons.append("no worker has been seen lately: manage.py worker")
+        return [] if _is_migrated() else ["migrations are not applied: manage.py migrate"]
     except DatabaseError:
         return ["the database does not answer"]
-    return reasons
 
 
 _migrated = False

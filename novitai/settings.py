@@ -4,12 +4,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import dj_database_url
 from corsheaders.defaults import default_headers
 from django.core.exceptions import ImproperlyConfigured
 
 from novitai import VERSION
 from novitai.config import ConfigError, load_config
+from novitai.database.address import parse_url
+from novitai.database.sessions import django_entry, embedded_options
 from novitai.development import kept_secret
 from novitai.logs import logging_config
 from novitai.openapi.introduction import DESCRIPTION
@@ -52,6 +53,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "novitai.hosts.HostMiddleware",
     # Outside of whatever may refuse a request, so that refusals are counted, too.
     "novitai.request_metrics.RequestMetricsMiddleware",
     "novitai.middleware.RequestIdMiddleware",
@@ -97,18 +99,10 @@ def _database() -> dict[str, Any]:
             "ENGINE": "novitai.embedded_postgres.backend",
             "NAME": "novitai",
             "DATA_DIR": DATA_DIR / "postgres",
+            "OPTIONS": embedded_options(),
         }
     url = CONFIG.database_url.get_secret_value()
-    try:
-        parsed = dict(dj_database_url.parse(url))
-    except (ValueError, dj_database_url.ParseError, dj_database_url.UnknownSchemeError):
-        parsed = {}
-    if "postgresql" not in str(parsed.get("ENGINE", "")):
-        raise ImproperlyConfigured(
-            "The configuration cannot be used:\n  DATABASE_URL: is not a Postgres URL. "
-            "Hint: postgresql://USER:PASSWORD@HOST:PORT/NAME"
-        )
-    return parsed
+    return {"ENGINE": "django.db.backends.postgresql", **django_entry(parse_url(url))}
 
 
 DATABASES = {
@@ -118,14 +112,6 @@ DATABASES = {
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
         "ATOMIC_REQUESTS": False,
-        # Views run many short transactions; none may hang on a lock or a lost client for ever.
-        # A server that vanished is noticed in seconds, so that /health answers in time.
-        "OPTIONS": {
-            "connect_timeout": 3,
-            "tcp_user_timeout": 10_000,
-            "options": "-c lock_timeout=10s -c statement_timeout=30s"
-            " -c idle_in_transaction_session_timeout=60s",
-        },
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

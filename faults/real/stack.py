@@ -107,7 +107,9 @@ class Stack(Caller):
                 raise RuntimeError(f"{process.name} has ended: {self.log_tail()}")
         try:
             return all(
-                requests.get(f"{url}/readyz", timeout=5).status_code == 200 for url in self.urls
+                requests.get(f"{url}/readyz", timeout=5).status_code == 200
+                and _workers_seen_by(url)
+                for url in self.urls
             )
         except requests.RequestException:
             return False
@@ -177,3 +179,9 @@ class Stack(Caller):
 
 def _numbered(name: str, number: int) -> str:
     return name if number == 0 else f"{name}-{number + 1}"
+
+
+def _workers_seen_by(url: str) -> int:
+    """/health counts the workers, whatever else it says."""
+    dependencies = requests.get(f"{url}/health", timeout=5).json()["dependencies"]
+    return int(dependencies.get("jobQueue", {}).get("workers", 0))

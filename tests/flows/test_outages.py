@@ -34,7 +34,8 @@ def test_an_outage_of_novita_is_told_by_health_and_outlived_by_creations(start_s
 def test_requests_are_accepted_while_no_worker_lives_and_done_when_one_comes(start_stack) -> None:
     stack: Stack = start_stack(SIMULATED_START="1")
     assert stack.worker.stop() == 0
-    wait_until(lambda: stack.call("GET", "/readyz").status_code == 503, what="for readyz")
+    wait_until(lambda: health(stack)[0] == 503, what="for health to miss the worker")
+    assert stack.call("GET", "/readyz").status_code == 200
     instance_id = stack.create()
     assert stack.get(instance_id)["status"] == "creating"
     stack.worker.start()
