@@ -35,7 +35,7 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
         initial=default_scopes,
         widget=forms.CheckboxSelectMultiple,
         help_text="write brings read along, admin both; credentials shows the passwords of machines"
-        " and comes with nothing else",
+        " and metrics the figures of the whole installation; both come with nothing else",
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -1,6 +1,6 @@
 """What a caller needs to get past the door."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rest_framework.exceptions import NotAuthenticated, PermissionDenied
@@ -29,9 +29,18 @@ class HasApiKey(BasePermission):
         if not isinstance(request.user, Caller):
             return False
         scope = required_scope(view, request.method or "")
-        if scope is not None and not is_covered(scope, request.user.api_key.scopes):
-            raise PermissionDenied(f"This needs an API key with the scope {scope.value}.")
+        given = request.user.api_key.scopes
+        enough = () if scope is None else (scope, *also_enough(view))
+        if enough and not any(is_covered(each, given) for each in enough):
+            words = " or ".join(each.value for each in enough)
+            raise PermissionDenied(f"This needs an API key with the scope {words}.")
         return True
+
+
+def also_enough(view: "APIView") -> Sequence[Scope]:
+    """Scopes that open this view in place of the one it asks for, and no other view."""
+    scopes: Sequence[Scope] = getattr(view, "also_enough", ())
+    return scopes
 
 
 def required_scope(view: "APIView", method: str) -> Scope | None:

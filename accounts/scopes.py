@@ -12,6 +12,7 @@ class Scope(models.TextChoices):
     WRITE = "write"
     ADMIN = "admin"
     CREDENTIALS = "credentials"
+    METRICS = "metrics"
 
 
 # Not ``credentials``: who runs a project need not see the passwords of its machines.
@@ -25,6 +26,12 @@ DEFAULT_SCOPES = [Scope.READ.value, Scope.WRITE.value]
 def default_scopes() -> list[str]:
     """Of a key that was made without a word about it: everything but what is delicate."""
     return list(DEFAULT_SCOPES)
+
+
+def may_see_all_figures(given: Iterable[str]) -> bool:
+    """Whether a key with these scopes is shown the figures of the whole installation."""
+    words = set(given)
+    return is_covered(Scope.ADMIN, words) or is_covered(Scope.METRICS, words)
 
 
 def is_covered(wanted: Scope, given: Iterable[str]) -> bool:

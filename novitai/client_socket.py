@@ -9,6 +9,7 @@ not take at once is the main loop's again (``novitai.patient_worker``).
 import contextlib
 import select
 import socket
+import time
 from typing import Any, cast
 
 from novitai.arriving import Arriving
@@ -40,6 +41,7 @@ class ClientSocket:
         self._is_ended = False
         self._is_closing = False
         self._unsent = bytearray()
+        self._held_until = 0.0
         self._drained = 0
 
     # What the main loop asks
@@ -101,10 +103,20 @@ class ClientSocket:
         """Bytes of memory that it holds."""
         return self._arriving.size + len(self._unsent)
 
+    def hold_back(self, seconds: float) -> None:
+        """Send nothing of the answer before that time is over: the client waits, and no thread."""
+        self._held_until = time.monotonic() + seconds
+
+    @property
+    def held_seconds(self) -> float:
+        return max(self._held_until - time.monotonic(), 0.0)
+
     def push(self) -> bool:
         """Send what the client takes. Whether that was all; nobody is left to take the rest of a
         broken connection.
         """
+        if self._unsent and self.held_seconds:
+            return False
         try:
             while self._unsent:
                 del self._unsent[: self._sock.send(self._unsent)]

@@ -74,6 +74,34 @@ class Config(BaseModel):
     csrf_trusted_origins: Origins = Field(
         (), description="comma-separated origins of the admin behind a proxy, with scheme"
     )
+    admin_enabled: bool = Field(
+        True, description="true, or false to have nothing at /admin/ (default: true)"
+    )
+    admin_hosts: HostNames = Field(
+        (),
+        description="comma-separated host names that /admin/ is served to, others get 404 "
+        "(default: all of ALLOWED_HOSTS)",
+    )
+    admin_networks: Networks = Field(
+        (),
+        description="comma-separated networks whose addresses may open /admin/, e.g. 10.0.0.0/8 "
+        "(default: any); behind a proxy set FORWARDED_ALLOW_IPS, too",
+    )
+    admin_login_failures: int = Field(
+        10,
+        ge=1,
+        le=1000,
+        description="wrong passwords of a user, or from an address, until log-ins are refused",
+    )
+    admin_login_lock: float = Field(
+        900.0,
+        ge=1,
+        le=86_400,
+        description="seconds that such a user or address stays locked, up to a day",
+    )
+    admin_session_hours: float = Field(
+        12.0, gt=0, le=336, description="hours until an operator has to sign in again"
+    )
     max_body_bytes: int = Field(
         1_048_576, ge=1024, description="largest request body in bytes (default 1 MiB)"
     )

@@ -193,8 +193,9 @@ READYZ: dict[str, Any] = {
 METRICS: dict[str, Any] = {
     "operation_id": "getMetrics",
     "summary": "Metrics as Prometheus text",
-    "description": "The jobs, instances and messages of the project. A key with the scope `admin` "
-    "sees those of all projects, the requests, the workers and the account at Novita, too.",
+    "description": "The jobs, instances and messages of the project. A key with the scope "
+    "`metrics` or `admin` sees those of all projects, the requests, the workers and the account at "
+    "Novita, too; `metrics` opens this address and no other.",
     "tags": TAG,
     "examples": [
         OpenApiExample(

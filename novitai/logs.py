@@ -103,6 +103,8 @@ def logging_config(*, level: str, style: str) -> dict[str, Any]:
             "django.server": {"level": "WARNING"},
             # Warns of every answer to HEAD; gunicorn drops the body by itself.
             "gunicorn.http.wsgi": {"level": "ERROR"},
+            # Each log-in has a line of our own (accounts/logins.py).
+            "axes": {"level": "ERROR"},
             "django-q": {"level": "WARNING", "handlers": ["stderr"], "propagate": False},
         },
     }

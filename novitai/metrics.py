@@ -7,6 +7,7 @@ database (``Tally``).
 """
 
 import os
+from typing import cast
 
 from django.db import connection, transaction
 from django.http import HttpResponse
@@ -17,8 +18,9 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from accounts.authentication import Caller
 from accounts.models import Project
-from accounts.permissions import project_to_show
+from accounts.scopes import Scope, may_see_all_figures
 from instances.database_clock import database_now
 from novitai import documentation
 from novitai.collector import InstallationCollector, ProjectCollector
@@ -34,14 +36,20 @@ class PlainText(BaseRenderer):
 
 
 class MetricsView(APIView):
-    """The project's own figures; with the scope ``admin`` everything that can be counted."""
+    """The project's own figures; with the scope ``metrics`` or ``admin`` everything that can be
+    counted.
+    """
+
+    # A scraper's key need not be able to do anything else.
+    also_enough = (Scope.METRICS,)
 
     # Scrapers prefer formats of their own and take text, too.
     renderer_classes = [PlainText]
 
     @extend_schema(**documentation.METRICS)
     def get(self, request: Request) -> HttpResponse:
-        project = project_to_show(request)
+        caller = cast(Caller, request.user)
+        project = None if may_see_all_figures(caller.api_key.scopes) else caller.project
         text = generate_latest(_database_registry(project))
         if project is None:
             text = generate_latest(request_registry()) + text

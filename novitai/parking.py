@@ -26,6 +26,7 @@ class ParkingLot:
     def __init__(self, selector: selectors.BaseSelector) -> None:
         self._selector = selector
         self._parked: dict[Any, _Place] = {}
+        self._aside: dict[Any, tuple[float, Callable[[Any], None]]] = {}
         self._next_sweep = 0.0
 
     def park(
@@ -44,6 +45,12 @@ class ParkingLot:
         until = time.monotonic() + seconds
         self._parked[conn] = _Place(seconds, until, is_writing, is_done, then)
         self._selector.register(conn.sock, event, partial(self._look, conn))
+
+    def set_aside(self, conn: Any, seconds: float, then: Callable[[Any], None]) -> None:
+        """``then``, after that time, whatever the client does meanwhile: its socket is not watched,
+        as one that is closed or says more would keep the main loop awake.
+        """
+        self._aside[conn] = (time.monotonic() + seconds, then)
 
     def _look(self, conn: Any, _: Any) -> None:
         place = self._parked.get(conn)
@@ -66,6 +73,9 @@ class ParkingLot:
         if now < self._next_sweep:
             return
         self._next_sweep = now + _SWEEP_SECONDS
+        for conn in [conn for conn, (until, _) in self._aside.items() if until <= now]:
+            _, then = self._aside.pop(conn)
+            then(conn)
         for conn in [conn for conn, place in self._parked.items() if place.until <= now]:
             # What was done about one may have evicted another.
             if conn in self._parked:

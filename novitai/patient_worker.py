@@ -104,6 +104,8 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         go_on = partial(self._go_on, fs=fs, is_kept=self._is_kept(fs))
         if conn.sock.is_given_away:
             self._drop(conn)
+        elif conn.sock.has_unsent and (seconds := conn.sock.held_seconds):
+            self._lot.set_aside(conn, seconds, partial(self.finish_request, fs=fs))
         elif conn.sock.has_unsent:
             self._lot.park(conn, EVENT_WRITE, SEND_SECONDS, self._is_taken, go_on)
         else:

@@ -33,7 +33,7 @@ SECRET_KEY = (
 ALLOWED_HOSTS = [*CONFIG.allowed_hosts, "127.0.0.1", "localhost", "[::1]"]
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "accounts.apps.ConsoleConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_q",
+    "axes",
     "accounts",
     "jobs",
     "instances",
@@ -60,6 +61,7 @@ MIDDLEWARE = [
     "novitai.middleware.RequestLogMiddleware",
     "novitai.middleware.SecurityHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "novitai.admin_door.AdminDoorMiddleware",
     "novitai.page_middleware.PageStaticFiles",
     "corsheaders.middleware.CorsMiddleware",
     "novitai.deprecations.DeprecationMiddleware",
@@ -251,6 +253,7 @@ CORS_EXPOSE_HEADERS = [
 CSRF_FAILURE_VIEW = "novitai.errors.csrf_failure"
 CSRF_TRUSTED_ORIGINS = list(CONFIG.csrf_trusted_origins)
 SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_AGE = int(timedelta(hours=CONFIG.admin_session_hours).total_seconds())
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = CONFIG.is_production
 # gunicorn judges X-Forwarded-Proto, by FORWARDED_ALLOW_IPS: here anyone's header would count.
 SECURE_PROXY_SSL_HEADER = None
@@ -258,13 +261,38 @@ SECURE_HSTS_SECONDS = int(timedelta(days=365).total_seconds()) if CONFIG.is_prod
 # TLS, its redirect and what holds for sibling domains belong to the proxy in front of the service;
 # behind it, health probes come over plain HTTP. W002: SecurityHeadersMiddleware forbids frames.
 # W003: PageCsrf protects the forms, and the check knows it by Django's own name only.
-SILENCED_SYSTEM_CHECKS = [f"security.W{number}" for number in ("002", "003", "005", "008", "021")]
+# axes.W002: the console answers for those whom axes holds back.
+SILENCED_SYSTEM_CHECKS = [
+    *(f"security.W{number}" for number in ("002", "003", "005", "008", "021")),
+    "axes.W002",
+]
 DATA_UPLOAD_MAX_MEMORY_SIZE = CONFIG.max_body_bytes
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+
+# Log-ins (accounts/logins.py)
+
+AUTHENTICATION_BACKENDS = [
+    # Refuses before the next one hashes a password.
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+AXES_FAILURE_LIMIT = CONFIG.admin_login_failures
+AXES_COOLOFF_TIME = timedelta(seconds=CONFIG.admin_login_lock)
+AXES_LOCKOUT_PARAMETERS = ["username", "ip_address"]
+AXES_USERNAME_CALLABLE = "accounts.logins.user_name"
+AXES_CLIENT_IP_CALLABLE = "accounts.logins.address"
+# A lock ends after its time, however often it is tried meanwhile; nothing is written then.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+# An operator who guesses a colleague's password could set the count back by signing in.
+AXES_RESET_ON_SUCCESS = False
+AXES_SENSITIVE_PARAMETERS = ["username", "csrfmiddlewaretoken", "next"]
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
 
 # Logs
 

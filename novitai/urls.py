@@ -14,9 +14,6 @@ from novitai.entrance import UnknownAddress, entrance
 from novitai.health import HealthView, LivezView, ReadyzView
 from novitai.metrics import MetricsView
 
-admin.site.site_header = admin.site.site_title = "novitai"
-admin.site.index_title = "Console"
-
 _docs = SpectacularSwaggerSplitView.as_view(url_name="schema")
 _redoc = SpectacularRedocView.as_view(url_name="schema", template_name="novitai/redoc.html")
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
 
-from accounts.permissions import HasApiKey, required_scope
+from accounts.permissions import HasApiKey, also_enough, required_scope
 from novitai.openapi.paging import page_parameters
 
 ANY = "any"
@@ -20,7 +20,9 @@ class ScopedSchema(AutoSchema):
         if not needs_key:
             return {}
         scope = required_scope(self.view, self.method)
-        return {"x-scope": ANY if scope is None else scope.value}
+        if scope is None:
+            return {"x-scope": ANY}
+        return {"x-scope": " or ".join(each.value for each in (scope, *also_enough(self.view)))}
 
     def get_override_parameters(self) -> list[Any]:
         return [*super().get_override_parameters(), *page_parameters(self.view, self.method)]

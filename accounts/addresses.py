@@ -1,0 +1,70 @@
+"""Whose address a request comes from, by FORWARDED_ALLOW_IPS."""
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+
+from django.conf import settings
+from django.http import HttpRequest
+
+Address = IPv4Address | IPv6Address
+# A single subscriber is given this much of IPv6, and may take any address of it.
+_SUBSCRIBER_BITS = 64
+
+
+def client_address(request: HttpRequest) -> Address | None:
+    """The nearest address that is not a trusted proxy's; None without one (a Unix socket).
+
+    X-Forwarded-For is read from its end, where the proxy in front of us wrote: what stands further
+    to the left is the client's own word. With ``*`` the peer alone is a proxy.
+    """
+    found = parse_address(request.META.get("REMOTE_ADDR", ""))
+    hops = str(request.META.get("HTTP_X_FORWARDED_FOR", "")).split(",")
+    any_peer = _trusts_any()
+    while hops and (any_peer or _is_proxy(found)):
+        any_peer = False
+        before = parse_address(hops.pop())
+        if before is None:
+            break
+        found = before
+    return found
+
+
+def is_within(address: Address | None, networks: Sequence[object]) -> bool:
+    return address is not None and any(address in network for network in networks)  # type: ignore[operator]
+
+
+def subscriber(address: Address) -> str:
+    """What one subscriber cannot change at will: an IPv4 address, or the first half of an IPv6
+    one.
+    """
+    if isinstance(address, IPv4Address):
+        return str(address)
+    return str(IPv6Network((address, _SUBSCRIBER_BITS), strict=False).network_address)
+
+
+def parse_address(text: str) -> Address | None:
+    """Some proxies write ports along: ``192.0.2.1:4711``, ``[2001:db8::1]:4711``."""
+    word = text.strip()
+    if word.startswith("["):
+        word = word[1:].partition("]")[0]
+    elif word.count(":") == 1:
+        word = word.partition(":")[0]
+    try:
+        address = ip_address(word.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _trusts_any() -> bool:
+    return "*" in _trusted_words()
+
+
+def _is_proxy(address: Address | None) -> bool:
+    # A peer without an address speaks over a Unix socket of this machine.
+    networks = [ip_network(word, strict=False) for word in _trusted_words() if word != "*"]
+    return address is None or is_within(address, networks)
+
+
+def _trusted_words() -> list[str]:
+    return [word.strip() for word in settings.CONFIG.forwarded_allow_ips.split(",") if word.strip()]

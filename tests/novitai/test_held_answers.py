@@ -1,0 +1,51 @@
+"""Answers that come late on purpose hold no thread of the web server."""
+
+from __future__ import annotations
+
+import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import requests
+
+from accounts.models import Project
+from accounts.services import create_api_key
+from tests.served import served, url_of_this_database
+
+LOOPS = 12
+
+
+def wrong_log_in(url: str) -> tuple[int, float]:
+    with requests.Session() as session:
+        page = session.get(f"{url}/admin/login/", timeout=30).text
+        found = re.search('csrfmiddlewaretoken" value="([^"]+)', page)
+        assert found
+        data = {"csrfmiddlewaretoken": found[1], "username": "nobody", "password": "wrong"}
+        began = time.monotonic()
+        answer = session.post(f"{url}/admin/login/", data, timeout=30)
+        return answer.status_code, time.monotonic() - began
+
+
+@pytest.mark.django_db(transaction=True)
+def test_wrong_passwords_wait_and_the_api_does_not(tmp_path: Path) -> None:
+    """More of them than there are threads; all of them are answered, in one second and a half."""
+    key = create_api_key(project=Project.objects.create(name="a"), name="k")
+    knobs = {"WEB_WORKERS": "1", "WEB_THREADS": "2", "ADMIN_LOGIN_FAILURES": "1"}
+    database = url_of_this_database()
+    with served(tmp_path, database, **knobs) as url, ThreadPoolExecutor(LOOPS) as pool:
+        assert wrong_log_in(url)[0] == 429
+        began = time.monotonic()
+        refused = [pool.submit(wrong_log_in, url) for _ in range(LOOPS)]
+        answered = [
+            requests.get(
+                f"{url}/api/instances", headers={"Authorization": f"Bearer {key}"}, timeout=30
+            ).status_code
+            for _ in range(5)
+        ]
+        assert answered == [200] * 5
+        assert {future.result()[0] for future in refused} == {429}
+        assert all(future.result()[1] >= 1.4 for future in refused)
+        # Two threads that waited would have taken nine seconds for them.
+        assert time.monotonic() - began < 8
