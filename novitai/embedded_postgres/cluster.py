@@ -10,7 +10,7 @@ from pathlib import Path
 from novitai.embedded_postgres.binaries import MAJOR_VERSION, bin_folder
 from novitai.embedded_postgres.errors import REMEDY, EmbeddedPostgresError
 from novitai.embedded_postgres.layout import USER, Layout
-from novitai.embedded_postgres.privileges import Account, become
+from novitai.embedded_postgres.privileges import Account, become, closed_folder
 
 
 def ensure_cluster(layout: Layout, account: Account) -> None:
@@ -60,6 +60,12 @@ def spawn(
             preexec_fn=become(account, needs_name=needs_name, death_signal=death_signal),
         )
     except (OSError, subprocess.SubprocessError) as error:
+        if not account.reaches_all and (closed := closed_folder(Path(command[0]), account)):
+            raise EmbeddedPostgresError(
+                f"The data folder belongs to user id {account.uid}, who cannot reach "
+                f"{command[0]}: {closed} is closed to that user. Install the project in a folder "
+                f"that this user may enter, or use a data folder of your own. {REMEDY}"
+            ) from error
         raise EmbeddedPostgresError(
             f"{command[0]} cannot be run as user id {account.uid} ({error}). "
             f"As root, the server needs the capabilities SETUID, SETGID, CHOWN and DAC_OVERRIDE "

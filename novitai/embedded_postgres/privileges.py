@@ -14,6 +14,7 @@ import ctypes
 import os
 import pwd
 import signal
+import stat
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -64,6 +65,23 @@ def choose_account(data_dir: Path, cluster: Path) -> Account:
     if owner is None or owner.st_uid == 0:
         return Account(0, os.getegid(), is_mapped=True)
     return Account(owner.st_uid, owner.st_gid, reaches_all=_IS_LINUX)
+
+
+def closed_folder(program: Path, account: Account) -> Path | None:
+    """The first folder above a program that the account may not enter; None if it may enter all.
+
+    A server that runs as the owner of its data has no capability to pass such a folder (see
+    ``choose_account``): that owner could make the server read what root alone may read.
+    """
+    for folder in reversed(program.parents):
+        found = folder.stat()
+        if found.st_uid == account.uid:
+            bit = stat.S_IXUSR
+        else:
+            bit = stat.S_IXGRP if found.st_gid == account.gid else stat.S_IXOTH
+        if not found.st_mode & bit:
+            return folder
+    return None
 
 
 def become(account: Account, *, needs_name: bool, death_signal: int | None) -> Callable[[], None]:

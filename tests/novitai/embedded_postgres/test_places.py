@@ -13,7 +13,7 @@ import pytest
 
 from novitai.embedded_postgres import EmbeddedPostgresError, ensure_running, stop
 from novitai.embedded_postgres.binaries import bin_folder
-from novitai.embedded_postgres.privileges import Account, become
+from novitai.embedded_postgres.privileges import Account, become, closed_folder
 from tests.novitai.embedded_postgres.conftest import StartUser
 from tests.novitai.embedded_postgres.processes import environment, server_pid
 
@@ -115,7 +115,9 @@ def test_an_ordinary_account_without_a_name_works_or_is_told_what_to_do(
 def test_root_runs_the_server_of_another_user_as_that_user(
     foreign_dir: Path, start_user: StartUser
 ) -> None:
-    """Not being root, we get a refusal instead: what belongs to root is not ours to use."""
+    """Not being root, we get a refusal instead: what belongs to root is not ours to use. So do we
+    where that user cannot reach the programs: a checkout in a home that only root may enter.
+    """
     if os.geteuid() != 0:
         with pytest.raises(EmbeddedPostgresError, match="belongs to user id 0"):
             ensure_running(Path("/etc"))
@@ -125,10 +127,39 @@ def test_root_runs_the_server_of_another_user_as_that_user(
     os.chown(foreign_dir, 1, 1)
     os.chown(data, 1, 1)
 
-    start_user(data).answer()
+    user = start_user(data)
+    closed = closed_folder(bin_folder() / "initdb", Account(1, 1))
+    if closed is not None:
+        assert f"{closed} is closed to that user" in user.failure()
+        return
+    user.answer()
 
     assert psutil.Process(server_pid(data)).uids().effective == 1
     assert {path.stat().st_uid for path in data.rglob("*")} == {1}
+
+
+def test_programs_that_the_owner_of_the_data_cannot_reach_are_named_with_the_closed_folder(
+    tmp_path: Path, foreign_dir: Path, start_user: StartUser
+) -> None:
+    if os.geteuid() != 0:
+        assert closed_folder(tmp_path / "program", Account(os.geteuid(), os.getegid())) is None
+        return
+    home = tmp_path / "home"
+    wheel = bin_folder().parents[1]
+    home.mkdir(mode=0o700)
+    (home / wheel.name).mkdir()
+    (home / wheel.name / "__init__.py").touch()
+    (home / wheel.name / bin_folder().parent.name).symlink_to(bin_folder().parent)
+    data = foreign_dir / "data"
+    data.mkdir(mode=0o700)
+    os.chown(foreign_dir, 1, 1)
+    os.chown(data, 1, 1)
+    paths = {"PYTHONPATH": f"{home}{os.pathsep}{environment()['PYTHONPATH']}"}
+
+    failure = start_user(data, env=environment() | paths).failure()
+
+    assert "belongs to user id 1" in failure
+    assert "is closed to that user" in failure
 
 
 def test_a_folder_with_something_else_in_it_is_refused_and_left_alone(empty_dir: Path) -> None:
