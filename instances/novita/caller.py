@@ -25,17 +25,24 @@ from instances.http.exchange import Deadline
 from instances.http.retry_after import parse_retry_after
 from instances.http.transport import HttpRequest, HttpResponse, Transport
 from instances.novita.calls import CallBudget, CallRecord, outcome_of
+from instances.novita.consequences import CallKind
 from instances.novita.errors import (
+    EdgeAnswered,
     NovitaConnectionError,
     NovitaError,
     NovitaProtocolError,
     NovitaTimeout,
+    Source,
     clean_text,
 )
-from instances.novita.refusals import Subject, error_for
-from instances.novita.values import integer, mapping, parse_json
+from instances.novita.hidden import hidden_error
+from instances.novita.speaker import Spoken, edge_words, listen
+from instances.novita.values import parse_json
+from instances.novita.verdict import edge_text, error_of
 
 T = TypeVar("T")
+# What Novita answers to these is not documented, and may be nothing.
+_ANSWERED_WITHOUT_WORDS = (CallKind.VERB, CallKind.DELETE)
 MAX_BODY_BYTES = 10_000_000
 _HEADER_VALUE = re.compile(r"[!-~]{1,255}")
 
@@ -54,7 +61,7 @@ class Call:
     path: str
     params: Mapping[str, str] | None = None
     body: Mapping[str, Any] | None = None
-    subject: Subject = Subject.OTHER
+    kind: CallKind = CallKind.LIST
     is_fresh: bool = False
     timeout_seconds: float | None = None
     secrets: tuple[str, ...] = ()
@@ -62,7 +69,7 @@ class Call:
 
     @property
     def is_read(self) -> bool:
-        return self.body is None
+        return self.kind.is_read
 
 
 class Caller:
@@ -128,6 +135,8 @@ class Caller:
             status=status,
             counts_as_outage=error is not None and error.counts_as_outage,
             retry_after=error.retry_after if error else None,
+            reason=error.reason if error else "",
+            text=str(error) if error else "",
         )
         with self._calls_lock:
             self.calls.append(record)
@@ -161,36 +170,42 @@ class Caller:
         if isinstance(error, ExchangeTimeout):
             return NovitaTimeout(text, is_outcome_unknown=is_unknown)
         if isinstance(error, (BrokenResponse, BodyTooLarge)):
-            return NovitaProtocolError(text, is_outcome_unknown=is_unknown)
+            return NovitaProtocolError(text, is_outcome_unknown=is_unknown, source=Source.EDGE)
         return NovitaConnectionError(text, is_sent=error.is_sent, is_outcome_unknown=is_unknown)
 
     def _read(self, call: Call, response: HttpResponse) -> Any:
-        if not 200 <= response.status < 300:
-            raise self._refusal(call, response, response.status)
-        if not response.body.strip():
-            return None
+        status, body = response.status, response.body
+        if not 200 <= status < 300:
+            raise self._error(call, response, status, listen(status, body))
+        if not body.strip():
+            if call.kind in _ANSWERED_WITHOUT_WORDS:
+                return None
+            raise self._foreign(call, response)
         try:
-            value = parse_json(response.body)
+            value = parse_json(body)
         except ValueError:
-            raise self._garbage(call, response.status) from None
-        if (code := _hidden_error(value)) is not None:
-            raise self._refusal(call, response, code)
+            raise self._foreign(call, response) from None
+        if (hidden := hidden_error(value)) is not None:
+            raise self._error(call, response, *hidden)
         return value
 
-    def _garbage(self, call: Call, status: int) -> NovitaProtocolError:
-        return NovitaProtocolError(
-            f"{call.endpoint}: the answer is not JSON",
-            status=status,
+    def _foreign(self, call: Call, response: HttpResponse) -> EdgeAnswered:
+        """A 2xx with a web page, a text or nothing, where Novita sends JSON."""
+        words = edge_words(response.body)
+        return EdgeAnswered(
+            edge_text(f"answered {response.status} with {words}", self._secrets(call)),
+            status=response.status,
             is_outcome_unknown=not call.is_read,
         )
 
-    def _refusal(self, call: Call, response: HttpResponse, status: int) -> NovitaError:
+    def _error(
+        self, call: Call, response: HttpResponse, status: int, spoken: Spoken
+    ) -> NovitaError:
         now = datetime.now(UTC)
-        return error_for(
+        return error_of(
             status,
-            response.body,
-            subject=call.subject,
-            is_read=call.is_read,
+            spoken,
+            kind=call.kind,
             retry_after=parse_retry_after(response.headers.get("retry-after"), now),
             secrets=self._secrets(call),
         )
@@ -208,11 +223,3 @@ def checked_base_url(base_url: str) -> str:
     if parts.username is not None or parts.query or parts.fragment:
         raise ValueError("a base URL has no user, query or fragment")
     return url.rstrip("/")
-
-
-def _hidden_error(value: Any) -> int | None:
-    """The code of an error body under a 2xx; some gateways of this style answer so."""
-    data = mapping(value)
-    code = integer(data.get("code"))
-    is_error = "reason" in data and "id" not in data and code is not None and 400 <= code < 600
-    return code if is_error else None

@@ -9,11 +9,13 @@ from enum import StrEnum
 from instances.novita.errors import (
     AuthenticationFailed,
     CallBudgetExhausted,
+    EdgeAnswered,
     NovitaConnectionError,
     NovitaError,
     NovitaTimeout,
     NovitaUnavailable,
     RateLimited,
+    UnreadableAnswer,
 )
 
 
@@ -51,6 +53,10 @@ class CallOutcome(StrEnum):
     RATE_LIMITED = "rate_limited"
     KEY_REFUSED = "key_refused"
     SERVER_ERROR = "server_error"
+    # Something in front of Novita spoke in its place.
+    EDGE_ANSWERED = "edge_answered"
+    # A success of Novita in a form that we cannot read: no outage.
+    UNREADABLE = "unreadable"
     TIMEOUT = "timeout"
     CONNECTION_ERROR = "connection_error"
 
@@ -60,6 +66,7 @@ class CallRecord:
     """One finished call. `endpoint` is the client's method, so there are few different ones.
 
     `counts_as_outage` and `retry_after` are what a circuit breaker and a limiter want to know.
+    `reason` and `text` are for log lines: Novita's reason, and the error's text without secrets.
     """
 
     endpoint: str
@@ -68,15 +75,19 @@ class CallRecord:
     status: int | None = None
     counts_as_outage: bool = False
     retry_after: float | None = None
+    reason: str = ""
+    text: str = ""
 
 
 def outcome_of(error: NovitaError | None) -> CallOutcome:
-    """Protocol garbage is filed under server_error: it was the server that sent it."""
+    """A broken exchange is filed under server_error: it was the server that sent it."""
     if error is None:
         return CallOutcome.OK
     for kind, outcome in (
         (NovitaTimeout, CallOutcome.TIMEOUT),
         (NovitaConnectionError, CallOutcome.CONNECTION_ERROR),
+        (EdgeAnswered, CallOutcome.EDGE_ANSWERED),
+        (UnreadableAnswer, CallOutcome.UNREADABLE),
         (NovitaUnavailable, CallOutcome.SERVER_ERROR),
         (RateLimited, CallOutcome.RATE_LIMITED),
         (AuthenticationFailed, CallOutcome.KEY_REFUSED),

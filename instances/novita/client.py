@@ -10,8 +10,8 @@ from instances.http.transport import Transport
 from instances.novita import items, parsers
 from instances.novita.caller import Call, Caller
 from instances.novita.calls import CallBudget, CallRecord
+from instances.novita.consequences import CallKind
 from instances.novita.listing import read_all_pages
-from instances.novita.refusals import Subject
 from instances.novita.types import (
     Balance,
     Cluster,
@@ -116,9 +116,9 @@ class NovitaClient:
             endpoint="get_template",
             path="/template",
             params={"templateId": template_id},
-            subject=Subject.TEMPLATE,
+            kind=CallKind.TEMPLATE,
         )
-        return self._caller.fetch(call, parsers.parse_template)
+        return self._caller.fetch(call, lambda body: parsers.parse_template(body, template_id))
 
     def list_registry_auths(self) -> tuple[RegistryAuth, ...]:
         call = Call(endpoint="list_registry_auths", path="/repository/auths")
@@ -145,6 +145,7 @@ class NovitaClient:
             endpoint="create_instance",
             path="/gpu/instance/create",
             body=request.to_json(),
+            kind=CallKind.CREATE,
             is_fresh=True,
             timeout_seconds=timeout_seconds,
             secrets=tuple(env.value for env in request.envs),
@@ -157,7 +158,7 @@ class NovitaClient:
             endpoint="get_instance",
             path="/gpu/instance",
             params={"instanceId": instance_id},
-            subject=Subject.INSTANCE,
+            kind=CallKind.LOOK,
         )
         return self._caller.fetch(call, lambda body: parsers.parse_instance(body, instance_id))
 
@@ -206,7 +207,7 @@ class NovitaClient:
             endpoint=f"{verb}_instance",
             path=f"/gpu/instance/{verb}",
             body={"instanceId": instance_id},
-            subject=Subject.INSTANCE,
+            kind=CallKind.DELETE if verb == "delete" else CallKind.VERB,
         )
         self._caller.fetch(call, lambda _: None)
 

@@ -26,10 +26,16 @@ Texts are safe to log: see `clean_text`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from enum import StrEnum
 
 MAX_TEXT = 500
+# Nobody reads further; bounds the time that a page of megabytes takes.
+_LONGEST = 20_000
+_MARKUP = re.compile(
+    r"<(script|style)\b.*?(</\1\s*>|$)|<[a-z/!?][^>]*(>|$)", re.IGNORECASE | re.DOTALL
+)
 # Shorter values ("1", "on") occur in any sentence; blanking them would hide the reason.
 _MIN_SECRET = 4
 
@@ -224,7 +230,7 @@ class InvalidRequest(NovitaRefused):
 
 
 def clean_text(text: str, secrets: Iterable[str] = ()) -> str:
-    """A foreign message made fit for logs, databases and people.
+    """A foreign message made fit for logs, databases and people: one line without markup.
 
     Secrets that it echoes are blanked before it is cut, so that no half of one survives the cut.
     Values of fewer than 4 characters are not looked for.
@@ -232,5 +238,6 @@ def clean_text(text: str, secrets: Iterable[str] = ()) -> str:
     for secret in sorted(set(secrets), key=len, reverse=True):
         if len(secret) >= _MIN_SECRET:
             text = text.replace(secret, "***")
+    text = _MARKUP.sub(" ", text[:_LONGEST])
     printable = "".join(c if c.isprintable() else " " for c in text)
     return " ".join(printable.split())[:MAX_TEXT]

@@ -27,7 +27,7 @@ from instances.novita.values import (
     integer,
     mapping,
     moment,
-    money_e5,
+    price_e5,
     sequence,
     text,
     verbatim,
@@ -49,7 +49,7 @@ def read_product(value: Any) -> Product | None:
         return None
     inventory = text(data.get("inventoryState"))
     deployable = flag(data.get("availableDeploy"))
-    on_demand, spot = money_e5(data.get("price")), money_e5(data.get("spotPrice"))
+    on_demand, spot = price_e5(data.get("price")), price_e5(data.get("spotPrice"))
     return Product(
         id=product_id,
         name=text(data.get("name")),
@@ -135,7 +135,7 @@ def read_instance(value: Any) -> UpstreamInstance | None:
         last_started_at=moment(data.get("lastStartedAt")) or moment(data.get("startedAt")),
         last_stopped_at=moment(data.get("lastStoppedAt")) or moment(data.get("stoppedAt")),
         use_time_seconds=count(data.get("useTime")),
-        price_e5_usd=money_e5(data.get("instancePrice")),
+        price_e5_usd=price_e5(data.get("instancePrice")),
         facts=facts_in(data),
     )
 

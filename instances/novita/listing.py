@@ -26,8 +26,10 @@ class _Reader:
         before = len(self.seen)
         for instance in page.instances:
             self.seen[instance.id] = instance
-        self.total = page.total
-        self.totals.add(page.total)
+        # A total of 0 beside what was seen is no total; some servers always send it.
+        total = None if page.total == 0 and self.seen else page.total
+        self.total = total
+        self.totals.add(total)
         self.skipped += len(page.skipped)
         return page.raw_count, len(self.seen) - before
 

@@ -1,6 +1,7 @@
 """Novita's answers, read: a broken item is skipped and recorded, a broken envelope raises.
 
-Only NovitaProtocolError ever leaves this module, whatever the JSON.
+Only UnreadableAnswer ever leaves this module, whatever the JSON: the one call failed, and that
+says nothing about Novita's health.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from instances.novita.errors import NovitaProtocolError
+from instances.novita.envelopes import find_created_id, find_list, objects
+from instances.novita.errors import UnreadableAnswer
 from instances.novita.items import read_instance, read_template
 from instances.novita.types import Balance, InstancePage, Skipped, Template, UpstreamInstance
-from instances.novita.values import identifier, integer, mapping
+from instances.novita.values import mapping, whole
 
 T = TypeVar("T")
 
@@ -27,8 +29,8 @@ class ParsedList(Generic[T]):
 
 
 def parse_list(body: Any, key: str, parse_item: Callable[[Any], T | None]) -> ParsedList[T]:
-    """The list under `key`; null and, beside a total of 0, a missing key are empty lists."""
-    raw = _envelope(body, key)
+    """The list under `key`, or in another wrapping; see `envelopes`."""
+    raw, total = find_list(body, key)
     items: list[T] = []
     skipped: list[Skipped] = []
     for index, value in enumerate(raw):
@@ -37,30 +39,23 @@ def parse_list(body: Any, key: str, parse_item: Callable[[Any], T | None]) -> Pa
             skipped.append(Skipped(index, "not an object with an id"))
         else:
             items.append(item)
-    return ParsedList(tuple(items), tuple(skipped), _total(body, len(raw)))
-
-
-def _envelope(body: Any, key: str) -> list[Any]:
-    if not isinstance(body, dict):
-        raise NovitaProtocolError(f"expected an object with {key!r}")
-    value = body.get(key)
-    if isinstance(value, list):
-        return value
-    is_empty = key in body or integer(body.get("total")) == 0
-    if value is None and is_empty:
-        return []
-    raise NovitaProtocolError(f"expected a list under {key!r}")
+    # A total below the page that it came with is no total.
+    total = total if total is not None and total >= len(raw) else None
+    return ParsedList(tuple(items), tuple(skipped), total)
 
 
 def parse_instance_page(body: Any) -> InstancePage:
+    """An absent list without a total is not believed: what is decided by this list ends GPUs."""
     parsed = parse_list(body, "instances", read_instance)
+    is_told = isinstance(body, list) or _has_list(body)
+    if not parsed.items and not parsed.skipped and parsed.total is None and not is_told:
+        raise UnreadableAnswer("expected a list of instances, or a total")
     return InstancePage(parsed.items, parsed.total, parsed.skipped)
 
 
-def _total(body: dict[str, Any], item_count: int) -> int | None:
-    """None when it is missing or smaller than the page that it came with."""
-    total = integer(body.get("total"))
-    return total if total is not None and total >= item_count else None
+def _has_list(body: Any) -> bool:
+    layers = (mapping(body), mapping(mapping(body).get("data")))
+    return any(isinstance(value, list) for layer in layers for value in layer.values())
 
 
 def parse_instance(body: Any, instance_id: str) -> UpstreamInstance:
@@ -68,37 +63,40 @@ def parse_instance(body: Any, instance_id: str) -> UpstreamInstance:
 
     Another instance than the one asked for must never be acted upon, so its id is compared.
     """
-    for candidate in (body, mapping(body).get("instance"), mapping(body).get("data")):
+    for candidate in objects(body, "instance"):
         instance = read_instance(candidate)
         if instance is not None:
             if instance.id != instance_id:
-                raise NovitaProtocolError("the upstream answered with another instance")
+                raise UnreadableAnswer("the upstream answered with another instance")
             return instance
-    raise NovitaProtocolError("expected an instance with an id")
+    raise UnreadableAnswer("expected an instance with an id")
 
 
-def parse_template(body: Any) -> Template:
-    inner = mapping(body).get("template")
-    first = inner[0] if isinstance(inner, list) and inner else inner
-    template = read_template(first) or read_template(body)
-    if template is None:
-        raise NovitaProtocolError("expected a template with an id")
-    return template
+def parse_template(body: Any, template_id: str) -> Template:
+    """Another template than the one asked for would be cached and used as it, so its id counts."""
+    for candidate in objects(body, "template"):
+        template = read_template(candidate)
+        if template is not None:
+            if template.id != template_id:
+                raise UnreadableAnswer("the upstream answered with another template")
+            return template
+    raise UnreadableAnswer("expected a template with an id")
 
 
 def parse_created_id(body: Any) -> str:
-    """Without an id nobody knows whether an instance was made, so the error says so."""
-    data = mapping(body)
-    for value in (data.get("id"), data.get("instanceId"), mapping(data.get("data")).get("id")):
-        if found := identifier(value):
-            return found
-    raise NovitaProtocolError("create was accepted without an id", is_outcome_unknown=True)
+    """Without one certain id nobody knows what was made, so the error says so."""
+    if found := find_created_id(body):
+        return found
+    raise UnreadableAnswer("create was accepted without an id", is_outcome_unknown=True)
 
 
 def parse_balance(body: Any) -> Balance:
+    """In the documented unit, or not at all; the two parts are extras, 0 where unreadable."""
     data = mapping(body)
-    available = integer(data.get("availableBalance"))
+    if "availableBalance" not in data:
+        data = mapping(data.get("data"))
+    available = whole(data.get("availableBalance"))
     if available is None:
-        raise NovitaProtocolError("expected a balance")
-    cash, credit = integer(data.get("cashBalance")), integer(data.get("creditLimit"))
+        raise UnreadableAnswer("expected a balance in whole units")
+    cash, credit = whole(data.get("cashBalance")), whole(data.get("creditLimit"))
     return Balance(available * 10, (cash or 0) * 10, (credit or 0) * 10)

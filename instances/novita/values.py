@@ -10,31 +10,52 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
+# 0.01 and 1,000 USD per GPU-hour; real prices are 0.10 to 20.
+LOWEST_PRICE = 1_000
+HIGHEST_PRICE = 100_000_000
 _MAX_TEXT = 10_000
 _MAX_INTEGER = 2**63 - 1
+_MAX_DIGITS = 100
 # What may stand in a URL query, a log line and a database key; real ids are hex, decimal or UUIDs.
 _ID = re.compile(r"[!-~]{1,255}")
+_WHOLE = re.compile(r"0|-?[1-9][0-9]{0,14}")
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?")
 # 2^33 s is the year 2242; what is later is not seconds.
 _MAX_UNIX_SECONDS = 2**33
 
 
 def parse_json(body: bytes) -> Any:
-    """Raises ValueError for everything that is not JSON, too deep or too long a number included.
+    """Raises ValueError for everything that is not JSON, and for what is nested too deeply.
 
-    Fractions become Decimal, so that no price passes through a float.
+    Fractions become Decimal, so that no price passes through a float. One absurd number (NaN, a
+    thousand digits) becomes None: it must not make a whole list unreadable.
     """
     try:
-        return json.loads(body, parse_float=Decimal, parse_constant=_no_constant)
+        return json.loads(
+            body, parse_float=_fraction, parse_int=_whole, parse_constant=lambda _: None
+        )
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
 
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
+def _fraction(digits: str) -> Decimal | None:
+    try:
+        return Decimal(digits) if len(digits) <= _MAX_DIGITS else None
+    except InvalidOperation:
+        # An exponent beyond all bounds, such as 1e99999999999999999999.
+        return None
+
+
+def _whole(digits: str) -> int | None:
+    return int(digits) if len(digits) <= _MAX_DIGITS else None
+
+
+def word_set(words: str) -> frozenset[str]:
+    """A table of words that are written as one text."""
+    return frozenset(words.split())
 
 
 def text(value: object) -> str:
@@ -71,16 +92,36 @@ def count(value: object) -> int:
     return max(integer(value) or 0, 0)
 
 
-def money_e5(value: object) -> int | None:
-    """1/100,000 USD as an integer; None for nothing, 0 and negative.
+def whole(value: object) -> int | None:
+    """An amount of money in whole units: -5, "5" or the JSON number 5.0; else None.
 
-    A fraction of the unit is rounded up: a price shown too high by 0.00001 USD breaks no promise.
+    Stricter than `integer`. "0.35", "5.0", "+5", "05", "1e5", 1e5 and 1,000 are no whole amounts:
+    what is written so may be in another unit.
     """
-    number = _decimal(value)
-    if number is None or number <= 0:
-        return None
-    whole = int(number.to_integral_value(ROUND_CEILING))
-    return whole if whole <= _MAX_INTEGER else None
+    if isinstance(value, str):
+        found = value.strip()
+        return int(found) if _WHOLE.fullmatch(found) else None
+    if isinstance(value, Decimal):
+        exponent = value.as_tuple().exponent
+        has_no_exponent = isinstance(exponent, int) and exponent <= 0
+        return integer(value) if has_no_exponent else None
+    return integer(value) if isinstance(value, int) else None
+
+
+def price_e5(value: object) -> int | None:
+    """A price per GPU-hour in 1/100,000 USD; None for 0, for nothing, and for what is none.
+
+    Outside of 0.01 to 1,000 USD it is not in this unit: cents, dollars and millionths are told
+    by that, as far as a number alone can tell.
+    """
+    amount = whole(value)
+    return amount if amount is not None and LOWEST_PRICE <= amount <= HIGHEST_PRICE else None
+
+
+def is_no_price(value: object) -> bool:
+    """How the upstream says that there is no price: null, "", "0", 0, or nothing at all."""
+    is_blank = isinstance(value, str) and not value.strip()
+    return value is None or is_blank or value in ([], {}) or whole(value) == 0
 
 
 def flag(value: object) -> bool | None:

@@ -147,7 +147,7 @@ def test_a_redirect_is_not_followed_so_the_key_stays_at_home(connect):
             peer.read_request()
             peer.answer(b"", "307 Temporary Redirect", f"Location: {elsewhere.url}/\r\n")
 
-        with serving(script) as server, pytest.raises(e.NovitaProtocolError):
+        with serving(script) as server, pytest.raises(e.EdgeAnswered):
             connect(server).list_clusters()
         assert elsewhere.accepted == 0
 

@@ -87,6 +87,23 @@ def test_items_that_appear_on_two_pages_are_counted_once():
     assert (len(listing.instances), listing.is_complete) == (150, True)
 
 
+@pytest.mark.parametrize("size", [1, 99, 100, 250])
+def test_a_list_whose_total_is_always_0_is_complete_at_an_empty_page(size):
+    server = Server(size)
+
+    def fetch(number: int) -> InstancePage:
+        found = server(number)
+        return InstancePage(found.instances, None if found.instances else 0)
+
+    listing = read(fetch)
+    assert (len(listing.instances), listing.is_complete) == (size, True)
+
+
+def test_a_total_that_falls_to_0_while_reading_makes_it_incomplete():
+    pages = {1: page(range(100), 150)}
+    assert not read(lambda number: pages.get(number, page([], 0))).is_complete
+
+
 def test_a_total_that_is_never_reached_is_incomplete():
     listing = read(lambda number: page(range(5) if number == 1 else [], 9))
     assert (len(listing.instances), listing.is_complete) == (5, False)

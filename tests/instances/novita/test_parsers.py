@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instances.novita import items, parsers
-from instances.novita.errors import NovitaProtocolError
+from instances.novita.errors import UnreadableAnswer
 from instances.novita.types import EnvVar, PortMapping, TemplatePort, Tool
 
 FIELDS = st.sampled_from(
@@ -37,7 +37,7 @@ JSON = st.recursive(
 
 @settings(max_examples=100, deadline=None)
 @given(JSON)
-def test_whatever_the_json_only_a_protocol_error_comes_out(body):
+def test_whatever_the_json_only_an_unreadable_answer_comes_out(body):
     readers = (
         items.read_cluster,
         items.read_product,
@@ -49,13 +49,13 @@ def test_whatever_the_json_only_a_protocol_error_comes_out(body):
         reader(body)
     for parse in (
         parsers.parse_instance_page,
-        parsers.parse_template,
+        lambda value: parsers.parse_template(value, "212"),
         parsers.parse_created_id,
         parsers.parse_balance,
         lambda value: parsers.parse_instance(value, "ab"),
         *(lambda value, read=read: parsers.parse_list(value, "data", read) for read in readers),
     ):
-        with suppress(NovitaProtocolError):
+        with suppress(UnreadableAnswer):
             parse(body)
 
 
@@ -144,7 +144,7 @@ def test_an_instance_in_an_envelope_is_found(wrap):
 
 
 def test_another_instance_than_the_one_asked_for_is_refused():
-    with pytest.raises(NovitaProtocolError, match="another instance"):
+    with pytest.raises(UnreadableAnswer, match="another instance"):
         parsers.parse_instance(INSTANCE, "ffff")
 
 
@@ -203,7 +203,7 @@ def test_a_product_is_read_with_string_and_integer_prices():
 def test_a_product_that_names_no_billing_modes_is_sold_as_it_has_prices():
     values = {"id": "1", "price": "200000", "spotPrice": "0"}
     assert items.read_product(values).billing_modes == {"onDemand"}
-    both = items.read_product({**values, "spotPrice": 7, "billingMethods": []})
+    both = items.read_product({**values, "spotPrice": 70_000, "billingMethods": []})
     assert both.billing_modes == {"onDemand", "spot"}
 
 
@@ -236,7 +236,8 @@ def test_a_template_is_flattened_and_hides_its_values():
                 "envs": [{"key": "A", "value": " hush "}, {"env": "B", "value": ""}, {"value": 1}],
                 "tools": [{"name": "Jupyter", "port": "8888", "type": "http"}],
             }
-        }
+        },
+        "212",
     )
     assert template.ports == (
         TemplatePort("tcp", 8080),
@@ -263,9 +264,9 @@ def test_one_broken_item_does_not_lose_the_others():
     assert [item.index for item in parsed.skipped] == [1, 2, 3, 4]
 
 
-@pytest.mark.parametrize("body", [None, [], "x", {}, {"data": {}}, {"data": "x"}, {"total": 3}])
-def test_a_broken_envelope_is_a_protocol_error(body):
-    with pytest.raises(NovitaProtocolError):
+@pytest.mark.parametrize("body", [None, "x", {}, {"data": {}}, {"data": "x"}, {"total": 3}])
+def test_a_broken_envelope_is_unreadable(body):
+    with pytest.raises(UnreadableAnswer):
         parsers.parse_list(body, "data", items.read_cluster)
 
 
@@ -289,9 +290,20 @@ def test_the_id_of_a_created_instance_is_found(body):
 
 @pytest.mark.parametrize("body", [None, {}, [], {"id": ""}, {"id": None}, {"id": "a b"}, "ab"])
 def test_a_create_answer_without_an_id_leaves_the_outcome_unknown(body):
-    with pytest.raises(NovitaProtocolError) as caught:
+    with pytest.raises(UnreadableAnswer) as caught:
         parsers.parse_created_id(body)
     assert caught.value.is_outcome_unknown
+
+
+def test_another_template_than_the_one_asked_for_is_refused():
+    with pytest.raises(UnreadableAnswer, match="another template"):
+        parsers.parse_template({"template": {"Id": "6"}}, "5")
+
+
+@pytest.mark.parametrize("amount", ["12.5", "", None, "1e5", [], "$5", 12.5, True, "5,000"])
+def test_a_balance_in_another_form_is_unreadable(amount):
+    with pytest.raises(UnreadableAnswer):
+        parsers.parse_balance({"availableBalance": amount})
 
 
 def test_a_balance_is_tenfold_in_our_unit_and_may_be_negative():
