@@ -12,6 +12,8 @@ from accounts import usage
 from accounts.models import ApiKey, Project
 from accounts.services import find_api_key
 
+KEY_REFUSED = "The API key is not valid."
+
 
 @dataclass(frozen=True)
 class Caller:
@@ -52,7 +54,7 @@ class ApiKeyAuthentication(BaseAuthentication):
             return None
         api_key = find_api_key(credentials.strip().decode("latin-1"))
         if api_key is None:
-            raise AuthenticationFailed("The API key is not valid.")
+            raise AuthenticationFailed(KEY_REFUSED)
         usage.note(api_key)
         return Caller(api_key), api_key
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from novitai import deprecations
-from novitai.openapi import errors, headers, introduction, links, webhooks
+from novitai.openapi import errors, headers, introduction, links, nulls, webhooks
 
 
 def complete(result: dict[str, Any], generator: Any, **_: Any) -> dict[str, Any]:
@@ -18,6 +18,7 @@ def complete(result: dict[str, Any], generator: Any, **_: Any) -> dict[str, Any]
             used.update(operation["tags"])
     result["components"] |= {"headers": headers.COMPONENTS, "examples": errors.examples()}
     _drop_titles(result)
+    nulls.add_nulls(result)
     links.add_links(result)
     webhooks.add_webhooks(result, _details_example(result))
     introduction.keep_used_tags(result, used)

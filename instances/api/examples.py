@@ -1,5 +1,7 @@
 """The examples of the contract, as the OpenAPI document shows them."""
 
+from typing import Any
+
 from instances.api.messages import CREATED_MESSAGE
 
 EXAMPLE_ID = "inst_12345_abcde"
@@ -81,7 +83,7 @@ DETAILS = {
     "events": "/api/instances/inst_12345_abcde/events",
     "jobs": "/api/jobs?instance=inst_12345_abcde",
 }
-EVENTS = {
+EVENTS: dict[str, Any] = {
     "events": [
         {
             "id": "evt_3b0c44298fc1c149afbf4c89",

@@ -27,8 +27,9 @@ _TEXT_TOLD = r"^{0}*[^\s{1}]{0}*$".format(
 
 
 def is_integer(value: Any) -> bool:
-    """True is an int to Python, and 2.0 equals 2; neither is an integer here, nor is 10^30."""
-    return type(value) is int and abs(value) <= MAX_SAFE_INTEGER
+    """Whether JSON Schema calls it an integer: 2.0 is one, True and 10^30 are none."""
+    is_whole = type(value) is int or (type(value) is float and value.is_integer())
+    return is_whole and abs(value) <= MAX_SAFE_INTEGER
 
 
 class StrictField(serializers.Field[Any, Any, Any, Any]):
@@ -188,7 +189,7 @@ class TemplateIdField(StrictField):
 
     def to_internal_value(self, data: Any) -> str:
         if is_integer(data) and data > 0:
-            return str(data)
+            return str(int(data))
         if not isinstance(data, str):
             self.fail("type")
         if not data.strip():

@@ -26,7 +26,13 @@ NAME_PATTERN = re.compile(r"[a-zA-Z0-9_-]+")
 
 
 class StrictSerializer(serializers.Serializer[Any]):
-    """A JSON object of known fields only; every error of every field at once."""
+    """A JSON object of known fields only; every error of every field at once.
+
+    ``null_is_absent``: null in an optional field says no more than leaving it out. Typed clients
+    send it for what is not set.
+    """
+
+    null_is_absent = True
 
     @classmethod
     def read(cls, data: Any) -> dict[str, Any]:
@@ -52,12 +58,21 @@ class StrictSerializer(serializers.Serializer[Any]):
             if name not in self.fields
         }
         try:
-            value = super().to_internal_value(data)
+            value = super().to_internal_value(self._said(data))
         except serializers.ValidationError as error:
             errors = {**error.detail, **errors}  # type: ignore[dict-item]
         if errors:
             raise serializers.ValidationError(errors)
         return value
+
+    def _said(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Without the optional fields that are null."""
+        if not self.null_is_absent or None not in data.values():
+            return data
+        required = {name for name, field in self.fields.items() if field.required}
+        return {
+            name: value for name, value in data.items() if value is not None or name in required
+        }
 
 
 @cache
@@ -221,6 +236,8 @@ class CreateInstance(StrictSerializer):
 
 class UpdateInstance(StrictSerializer):
     """A merge patch (RFC 7396): what is not named stays, null takes away what may be missing."""
+
+    null_is_absent = False
 
     name = name_field(required=False)
     tags = MergedTagsField(label="Tags", required=False, allow_null=True)

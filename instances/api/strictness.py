@@ -1,4 +1,6 @@
-"""Tells the OpenAPI document what is refused: unknown fields, unknown regions."""
+"""Tells the OpenAPI document what is refused (unknown fields, unknown regions), and where null is
+taken for an absent field.
+"""
 
 from typing import Any
 
@@ -7,6 +9,9 @@ from drf_spectacular.extensions import (
     OpenApiSerializerExtension,
     OpenApiSerializerFieldExtension,
 )
+
+# Left for ``novitai.openapi.nulls``, which runs when the schemas of enums have their final places.
+TAKES_NULLS = "x-takes-nulls"
 
 
 class StrictObject(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
@@ -19,7 +24,8 @@ class StrictObject(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
         schema: dict[str, Any] = auto_schema._map_serializer(
             self.target, direction, bypass_extensions=True
         )
-        return {**schema, "additionalProperties": False}
+        marks = {TAKES_NULLS: True} if self.target.null_is_absent else {}
+        return {**schema, "additionalProperties": False, **marks}
 
 
 class ReadinessProbeObject(StrictObject):  # type: ignore[no-untyped-call]
@@ -32,7 +38,7 @@ class ReadinessProbeObject(StrictObject):  # type: ignore[no-untyped-call]
         return {
             **super().map_serializer(auto_schema, direction),
             "if": {"properties": {"type": {"const": "tcp"}}, "required": ["type"]},
-            "then": {"properties": {"path": False, "expectedStatus": False}},
+            "then": {"properties": {key: {"type": "null"} for key in ("path", "expectedStatus")}},
         }
 
 

@@ -1,17 +1,25 @@
 """Waiting over HTTP: until an instance gets somewhere, and for events as they happen."""
 
 import time
+from collections.abc import Callable
+from http import HTTPStatus
+from types import SimpleNamespace
 from typing import Any
 
 from django.http.response import HttpResponseBase, StreamingHttpResponse
 from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import APIException, Throttled, ValidationError
+from rest_framework.exceptions import (
+    APIException,
+    AuthenticationFailed,
+    Throttled,
+    ValidationError,
+)
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.authentication import Caller
+from accounts.authentication import KEY_REFUSED, Caller
 from instances.api import waiting_documentation as documentation
 from instances.api.views import caller_of, find_instance
 from instances.api.waiting_filters import (
@@ -25,7 +33,14 @@ from instances.api.waiting_filters import (
 from instances.database_clock import database_now
 from instances.details import instance_details
 from instances.live import looking, process
-from instances.live.clients import Stream, Wait, WaitEnd, is_out_of_reach, wait_answer
+from instances.live.clients import (
+    Refusal,
+    Stream,
+    Wait,
+    WaitEnd,
+    is_out_of_reach,
+    wait_answer,
+)
 from instances.live.looking import BEGINNING, Key
 from instances.live.response import LaterResponse
 from instances.live.seats import NoSeat
@@ -42,16 +57,34 @@ class WaitView(APIView):
     @extend_schema(**documentation.WAIT)
     def get(self, request: Request, id: str) -> HttpResponseBase:  # noqa: A002 - the path's own word
         query = read_query(WaitQuery, request)
-        instance = find_instance(caller_of(request), id)
-        wait = _wait_for(instance, query)
+        caller = caller_of(request)
+        instance = find_instance(caller, id)
+        wait = _wait_for(instance, caller, query, self._refusal_for(request))
         if request.method == "HEAD" or _is_over(wait, instance, query):
             return Response(_answer(wait, instance))
         return _later(request, wait, "application/json")
 
+    def _refusal_for(self, request: Request) -> Callable[[], Refusal]:
+        """As a request would be answered that comes with a dead key. Keeps of this one its id only:
+        thousands may wait.
+        """
+        handler = self.get_exception_handler()
+        named = SimpleNamespace(request_id=getattr(request, "request_id", ""))
 
-def _wait_for(instance: Instance, query: dict[str, Any]) -> Wait:
+        def refuse() -> Refusal:
+            answer = handler(AuthenticationFailed(KEY_REFUSED), {"request": named, "view": None})
+            return Refusal(HTTPStatus.UNAUTHORIZED, answer.content if answer is not None else b"")
+
+        return refuse
+
+
+def _wait_for(
+    instance: Instance, caller: Caller, query: dict[str, Any], refuse: Callable[[], Refusal]
+) -> Wait:
     return Wait(
         project_id=instance.project_id,
+        api_key_id=caller.api_key.pk,
+        refuse=refuse,
         instance_id=instance.pk,
         statuses=query.get("status", frozenset(DEFAULT_STATUSES)),
         after=query.get("after_sequence", instance.sequence),

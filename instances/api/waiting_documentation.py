@@ -1,15 +1,21 @@
 """What the OpenAPI document says of waiting and of streams."""
 
+import json
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
+from drf_spectacular.utils import (
+    OpenApiExample,
+    OpenApiParameter,
+    OpenApiResponse,
+    extend_schema_field,
+)
 from rest_framework import serializers
 
 from instances.api import schemas
 from instances.api.documentation import TAG
-from instances.api.examples import DETAILS
+from instances.api.examples import DETAILS, EVENTS
 from instances.api.parameters import ID
+from instances.api.schema_fields import Object
 from instances.api.waiting_filters import (
     DEFAULT_STATUSES,
     EVENT_ID_SCHEMA,
@@ -85,23 +91,59 @@ WAIT: dict[str, Any] = {
         )
     ],
 }
+
+
+@extend_schema_field(
+    {
+        "type": "string",
+        "contentMediaType": "application/json",
+        "contentSchema": {"$ref": "#/components/schemas/Event"},
+    }
+)
+class EventTextField(serializers.CharField):
+    """An event of the timeline as the text of a ``data`` line."""
+
+
+class StreamedEvent(Object):
+    """One message of the stream, by the fields of Server-Sent Events; the first one has an id and
+    no data. Before OpenAPI 3.2 the schema of a text/event-stream describes each message.
+    """
+
+    id = serializers.CharField(required=False, help_text="evt_… or start: resume behind it")
+    event = serializers.CharField(required=False, help_text="the type, such as instance.running")
+    data = EventTextField(  # type: ignore[assignment]
+        required=False, help_text="absent in the first message"
+    )
+    retry = serializers.IntegerField(
+        required=False, help_text="milliseconds to wait before reconnecting; first message only"
+    )
+
+
 EVENT_TYPES = "one or several such as instance.running, separated by commas"
 _FRAMES = """\
+```
 retry: 2000
 id: evt_3b0c44298fc1c149afbf4c89
 
 id: evt_7d865e959b2466918c9863af
 event: instance.starting
-data: {"id":"evt_7d865e959b2466918c9863af","sequence":2,"type":"instance.starting"}
+data: {"id":"evt_7d865e959b2466918c9863af","sequence":2,"type":"instance.starting", …}
 
 : still here
-"""
+```"""
+_EVENT: dict[str, Any] = EVENTS["events"][0]
+_MESSAGE = {
+    "id": _EVENT["id"],
+    "event": _EVENT["type"],
+    "data": json.dumps(_EVENT, separators=(",", ":")),
+}
 STREAM: dict[str, Any] = {
     "operation_id": "streamEvents",
     "summary": "Stream events as they happen",
     "description": "Server-Sent Events: every event of the project, each with its id, its type as "
     "`event` and the JSON of the timeline as `data`. Reconnect with the last id and nothing is "
-    "missed; clients such as EventSource do so by themselves. A comment comes every 15 seconds.",
+    "missed; clients such as EventSource do so by themselves. A comment comes every 15 seconds. "
+    "The stream ends when its API key is revoked or expires.\n\n" + _FRAMES,
     "tags": ["Events"],
     "parameters": [
         OpenApiParameter("instance", str, description="inst_…: only events of this one"),
@@ -119,15 +161,15 @@ STREAM: dict[str, Any] = {
         ),
     ],
     "responses": {
-        (200, "text/event-stream"): OpenApiTypes.STR,
+        (200, "text/event-stream"): StreamedEvent,
         400: OpenApiResponse(description="A parameter is wrong, or the event is not known."),
         404: OpenApiResponse(description="INSTANCE_NOT_FOUND: there is none in this project."),
         429: OpenApiResponse(description=_TOO_MANY),
     },
     "examples": [
         OpenApiExample(
-            "One event",
-            _FRAMES,
+            "One message",
+            _MESSAGE,
             response_only=True,
             status_codes=["200"],
             media_type="text/event-stream",

@@ -2,9 +2,10 @@
 
 import json
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from http import HTTPStatus
 from typing import Any
 
 from instances.choices import reachable_from
@@ -25,15 +26,26 @@ class WaitEnd(StrEnum):
     SHUTDOWN = "shutdown"
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The answer to a wait whose API key was revoked or has expired meanwhile."""
+
+    status: HTTPStatus
+    body: bytes
+
+
 @dataclass(eq=False, slots=True)
 class Wait:
     """Waits until an event after ``after`` brings the instance to one of ``statuses``."""
 
     project_id: int
+    api_key_id: int
     instance_id: int
     statuses: frozenset[str]
     after: int
     deadline: float
+    # Made when it is needed.
+    refuse: Callable[[], Refusal]
     end: WaitEnd | None = None
     reached: Arrival | None = None
     is_answered: bool = False
@@ -77,6 +89,12 @@ def answer_wait(sink: Sink, answer: dict[str, Any]) -> None:
     body = json.dumps(answer, separators=(",", ":")).encode()
     sink.begin(len(body))
     sink.write(body)
+    sink.close()
+
+
+def refuse_wait(sink: Sink, refusal: Refusal) -> None:
+    sink.begin(len(refusal.body), refusal.status)
+    sink.write(refusal.body)
     sink.close()
 
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from django.db import Error, connection
 
 from instances.live import looking
-from instances.live.clients import Client, Stream, Wait, WaitEnd, is_stalled
+from instances.live.clients import Client, Stream, Wait, WaitEnd, is_stalled, refuse_wait
 from instances.live.listener import CHANNEL, Listener
 from instances.live.loop import LoopThread
 from instances.live.news import News
@@ -18,15 +18,22 @@ from instances.live.sinks import Sink, SocketSink
 
 HEARTBEAT_SECONDS = 15.0
 STALLED_SECONDS = 30.0
+# How soon a revoked or expired API key ends what it has opened.
+KEYS_SECONDS = 3.0
 _SHUTDOWN_SECONDS = 5.0
 
 
 class Hub:
     """Public methods may be called from any thread; everything else happens in the loop's."""
 
-    def __init__(self, heartbeat_seconds: float = HEARTBEAT_SECONDS) -> None:
+    def __init__(
+        self,
+        heartbeat_seconds: float = HEARTBEAT_SECONDS,
+        keys_seconds: float = KEYS_SECONDS,
+    ) -> None:
         self.seats = Seats()
         self._heartbeat_seconds = heartbeat_seconds
+        self._keys_seconds = keys_seconds
         self._sinks: dict[Client, Sink] = {}
         self._releases: dict[Client, Callable[[], None]] = {}
         self._is_closing = False
@@ -34,6 +41,7 @@ class Hub:
         self._news = News(self._thread, self._sinks)
         self._listener = Listener(self._hear)
         self._thread.call(lambda: self._thread.spawn(self._beat()))
+        self._thread.call(lambda: self._thread.spawn(self._look_after_keys()))
         self._thread.start()
         self._listener.start()
 
@@ -117,25 +125,35 @@ class Hub:
     async def _beat(self) -> None:
         while not self._is_closing:
             await asyncio.sleep(self._heartbeat_seconds)
-            await self._end_streams_of_dead_keys()
             for client, sink in list(self._sinks.items()):
                 if is_stalled(sink, STALLED_SECONDS):
                     sink.abort()
                 elif isinstance(client, Stream) and sink.full_since is None:
                     sink.write(b": still here\n\n")
 
-    async def _end_streams_of_dead_keys(self) -> None:
-        streams = [client for client in self._sinks if isinstance(client, Stream)]
-        if not streams:
+    async def _look_after_keys(self) -> None:
+        while not self._is_closing:
+            await asyncio.sleep(self._keys_seconds)
+            await self._end_those_of_dead_keys()
+
+    async def _end_those_of_dead_keys(self) -> None:
+        clients = list(self._sinks)
+        if not clients:
             return
-        keys = [each.api_key_id for each in streams]
         try:
-            usable = await self._thread.ask(looking.usable_keys, keys)
+            usable = await self._thread.ask(looking.usable_keys, {c.api_key_id for c in clients})
         except Error:
             return
-        for each in streams:
-            if each.api_key_id not in usable and each in self._sinks:
-                self._sinks[each].close()
+        for client in clients:
+            if client.api_key_id not in usable and client in self._sinks:
+                self._end_for_its_key(client)
+
+    def _end_for_its_key(self, client: Client) -> None:
+        if isinstance(client, Stream):
+            self._sinks[client].close()
+        elif not client.is_answered:
+            client.is_answered = True
+            refuse_wait(self._sinks[client], client.refuse())
 
     # The end
 

@@ -1,16 +1,18 @@
-"""How many may wait at once: what is not bounded is filled by somebody."""
+"""How many clients may wait at once in a process, and which share of it a project may have."""
 
 import threading
 from collections import Counter
 from collections.abc import Callable
 
 # Of one process; a socket and some kilobytes each.
-OF_PROCESS = 2000
-OF_PROJECT = 1000
+OF_PROCESS = 3000
+# A project may have one third of the places that the other projects leave, so however many of them
+# take all they may, each further one finds a place: 1000, 667, 444, 296, …
+_SHARE = 3
 
 
 class NoSeat(Exception):
-    """So many wait already; ``is_of_project`` says whether it is the project's own number."""
+    """No place is left; ``is_of_project``: of the project's share, while others may find one."""
 
     def __init__(self, *, is_of_project: bool) -> None:
         super().__init__()
@@ -18,21 +20,17 @@ class NoSeat(Exception):
 
 
 class Seats:
-    """Counts those who wait in this process, by project."""
+    """Counts the waiting clients of this process, by project."""
 
-    def __init__(self, of_process: int = OF_PROCESS, of_project: int = OF_PROJECT) -> None:
+    def __init__(self, of_process: int = OF_PROCESS) -> None:
         self._of_process = of_process
-        self._of_project = of_project
         self._taken: Counter[int] = Counter()
         self._lock = threading.Lock()
 
     def take(self, project_id: int) -> Callable[[], None]:
         """Raises NoSeat; what is returned gives the seat back, however often it is called."""
         with self._lock:
-            if self._taken[project_id] >= self._of_project:
-                raise NoSeat(is_of_project=True)
-            if self._taken.total() >= self._of_process:
-                raise NoSeat(is_of_project=False)
+            self._refuse_if_full(project_id)
             self._taken[project_id] += 1
         is_given_back = False
 
@@ -41,9 +39,21 @@ class Seats:
             with self._lock:
                 if not is_given_back:
                     is_given_back = True
-                    self._taken[project_id] -= 1
+                    self._give_back(project_id)
 
         return give_back
+
+    def _refuse_if_full(self, project_id: int) -> None:
+        own, free = self._taken[project_id], self._of_process - self._taken.total()
+        if free <= 0:
+            raise NoSeat(is_of_project=own > 0)
+        if own * _SHARE >= own + free:
+            raise NoSeat(is_of_project=True)
+
+    def _give_back(self, project_id: int) -> None:
+        self._taken[project_id] -= 1
+        if not self._taken[project_id]:
+            del self._taken[project_id]
 
     @property
     def taken(self) -> int:

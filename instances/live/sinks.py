@@ -26,7 +26,7 @@ class Sink(Protocol):
     def full_since(self) -> float | None:
         """Since when (monotonic) the client has not taken what it was sent."""
 
-    def begin(self, length: int | None) -> None:
+    def begin(self, length: int | None, status: HTTPStatus = HTTPStatus.OK) -> None:
         """The head of the answer; without a length, the answer ends with the connection."""
 
     def write(self, data: bytes) -> None: ...
@@ -73,7 +73,7 @@ class SocketSink(asyncio.Protocol):
         self.full_since = None
         self.on_room()
 
-    def begin(self, length: int | None) -> None:
+    def begin(self, length: int | None, status: HTTPStatus = HTTPStatus.OK) -> None:
         headers = [
             ("Server", "novitai"),
             ("Date", formatdate(usegmt=True)),
@@ -83,7 +83,6 @@ class SocketSink(asyncio.Protocol):
         if length is not None:
             headers.append(("Content-Length", str(length)))
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
-        status = HTTPStatus.OK
         self.write(f"HTTP/1.1 {status.value} {status.phrase}\r\n{lines}\r\n".encode("latin-1"))
 
     def write(self, data: bytes) -> None:
@@ -112,8 +111,8 @@ class QueueSink:
     def __iter__(self) -> Iterator[bytes]:
         return iter(self._queue.get, None)
 
-    def begin(self, length: int | None) -> None:
-        """The server sends the head by itself."""
+    def begin(self, length: int | None, status: HTTPStatus = HTTPStatus.OK) -> None:
+        """The server has sent the head by itself, so a refusal is told by its body alone."""
 
     def write(self, data: bytes) -> None:
         self._queue.put(data)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 Schema = dict[str, Any]
 _LOWER = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
 _UPPER = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
+_NULL = {"type": "null"}
 _EXACT = ("pattern", "format", "multipleOf", "const")
 
 
@@ -162,9 +163,14 @@ class _Comparison:
 
     @staticmethod
     def _resolved(document: Schema, schema: Schema | None) -> Schema:
-        """Follow references, and merge what stands beside them or in an allOf."""
+        """Follow references, and merge what stands beside them, in an allOf, or beside null."""
         merged: Schema = dict(schema or {})
         parts = list(merged.pop("allOf", ()))
+        others = [each for each in merged.get("oneOf", ()) if each != _NULL]
+        if len(others) == 1 and len(merged["oneOf"]) == 2:
+            del merged["oneOf"]
+            inner = _Comparison._resolved(document, others[0])
+            parts.append({**inner, "type": [*_as_list(inner.get("type", "object")), "null"]})
         if reference := merged.pop("$ref", None):
             found: Any = document
             for step in reference.removeprefix("#/").split("/"):
@@ -173,6 +179,10 @@ class _Comparison:
         for part in parts:
             merged = {**_Comparison._resolved(document, part), **merged}
         return merged
+
+
+def _as_list(types: str | list[str]) -> list[str]:
+    return [types] if isinstance(types, str) else types
 
 
 def _narrowed(place: str, old: Schema, new: Schema) -> Iterator[str]:

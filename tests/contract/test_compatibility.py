@@ -27,6 +27,8 @@ SAID_MORE_EXACTLY |= {
     "POST /api/instances/plan 422: removed",
     "POST /api/instances/plan 200 header Idempotent-Replayed: removed",
 }
+# Called a string; each message of the stream is described now.
+SAID_MORE_EXACTLY.add("GET /api/events/stream 200: object may come now")
 # Forms that would be long to repeat. A key with a comma was taken, and was one of two requests
 # where a proxy had joined two headers; tags that a proxy marked as weak are taken now.
 FORMS_SAID_MORE_EXACTLY = {
@@ -154,7 +156,7 @@ BREAKING: dict[str, tuple[Change, str]] = {
     ),
     "request number narrowed": (
         lambda d: at(d, *WISH, "properties", "gpuNum").update(type="string"),
-        "gpuNum: integer no longer taken",
+        "gpuNum: integer, null no longer taken",
     ),
     "request enum value removed": (
         lambda d: at(d, *REGIONS).pop(),

@@ -41,7 +41,6 @@ def test_a_connection_has_neither_path_nor_status(api: Client) -> None:
 @pytest.mark.parametrize(
     ("probe", "field"),
     [
-        (None, "readinessProbe"),
         ("tcp", "readinessProbe"),
         ([], "readinessProbe"),
         ({"type": "udp", "port": 1}, "readinessProbe.type"),

@@ -8,6 +8,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test import Client
+from jsonschema import Draft202012Validator
 
 from accounts.models import ApiKey, Project
 from accounts.services import revoke_api_key
@@ -16,6 +17,7 @@ from instances.live import process
 from instances.live.hub import Hub
 from instances.live.looking import BEGINNING, events_after, newest_settled
 from instances.models import Instance, InstanceEvent
+from tests.contract.documents import document
 from tests.instances.live.conftest import make, move
 
 
@@ -64,6 +66,26 @@ def test_events_come_as_the_timeline_has_them(api: Client, instance: Instance) -
     assert told == listed["events"]
     assert told[0]["instanceId"] == instance.public_id
     reader.close()
+
+
+def test_each_message_is_what_the_document_says(api: Client, instance: Instance) -> None:
+    """The schema of a text/event-stream describes its messages, and that of data their JSON."""
+    told = document()
+    media = told["paths"]["/api/events/stream"]["get"]["responses"]["200"]["content"]
+    assert list(media) == ["text/event-stream"]
+    schema = {**media["text/event-stream"]["schema"], "components": told["components"]}
+    reader = stream(api, "?lastEventId=start")
+    first = dict(line.split(": ", 1) for line in reader.first.split("\n"))
+    first["retry"] = int(first["retry"])  # type: ignore[assignment]
+    frame = reader.frame()
+    reader.close()
+    checked = Draft202012Validator(schema)
+    for message in (first, frame):
+        checked.validate(message)
+        assert set(message) <= set(told["components"]["schemas"]["StreamedEvent"]["properties"])
+    event = told["components"]["schemas"]["StreamedEvent"]["properties"]["data"]["contentSchema"]
+    data = {**event, "components": told["components"]}
+    Draft202012Validator(data).validate(json.loads(frame["data"]))
 
 
 def test_a_stream_begins_now_and_its_first_id_is_where_it_begins(
@@ -176,7 +198,7 @@ def _is_held_back(project: Project, instance_id: int) -> bool:
 def test_a_revoked_key_ends_its_streams(
     api: Client, instance: Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process, "Hub", lambda: Hub(heartbeat_seconds=0.05))
+    monkeypatch.setattr(process, "Hub", lambda: Hub(keys_seconds=0.05))
     reader = stream(api)
     revoke_api_key(ApiKey.objects.get())
     assert reader.is_over()

@@ -3,16 +3,23 @@
 import json
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test import Client
 
-from accounts.models import Project
+from accounts.models import ApiKey, Project
+from accounts.services import create_api_key, revoke_api_key
+from instances.database_clock import database_now
 from instances.live import process
-from instances.live.seats import NoSeat, Seats
+from instances.live.hub import KEYS_SECONDS, Hub
+from instances.live.seats import OF_PROCESS, NoSeat, Seats
 from instances.models import Instance
+from tests.conftest import client_of
 from tests.instances.live.conftest import make, move
 
 
@@ -148,19 +155,51 @@ def test_head_does_not_wait(api: Client, instance: Instance) -> None:
 def test_so_many_may_wait_and_no_more(
     api: Client, instance: Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process.hub(), "seats", Seats(of_process=1, of_project=0))
+    seats = Seats(of_process=3)
+    monkeypatch.setattr(process.hub(), "seats", seats)
     path = f"/api/instances/{instance.public_id}/wait"
+    release = seats.take(instance.project_id)
     response = api.get(path)
     assert (response.status_code, response.json()["error"]["code"]) == (429, "TOO_MANY_WAITING")
-    monkeypatch.setattr(process.hub(), "seats", Seats(of_process=0, of_project=1))
+    release()
+    monkeypatch.setattr(process.hub(), "seats", Seats(of_process=0))
     for address in (path, "/api/events/stream"):
         response = api.get(address)
         assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
         assert response.json()["error"]["code"] == "SERVICE_UNAVAILABLE"
 
 
+def take_all(seats: Seats, project_id: int) -> list[Callable[[], None]]:
+    """Until the project gets no more."""
+    taken: list[Callable[[], None]] = []
+    with suppress(NoSeat):
+        while True:
+            taken.append(seats.take(project_id))
+    return taken
+
+
+def test_projects_that_take_all_they_may_leave_places_for_others() -> None:
+    seats = Seats()
+    shares = [len(take_all(seats, number)) for number in range(12)]
+    assert shares[0] == 1000
+    assert all(earlier >= later > 0 for earlier, later in pairwise(shares))
+    assert seats.taken < OF_PROCESS
+
+
+def test_who_has_much_gets_no_more_when_others_leave_little() -> None:
+    seats = Seats(of_process=9)
+    first = take_all(seats, 1)
+    others = [seats.take(2), seats.take(3), seats.take(4)]
+    assert (len(first), len(take_all(seats, 1))) == (3, 0)
+    for release in others:
+        release()
+    assert take_all(seats, 1) == []
+    first[0]()
+    assert len(take_all(seats, 1)) == 1
+
+
 def test_a_seat_is_given_back_once() -> None:
-    seats = Seats(of_process=2, of_project=1)
+    seats = Seats(of_process=2)
     release = seats.take(1)
     with pytest.raises(NoSeat) as refused:
         seats.take(1)
@@ -172,3 +211,42 @@ def test_a_seat_is_given_back_once() -> None:
     release()
     release()
     assert seats.taken == 1
+
+
+def expired(key: ApiKey) -> None:
+    ApiKey.objects.filter(pk=key.pk).update(expires_at=database_now() - timedelta(seconds=1))
+
+
+@pytest.mark.parametrize("ending", [revoke_api_key, expired, ApiKey.delete])
+def test_a_key_that_dies_ends_its_waits_with_the_refusal_of_a_dead_key(
+    api: Client, instance: Instance, meanwhile: Any, monkeypatch: pytest.MonkeyPatch, ending: Any
+) -> None:
+    monkeypatch.setattr(process, "Hub", lambda: Hub(keys_seconds=0.05))
+    thread = meanwhile(lambda: ending(ApiKey.objects.get()))
+    path = f"/api/instances/{instance.public_id}/wait"
+    response = api.get(path, headers={"x-request-id": "waits"})
+    body = json.loads(response.getvalue())
+    thread.join()
+    assert set(body) == {"error"}
+    assert (body["error"]["code"], body["error"]["requestId"]) == ("UNAUTHORIZED", "waits")
+    assert body["error"]["message"] == api.get(path).json()["error"]["message"]
+    assert process.hub().seats.taken == 0
+
+
+def test_a_dead_key_ends_no_wait_of_another(
+    api: Client, project: Project, instance: Instance, meanwhile: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(process, "Hub", lambda: Hub(keys_seconds=0.02))
+    other = client_of(create_api_key(project=project, name="other"))
+
+    def revoke_and_move() -> None:
+        revoke_api_key(ApiKey.objects.get(name="tests"))
+        move(instance, "starting", "running")
+
+    thread = meanwhile(revoke_and_move)
+    assert wait(other, instance)["reached"] is True
+    thread.join()
+
+
+def test_keys_are_looked_after_every_few_seconds() -> None:
+    assert KEYS_SECONDS <= 5
