@@ -40,21 +40,41 @@ def close(instance: Instance, at: datetime) -> None:
 
 
 def go_on(instance: Instance, seen: UpstreamInstance) -> None:
-    """A delete that closed the period had no effect: it was charged all the time since that look.
-    Saves nothing; call before ``note``.
+    """It was taken to be gone, and is charged: it was charged all the time since the look that
+    showed it last. Saves nothing; call before ``note``.
     """
-    if instance.billing_since is None and seen.status in CHARGED_WORDS:
+    was_charged = instance.upstream_status in (*CHARGED_WORDS, "removed")
+    if instance.billing_since is None and was_charged and seen.status in CHARGED_WORDS:
         instance.billing_since = instance.upstream_seen_at
+
+
+def take_back(instance: Instance, seen: UpstreamInstance, *, now: datetime) -> None:
+    """It was concluded to be gone and is there: if it is charged, and Novita names no later start,
+    it was charged all the time. Saves nothing; call while ``absence_seen_at`` is still known.
+    """
+    if seen.status in CHARGED_WORDS and instance.billing_since is None:
+        told, left_at = seen.last_started_at, _left_at(instance, now)
+        has_restarted = told is not None and left_at < told <= now
+        instance.billing_since = told if has_restarted else left_at
+    note(instance, seen, now=now)
 
 
 def close_unseen(instance: Instance, absent_at: datetime) -> None:
     """It left between the last look that showed it and the first that did not. Saves nothing."""
-    close(instance, _between(_last_look(instance), absent_at, None))
+    close(instance, _left_at(instance, absent_at))
 
 
 def cost_so_far_e5_usd(instance: Instance, now: datetime) -> int:
-    """In 1/100,000 USD."""
+    """In 1/100,000 USD. Stands still while Novita does not show it; what it cost meanwhile is added
+    when it is seen again.
+    """
+    if instance.absence_seen_at is not None:
+        now = min(now, _left_at(instance, now))
     return instance.closed_cost_e5_usd + _open_cost(instance, now)
+
+
+def _left_at(instance: Instance, now: datetime) -> datetime:
+    return _between(_last_look(instance), instance.absence_seen_at or now, None)
 
 
 def _begin_lifetime(instance: Instance, began: datetime) -> None:

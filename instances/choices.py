@@ -36,6 +36,12 @@ TRANSITIONS: dict[InstanceStatus, frozenset[InstanceStatus]] = {
     _S.FAILED: frozenset({_S.TERMINATING}),
 }
 
+# From terminated, and for one reason only: Novita shows alive what was concluded to be gone. Apart
+# from the other arrows, since nobody waits for these.
+COMEBACKS: frozenset[InstanceStatus] = frozenset(
+    {_S.STARTING, _S.RUNNING, _S.STOPPING, _S.STOPPED, _S.MIGRATING, _S.TERMINATING}
+)
+
 
 def reachable_from(status: str) -> frozenset[str]:
     """Where arrows lead from a status, over any number of steps; itself only over some."""
@@ -71,6 +77,16 @@ class OnStartFailure(TextChoices):
 
     TERMINATE = "terminate"
     KEEP = "keep"
+
+
+class EndingWish(TextChoices):
+    """Who wanted a GPU at Novita to be deleted. Not having seen it is no such wish."""
+
+    CALLER = "caller"
+    LIMIT = "limit"
+    FAILED_START = "failed_start"
+    DUPLICATE = "duplicate"
+    ORPHAN = "orphan"
 
 
 class OrphanPolicy(TextChoices):
@@ -186,6 +202,8 @@ class StatusReason(TextChoices):
     CRASHED = "CRASHED"
     CHANGED_AT_NOVITA = "CHANGED_AT_NOVITA"
     DELETED_AT_NOVITA = "DELETED_AT_NOVITA"
+    NOT_SEEN_AT_NOVITA = "NOT_SEEN_AT_NOVITA"
+    ENDING_HELD_UP = "ENDING_HELD_UP"
     INSUFFICIENT_RESOURCE = "INSUFFICIENT_RESOURCE"
     STARTUP_TIMEOUT = "STARTUP_TIMEOUT"
     UPSTREAM_REJECTED = "UPSTREAM_REJECTED"

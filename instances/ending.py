@@ -1,19 +1,36 @@
-"""Ending GPUs at Novita for good: begun in the transaction that finds one to be ended."""
+"""Ending GPUs at Novita for good: begun in the transaction that finds one to be ended.
+
+An ending is a wish, and the only reason for a delete: a caller asked, a limit was reached, a start
+failed, a second GPU was made for one request, or ORPHAN_POLICY says so. That something was not
+seen for a while is no wish (docs/absence.md).
+"""
 
 from datetime import datetime
 
-from instances.choices import InstanceStatus, JobType
+from instances.choices import EndingWish, InstanceStatus, JobType, StatusReason
+from instances.errors import NotAsked
 from instances.models import Instance, UpstreamEnding
-from instances.transitions import record_event
+from instances.transitions import change_status, record_event
 from instances.types import Cause
 from jobs import queue
 from jobs.models import JobPriority
+
+_WISHES_BY_REASON: dict[str, EndingWish] = {
+    StatusReason.RUNTIME_LIMIT: EndingWish.LIMIT,
+    StatusReason.ORPHANED: EndingWish.ORPHAN,
+}
+_WISHES_BY_STATUS: dict[str, EndingWish] = {
+    InstanceStatus.TERMINATING: EndingWish.CALLER,
+    InstanceStatus.TERMINATED: EndingWish.CALLER,
+    InstanceStatus.FAILED: EndingWish.FAILED_START,
+}
 
 
 def begin_ending(instance: Instance, upstream_id: str, *, cause: Cause, now: datetime) -> None:
     """Make sure that this GPU ends; a second call changes nothing. The instance is locked.
 
-    One whose absence was proven, and which is there after all, is ended anew.
+    One whose absence was proven, and which is there after all, is ended anew. Raises NotAsked for
+    the GPU of an instance that nobody wanted to end.
     """
     ending, is_new = UpstreamEnding.objects.get_or_create(
         account=instance.upstream_account,
@@ -22,15 +39,54 @@ def begin_ending(instance: Instance, upstream_id: str, *, cause: Cause, now: dat
             "project": instance.project,
             "instance": instance,
             "reason": cause.reason[:300],
+            "wish": wish_of(instance, upstream_id),
         },
     )
     if not is_new and ending.confirmed_at is None:
         return
     if not is_new:
-        _reopen(ending, instance)
+        _reopen(ending, instance, cause, now)
     data = {"novitaInstanceId": upstream_id}
     record_event(instance, "instance.ending_begun", cause=cause, now=now, data=data)
     enqueue_ending(ending, instance, request_id=cause.request_id)
+
+
+def wish_of(instance: Instance, upstream_id: str) -> EndingWish:
+    """Whose wish an ending would be. Raises NotAsked."""
+    is_another = upstream_id != instance.upstream_id
+    if is_another and (instance.upstream_id or not instance.has_ended):
+        return EndingWish.DUPLICATE
+    wish = _WISHES_BY_STATUS.get(instance.status)
+    if wish is None:
+        raise NotAsked(instance.public_id, instance.status)
+    return _WISHES_BY_REASON.get(instance.reason_code, wish)
+
+
+def keep_wish(instance: Instance, *, cause: Cause, now: datetime) -> None:
+    """A caller wants the end of what is held to be gone already: kept in case it reappears.
+
+    Changes nothing for what was ended on a wish. The instance is locked and terminated.
+    """
+    if not instance.upstream_id or is_ended_by_wish(instance):
+        return
+    UpstreamEnding.objects.create(
+        account=instance.upstream_account,
+        upstream_id=instance.upstream_id,
+        project=instance.project,
+        instance=instance,
+        reason=cause.reason[:300],
+        wish=EndingWish.CALLER,
+        confirmed_at=now,
+    )
+    data = {"novitaInstanceId": instance.upstream_id}
+    record_event(instance, "instance.end_asked_later", cause=cause, now=now, data=data)
+
+
+def is_ended_by_wish(instance: Instance) -> bool:
+    """Whether the end of its own GPU was ever asked for."""
+    return UpstreamEnding.objects.filter(
+        account=instance.upstream_account, upstream_id=instance.upstream_id
+    ).exists()
 
 
 def enqueue_ending(ending: UpstreamEnding, instance: Instance, *, request_id: str = "") -> None:
@@ -46,10 +102,15 @@ def enqueue_ending(ending: UpstreamEnding, instance: Instance, *, request_id: st
     )
 
 
-def _reopen(ending: UpstreamEnding, instance: Instance) -> None:
-    ending.confirmed_at = ending.absence_seen_at = None
-    ending.looks = 0
-    ending.save(update_fields=["confirmed_at", "absence_seen_at", "looks"])
-    is_its_own = instance.upstream_id == ending.upstream_id
-    if is_its_own and instance.status != InstanceStatus.TERMINATED:
-        instance.upstream_gone_at = None
+def _reopen(ending: UpstreamEnding, instance: Instance, cause: Cause, now: datetime) -> None:
+    """It was concluded too early: the wish holds, and goes on from the beginning."""
+    ending.confirmed_at = ending.absence_seen_at = ending.refused_since = None
+    ending.list_without_at = ending.error_since = None
+    ending.looks = ending.refused_looks = ending.lists_without = 0
+    ending.deletes_accepted = ending.error_count = 0
+    ending.save()
+    if instance.upstream_id != ending.upstream_id:
+        return
+    instance.upstream_gone_at = None
+    if instance.status == InstanceStatus.TERMINATED:
+        change_status(instance, InstanceStatus.TERMINATING, cause=cause, now=now, is_comeback=True)

@@ -3,6 +3,7 @@
 InstanceError
 ├── IllegalTransition     the status has no such arrow
 ├── VersionMismatch       it changed since the caller looked at it
+├── NotAsked              nobody wanted the GPU of this instance to end
 ├── InstanceLimitReached  the project has as many live instances as it may
 └── WishRefused           the request asks for more than its project may have
 """
@@ -26,6 +27,15 @@ class IllegalTransition(InstanceError):
         super().__init__(f"Instance {public_id} is {from_status} and {cannot}.")
         self.from_status = from_status
         self.to_status = to_status
+
+
+class NotAsked(InstanceError):
+    """A mistake in this program: a GPU is deleted only if somebody or something asked for it."""
+
+    code = "NOT_ASKED"
+
+    def __init__(self, public_id: str, status: str) -> None:
+        super().__init__(f"Instance {public_id} is {status}: nobody asked for the end of its GPU.")
 
 
 class VersionMismatch(InstanceError):

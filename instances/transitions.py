@@ -8,7 +8,7 @@ from django.db import transaction
 
 from accounts import inserts
 from instances import addresses, credentials, outbox
-from instances.choices import ENDED_STATUSES, TRANSITIONS, InstanceStatus
+from instances.choices import COMEBACKS, ENDED_STATUSES, TRANSITIONS, InstanceStatus
 from instances.errors import IllegalTransition
 from instances.models import Instance, InstanceEvent
 from instances.types import Cause, Failure, Reason
@@ -28,15 +28,17 @@ def change_status(
     now: datetime,
     data: dict[str, Any] | None = None,
     reason: Reason | None = None,
+    is_comeback: bool = False,
 ) -> InstanceEvent:
     """Follow one arrow, write its event and queue its webhook.
 
     ``reason`` says why, if nobody asked for it here; it stays until the next change of status.
+    ``is_comeback``: Novita shows it alive after it was concluded to be gone.
     Call with the row locked, inside a transaction; every changed field of ``instance`` is saved.
     Raises IllegalTransition where there is no such arrow.
     """
     before = InstanceStatus(instance.status)
-    if to not in TRANSITIONS[before]:
+    if not _is_arrow(before, to, is_comeback=is_comeback):
         raise IllegalTransition(instance.public_id, before, to)
     instance.status = to
     instance.status_changed_at = now
@@ -46,8 +48,7 @@ def change_status(
     instance.reason_message = reason.message if reason else ""
     if reason is not None:
         data = {**(data or {}), "code": reason.code, "message": reason.message}
-    if to in ENDED_STATUSES:
-        instance.ended_at = now
+    instance.ended_at = now if to in ENDED_STATUSES else None if is_comeback else instance.ended_at
     if to in OUT_OF_REACH:
         addresses.forget(instance)
     if to == InstanceStatus.TERMINATED:
@@ -55,6 +56,11 @@ def change_status(
     return record_event(
         instance, f"instance.{to}", cause=cause, now=now, before=before, after=to, data=data
     )
+
+
+def _is_arrow(before: InstanceStatus, to: InstanceStatus, *, is_comeback: bool) -> bool:
+    is_back = is_comeback and before == InstanceStatus.TERMINATED and to in COMEBACKS
+    return is_back or to in TRANSITIONS[before]
 
 
 def reason_of(instance: Instance) -> Reason | None:

@@ -210,6 +210,13 @@ class Config(BaseModel):
         le=86_400,
         description="seconds between two comparisons of all that is at Novita with what is held",
     )
+    absence_after: float = Field(
+        600.0,
+        ge=60,
+        le=604_800,
+        description="seconds that an instance must be missing at Novita, in passes that agree, "
+        "before it is taken to be deleted there, from 60 to a week",
+    )
     orphan_policy: Literal["terminate", "adopt", "report"] = Field(
         "terminate",
         description="what becomes of GPUs that carry our signature and that no row knows: "

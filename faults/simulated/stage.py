@@ -42,6 +42,7 @@ CONFIG: Mapping[str, Any] = {
     "novita_timeout": 10.0,
     "create_settle": 60.0,
     "expiry_warning": 20.0,
+    "absence_after": 60.0,
     "orphan_policy": "terminate",
     "orphan_grace": 120.0,
 }

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from instances import environment, gate, habits, upstream, watching
+from instances import gate, habits, upstream, watching
 from instances.choices import MOVING_STATUSES, InstanceStatus
 from instances.database_clock import database_now
 from instances.gate import Permit
@@ -105,7 +105,6 @@ class MonitorInstance(Handler[WatchWork, Watched]):
         """One lock for all of them, in the order that every locker keeps."""
         instances = locked_instances(job for talk in talks for job in talk.jobs)
         now = database_now()
-        is_braked = _is_braked(talks)
         outcomes: dict[int, Outcome] = {}
         noted: list[Instance] = []
         seen: list[Instance] = []
@@ -114,8 +113,6 @@ class MonitorInstance(Handler[WatchWork, Watched]):
             for job in talk.jobs:
                 instance = instances[job.subject]
                 sighting = talk.result.sightings.get(instance.upstream_id)
-                if is_braked and sighting is not None and sighting.seen is None:
-                    sighting = None
                 look = watching.observe(
                     instance,
                     sighting,
@@ -127,7 +124,8 @@ class MonitorInstance(Handler[WatchWork, Watched]):
                 )
                 outcomes[job.pk] = look.outcome
                 noted += [instance] if look.is_to_be_saved else []
-                seen += [instance] if sighting is not None else []
+                has_seen = sighting is not None and not sighting.is_gone
+                seen += [instance] if has_seen else []
             if talk.result.habits is not None:
                 habits.learn(talk.result.habits)
         watching.save_notes(noted, seen, now=now)
@@ -143,20 +141,6 @@ class MonitorInstance(Handler[WatchWork, Watched]):
 
     def is_redrivable(self, job: Job) -> bool:
         return Instance.objects.filter(public_id=job.subject, status__in=MOVING_STATUSES).exists()
-
-
-def _is_braked(talks: Sequence[Talk[WatchWork, Watched]]) -> bool:
-    """Whether too many were not found at once to be believed; see ``watching.absence``."""
-    vanished = sum(
-        sighting.seen is None for talk in talks for sighting in talk.result.sightings.values()
-    )
-    if not vanished or environment.is_brake_off():
-        return False
-    if environment.is_braked():
-        return True
-    account = settings.CONFIG.upstream_account
-    held = Instance.objects.holding().filter(upstream_account=account).count()
-    return watching.is_brake_on(vanished=vanished, held=held)
 
 
 def _list(
@@ -223,9 +207,10 @@ def _get(client: NovitaClient, upstream_ids: Sequence[str]) -> dict[str, Sightin
             sightings[upstream_id] = Sighting(seen, has_details=True)
         except InstanceNotFound:
             sightings[upstream_id] = Sighting(None)
-        except NovitaError:
-            # Unknown: the next look tells. What the error means for others, the gate learns.
-            continue
+        except NovitaError as error:
+            # Else unknown: the next look tells. What it means for others, the gate learns.
+            if error.refuses_the_id:
+                sightings[upstream_id] = Sighting(None, is_refused=True)
     return sightings
 
 

@@ -43,13 +43,20 @@ class Reconcile(Handler[ReconcileWork, Seen]):
             job=job,
         )
         crashpoint("reconcile.before_commit")
-        soon = SOON if result.left else _interval()
-        pause = max(soon, gate.fair_pause(len(result.calls)))
+        pause = max(_pause(result), gate.fair_pause(len(result.calls)))
         return {each.pk: Again(pause) for each in jobs}
 
 
 # When a pass could not look at everything that it should have.
 SOON = timedelta(seconds=5)
+# While something is not found: it is to be taken back soon after it is shown again.
+UNSEEN_PAUSE = timedelta(seconds=20)
+
+
+def _pause(result: Seen) -> timedelta:
+    if result.left:
+        return SOON
+    return min(UNSEEN_PAUSE, _interval()) if result.has_unseen else _interval()
 
 
 def _interval() -> timedelta:

@@ -4,7 +4,7 @@ from instances.models.catalogue import CachedProduct, CachedTemplate, Cluster, L
 from instances.models.credentials import InstanceCredentials
 from instances.models.event import InstanceEvent
 from instances.models.instance import Instance
-from instances.models.reconciliation import Orphan, ReconcileRun
+from instances.models.reconciliation import OpenFinding, Orphan, ReconcileRun
 from instances.models.upstream import Installation, Tally, UpstreamEnding, UpstreamGate
 from instances.models.webhook import WebhookDelivery
 
@@ -17,6 +17,7 @@ __all__ = [
     "InstanceCredentials",
     "InstanceEvent",
     "ListedTemplate",
+    "OpenFinding",
     "Orphan",
     "ReconcileRun",
     "Tally",

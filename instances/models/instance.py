@@ -180,7 +180,16 @@ class Instance(models.Model):
     # Its absence was proven: null while we hold the GPU as alive.
     upstream_gone_at = models.DateTimeField(null=True, blank=True)
     absence_seen_at = models.DateTimeField(
-        null=True, blank=True, help_text="first of the two direct looks that prove absence"
+        null=True, blank=True, help_text="since when Novita does not show it (docs/absence.md)"
+    )
+    absence_looked_at = models.DateTimeField(
+        null=True, blank=True, help_text="the last pass that did not find it"
+    )
+    absence_looks = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text="passes that did not find it"
+    )
+    absence_lists = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text="of them, those whose whole list agreed"
     )
     # What the readiness probe said last while it did not pass.
     probe_error = models.CharField(max_length=300, blank=True, default="", db_default="")

@@ -43,6 +43,32 @@ class Orphan(models.Model):
         return f"{self.upstream_id} ({self.state})"
 
 
+class OpenFinding(models.Model):
+    """What passes of the reconciler go on finding: a row from the first such pass to the last.
+
+    An orphan, an instance that Novita does not show, a guard that holds something back.
+    """
+
+    account = models.CharField(max_length=16)
+    kind = models.CharField(max_length=40)
+    upstream_id = models.CharField(max_length=64, blank=True)
+    instance_id = models.CharField(max_length=40, blank=True, help_text="its public id")
+    text = models.CharField(max_length=500)
+    began_at = models.DateTimeField(db_default=Now(), editable=False)
+    changed_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "kind", "upstream_id", "instance_id"], name="open_finding_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.upstream_id or self.instance_id}"
+
+
 class ReconcileRun(models.Model):
     """One pass over everything at Novita: what it saw, what it did, what it held back."""
 

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from accounts.models import Project
-from instances.choices import Hold
+from instances.choices import EndingWish, Hold
 from instances.models.instance import Instance
 
 
@@ -92,10 +92,11 @@ class UpstreamGate(models.Model):
 
 
 class UpstreamEnding(models.Model):
-    """A GPU at Novita that must end: a terminated or failed instance's, or one too many.
+    """A GPU at Novita that must end, and who wanted that: the only reason for a delete.
 
-    Open until its absence was seen twice; a failed instance keeps its status meanwhile. Opened
-    again if it is seen alive after all.
+    Open until its absence is proven (docs/absence.md); a failed instance keeps its status
+    meanwhile. Opened again if it is seen alive after all. One that was confirmed when it was made
+    is a wish that came after its instance was gone: it counts if the instance reappears.
     """
 
     project = models.ForeignKey(Project, on_delete=models.PROTECT)
@@ -103,11 +104,34 @@ class UpstreamEnding(models.Model):
     account = models.CharField(max_length=16)
     upstream_id = models.CharField(max_length=64)
     reason = models.CharField(max_length=300)
+    # Empty: begun by a release before 0.6.0.
+    wish = models.CharField(
+        max_length=20, choices=EndingWish.choices, blank=True, default="", db_default=""
+    )
+    # Novita's word at the last look; empty before the first one.
+    upstream_status = models.CharField(max_length=40, blank=True, default="", db_default="")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
-    absence_seen_at = models.DateTimeField(null=True, blank=True)
+    absence_seen_at = models.DateTimeField(
+        null=True, blank=True, help_text="since when Novita says that it is gone"
+    )
+    refused_since = models.DateTimeField(
+        null=True, blank=True, help_text="since when Novita refuses its id, in whatever words"
+    )
+    refused_looks = models.PositiveIntegerField(default=0, db_default=0)
+    lists_without = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="whole lists since then that lack it"
+    )
+    list_without_at = models.DateTimeField(null=True, blank=True)
     confirmed_at = models.DateTimeField(null=True, blank=True)
     last_error = models.CharField(max_length=500, blank=True)
+    # The same answer again and again: how often, and since when.
+    error_count = models.PositiveIntegerField(default=0, db_default=0)
+    error_since = models.DateTimeField(null=True, blank=True)
+    held_up_at = models.DateTimeField(
+        null=True, blank=True, help_text="when its instance's events said that it takes long"
+    )
     looks = models.PositiveIntegerField(default=0, db_default=0)
+    deletes_accepted = models.PositiveIntegerField(default=0, db_default=0)
 
     class Meta:
         ordering = ["-id"]

@@ -1,21 +1,20 @@
 """What follows from a pass: one transaction, the instances locked in the one order."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import structlog
 from django.db import transaction
 
 from instances import environment, habits, tally, watching
-from instances.choices import InstanceStatus
+from instances.choices import MOVING_STATUSES, InstanceStatus
 from instances.database_clock import database_now
 from instances.models import Installation, Instance, ReconcileRun
 from instances.reconciling import orphans, resuming, strays
 from instances.reconciling.looking import ReconcileWork, Seen
-from instances.reconciling.planning import EXPECTED, resting
+from instances.reconciling.planning import EXPECTED, watched_here
 from instances.reconciling.report import KEPT_FINDINGS, Report
 from instances.types import Cause
-from instances.watching import Sighting
+from instances.watching import Evidence, Limits, Pass, Sighting
 from jobs.models import Job
 
 logger = structlog.get_logger()
@@ -77,21 +76,30 @@ def _conclude(
         resuming.resume(report)
         return
     habits.learn_whole(seen.pages)
-    sightings = _believed(work, seen, report, now)
-    _follow(work, seen, sightings, report, job=job, now=now)
+    limits = _limits(work, seen, report, now)
+    _follow(work, seen, limits, report, cause=cause, job=job, now=now)
     strays.settle(seen, work, report, account=account, cause=cause, now=now)
     orphans.settle(seen, work, report, account=account, cause=cause, now=now)
     resuming.resume(report)
     report.counts = _counts(work, seen)
 
 
-def _believed(
-    work: ReconcileWork, seen: Seen, report: Report, now: datetime
-) -> Mapping[str, Sighting]:
-    """Without what was not found, if that is too much at once to be true. What a whole list lacks
-    counts though no look was left for it: else a scarce allowance would take the brake off.
+def _limits(work: ReconcileWork, seen: Seen, report: Report, now: datetime) -> Limits:
+    """What absence needs in this pass, and what speaks against it, told."""
+    if seen.contradicting:
+        count = len(seen.contradicting)
+        text = f"looks by id find {count} that the list lacks: this pass proves no absence"
+        report.add("contradiction", text)
+    is_accepted = environment.is_brake_off()
+    is_mass = _is_mass(work, seen, report, now) and not is_accepted
+    return watching.absence_limits(is_mass=is_mass, is_accepted=is_accepted)
+
+
+def _is_mass(work: ReconcileWork, seen: Seen, report: Report, now: datetime) -> bool:
+    """Whether too many are missing at once to be believed soon. What a whole list lacks counts
+    though no look was left for it: else a scarce allowance would take the brake off.
     """
-    vanished = sum(sighting.seen is None for sighting in seen.sightings.values())
+    vanished = sum(sighting.is_gone for sighting in seen.sightings.values())
     if seen.is_complete:
         vanished = max(vanished, seen.unfound)
     row = Installation.objects.get(id=1)
@@ -102,22 +110,27 @@ def _believed(
     if not is_on or environment.is_brake_off():
         if row.braked_at is not None:
             Installation.objects.filter(id=1).update(braked_at=None, brake_reason="")
-        return seen.sightings
-    reason = f"{vanished} of {len(work.held)} were not found at once, nothing is concluded"
+        return False
+    minutes = (watching.absence_after() * watching.PATIENCE).total_seconds() / 60
+    reason = (
+        f"{vanished} of {len(work.held)} were not found at once: believed only after"
+        f" {minutes:.0f} minutes"
+    )
     report.note = f"Braked: {reason}. If it is true: manage.py reconcile --accept"
     report.add("brake", reason)
     if row.braked_at is None:
         Installation.objects.filter(id=1).update(braked_at=now, brake_reason=reason)
     logger.error("reconcile_braked", vanished=vanished, held=len(work.held))
-    return {each: found for each, found in seen.sightings.items() if found.seen is not None}
+    return True
 
 
 def _follow(
     work: ReconcileWork,
     seen: Seen,
-    sightings: Mapping[str, Sighting],
+    limits: Limits,
     report: Report,
     *,
+    cause: Cause,
     job: Job | None,
     now: datetime,
 ) -> None:
@@ -125,27 +138,50 @@ def _follow(
     rows = (
         Instance.objects.select_for_update(of=["self"])
         .select_related("project")
-        .filter(upstream_id__in=list(sightings), status_changed_at__lt=work.begun_at)
-        .filter(pk__in=resting().values("pk"))
+        .filter(upstream_id__in=list(seen.sightings), status_changed_at__lt=work.begun_at)
+        .filter(pk__in=watched_here().values("pk"))
         .order_by("public_id")
     )
     noted: list[Instance] = []
     for instance in rows:
-        sighting, before = sightings[instance.upstream_id], instance.status
+        sighting, before = seen.sightings[instance.upstream_id], instance.status
         if _is_perhaps_stale(instance, sighting, work):
             continue
-        has_changed = watching.settle(
-            instance, sighting, job=job, now=now, is_in_arrears=seen.is_in_arrears
-        )
+        if sighting.is_gone:
+            has_changed = _weigh(instance, sighting, seen, limits, report, cause=cause, now=now)
+        elif before in MOVING_STATUSES:
+            # All else about it is for its own watch to see.
+            watching.note_sighting(instance, now=now)
+            continue
+        else:
+            has_changed = watching.settle(
+                instance, sighting, job=job, now=now, is_in_arrears=seen.is_in_arrears
+            )
+            noted += [] if has_changed else [instance]
         if has_changed:
             text = f"{before} -> {instance.status}: {instance.reason_message or 'gone'}"
             _found(report, "followed", text, instance)
-        else:
-            noted.append(instance)
-            if sighting.seen is None:
-                _found(report, "vanished", "not found; a second look will prove it", instance)
-    seen_now = [each for each in noted if sightings[each.upstream_id].seen is not None]
-    watching.save_notes(noted, seen_now, now=now)
+    watching.save_notes(noted, noted, now=now)
+
+
+def _weigh(
+    instance: Instance,
+    sighting: Sighting,
+    seen: Seen,
+    limits: Limits,
+    report: Report,
+    *,
+    cause: Cause,
+    now: datetime,
+) -> bool:
+    evidence = Evidence.REFUSED if sighting.is_refused else Evidence.SAID_GONE
+    word = seen.list_words[instance.upstream_id]
+    pass_ = Pass(evidence, word, is_doubted=bool(seen.contradicting))
+    because = Cause(cause.actor, "not found at Novita", cause.request_id, cause.job_id)
+    is_gone = watching.judge_unasked(instance, pass_, cause=because, now=now, limits=limits)
+    if not is_gone and instance.absence_seen_at is not None:
+        _found(report, "vanished", instance.reason_message, instance)
+    return is_gone
 
 
 def _is_perhaps_stale(instance: Instance, sighting: Sighting, work: ReconcileWork) -> bool:
@@ -170,7 +206,7 @@ def _counts(work: ReconcileWork, seen: Seen) -> dict[str, object]:
         "foreign": seen.listed - seen.signed,
         "held": len(work.held),
         "missing": seen.missing,
-        "vanished": sum(found.seen is None for found in seen.sightings.values()),
+        "vanished": sum(found.is_gone for found in seen.sightings.values()),
     }
 
 

@@ -9,9 +9,9 @@ from instances.gate import Permit
 from instances.naming import Mark
 from instances.novita.calls import CallRecord
 from instances.novita.client import NovitaClient
-from instances.novita.errors import InstanceNotFound, NovitaError
+from instances.novita.errors import NovitaError
 from instances.novita.types import Listing, UpstreamInstance
-from instances.watching import Sighting
+from instances.watching import Evidence, ListWord, Sighting, contradicted, evidence_of, list_word
 
 # So many that moved are read by id; more, by a second list.
 FEW = 10
@@ -44,6 +44,8 @@ class Seen:
     """``ours``: what is listed with our signature, by reference and oldest first. ``sightings``
     of what is held; one without an entry was not looked at, which proves nothing, and counts as
     ``left``. ``unfound``: what neither the list nor a look showed, looked at or not.
+    ``list_words``: what the list says of what a look did not find. ``contradicting``: what looks
+    found and the whole list lacks, so that neither witness is to be believed.
     """
 
     calls: Sequence[CallRecord]
@@ -52,6 +54,8 @@ class Seen:
     listed: int = 0
     ours: Mapping[str, Sequence[UpstreamInstance]] = field(default_factory=dict)
     sightings: Mapping[str, Sighting] = field(default_factory=dict)
+    list_words: Mapping[str, ListWord] = field(default_factory=dict)
+    contradicting: Sequence[str] = ()
     missing: int = 0
     unfound: int = 0
     left: int = 0
@@ -61,6 +65,10 @@ class Seen:
     @property
     def signed(self) -> int:
         return sum(len(items) for items in self.ours.values())
+
+    @property
+    def has_unseen(self) -> bool:
+        return any(sighting.is_gone for sighting in self.sightings.values())
 
 
 def look(work: ReconcileWork) -> Seen:
@@ -83,8 +91,14 @@ def look(work: ReconcileWork) -> Seen:
         listed=len(listing.instances),
         ours=_signed(work.mark, listing),
         sightings=sightings,
+        list_words={
+            each: list_word(listing, each) for each, found in sightings.items() if found.is_gone
+        },
+        contradicting=contradicted(
+            listing, [each for each, found in sightings.items() if not found.is_gone]
+        ),
         missing=len(missing),
-        unfound=sum(sightings.get(each, Sighting(None)).seen is None for each in missing),
+        unfound=sum(sightings.get(each, Sighting(None)).is_gone for each in missing),
         left=sum(upstream_id not in sightings for upstream_id in open_ids),
         is_in_arrears=_is_in_arrears(client, work, sightings),
     )
@@ -154,10 +168,11 @@ def _look_at_each(
     for upstream_id in upstream_ids[: max(work.permit.calls - len(client.calls), 0)]:
         try:
             found[upstream_id] = Sighting(client.get_instance(upstream_id), has_details=True)
-        except InstanceNotFound:
-            found[upstream_id] = Sighting(None)
-        except NovitaError:
-            continue
+        except NovitaError as error:
+            evidence = evidence_of(None, error)
+            if evidence != Evidence.NOTHING:
+                is_refused = evidence == Evidence.REFUSED
+                found[upstream_id] = Sighting(None, is_refused=is_refused)
     return found
 
 

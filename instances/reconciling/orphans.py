@@ -33,9 +33,7 @@ def settle(
     seen: Seen, work: ReconcileWork, report: Report, *, account: str, cause: Cause, now: datetime
 ) -> None:
     """Note every orphan, and do with it what the policy says once its grace is over."""
-    known = set(
-        Instance.objects.filter(reference__in=list(seen.ours)).values_list("reference", flat=True)
-    )
+    known = _with_a_row(seen, account)
     for reference in sorted(seen.ours.keys() - known):
         # A second one of the same reference is a double of the first, once that has a row.
         first, *others = [(_note(item, account, now), item) for item in seen.ours[reference]]
@@ -44,6 +42,15 @@ def settle(
                 _judge(orphan, item, reference, report, cause=cause, now=now)
     if seen.is_complete:
         _forget(account, now)
+
+
+def _with_a_row(seen: Seen, account: str) -> set[str]:
+    """References that a row asked for, or whose GPU a row holds under another name."""
+    asked = Instance.objects.filter(reference__in=list(seen.ours))
+    found = set(asked.values_list("reference", flat=True))
+    by_id = {item.id: reference for reference, items in seen.ours.items() for item in items}
+    held = Instance.objects.filter(upstream_account=account, upstream_id__in=list(by_id))
+    return found | {by_id[each] for each in held.values_list("upstream_id", flat=True)}
 
 
 def _acts() -> bool:

@@ -1,9 +1,15 @@
 """What a pass has to look for, read in a handful of queries. For ``load``."""
 
 from django.conf import settings
+from django.db.models.functions import Coalesce
 
 from instances import gate, habits, upstream
-from instances.choices import SETTLED_STATUSES, InstanceStatus, OnStartFailure
+from instances.choices import (
+    MOVING_STATUSES,
+    SETTLED_STATUSES,
+    InstanceStatus,
+    OnStartFailure,
+)
 from instances.database_clock import database_now
 from instances.models import Instance
 from instances.models.instance import InstanceQuerySet
@@ -14,19 +20,23 @@ SINGLE_LOOKS = 25
 EXPECTED: dict[str, str] = {InstanceStatus.RUNNING: "running", InstanceStatus.STOPPED: "exited"}
 
 
-def resting() -> InstanceQuerySet:
-    """What nobody else looks at: at rest, or failed with its GPU kept."""
+def watched_here() -> InstanceQuerySet:
+    """What nobody else looks at, at rest or failed with its GPU kept; and what moves and was not
+    found by its own watch, which sees no list and so cannot weigh that.
+    """
     account = settings.CONFIG.upstream_account
     mine = Instance.objects.holding().filter(upstream_account=account)
+    unseen = mine.filter(status__in=MOVING_STATUSES, absence_seen_at__isnull=False)
     kept = mine.filter(status=InstanceStatus.FAILED, on_start_failure=OnStartFailure.KEEP)
-    return mine.filter(status__in=SETTLED_STATUSES) | kept
+    return mine.filter(status__in=SETTLED_STATUSES) | kept | unseen
 
 
 def plan(*, request_id: str = "") -> ReconcileWork:
     """Reserves the calls of a pass; ``work.permit`` says how long to wait if there are none."""
     pages = habits.recall_whole()
     permit = gate.reserve(2 * pages + 3 + SINGLE_LOOKS, at_least=2, is_spare=True)
-    longest_unseen = resting().order_by("upstream_seen_at", "pk")
+    looked_at = Coalesce("absence_looked_at", "upstream_seen_at")
+    longest_unseen = watched_here().order_by(looked_at, "pk")
     held = tuple(
         Held(upstream_id, EXPECTED.get(status, ""))
         for upstream_id, status in longest_unseen.values_list("upstream_id", "status")

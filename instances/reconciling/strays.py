@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from instances.choices import InstanceStatus, OnStartFailure
-from instances.ending import begin_ending
+from instances.ending import begin_ending, is_ended_by_wish
 from instances.models import Instance, UpstreamEnding
 from instances.novita.types import UpstreamInstance
 from instances.reconciling.looking import ReconcileWork, Seen
 from instances.reconciling.report import Report
 from instances.transitions import record_event
 from instances.types import Cause
+from instances.watching import take_back
 
 # A list may go on showing for a while what is gone.
 LISTED_AFTER_END = timedelta(seconds=60)
@@ -19,7 +20,9 @@ LISTED_AFTER_END = timedelta(seconds=60)
 def settle(
     seen: Seen, work: ReconcileWork, report: Report, *, account: str, cause: Cause, now: datetime
 ) -> None:
-    """End doubles, late arrivals and what came back after its end. Locks the rows concerned."""
+    """End doubles and late arrivals; what is there although it was concluded to be gone is ended if
+    its end was asked for, else taken back. Locks the rows concerned.
+    """
     suspects = _suspects(seen, work, account)
     rows = (
         Instance.objects.select_for_update(of=["self"])
@@ -30,7 +33,9 @@ def settle(
     for instance in rows:
         for item in seen.ours[instance.reference]:
             kind = _what_is_wrong(instance, item, work)
-            if kind is not None:
+            if kind == "came_back" and not is_ended_by_wish(instance):
+                _take_back(instance, item, report, cause=cause, now=now)
+            elif kind is not None:
                 _end(instance, item, kind, report, cause=cause, now=now)
 
 
@@ -70,9 +75,25 @@ def _what_is_wrong(instance: Instance, item: UpstreamInstance, work: ReconcileWo
 _WORDS: Mapping[str, str] = {
     "double": "a second GPU carries the instance's reference",
     "late_arrival": "the create acted after all, when nobody waited for it any more",
-    "came_back": "it is listed although its absence was proven",
+    "came_back": "it was asked to end and is listed although its absence was proven",
     "left_running": "the failed instance still has a GPU",
 }
+
+
+def _take_back(
+    instance: Instance,
+    item: UpstreamInstance,
+    report: Report,
+    *,
+    cause: Cause,
+    now: datetime,
+) -> None:
+    """Nobody asked for its end: not having seen it for a while was a mistake, and no wish."""
+    words = "Novita shows it again, and nobody asked for its end"
+    because = Cause(cause.actor, words, cause.request_id, cause.job_id)
+    take_back(instance, item, cause=because, now=now)
+    text = f"{words}: {instance.status}"
+    report.add("reappeared", text, upstream_id=item.id, instance=instance.public_id)
 
 
 def _end(

@@ -1,14 +1,14 @@
 """Ending instances: asked for once, gone on with until nothing is left at Novita."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import OperationalError, transaction
 
 from accounts.models import Project
-from instances.choices import InstanceStatus
+from instances.choices import InstanceStatus, StatusReason
 from instances.creation_job import enqueue_create
 from instances.database_clock import database_now
-from instances.ending import begin_ending
+from instances.ending import begin_ending, keep_wish
 from instances.models import Instance
 from instances.models.instance import InstanceQuerySet
 from instances.services.versions import check_version
@@ -23,7 +23,8 @@ def terminate_instance(
 ) -> Instance:
     """Any status -> terminating -> terminated; once there, asking again changes nothing.
 
-    Raises VersionMismatch.
+    Where nobody had asked before, since Novita no longer showed it, the wish is kept: should the
+    instance reappear, it is ended. Raises VersionMismatch.
     """
     with transaction.atomic():
         instance = Instance.objects.select_for_update(of=["self"]).get(public_id=public_id)
@@ -31,6 +32,8 @@ def terminate_instance(
         if instance.status not in (InstanceStatus.TERMINATING, InstanceStatus.TERMINATED):
             begin_termination(instance, cause=cause, now=database_now(), reason=reason)
             crashpoint("terminate.before_accept_commit")
+        elif instance.status == InstanceStatus.TERMINATED:
+            keep_wish(instance, cause=cause, now=database_now())
     return instance
 
 
@@ -68,6 +71,9 @@ def terminate_all(*, project: Project, cause: Cause) -> list[str]:
     are, for one that is not.
     """
     public_ids = to_be_ended(project).order_by("pk").values_list("public_id", flat=True)
+    unasked = _gone_unasked(project).order_by("pk").values_list("public_id", flat=True)
+    for public_id in unasked:
+        terminate_instance(public_id=public_id, cause=cause)
     ended: list[str] = []
     error: OperationalError | None = None
     for public_id in list(public_ids):
@@ -79,6 +85,21 @@ def terminate_all(*, project: Project, cause: Cause) -> list[str]:
     if error is not None:
         raise error
     return ended
+
+
+# An instance that Novita has not shown for so long is not expected back.
+PERHAPS_BACK = timedelta(days=1)
+
+
+def _gone_unasked(project: Project) -> InstanceQuerySet:
+    """Concluded to be gone lately, and never asked to be: whoever ends all wants these ended, too,
+    if they reappear.
+    """
+    return Instance.objects.of(project).filter(
+        status=InstanceStatus.TERMINATED,
+        reason_code=StatusReason.DELETED_AT_NOVITA,
+        status_changed_at__gte=database_now() - PERHAPS_BACK,
+    )
 
 
 def to_be_ended(project: Project) -> InstanceQuerySet:

@@ -1,6 +1,25 @@
 """What a look at Novita means for an instance, by the status that it has here."""
 
-from instances.watching.absence import MANY, is_brake_on
+from instances.watching.absence import (
+    MANY,
+    PATIENCE,
+    AskedTrail,
+    Evidence,
+    Limits,
+    ListWord,
+    Pass,
+    absence_after,
+    contradicted,
+    evidence_of,
+    is_brake_on,
+    is_perhaps_too_young,
+    judge_unasked,
+    list_word,
+    note_sighting,
+    weigh_asked,
+)
+from instances.watching.absence import limits as absence_limits
+from instances.watching.comeback import take_back
 from instances.watching.looks import Look, Sighting
 from instances.watching.moving import is_watched, observe
 from instances.watching.notes import keep_access, save_notes
@@ -9,13 +28,29 @@ from instances.watching.starting import fail_unwatched
 
 __all__ = [
     "MANY",
+    "PATIENCE",
+    "AskedTrail",
+    "Evidence",
+    "Limits",
+    "ListWord",
     "Look",
+    "Pass",
     "Sighting",
+    "absence_after",
+    "absence_limits",
+    "contradicted",
+    "evidence_of",
     "fail_unwatched",
     "is_brake_on",
+    "is_perhaps_too_young",
     "is_watched",
+    "judge_unasked",
     "keep_access",
+    "list_word",
+    "note_sighting",
     "observe",
     "save_notes",
     "settle",
+    "take_back",
+    "weigh_asked",
 ]

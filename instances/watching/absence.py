@@ -1,19 +1,157 @@
-"""When something is gone: two direct looks some time apart, and not too much at once."""
+"""When something is gone at Novita: two theorems, in words in docs/absence.md.
 
+What was asked to end needs Novita's word twice, or refusals and lists that agree. What nobody asked
+to end needs time and passes that agree as well, and is taken back if it is seen again. Above are
+pure functions of what was seen, below is what they mean for a row.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import Enum, auto
 
 from django.conf import settings
 
 from instances import billing
 from instances.choices import InstanceStatus, StatusReason
+from instances.clock import iso
 from instances.models import Instance
+from instances.novita.errors import InstanceNotFound, NovitaError
+from instances.novita.types import Listing, UpstreamInstance
 from instances.transitions import change_status, record_event
 from instances.types import Cause, Reason
 
+# Two looks that are nearer to each other than this count as one.
 BETWEEN_LOOKS = timedelta(seconds=10)
+BETWEEN_LISTS = timedelta(seconds=30)
+# Passes that must agree before what nobody asked to end is concluded to be gone.
+PASSES = 3
+REFUSALS = 3
+LISTS = 2
+# What is less certain needs so many times ABSENCE_AFTER.
+PATIENCE = 6
 # So many at once, and so large a share of all, is more likely Novita's mistake than the truth.
 MANY = 3
 LARGE_SHARE = 5
+
+
+class Evidence(Enum):
+    """What one look by id says of one instance."""
+
+    # Novita's own word, by its meaning: not found, or `removed`.
+    SAID_GONE = auto()
+    # Novita refuses the id in words of unknown meaning.
+    REFUSED = auto()
+    SEEN = auto()
+    # An edge, the network, the key, the rate, an unreadable answer, or no look at all.
+    NOTHING = auto()
+
+
+class ListWord(Enum):
+    """What the list of the same pass says of it."""
+
+    SHOWS = auto()
+    # The whole list, which is not empty, lacks it, or shows that it is being removed.
+    LACKS = auto()
+    # The whole list is empty, and says so by a total of 0.
+    EMPTY = auto()
+    # Only a part was read, or nobody says how much there is.
+    PART = auto()
+    # No list of Novita's own came back: no absence is believed.
+    FAILED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """Both witnesses of one moment. ``is_doubted``: they contradict each other about another
+    instance, or the list lacks all that are known to live.
+    """
+
+    evidence: Evidence
+    list_word: ListWord
+    is_doubted: bool = False
+
+    @property
+    def is_absence(self) -> bool:
+        """Whether it speaks for absence at all."""
+        is_silent = self.list_word in (ListWord.SHOWS, ListWord.FAILED)
+        return self.evidence in (Evidence.SAID_GONE, Evidence.REFUSED) and not is_silent
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the list bears the look out. An empty list bears only Novita's plain word out."""
+        if self.is_doubted or not self.is_absence:
+            return False
+        is_plain = self.evidence == Evidence.SAID_GONE and self.list_word == ListWord.EMPTY
+        return self.list_word == ListWord.LACKS or is_plain
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """Passes since the last sighting of what nobody asked to end."""
+
+    since: datetime | None = None
+    last_at: datetime | None = None
+    passes: int = 0
+    agreeing: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AskedTrail:
+    """Looks since the last sighting of what was asked to end."""
+
+    said_gone_at: datetime | None = None
+    refused_since: datetime | None = None
+    refusals: int = 0
+    lists: int = 0
+    list_at: datetime | None = None
+
+    @property
+    def is_suspect(self) -> bool:
+        return self.said_gone_at is not None or self.refused_since is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """``after``: ABSENCE_AFTER. ``longest_gap``: between two passes of one trail; a longer one
+    begins it anew. ``is_mass``: too many are missing at once. ``is_accepted``: an operator said
+    that it is true.
+    """
+
+    after: timedelta
+    longest_gap: timedelta
+    is_mass: bool = False
+    is_accepted: bool = False
+
+
+def evidence_of(seen: UpstreamInstance | None, error: NovitaError | None) -> Evidence:
+    if seen is not None:
+        return Evidence.SAID_GONE if seen.is_gone_word else Evidence.SEEN
+    if isinstance(error, InstanceNotFound):
+        return Evidence.SAID_GONE
+    if error is not None and error.refuses_the_id:
+        return Evidence.REFUSED
+    return Evidence.NOTHING
+
+
+def list_word(listing: Listing | None, upstream_id: str) -> ListWord:
+    """``listing``: None where no list of Novita's own came back."""
+    if listing is None:
+        return ListWord.FAILED
+    item = listing.instances.get(upstream_id)
+    if item is not None:
+        is_going = item.is_gone_word or item.is_leaving_word
+        return ListWord.LACKS if is_going else ListWord.SHOWS
+    if not listing.is_complete:
+        return ListWord.PART
+    if listing.instances:
+        return ListWord.LACKS
+    return ListWord.EMPTY if listing.total == 0 else ListWord.PART
+
+
+def contradicted(listing: Listing, alive: Collection[str]) -> list[str]:
+    """What looks by id find at the moment at which a list that calls itself whole lacks it."""
+    return [each for each in alive if each not in listing.instances] if listing.is_complete else []
 
 
 def is_brake_on(*, vanished: int, held: int) -> bool:
@@ -21,16 +159,91 @@ def is_brake_on(*, vanished: int, held: int) -> bool:
     return vanished >= MANY and vanished * LARGE_SHARE > held
 
 
-def is_proven(instance: Instance, now: datetime) -> bool:
-    """Note that a direct look found nothing; true when an earlier one did so, long enough ago.
+def weigh(trail: Trail, seen: Pass, now: datetime, limits: Limits) -> tuple[Trail, bool]:
+    """The second theorem, for what nobody asked to end: the new trail, and whether it is gone."""
+    if seen.evidence == Evidence.SEEN:
+        return Trail(), False
+    if not seen.is_absence or (seen.is_doubted and trail.since is None):
+        return trail, False
+    if trail.last_at is not None and now - trail.last_at < BETWEEN_LOOKS:
+        return trail, False
+    if trail.last_at is not None and now - trail.last_at > limits.longest_gap:
+        trail = Trail()
+    new = Trail(
+        since=trail.since or now,
+        last_at=now,
+        passes=trail.passes + 1,
+        agreeing=trail.agreeing + seen.agrees,
+    )
+    return new, _is_gone(new, seen, now, limits)
 
-    Saves nothing. Whoever sees it alive forgets the earlier look, and charges for it again.
-    """
-    if instance.absence_seen_at is None:
-        billing.close_unseen(instance, now)
-        instance.absence_seen_at = now
+
+def _is_gone(trail: Trail, seen: Pass, now: datetime, limits: Limits) -> bool:
+    waited = now - (trail.since or now)
+    if limits.is_accepted:
+        return seen.agrees and trail.agreeing >= LISTS
+    if seen.agrees and trail.agreeing >= PASSES and not limits.is_mass:
+        return waited >= limits.after
+    # Its own word alone, for so long that nothing else can be waited for.
+    is_word = seen.evidence == Evidence.SAID_GONE or seen.list_word == ListWord.EMPTY
+    is_enough = (seen.agrees or is_word) and trail.passes >= PASSES
+    return is_enough and waited >= limits.after * PATIENCE
+
+
+def weigh_asked(
+    trail: AskedTrail, seen: Pass, now: datetime, after: timedelta
+) -> tuple[AskedTrail, bool]:
+    """The first theorem, for what was asked to end: the new trail, and whether it is gone."""
+    if seen.evidence == Evidence.SEEN:
+        return AskedTrail(), False
+    if seen.evidence == Evidence.NOTHING:
+        return trail, False
+    new = _noted(trail, seen, now)
+    if not seen.is_absence:
+        return new, False
+    return new, _is_said_gone(trail, seen, now, after) or _is_refused_long(new, seen, now, after)
+
+
+def _noted(trail: AskedTrail, seen: Pass, now: datetime) -> AskedTrail:
+    new = replace(trail, refused_since=trail.refused_since or now, refusals=trail.refusals + 1)
+    if seen.evidence == Evidence.SAID_GONE:
+        new = replace(new, said_gone_at=trail.said_gone_at or now)
+    if seen.list_word == ListWord.SHOWS:
+        return replace(new, lists=0, list_at=None)
+    is_news = trail.list_at is None or now - trail.list_at >= BETWEEN_LISTS
+    if seen.list_word == ListWord.LACKS and not seen.is_doubted and is_news:
+        return replace(new, lists=trail.lists + 1, list_at=now)
+    return new
+
+
+def _is_said_gone(trail: AskedTrail, seen: Pass, now: datetime, after: timedelta) -> bool:
+    """Twice, some time apart, while the list works."""
+    if seen.evidence != Evidence.SAID_GONE or trail.said_gone_at is None:
         return False
-    return now - instance.absence_seen_at >= BETWEEN_LOOKS
+    return now - trail.said_gone_at >= (after if seen.is_doubted else BETWEEN_LOOKS)
+
+
+def _is_refused_long(trail: AskedTrail, seen: Pass, now: datetime, after: timedelta) -> bool:
+    """In whatever words, again and again, while lists do not show it."""
+    if trail.refused_since is None or trail.refusals < REFUSALS:
+        return False
+    if seen.list_word == ListWord.LACKS and trail.lists >= LISTS:
+        return True
+    is_whole = seen.list_word in (ListWord.LACKS, ListWord.EMPTY)
+    return now - trail.refused_since >= (after if is_whole else after * PATIENCE)
+
+
+# What they mean for a row
+
+
+def absence_after() -> timedelta:
+    return timedelta(seconds=settings.CONFIG.absence_after)
+
+
+def limits(*, is_mass: bool, is_accepted: bool) -> Limits:
+    interval = timedelta(seconds=settings.CONFIG.reconcile_interval)
+    after = absence_after()
+    return Limits(after, longest_gap=after + 2 * interval, is_mass=is_mass, is_accepted=is_accepted)
 
 
 def is_perhaps_too_young(instance: Instance, now: datetime) -> bool:
@@ -42,12 +255,94 @@ def is_perhaps_too_young(instance: Instance, now: datetime) -> bool:
     return now < instance.posted_at + timedelta(seconds=settings.CONFIG.create_settle)
 
 
+def suspect(instance: Instance, *, cause: Cause, now: datetime) -> None:
+    """A look did not find it, and nobody asked for its end: its reason and an event say so, and
+    from here the reconciler weighs what it sees. Nothing is concluded here.
+    """
+    if instance.absence_seen_at is not None or is_perhaps_too_young(instance, now):
+        return
+    instance.absence_seen_at = now
+    _say_unseen(instance)
+    record_event(instance, "instance.unseen", cause=cause, now=now)
+
+
+def note_sighting(instance: Instance, *, now: datetime) -> None:
+    """It is there: whatever spoke against that is forgotten, and its reason is the earlier one."""
+    if instance.absence_seen_at is None:
+        return
+    data = {"unseenSince": iso(instance.absence_seen_at)}
+    instance.absence_seen_at = instance.absence_looked_at = None
+    instance.absence_looks = instance.absence_lists = 0
+    if instance.reason_code == StatusReason.NOT_SEEN_AT_NOVITA:
+        _restore_reason(instance)
+    cause = Cause("worker", "Novita shows it again")
+    record_event(instance, "instance.seen_again", cause=cause, now=now, data=data)
+
+
+def judge_unasked(
+    instance: Instance, seen: Pass, *, cause: Cause, now: datetime, limits: Limits
+) -> bool:
+    """Weigh one pass of the reconciler, write what follows; whether it is concluded to be gone."""
+    if is_perhaps_too_young(instance, now):
+        return False
+    before = _trail(instance)
+    trail, is_gone = weigh(before, seen, now, limits)
+    if trail == before:
+        return False
+    suspect(instance, cause=cause, now=now)
+    _say_unseen(instance)
+    instance.absence_seen_at, instance.absence_looked_at = trail.since, trail.last_at
+    instance.absence_looks, instance.absence_lists = trail.passes, trail.agreeing
+    if is_gone:
+        conclude(instance, cause=cause, now=now)
+    else:
+        instance.save()
+    return is_gone
+
+
+def _trail(instance: Instance) -> Trail:
+    """What the watch of moving instances has not found begins here only: it sees no list."""
+    if not instance.absence_looks:
+        return Trail()
+    return Trail(
+        instance.absence_seen_at,
+        instance.absence_looked_at,
+        instance.absence_looks,
+        instance.absence_lists,
+    )
+
+
+def _say_unseen(instance: Instance) -> None:
+    if instance.reason_code != StatusReason.NOT_SEEN_AT_NOVITA:
+        instance.reason_code = StatusReason.NOT_SEEN_AT_NOVITA
+        instance.reason_message = f"Novita has not shown it since {_moment(instance)}."
+
+
 def conclude(instance: Instance, *, cause: Cause, now: datetime) -> None:
     """It is gone, and nobody here had it ended: terminated, or a failed one that was kept."""
+    billing.close_unseen(instance, instance.absence_seen_at or now)
     instance.upstream_gone_at = now
+    message = "It was deleted at Novita."
+    if instance.absence_seen_at is not None:
+        message = f"It was deleted at Novita, which has not shown it since {_moment(instance)}."
     if instance.status == InstanceStatus.FAILED:
+        if instance.reason_code == StatusReason.NOT_SEEN_AT_NOVITA:
+            _restore_reason(instance)
         record_event(instance, "instance.gone", cause=cause, now=now, is_told=True)
         return
-    reason = Reason(StatusReason.DELETED_AT_NOVITA, "It was deleted at Novita.")
+    reason = Reason(StatusReason.DELETED_AT_NOVITA, message)
     instance.action = ""
     change_status(instance, InstanceStatus.TERMINATED, cause=cause, now=now, reason=reason)
+
+
+def _moment(instance: Instance) -> str:
+    return iso(instance.absence_seen_at) if instance.absence_seen_at is not None else ""
+
+
+def _restore_reason(instance: Instance) -> None:
+    """Why it is in its status, as the event of that change of status told."""
+    event = instance.events.filter(to_status=instance.status).order_by("-sequence").first()
+    data = event.data if event is not None else {}
+    is_failed = instance.status == InstanceStatus.FAILED
+    instance.reason_code = "" if is_failed else str(data.get("code", ""))
+    instance.reason_message = "" if is_failed else str(data.get("message", ""))

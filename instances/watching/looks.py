@@ -8,10 +8,13 @@ from jobs.outcomes import Outcome
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """What one look showed; ``seen`` is None when a direct look found nothing."""
+    """What one look showed; ``seen`` is None when a direct look found nothing, which Novita said
+    plainly, or by refusing the id in other words (``is_refused``).
+    """
 
     seen: UpstreamInstance | None
     has_details: bool = False
+    is_refused: bool = False
 
     @property
     def is_of_a_running_instance(self) -> bool:

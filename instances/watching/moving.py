@@ -1,6 +1,6 @@
 """Instances on their way: starting, stopping, migrating; and running ones never read yet."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from instances import addresses
 from instances.choices import MOVING_STATUSES, InstanceStatus
@@ -11,6 +11,9 @@ from instances.watching import absence, notes, settled, starting, stopping
 from instances.watching.looks import Look, Sighting
 from jobs.models import Job
 from jobs.outcomes import Again, Done, Outcome
+
+# What is not there is asked for slowly: two hundred such rows would take every call there is.
+UNSEEN_PAUSE = timedelta(seconds=20)
 
 
 def is_watched(instance: Instance) -> bool:
@@ -53,6 +56,8 @@ def observe(
         is_unread = is_shown_by_list and not instance.has_details
         is_to_be_read = has_arrived and (is_unread or is_to_be_asked)
         outcome = Again() if is_to_be_read else Again(at=next_at or next_look(now))
+        if instance.absence_seen_at is not None:
+            outcome = Again(UNSEEN_PAUSE)
     return Look(outcome, is_to_be_saved=notes.noted(instance) != before)
 
 
@@ -70,7 +75,8 @@ def _decide(
     if sighting is not None and sighting.is_gone:
         if is_first_start:
             return starting.disappeared(instance, job, now)
-        return _gone(instance, job, now)
+        _gone(instance, job, now)
+        return None
     if sighting is not None:
         notes.take(instance, sighting, now)
     if instance.status == InstanceStatus.STARTING:
@@ -92,11 +98,9 @@ def _stop(instance: Instance, sighting: Sighting | None, job: Job, now: datetime
     return outcome
 
 
-def _gone(instance: Instance, job: Job, now: datetime) -> Outcome | None:
-    if not absence.is_proven(instance, now):
-        return None
-    absence.conclude(instance, cause=cause_of(job, "absent at Novita in two looks"), now=now)
-    return Done()
+def _gone(instance: Instance, job: Job, now: datetime) -> None:
+    """Nobody asked for its end: the reconciler weighs what speaks for it, and may conclude it."""
+    absence.suspect(instance, cause=cause_of(job, "a look did not find it"), now=now)
 
 
 def _read(instance: Instance, sighting: Sighting | None, job: Job, now: datetime) -> Outcome | None:

@@ -10,6 +10,7 @@ from django.db import connection
 from instances import addresses, billing, credentials
 from instances.models import Instance
 from instances.novita.facts import Fact
+from instances.watching import absence
 from instances.watching.looks import Sighting
 
 # What a look may change, with the Postgres types that carry it.
@@ -42,7 +43,7 @@ def take(instance: Instance, sighting: Sighting, now: datetime) -> None:
     """
     seen = sighting.seen
     assert seen is not None  # noqa: S101 - absence is noted elsewhere
-    instance.absence_seen_at = None
+    absence.note_sighting(instance, now=now)
     if Fact.STATUS in seen.facts:
         if instance.upstream_status != seen.status:
             instance.upstream_status = seen.status

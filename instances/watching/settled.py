@@ -46,9 +46,8 @@ def settle(
     """
     cause = cause_of(job, "") if job is not None else Cause("operator:reconcile")
     if sighting.is_gone:
-        if absence.is_proven(instance, now):
-            absence.conclude(instance, cause=_because(cause, "absent in two looks"), now=now)
-            return True
+        # What this proves, and when, the reconciler weighs.
+        absence.suspect(instance, cause=_because(cause, "a look did not find it"), now=now)
         return False
     assert sighting.seen is not None  # noqa: S101 - not gone
     notes.take(instance, sighting, now)

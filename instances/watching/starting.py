@@ -56,13 +56,12 @@ def judge(
 
 
 def disappeared(instance: Instance, job: Job, now: datetime) -> Outcome | None:
-    """A first start that is gone has failed; a kept one too, and there is nothing to keep."""
-    is_too_young = absence.is_perhaps_too_young(instance, now)
-    if is_too_young or not absence.is_proven(instance, now):
-        late = _lateness(instance, None, now)
-        return _fail(instance, late, job, now) if late else None
-    message = "It disappeared at Novita before it ever ran."
-    return _fail(instance, Failure(FailureCode.STARTUP_FAILED, message), job, now)
+    """A first start that a look does not find goes on until its deadline, which ends it on a wish;
+    before that the reconciler may conclude that it was deleted at Novita.
+    """
+    absence.suspect(instance, cause=cause_of(job, "a look did not find it"), now=now)
+    late = _lateness(instance, None, now)
+    return _fail(instance, late, job, now) if late else None
 
 
 def fail_unwatched(instance: Instance, error: str, *, job: Job, now: datetime) -> None:
@@ -141,10 +140,10 @@ def _fail(instance: Instance, failure: Failure, job: Job, now: datetime) -> Outc
 
 
 def _must_end(instance: Instance, failure: Failure) -> bool:
-    """Nothing is kept above its price cap; what is gone has its absence confirmed."""
+    """Nothing is kept above its price cap. Not having seen it is no reason to end it."""
     is_kept = instance.on_start_failure == OnStartFailure.KEEP
     is_too_dear = failure.code == FailureCode.PRICE_ABOVE_CAP
-    return not is_kept or is_too_dear or instance.absence_seen_at is not None
+    return not is_kept or is_too_dear
 
 
 def _judge_again(

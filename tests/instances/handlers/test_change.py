@@ -21,7 +21,8 @@ from tests.instances.handlers.changing import (
     job,
     ready_for,
 )
-from tests.instances.handlers.conftest import Service, age, events
+from tests.instances.handlers.conftest import Service, events
+from tests.instances.reconciling.conftest import reconcile_for
 
 pytestmark = pytest.mark.django_db
 
@@ -204,6 +205,7 @@ def test_what_is_not_there_any_more_is_for_the_watch_to_find_out(
     assert (instance.status, job(verb).status) == (VIA[verb], "completed")
     service.watch(instance)
     assert instance.status == VIA[verb]
-    age(instance, absence_seen_at=timedelta(seconds=10))
-    service.watch(instance)
+    assert instance.reason_code == "NOT_SEEN_AT_NOVITA"
+    reconcile_for(timedelta(minutes=10))
+    instance.refresh_from_db()
     assert (instance.status, instance.reason_code) == ("terminated", "DELETED_AT_NOVITA")

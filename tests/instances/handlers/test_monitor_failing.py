@@ -100,15 +100,36 @@ def test_what_a_list_shows_running_at_the_deadline_is_not_ended(
     assert Instance.objects.filter(status="running").count() == 3
 
 
-def test_gone_only_after_two_looks_some_time_apart(
+def test_a_start_that_looks_do_not_find_goes_on_until_its_deadline(
     service: Service, novita: FakeNovita, instance: Instance
 ) -> None:
     novita.instances.clear()
+    age(instance, posted_at=timedelta(hours=1))
     watch(service, instance, times=3)
-    assert instance.status == "starting"
-    age(instance, absence_seen_at=timedelta(seconds=10))
+    age(instance, absence_seen_at=timedelta(minutes=9))
     watch(service, instance)
-    assert (instance.status, instance.error_code) == ("failed", "STARTUP_FAILED")
+    assert (instance.status, instance.reason_code) == ("starting", "NOT_SEEN_AT_NOVITA")
+    assert not instance.endings.exists()
+    age(instance, start_deadline_at=timedelta(hours=1))
+    watch(service, instance)
+    assert (instance.status, instance.error_code) == ("failed", "STARTUP_TIMEOUT")
+    assert instance.endings.get().wish == "failed_start"
+    assert "instance.ending_confirmed" not in events(instance)
+
+
+def test_a_kept_start_that_was_not_seen_is_not_ended_for_that(
+    service: Service, novita: FakeNovita
+) -> None:
+    kept = service.placed(on_start_failure="keep")
+    gone = dict(novita.instances)
+    novita.instances.clear()
+    age(kept, posted_at=timedelta(hours=1))
+    watch(service, kept)
+    age(kept, start_deadline_at=timedelta(hours=1))
+    assert watch(service, kept).status == "failed"
+    novita.instances.update(gone)
+    service.run("terminate_instance")
+    assert set(novita.instances) == set(gone)
 
 
 def test_a_look_that_finds_it_makes_absence_count_anew(
@@ -143,10 +164,7 @@ def test_what_vanishes_before_its_connect_blocks_were_read_is_not_asked_for_for_
     novita.heal()
     del novita.instances["up-1"]
     watch(service, made)
-    age(made, absence_seen_at=timedelta(seconds=10))
-    watch(service, made)
-    job = Job.objects.get(type="monitor_instance", subject=made.public_id)
-    assert (made.has_details, job.status) == (False, "completed")
+    assert (made.has_details, wait_of(made) > timedelta(seconds=15)) == (False, True)
 
 
 def test_an_error_on_the_way_is_no_absence(

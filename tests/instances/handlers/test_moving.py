@@ -13,6 +13,7 @@ from jobs.models import Job
 from tests.engine import database_time
 from tests.fakes import DOWN, FakeNovita
 from tests.instances.handlers.conftest import HOOK, Service, age, events
+from tests.instances.reconciling.conftest import reconcile_for
 
 pytestmark = pytest.mark.django_db
 
@@ -257,7 +258,7 @@ def test_what_migrates_comes_to_rest_where_novita_shows_it(
 
 
 @pytest.mark.parametrize("verb", ["start", "stop", "restart"])
-def test_what_is_deleted_at_novita_on_the_way_is_terminated_after_two_looks(
+def test_what_is_deleted_at_novita_on_the_way_is_left_to_the_reconciler(
     service: Service, novita: FakeNovita, verb: str
 ) -> None:
     instance = under_way(service, novita, verb)
@@ -266,7 +267,8 @@ def test_what_is_deleted_at_novita_on_the_way_is_terminated_after_two_looks(
     assert (instance.status, instance.upstream_gone_at) == (
         *("stopping" if verb == "stop" else "starting", None),
     )
-    age(instance, absence_seen_at=timedelta(seconds=10))
-    service.watch(instance)
+    assert instance.reason_code == "NOT_SEEN_AT_NOVITA"
+    reconcile_for(timedelta(minutes=10))
+    instance.refresh_from_db()
     assert (instance.status, instance.reason_code) == ("terminated", "DELETED_AT_NOVITA")
     assert (instance.upstream_gone_at is not None, instance.billing_since) == (True, None)

@@ -29,6 +29,7 @@ def instance(service: Service, novita: FakeNovita) -> Instance:
     age(placed, posted_at=timedelta(minutes=2))
     placed.refresh_from_db()
     novita.calls.clear()
+    service.ask("terminate", placed)
     begin_ending(placed, "up-1", cause=CAUSE, now=database_now())
     return placed
 
@@ -66,7 +67,7 @@ def test_it_is_over_when_two_looks_ten_seconds_apart_find_nothing(
     let_ten_seconds_pass()
     assert terminate(service).confirmed_at is not None
     assert job().status == "completed"
-    assert events(instance)[-1] == "instance.ending_confirmed"
+    assert events(instance)[-2:] == ["instance.ending_confirmed", "instance.terminated"]
 
 
 def test_what_is_being_removed_is_not_deleted_again(

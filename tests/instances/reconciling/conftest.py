@@ -23,11 +23,12 @@ __all__ = ["novita", "service"]
 AGO = timedelta(minutes=2)
 
 
-def reconcile(*, is_dry: bool = False) -> Report:
-    """A pass some time after whatever happened here."""
+def reconcile(*, is_dry: bool = False, later: timedelta = timedelta(minutes=1)) -> Report:
+    """A pass some time after whatever happened here, and ``later`` than the pass before."""
     Instance.objects.update(status_changed_at=F("status_changed_at") - AGO)
-    Instance.objects.exclude(absence_seen_at=None).update(
-        absence_seen_at=F("absence_seen_at") - timedelta(minutes=1)
+    Instance.objects.update(
+        absence_seen_at=F("absence_seen_at") - later,
+        absence_looked_at=F("absence_looked_at") - later,
     )
     work = reconciling.plan()
     seen = reconciling.look(work)
@@ -39,6 +40,14 @@ def reconcile(*, is_dry: bool = False) -> Report:
         cause=Cause("worker", "a test"),
         is_dry=is_dry,
     )
+
+
+def reconcile_for(span: timedelta) -> Report:
+    """Passes every four minutes, from now until then."""
+    step, report = timedelta(minutes=4), reconcile()
+    for _ in range(-(-span // step)):
+        report = reconcile(later=step)
+    return report
 
 
 def kinds(report: Report) -> list[str]:

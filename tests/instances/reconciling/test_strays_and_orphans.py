@@ -145,18 +145,21 @@ def test_a_create_that_acts_after_its_instance_was_failed_is_ended(
     assert novita.instances == {}
 
 
-def test_what_comes_back_after_its_absence_was_proven_is_ended_anew(
+def test_what_comes_back_after_its_end_was_asked_for_is_ended_anew(
     service: Service, novita: FakeNovita, running: Instance
 ) -> None:
     gone = novita.instances.pop("up-1")
-    reconcile()
-    reconcile()
+    service.ask("terminate", running)
+    assert service.ended(running).status == "terminated"
     novita.instances["up-1"] = gone
     assert kinds(reconcile()) == []
     Instance.objects.update(upstream_gone_at=F("upstream_gone_at") - timedelta(minutes=2))
     assert kinds(reconcile()) == ["came_back"]
+    running.refresh_from_db()
+    assert (running.status, running.is_holding, running.ended_at) == ("terminating", True, None)
     service.run("terminate_instance")
     assert novita.instances == {}
+    assert service.ended(running).status == "terminated"
 
 
 def test_a_create_in_doubt_is_left_to_its_job(service: Service, novita: FakeNovita) -> None:

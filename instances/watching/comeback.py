@@ -1,0 +1,65 @@
+"""What was concluded to be gone and is there after all, though nobody asked for its end.
+
+It is taken back as Novita shows it: watched, charged and limited as before. Nothing is deleted
+for having been unseen.
+"""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from instances import billing
+from instances.choices import MOVING_STATUSES, InstanceStatus
+from instances.clock import iso
+from instances.models import Instance
+from instances.novita.types import UpstreamInstance
+from instances.schedule import next_look
+from instances.transitions import change_status, record_event
+from instances.types import Cause
+from instances.watch_job import enqueue_watch
+from instances.watching.settled import FROZEN, STARTING_WORDS, STOPPING_WORDS
+
+
+def take_back(instance: Instance, seen: UpstreamInstance, *, cause: Cause, now: datetime) -> None:
+    """terminated -> what Novita shows; a failed one that was kept is held again. It is locked.
+
+    Its credentials were forgotten: a look by id brings them again.
+    """
+    data = {"novitaInstanceId": seen.id, "novitaStatus": seen.status}
+    if instance.absence_seen_at is not None:
+        data["unseenSince"] = iso(instance.absence_seen_at)
+    billing.take_back(instance, seen, now=now)
+    instance.absence_seen_at = instance.absence_looked_at = None
+    instance.absence_looks = instance.absence_lists = 0
+    instance.upstream_status, instance.upstream_changed_at = seen.status, now
+    instance.upstream_seen_at = now
+    instance.has_details = False
+    to = _status_of(instance, seen)
+    if to is None:
+        instance.upstream_gone_at = None
+        record_event(instance, "instance.reappeared", cause=cause, now=now, data=data, is_told=True)
+        return
+    if to == InstanceStatus.STARTING:
+        limit = timedelta(seconds=settings.CONFIG.instance_start_timeout)
+        instance.start_deadline_at = now + limit
+    record_event(instance, "instance.reappeared", cause=cause, now=now, data=data)
+    # Together with the status: a constraint holds what is terminated to be gone.
+    instance.upstream_gone_at = None
+    change_status(instance, to, cause=cause, now=now, is_comeback=True)
+    if to in MOVING_STATUSES or to == InstanceStatus.RUNNING:
+        enqueue_watch(instance, at=next_look(now))
+
+
+def _status_of(instance: Instance, seen: UpstreamInstance) -> InstanceStatus | None:
+    """By Novita's word; None for one that failed and stays so."""
+    if instance.status == InstanceStatus.FAILED:
+        return None
+    if seen.is_stopped or seen.status in FROZEN:
+        return InstanceStatus.STOPPED
+    if seen.status in STOPPING_WORDS:
+        return InstanceStatus.STOPPING
+    if seen.status == "migrating":
+        return InstanceStatus.MIGRATING
+    if seen.status in STARTING_WORDS or instance.ready_at is None:
+        return InstanceStatus.STARTING
+    return InstanceStatus.RUNNING
