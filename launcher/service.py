@@ -30,13 +30,16 @@ def start_simulator(stack: Stack, *options: str, port: int = 0) -> str:
     Its process is started again on the same port, so the port must be in its command.
     """
     state = stack.data_dir / "simulator.sqlite3"
+    kept = stack.environ
+    # Not among the arguments, which a process list shows to everyone.
+    stack.environ = {**kept, "SIMULATOR_API_KEY": SIMULATOR_KEY}
     process = stack.start(
         "simulator",
         *("-m", "simulator", "--port", str(port), "--state", str(state)),
-        *("--endpoint-host", "127.0.0.1", "--api-key", SIMULATOR_KEY, *options),
+        *("--endpoint-host", "127.0.0.1", *options),
     )
     url = stack.announced_url(process)
-    stack.environ |= {"NOVITA_API_BASE_URL": url, "NOVITA_API_KEY": SIMULATOR_KEY}
+    stack.environ = {**kept, "NOVITA_API_BASE_URL": url, "NOVITA_API_KEY": SIMULATOR_KEY}
     return url
 
 

@@ -8,6 +8,7 @@ import threading
 from simulator.api import GPU_BASE, Api
 from simulator.clock import SimulatedClock
 from simulator.control_api import ControlApi
+from simulator.secret import secret
 from simulator.server import Server, run
 from simulator.store import Store
 from simulator.world.world import World
@@ -19,7 +20,10 @@ def main() -> None:
     store = Store(options.state)
     world = _open_world(store, options)
     stopping = threading.Event()
-    control = ControlApi(Api(world, options.api_key, sleep=stopping.wait))
+    key = secret(options.api_key, options.api_key_file, "SIMULATOR_API_KEY")
+    if not key:
+        _parser().error("no API key: set SIMULATOR_API_KEY, or give --api-key-file or --api-key")
+    control = ControlApi(Api(world, key, sleep=stopping.wait))
     address = (options.host, options.port)
     server = Server(address, control.handle, stopping, verbose=options.verbose)
     host, port = server.server_address[:2]
@@ -53,7 +57,10 @@ def _parser() -> argparse.ArgumentParser:
         help="let the ports of instances lead to this simulator, under this host name",
     )
     parser.add_argument("--state", required=True, help="SQLite file; made when missing")
-    parser.add_argument("--api-key", required=True, help="the one key that is accepted")
+    parser.add_argument("--api-key-file", help="holds the one key that is accepted")
+    parser.add_argument(
+        "--api-key", default="", help="the key itself, which others then see in the process list"
+    )
     parser.add_argument("--time-scale", type=float, help="simulated seconds per real second")
     parser.add_argument("--start-seconds", type=float, help="simulated seconds to running")
     parser.add_argument("--seed", type=int, default=0, help="of the price drift")

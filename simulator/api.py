@@ -12,14 +12,26 @@ from simulator.clock import real_now_ms
 from simulator.errors import ApiError, DoneAnywayError, refused_key, unauthorized
 from simulator.faults import Fault, FaultPlan
 from simulator.http import Json, Request, Response, Routes, json_response, text_response
+from simulator.presets import PRESETS
 from simulator.ratelimit import RateLimiter
-from simulator.routes import account, catalogue, changes, instances, jobs, storage, templates
+from simulator.routes import (
+    account,
+    catalogue,
+    changes,
+    instances,
+    jobs,
+    monthly,
+    prewarm,
+    serverless,
+    storage,
+    templates,
+)
 from simulator.world.world import World
 
 GPU_BASE = "/gpu-instance/openapi/v1"
 ACCOUNT_BASE = "/openapi/v1"
-GPU_MODULES = (catalogue, instances, changes, templates, storage, jobs)
-ACCOUNT_MODULES = (account,)
+GPU_MODULES = (catalogue, instances, changes, templates, storage, jobs, prewarm, serverless)
+ACCOUNT_MODULES = (account, monthly)
 
 SEVERING = ("reset", "close", "hang")
 """Effects after which the client has no answer."""
@@ -28,12 +40,13 @@ SEVERING = ("reset", "close", "hang")
 def routes() -> Routes:
     """Every call of the service by method and full path."""
     bases = ((GPU_BASE, GPU_MODULES), (ACCOUNT_BASE, ACCOUNT_MODULES))
-    return {
+    found = {
         (method, base + path): handler
         for base, modules in bases
         for module in modules
         for (method, path), handler in module.ROUTES.items()
     }
+    return {**found, **monthly.OLDER_ROUTES}
 
 
 @dataclass(frozen=True)
@@ -112,6 +125,9 @@ class Api:
     def _serve(self, request: Request, now_ms: int) -> tuple[Response, bool]:
         """The response, and whether the call took effect."""
         handler = self._routes.get((request.method, request.path))
+        gateway = self.world.settings.unknown_route
+        if handler is None and gateway:
+            return _as_seen(None, Fault(**PRESETS[gateway])), False
         try:
             self._admit(request)
             if handler is None:
@@ -168,10 +184,18 @@ def _subject(request: Request, answered: Response | None) -> Json:
     except ApiError:
         return {"instanceId": "", "name": "", "reason": ""}
     return {
-        "instanceId": body.get("instanceId") or answer.get("id") or "",
+        "instanceId": body.get("instanceId") or _made_id(answer),
         "name": body.get("name") or "",
         "reason": answer.get("reason", ""),
     }
+
+
+def _made_id(answer: Json) -> str:
+    """The id of what a create has made, wherever its answer has it."""
+    inner = answer.get("data")
+    found = inner if isinstance(inner, dict) else answer
+    made = found.get("id") or found.get("instanceId")
+    return made if isinstance(made, str) else ""
 
 
 def _as_seen(answered: Response | None, fault: Fault | None) -> Response:

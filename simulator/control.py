@@ -124,14 +124,18 @@ class SimulatorControl(_Client):
         self.call("DELETE", f"/_sim/faults?id={quote(fault_id)}")
 
     def order(self, instance_id: str, order: str, **fields: Any) -> InstanceTruth:
-        """Force the fate of an instance: `stick`, `fail`, `run`, `vanish`, `stop`, `freeze`,
-        `spot_notice`, `spot_reclaim`."""
+        """Force the fate of an instance: `stick`, `fail`, `trouble`, `run`, `vanish`, `stop`,
+        `freeze`, `spot_notice`, `spot_withdraw`, `spot_reclaim`, `move`, `fail_move`."""
         body = {"order": order, **fields}
         return InstanceTruth.parse(self.call("POST", f"/_sim/instances/{instance_id}", body))
 
     def make_instance(self, name: str, **fields: Any) -> InstanceTruth:
         """A foreign instance, made past faults, key and limits; fields as in create."""
         return InstanceTruth.parse(self.call("POST", "/_sim/instances", {"name": name, **fields}))
+
+    def make_template(self, template_id: str, **fields: Any) -> Json:
+        """A template with any fields, e.g. `rootfsSize`, `volumes`, `imageAuth`, unchecked."""
+        return self.call("POST", "/_sim/templates", {"Id": template_id, **fields})
 
     def set_stock(self, **rule: Any) -> None:
         """Lay a rule over stock or price, e.g. `product_id=..., cluster_id=..., free=0`."""
@@ -156,6 +160,13 @@ class SimulatorControl(_Client):
 
     def accept_key(self) -> None:
         self.settings(refused_key=None)
+
+    def refuse_account(self, **answer: Any) -> None:
+        """Refuse purchases for a reason of the account: `status`, `reason`, `message`."""
+        self.settings(account_refusal=answer)
+
+    def accept_account(self) -> None:
+        self.settings(account_refusal=None)
 
     def settings(self, **changes: Any) -> Json:
         """Change settings, if any are given; returns all of them."""

@@ -11,10 +11,12 @@ from simulator.api import Answer, Api
 from simulator.checked import build
 from simulator.errors import ApiError, ControlError
 from simulator.faults import Fault
+from simulator.forms import check_choices
 from simulator.http import Json, Request, json_response
 from simulator.ledger import instance_truth
 from simulator.world.blindness import Blindness
 from simulator.world.creation import create_instance
+from simulator.world.defaults import template
 from simulator.world.orders import force
 from simulator.world.stock import StockRule
 from simulator.world.world import World
@@ -54,6 +56,7 @@ class ControlApi:
             ("GET", "/clock"): self._get_clock,
             ("POST", "/clock"): self._set_clock,
             ("POST", "/instances"): self._make_instance,
+            ("POST", "/templates"): self._make_template,
         }
 
     def handle(self, request: Request) -> Answer:
@@ -139,7 +142,9 @@ class ControlApi:
         return self.world.settings.as_json()
 
     def _set_settings(self, now_ms: int, request: Request) -> Json:
-        self.world.change_settings(request.json())
+        changes = request.json()
+        check_choices(changes)
+        self.world.change_settings(changes)
         return self.world.settings.as_json()
 
     def _get_clock(self, now_ms: int, request: Request) -> Json:
@@ -169,6 +174,18 @@ class ControlApi:
         body = {**defaults, **request.json()}
         made = create_instance(self.world, now_ms, body, origin="foreign")
         return instance_truth(made, now_ms)
+
+    def _make_template(self, now_ms: int, request: Request) -> Json:
+        """A template with the id and fields given, unchecked, in place of one that has the id."""
+        fields = {"Id": "", "name": "", "channel": "private", "image": "", **request.json()}
+        template_id, name, channel, image = (
+            str(fields.pop(field)) for field in ("Id", "name", "channel", "image")
+        )
+        made = template(template_id, name, channel, image, **fields)
+        if not template_id or set(made) != set(template("", "", "", "")):
+            raise ControlError("a template needs an Id, and has no other fields than the service's")
+        self.world.put_thing("template", template_id, made)
+        return made
 
     def _force(self, now_ms: int, instance_id: str, request: Request) -> Json:
         instance = self.world.instances.get(instance_id)

@@ -62,6 +62,13 @@ def refused_key(
     return ApiError(status, reason, message)
 
 
+def refused_account(
+    status: int = 400, reason: str = "BALANCE_NOT_ENOUGH", message: str = "balance not enough"
+) -> ApiError:
+    """No purchase until the operator has mended the account: money, quota, a ban."""
+    return ApiError(status, reason, message)
+
+
 class DoneAnywayError(ApiError):
     """A refusal although the call took effect, as seen upstream with `invalid state change`."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import signal
 import subprocess
@@ -31,12 +32,17 @@ class ServerProcess:
     def options(self) -> list[str]:
         return []
 
+    def secrets(self) -> dict[str, str]:
+        """Variables of the child's environment: arguments can be read by everyone."""
+        return {}
+
     def start(self) -> None:
         """Raises RuntimeError when the child does not announce itself in time."""
         command = [sys.executable, "-m", self._module, "--port", str(self._port)]
         self._child = subprocess.Popen(
             [*command, "--end-with-parent", *self.options()],
             cwd=ROOT,
+            env={**os.environ, **self.secrets()},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             text=True,
@@ -128,7 +134,7 @@ class SimulatorProcess(ServerProcess):
         self._seed = seed
 
     def options(self) -> list[str]:
-        given = [f"--state={self.state}", f"--api-key={self.api_key}", f"--seed={self._seed}"]
+        given = [f"--state={self.state}", f"--seed={self._seed}"]
         if self._endpoint_host:
             given.append(f"--endpoint-host={self._endpoint_host}")
         if self.url:
@@ -138,6 +144,9 @@ class SimulatorProcess(ServerProcess):
         if self._start_seconds is not None:
             given.append(f"--start-seconds={self._start_seconds}")
         return given
+
+    def secrets(self) -> dict[str, str]:
+        return {"SIMULATOR_API_KEY": self.api_key}
 
     @property
     def control(self) -> SimulatorControl:
@@ -161,8 +170,8 @@ class ReceiverProcess(ServerProcess):
         super().__init__("simulator.receiver", port)
         self._secret = secret
 
-    def options(self) -> list[str]:
-        return [f"--secret={self._secret}"] if self._secret else []
+    def secrets(self) -> dict[str, str]:
+        return {"RECEIVER_SECRET": self._secret}
 
     @property
     def control(self) -> ReceiverControl:

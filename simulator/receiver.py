@@ -1,6 +1,7 @@
 """A webhook receiver that records what it gets and misbehaves on order.
 
-`python -m simulator.receiver --port 0 [--secret whsec_...]` prints its address once it listens.
+`python -m simulator.receiver --port 0` prints its address once it listens. The environment's
+RECEIVER_SECRET (whsec_...), if set, verifies every request.
 Signatures are judged by the Standard Webhooks library, never by code of the product.
 """
 
@@ -22,6 +23,7 @@ from simulator.clock import real_now_ms
 from simulator.errors import ApiError, ControlError
 from simulator.faults import Fault
 from simulator.http import Json, Request, Response, json_response
+from simulator.secret import secret
 from simulator.server import Server, run
 
 PREFIX = "/_receiver"
@@ -155,12 +157,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="simulator.receiver", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 picks a free one")
-    parser.add_argument("--secret", default="", help="whsec_...; verifies every request")
+    parser.add_argument("--secret-file", help="holds a whsec_..., which verifies every request")
+    parser.add_argument(
+        "--secret", default="", help="the secret itself, which others see in the process list"
+    )
     parser.add_argument("--end-with-parent", action="store_true")
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args()
     stopping = threading.Event()
-    receiver = Receiver(options.secret, stopping)
+    key = secret(options.secret, options.secret_file, "RECEIVER_SECRET")
+    receiver = Receiver(key, stopping)
     address = (options.host, options.port)
     server = Server(address, receiver.handle, stopping, verbose=options.verbose)
     host, port = server.server_address[:2]

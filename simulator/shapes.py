@@ -4,11 +4,10 @@ Unix seconds as strings with "0" for never, empty strings for nothing."""
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
 from simulator.endpoints import TERMINAL_PORT, endpoint, identity, published_ports
+from simulator.forms import cluster_name, instance_price, status_word, word
 from simulator.http import Json
-from simulator.world.catalogue import Cluster
 from simulator.world.records import DISK_E5_PER_GB_DAY, FREE_DISK_GB, Instance
 from simulator.world.timeline import last_entered_ms
 from simulator.world.upstream_jobs import SAVE_IMAGE
@@ -24,13 +23,6 @@ ONLY_ON_OLDER_PAGES = frozenset(
 
 def unix_seconds(at_ms: int | None) -> str:
     return "0" if at_ms is None else str(at_ms // 1000)
-
-
-def cluster_name(world: World, cluster: Cluster) -> str:
-    """The display name; without the place in brackets in the older manner."""
-    if world.settings.region_names_short:
-        return cluster.name.partition(" (")[0]
-    return f"{cluster.name} · 云" if world.settings.unicode else cluster.name
 
 
 def listed_instance(world: World, instance: Instance, now_ms: int) -> Json:
@@ -52,7 +44,7 @@ def _common(world: World, instance: Instance, now_ms: int) -> Json:
         "name": instance.name,
         "clusterId": instance.cluster_id,
         "clusterName": cluster_name(world, world.clusters[instance.cluster_id]),
-        "status": instance.status(now_ms),
+        "status": status_word(world, instance.status(now_ms)),
         "statusError": {"state": state, "message": message},
         "imageUrl": instance.image,
         "imageAuthId": instance.image_auth_id,
@@ -69,15 +61,15 @@ def _common(world: World, instance: Instance, now_ms: int) -> Json:
         "envs": instance.envs,
         "tools": instance.tools,
         "kind": instance.kind,
-        "billingMode": instance.billing_mode,
+        "billingMode": word(world, instance.billing_mode),
         "endTime": "-1" if instance.end_ms < 0 else str(instance.end_ms // 1000),
-        "spotStatus": spot_status,
+        "spotStatus": status_word(world, spot_status),
         "spotReclaimTime": str(reclaim_ms // 1000),
         "createdAt": unix_seconds(instance.created_ms),
         "lastStartedAt": unix_seconds(started),
         "lastStoppedAt": unix_seconds(stopped),
         "useTime": "0" if started is None else str((now_ms - started) // 1000),
-        "instancePrice": str(instance.price_e5),
+        "instancePrice": instance_price(world, instance.price_e5),
         "localStoragePrice": GB_PER_STORAGE_PRICE,
         "exitedLocalStoragePrice": GB_PER_STORAGE_PRICE,
         "autoRenew": instance.auto_renew,
@@ -134,7 +126,7 @@ def port_mappings(world: World, instance: Instance, now_ms: int) -> list[Json]:
         {
             "port": port,
             "endpoint": endpoint(world, instance, port, kind, now_ms) if published else "",
-            "type": kind,
+            "type": word(world, kind),
         }
         for port, kind in published_ports(instance)
     ]
@@ -208,12 +200,3 @@ def _release_data_at(world: World, instance: Instance, now_ms: int) -> str:
     if phase.status != "exited":
         return "0"
     return unix_seconds(phase.at_ms + world.settings.keep_data_days * 86_400_000)
-
-
-def price(world: World, amount: int) -> Any:
-    """Prices arrive as strings although the documentation says integer."""
-    return str(amount) if world.settings.prices_as_strings else amount
-
-
-def total(world: World, count: int) -> Any:
-    return str(count) if world.settings.total_as_string else count

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any
 
+from simulator import forms
 from simulator.errors import invalid
 from simulator.http import Json, Request, Routes
 from simulator.routes.instances import named
@@ -21,7 +22,7 @@ MAX_POINTS = 2000
 
 def balance(world: World, now_ms: int, request: Request) -> Json:
     """In 1/10,000 USD: a tenth of the precision that prices have."""
-    available = str(world.purse.balance_e5() // 10)
+    available = forms.balance(world, world.purse.balance_e5() // 10)
     return {
         "availableBalance": available,
         "cashBalance": available,

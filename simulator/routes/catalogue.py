@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from simulator.errors import invalid
+from simulator.forms import REGIONS, cluster_name, price, word
 from simulator.http import Json, Request, Routes
-from simulator.shapes import cluster_name, price
 from simulator.world.creation import subscription_e5
 from simulator.world.records import Product
 from simulator.world.world import World
@@ -64,6 +64,7 @@ def product_row(world: World, product: Product, cluster_id: str, mode: str, gpu_
     free = [world.stock.free(product, place, mode) for place in places]
     deployable = max(free) >= gpu_num
     regions = [] if product.everywhere else product.capacity
+    name = REGIONS[world.settings.regions_form]
     return {
         "id": product.id,
         "name": product.name,
@@ -76,15 +77,15 @@ def product_row(world: World, product: Product, cluster_id: str, mode: str, gpu_
         "maxRootFS": product.max_rootfs_gb,
         "minLocalStorage": 0,
         "maxLocalStorage": 2048,
-        "regions": [cluster_name(world, world.clusters[place]) for place in regions],
+        "regions": [name(world, world.clusters[place]) for place in regions],
         "price": price(world, world.price_e5(product, "onDemand")),
         "monthlyPrice": [
             {"price": price(world, subscription_e5(world, product.id, month)), "month": month}
             for month in (1, 3, 6, 12)
         ],
-        "billingMethods": list(product.billing_modes),
+        "billingMethods": [word(world, each) for each in product.billing_modes],
         "spotPrice": price(world, world.price_e5(product, "spot")),
-        "inventoryState": _inventory_state(sum(free)) if deployable else "none",
+        "inventoryState": word(world, _inventory_state(sum(free)) if deployable else "none"),
     }
 
 

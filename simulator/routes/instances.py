@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from simulator.errors import DoneAnywayError, invalid
+from simulator.forms import CREATED, ENVELOPES, another, total
 from simulator.http import Json, Request, Routes
 from simulator.routes.paging import page
-from simulator.shapes import full_instance, listed_instance, total
+from simulator.shapes import full_instance, listed_instance
 from simulator.world import actions
 from simulator.world.creation import create_instance
 from simulator.world.records import Instance
@@ -15,14 +17,20 @@ from simulator.world.world import World
 
 
 def create(world: World, now_ms: int, request: Request) -> Json:
-    return {"id": create_instance(world, now_ms, request.json()).id}
+    made = create_instance(world, now_ms, request.json())
+    return CREATED[world.settings.create_reply](made.id)
 
 
 def get(world: World, now_ms: int, request: Request) -> Json:
-    return full_instance(world, named(world, now_ms, request), now_ms)
+    instance = named(world, now_ms, request)
+    if "instance" not in world.settings.answers_another:
+        return full_instance(world, instance, now_ms)
+    other = another(list(world.instances), instance.id)
+    body = full_instance(world, world.instances.get(other, instance), now_ms)
+    return {**body, "id": other}
 
 
-def list_(world: World, now_ms: int, request: Request) -> Json:
+def list_(world: World, now_ms: int, request: Request) -> Any:
     """Newest first; items may shift between two pages while instances come and go."""
     lag_ms = round(world.settings.list_lag_seconds * 1000)
     there = [
@@ -33,10 +41,9 @@ def list_(world: World, now_ms: int, request: Request) -> Json:
     blindness = world.blindness
     found = [it for it in there if not blindness.hides_in_list(it.id, now_ms)]
     shown = page(world.settings, request, found)
-    return {
-        "instances": [listed_instance(world, instance, now_ms) for instance in shown],
-        "total": total(world, len(there if blindness.keep_total else found)),
-    }
+    count = total(world, len(there if blindness.keep_total else found))
+    items = [listed_instance(world, instance, now_ms) for instance in shown]
+    return ENVELOPES[world.settings.list_envelope](items, count)
 
 
 def _matches(instance: Instance, now_ms: int, query: dict[str, str]) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from simulator.errors import refused
+from simulator.forms import total
 from simulator.http import Json, Request, Routes
 from simulator.routes.instances import named
 from simulator.routes.paging import page
-from simulator.shapes import total, unix_seconds
+from simulator.shapes import unix_seconds
 from simulator.world.defaults import OWNER_ID
 from simulator.world.upstream_jobs import SAVE_IMAGE, add_job, job_state
 from simulator.world.wishes import text

@@ -5,9 +5,10 @@ from __future__ import annotations
 import uuid
 
 from simulator.errors import refused
+from simulator.forms import cluster_name, price, total
 from simulator.http import Json, Request, Routes
 from simulator.routes.paging import page
-from simulator.shapes import cluster_name, price, total, unix_seconds
+from simulator.shapes import unix_seconds
 from simulator.world.defaults import OWNER_ID
 from simulator.world.wishes import text, whole
 from simulator.world.world import World

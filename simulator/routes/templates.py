@@ -6,9 +6,10 @@ import secrets
 import uuid
 
 from simulator.errors import ApiError, invalid, refused
+from simulator.forms import another, total
 from simulator.http import Json, Request, Routes
 from simulator.routes.paging import page
-from simulator.shapes import total, unix_seconds
+from simulator.shapes import unix_seconds
 from simulator.world.defaults import template
 from simulator.world.wishes import items, text, whole
 from simulator.world.world import World
@@ -49,7 +50,13 @@ def list_templates(world: World, now_ms: int, request: Request) -> Json:
 
 
 def get_template(world: World, now_ms: int, request: Request) -> Json:
-    return {"template": _found(world, request.text("templateId"))}
+    template_id = request.text("templateId")
+    body = _found(world, template_id)
+    if "template" in world.settings.answers_another:
+        known = world.things["template"]
+        other = another(list(known), template_id)
+        body = {**known.get(other, body), "Id": other}
+    return {"template": body}
 
 
 def create_template(world: World, now_ms: int, request: Request) -> Json:

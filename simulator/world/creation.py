@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from simulator.errors import ApiError, invalid, out_of_stock, refused
+from simulator.errors import ApiError, invalid, out_of_stock, refused, refused_account
 from simulator.http import Json
 from simulator.world.records import Instance, Product
 from simulator.world.spot import plan_reclaim
@@ -149,6 +149,9 @@ def _check_means(world: World, wish: Wish, product: Product) -> None:
 
 
 def require_money(world: World) -> None:
+    """Also what stands in for it: any refusal for a reason of the account."""
+    if world.settings.account_refusal is not None:
+        raise refused_account(**world.settings.account_refusal)
     if world.purse.balance_e5() <= 0:
         raise refused("BALANCE_NOT_ENOUGH", "balance not enough")
 

@@ -13,12 +13,12 @@ from simulator.checked import check_fields
 
 
 @dataclass
-class RefusedKey:
-    """How the right key is refused; the fields of the setting `refused_key`."""
+class Refusal:
+    """How the key or the account is refused; what is left out has a default for each."""
 
-    status: int = 401
-    reason: str = "UNAUTHORIZED"
-    message: str = "invalid api key"
+    status: int = 0
+    reason: str = ""
+    message: str = ""
 
 
 @dataclass
@@ -61,8 +61,25 @@ class Settings:
     page_overlap: int = 0
     """Every later page starts this many items early (duplicates); negative skips items."""
     total_as_string: bool = True
-    prices_as_strings: bool = True
+    list_envelope: str = "instances"
+    """How the list wraps its items; this and the forms below: `simulator/forms.py`."""
+    price_form: str = "string"
+    instance_price_form: str = "string"
+    balance_form: str = "string"
+    """Amounts: `string`, `integer`, `decimal` ("0.35", in USD), `float`, `empty`, `null`."""
+    status_case: str = ""
+    words_case: str = ""
+    """Spelling of statuses, and of port types, billing modes, inventory states: "" (as they
+    are), `upper`, `lower`, `title`, `blanks`."""
+    regions_form: str = "name"
+    """How a product names clusters: `name`, `id`, `code`, `lower`, `unknown`."""
     region_names_short: bool = False
+    create_reply: str = "id"
+    """Where a create answers the id: `id`, `instanceId`, `data`, `id_and_more`, `none`."""
+    answers_another: list[str] = field(default_factory=list)
+    """Looks by id that answer another thing than was asked for: `instance`, `template`."""
+    unknown_route: str = ""
+    """The preset that answers routes that do not exist; empty: a plain 404."""
     sparse_get: bool = False
     """Get leaves out what only older pages document (createdAt, productId, spotStatus, ...)."""
     mask_passwords: bool = False
@@ -85,6 +102,11 @@ class Settings:
 
     deposit_e5_usd: int = 10_000_000_000
     gpu_quota: int = 0
+    account_refusal: dict[str, Any] | None = None
+    """While set, create, start, upgrade and migrate are refused for a reason of the account:
+    `{status?, reason?, message?}`, 400 BALANCE_NOT_ENOUGH by default."""
+    prewarm_seconds: float = 60.0
+    prewarm_limit: int = 10
     arrears_freeze_seconds: float = 3600.0
     spot_protection_seconds: float = 3600.0
     spot_notice_seconds: float = 3600.0
@@ -110,7 +132,8 @@ class Settings:
     def update(self, changes: dict[str, Any]) -> None:
         """Apply all changes or, with ControlError, none."""
         check_fields(Settings, changes)
-        if changes.get("refused_key") is not None:
-            check_fields(RefusedKey, changes["refused_key"])
+        for name in ("refused_key", "account_refusal"):
+            if changes.get(name) is not None:
+                check_fields(Refusal, changes[name])
         for name, value in changes.items():
             setattr(self, name, value)

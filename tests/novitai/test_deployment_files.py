@@ -38,6 +38,13 @@ def test_a_secret_is_never_written_down_and_its_absence_stops_the_start() -> Non
     assert "${POSTGRES_PASSWORD:?" in environment["DATABASE_URL"]
 
 
+def test_no_secret_stands_among_the_arguments_of_a_service() -> None:
+    secrets = {"NOVITA_API_KEY", "WEBHOOK_SECRET", "SECRET_KEY", "POSTGRES_PASSWORD"}
+    for service in compose()["services"].values():
+        words = " ".join(str(word) for word in service.get("command", []))
+        assert not secrets & set(re.findall(r"[A-Z_]{4,}", words))
+
+
 def test_the_services_can_write_nowhere_and_have_no_capabilities() -> None:
     for name, service in compose()["services"].items():
         if name != "postgres":

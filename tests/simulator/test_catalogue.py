@@ -15,7 +15,7 @@ def test_prices_are_strings_and_regions_are_display_names(cloud):
 
 
 def test_prices_can_come_as_integers_and_regions_as_codes(cloud):
-    cloud.settings(prices_as_strings=False, region_names_short=True)
+    cloud.settings(price_form="integer", region_names_short=True)
     row = products(cloud)["4090.16c62g"]
     assert row["price"] == 35_000
     assert "US-CA-06" in row["regions"]

@@ -1,10 +1,12 @@
 """Real processes: announcement, death, restart, speed, many clients at once."""
 
+import os
 import signal
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import requests
@@ -112,6 +114,11 @@ def test_the_typed_control_speaks_every_order(simulator):
     assert control.settings()["refused_key"] == {"status": 403, "reason": "INVALID_API_KEY"}
     control.accept_key()
     assert control.settings()["refused_key"] is None
+    control.refuse_account(reason="CREATE_INSTANCE_LIMIT")
+    assert control.settings()["account_refusal"] == {"reason": "CREATE_INSTANCE_LIMIT"}
+    control.accept_account()
+    assert control.settings()["account_refusal"] is None
+    assert control.make_template("900", rootfsSize=200)["rootfsSize"] == 200
     control.reset_calls()
     assert control.calls()["total"] == 0
     with pytest.raises(ControlCallError, match="unknown order"):
@@ -120,8 +127,9 @@ def test_the_typed_control_speaks_every_order(simulator):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_announces_itself_in_one_line_and_ends_cleanly_on_a_signal(tmp_path, number):
-    command = [sys.executable, "-m", "simulator", "--api-key=k", f"--state={tmp_path / 's'}"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=-1, stderr=-1, text=True) as child:
+    command = [sys.executable, "-m", "simulator", f"--state={tmp_path / 's'}"]
+    env = {**os.environ, "SIMULATOR_API_KEY": "k"}
+    with subprocess.Popen(command, cwd=ROOT, env=env, stdout=-1, stderr=-1, text=True) as child:
         line = child.stdout.readline()
         try:
             child.send_signal(number)
@@ -131,3 +139,53 @@ def test_it_announces_itself_in_one_line_and_ends_cleanly_on_a_signal(tmp_path, 
     assert line.startswith("Simulator http://127.0.0.1:")
     assert line.endswith("/gpu-instance/openapi/v1\n")
     assert (child.returncode, out, err) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("module", "variable", "option"),
+    [
+        ("simulator", "SIMULATOR_API_KEY", "--api-key-file"),
+        ("simulator.receiver", "RECEIVER_SECRET", "--secret-file"),
+    ],
+)
+def test_a_secret_comes_by_environment_or_file_and_no_process_list_shows_it(
+    tmp_path, module, variable, option
+):
+    (tmp_path / "secret").write_text("whsec_c2VjcmV0\n")
+    state = [f"--state={tmp_path / 's'}"] if module == "simulator" else []
+    ways = ([], {variable: "whsec_c2VjcmV0"}), ([f"{option}={tmp_path / 'secret'}"], {})
+    for options, environment in ways:
+        env = {**os.environ, **environment}
+        command = [sys.executable, "-m", module, *state, *options]
+        with subprocess.Popen(command, cwd=ROOT, env=env, stdout=-1, text=True) as child:
+            try:
+                url = child.stdout.readline().split()[1]
+                shown = Path(f"/proc/{child.pid}/cmdline").read_bytes()
+                answers = _answer_to("whsec_c2VjcmV0", module, url)
+            finally:
+                child.terminate()
+        assert b"whsec_c2VjcmV0" not in shown
+        assert answers
+
+
+def _answer_to(key, module, url):
+    """Whether the process knows the secret: it takes the key, or judges by it."""
+    if module == "simulator":
+        answer = requests.get(f"{url}/clusters", headers={"Authorization": f"Bearer {key}"})
+        return answer.status_code == 200
+    requests.post(url, data=b"{}")
+    kept = requests.get(f"{url}_receiver/deliveries").json()["deliveries"]
+    return kept[0]["verified"] not in (None, "ok")
+
+
+def test_processes_started_from_tests_show_no_secret_either(simulator):
+    shown = Path(f"/proc/{simulator.pid}/cmdline").read_bytes()
+    assert simulator.api_key.encode() not in shown
+
+
+def test_without_any_key_it_does_not_start(tmp_path):
+    env = {name: value for name, value in os.environ.items() if name != "SIMULATOR_API_KEY"}
+    command = [sys.executable, "-m", "simulator", f"--state={tmp_path / 's'}"]
+    ended = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
+    assert ended.returncode == 2
+    assert "SIMULATOR_API_KEY" in ended.stderr

@@ -43,7 +43,9 @@ def test_every_documented_call_has_a_route(cloud):
     GET repository/auths,POST repository/auth/save,POST repository/auth/delete
     GET networkstorages/list,POST networkstorage/create,POST networkstorage/update
     POST networkstorage/delete,GET networks,GET network,POST network/create
-    POST network/update,POST network/delete"""
+    POST network/update,POST network/delete,POST gpu/instance/setAutoMigrate
+    GET image/prewarm,POST image/prewarm,POST image/prewarm/edit,POST image/prewarm/delete
+    GET image/prewarm/quota"""
     for call in re.split(r"[,\n]\s*", calls):
         method, path = call.split()
         assert cloud.send(method, f"{gpu}/{path}", key=KEY).raw[:3] != b"404", call
