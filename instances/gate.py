@@ -5,27 +5,18 @@ limits and breakers decide around the call itself, which here is where no databa
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
 
-from instances import tally
+from instances import call_log, holds, tally
+from instances.choices import Hold
 from instances.database_clock import database_now
 from instances.models import UpstreamGate
-from instances.novita.calls import CallRecord
+from instances.novita.calls import CallOutcome, CallRecord
 
-# The breaker opens after so many outages in a row, for this long, doubling while they go on.
-OUTAGES_TO_OPEN = 5
-# Short, since one try is cheap, and the end of an outage must not go unnoticed for a minute.
-FIRST_OPEN = timedelta(seconds=5)
-LONGEST_OPEN = timedelta(seconds=15)
-# One caller at a time tries a half-open breaker; a prober that died frees the place after this.
-PROBE = timedelta(seconds=30)
-DEFAULT_PAUSE = timedelta(seconds=5)
-# Nobody calls meanwhile, not even to end a GPU: one header must not decide that for a day.
-LONGEST_PAUSE = timedelta(minutes=1)
 # What the largest piece of work needs in one go.
 ENOUGH_AT_ONCE = 10
 # This share of the bucket is kept for ending instances, which must never wait behind creating.
@@ -38,6 +29,9 @@ class Permit:
 
     calls: int
     wait: timedelta = timedelta(0)
+    # Why there is none, beyond the budget, and Novita's words.
+    hold: Hold = field(default=Hold.NONE, compare=False)
+    message: str = field(default="", compare=False)
 
     @property
     def is_granted(self) -> bool:
@@ -50,26 +44,31 @@ def reserve(
     at_least: int | None = None,
     is_critical: bool = False,
     is_spare: bool = False,
+    is_create: bool = False,
 ) -> Permit:
     """Take up to ``wanted`` calls from the shared budget, all or at least ``at_least``.
 
     A critical caller (ending what costs money) may use the reserve and passes an open breaker.
-    A spare one, whom nobody waits for, leaves others enough for their largest piece of work.
+    A spare one, whom nobody waits for, leaves others enough for their largest piece of work. What
+    leads to a create (``is_create``) also waits while creates are held, and tries one at a time.
     """
     at_least = wanted if at_least is None else at_least
     with transaction.atomic():
         gate, now = _lock(), database_now()
         _refill(gate, now)
-        blocked = _blocked_for(gate, now, is_critical=is_critical)
-        if blocked:
-            return Permit(0, blocked)
+        blocked = holds.blocked_for(gate, now, is_critical=is_critical, is_create=is_create)
+        if blocked is not None:
+            return Permit(0, blocked.wait, blocked.hold, gate.hold_message)
         if gate.opened_until is not None:
-            wanted, gate.probe_until = at_least, now + PROBE
+            wanted, gate.probe_until = at_least, now + holds.PROBE
+        if is_create and holds.is_create_held(gate):
+            wanted, gate.creates_probe_until = at_least, now + holds.PROBE
         left = min(ENOUGH_AT_ONCE, _capacity_e3() // 2000) if is_spare else 0
         calls = min(wanted, max(_room(gate.tokens_e3, is_critical=is_critical) - left, 0))
         at_least = min(at_least, max(_room(_capacity_e3(), is_critical=is_critical) - left, 1))
         if calls < at_least:
             gate.probe_until = None
+            gate.creates_probe_until = None if is_create else gate.creates_probe_until
             gate.save()
             return Permit(0, time_for(at_least - calls))
         gate.tokens_e3 -= calls * 1000
@@ -88,51 +87,18 @@ def report(talks: Iterable[tuple[Permit, Sequence[CallRecord]]]) -> None:
         tally.add(tally.of_calls(calls))
         gate.tokens_e3 += unused * 1000
         for call in calls:
-            _learn(gate, call, now)
+            holds.learn(gate, call, now)
         if not calls:
-            gate.probe_until = None
+            gate.probe_until = gate.creates_probe_until = None
+        holds.tell(gate, _telling(calls), now)
         gate.save()
+    call_log.log_failures(calls)
 
 
-def _learn(gate: UpstreamGate, call: CallRecord, now: datetime) -> None:
-    """An answer of any kind closes the breaker, a 4xx included: the upstream works."""
-    if call.counts_as_outage:
-        gate.failures_in_a_row += 1
-        gate.last_failure_at = now
-        gate.last_error = f"{call.endpoint}: {call.outcome}"
-        if gate.failures_in_a_row >= OUTAGES_TO_OPEN:
-            doublings = min(gate.failures_in_a_row - OUTAGES_TO_OPEN, 10)
-            gate.opened_until = now + min(FIRST_OPEN * 2**doublings, LONGEST_OPEN)
-    else:
-        gate.failures_in_a_row = 0
-        gate.opened_until = None
-        if _is_key_refused(call):
-            # It answers, but nothing can be done there: health must not call that up.
-            gate.last_failure_at = now
-            gate.last_error = f"{call.endpoint}: the key was refused with {call.status}"
-        else:
-            gate.last_success_at = now
-    gate.probe_until = None
-    if call.outcome == "rate_limited":
-        pause = timedelta(seconds=call.retry_after) if call.retry_after else DEFAULT_PAUSE
-        gate.paused_until = max(gate.paused_until or now, now + min(pause, LONGEST_PAUSE))
-
-
-def _is_key_refused(call: CallRecord) -> bool:
-    """A 403 to a create may be a quota; to a read it can only be the key."""
-    return call.status == 401 or (call.status == 403 and call.endpoint != "create_instance")
-
-
-def _blocked_for(gate: UpstreamGate, now: datetime, *, is_critical: bool) -> timedelta | None:
-    if gate.paused_until is not None and gate.paused_until > now:
-        return gate.paused_until - now
-    if gate.opened_until is None or is_critical:
-        return None
-    if gate.opened_until > now:
-        return gate.opened_until - now
-    if gate.probe_until is not None and gate.probe_until > now:
-        return timedelta(seconds=1)
-    return None
+def _telling(calls: Sequence[CallRecord]) -> CallRecord | None:
+    """The call whose words explain a hold: the last that failed."""
+    failed = [call for call in calls if call.outcome != CallOutcome.OK]
+    return failed[-1] if failed else None
 
 
 def _lock() -> UpstreamGate:

@@ -4,6 +4,7 @@ An instance that waits says so to its owner; any change of its status ends the w
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from django.db import transaction
 
@@ -29,9 +30,7 @@ def begin_wait(job: Job, instance: Instance, wait: Wait) -> None:
         instance.save()
         return
     now = database_now()
-    instance.wait_code = wait.code
-    instance.wait_message = wait.message[:MAX_MESSAGE]
-    instance.waiting_since = now
+    set_wait(instance, wait, now)
     record_event(
         instance,
         "instance.waiting",
@@ -39,6 +38,13 @@ def begin_wait(job: Job, instance: Instance, wait: Wait) -> None:
         now=now,
         data={"code": wait.code, "message": instance.wait_message},
     )
+
+
+def set_wait(instance: Instance, wait: Wait, now: datetime) -> None:
+    """Without an event of its own, where another one tells it; the caller saves the row."""
+    instance.wait_code = wait.code
+    instance.wait_message = wait.message[:MAX_MESSAGE]
+    instance.waiting_since = now
 
 
 def end_wait(instance: Instance) -> None:
@@ -65,12 +71,3 @@ def note_waits(jobs: Sequence[Job], instances: Mapping[str, Instance], wait: Wai
 def _is_new(instance: Instance | None, wait: Wait) -> bool:
     is_creating = instance is not None and instance.status == InstanceStatus.CREATING
     return is_creating and instance is not None and instance.wait_code != wait.code
-
-
-def since_text(instance: Instance) -> str:
-    """Why it waited, for the failure of one that waited too long."""
-    if not instance.wait_code or instance.waiting_since is None:
-        return ""
-    return (
-        f"It waited since {instance.waiting_since:%Y-%m-%d %H:%M:%S} UTC: {instance.wait_message}"
-    )

@@ -12,7 +12,7 @@ from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
 from accounts.models import Project
-from instances.choices import DeliveryStatus
+from instances.choices import DeliveryStatus, Hold
 from instances.models import Tally, UpstreamGate, WebhookDelivery
 from jobs import control, registry, stats
 from jobs.models import Worker
@@ -109,7 +109,7 @@ class InstallationCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         yield from self._cluster()
         yield from self.upkeep.metrics()
-        yield from (self._breakers(), self._tokens())
+        yield from (self._breakers(), self._holds(), self._tokens())
         yield from _tally_counters(self.tallies)
 
     def _cluster(self) -> Iterator[Metric]:
@@ -131,6 +131,16 @@ class InstallationCollector(Collector):
         ]
         help_ = "Circuit breaker of an upstream account: 1 on the state it is in."
         return gauge("upstream_breaker", help_, ("account", "state"), rows)
+
+    def _holds(self) -> Metric:
+        rows = [
+            (gate.account, reason.value, int(gate.hold == reason))
+            for gate in self.gates
+            for reason in Hold
+            if reason
+        ]
+        help_ = "Why creates are held at an upstream account: 1 on the reason, if there is one."
+        return gauge("upstream_hold", help_, ("account", "reason"), rows)
 
     def _tokens(self) -> Metric:
         rows = [(gate.account, gate.tokens_e3 / 1000) for gate in self.gates]

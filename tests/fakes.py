@@ -17,6 +17,7 @@ from instances.novita.errors import (
     NovitaServerError,
     NovitaTimeout,
     RateLimited,
+    Source,
     TemplateNotFound,
 )
 from instances.novita.facts import CONNECT_FACTS
@@ -166,7 +167,11 @@ class FakeClient:
                     outcome=outcome_of(error),
                     seconds=0.1,
                     counts_as_outage=error is not None and error.counts_as_outage,
+                    status=error.status if error else 200,
                     retry_after=error.retry_after if error else None,
+                    source=error.source if error else Source.NOVITA,
+                    reason=error.reason if error else "",
+                    text=str(error) if error else "",
                 )
             )
 

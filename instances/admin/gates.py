@@ -11,6 +11,6 @@ class UpstreamGateAdmin(ReadOnlyAdmin):
     """Is Novita answering, and since when not?"""
 
     list_display = (
-        "account", "failures_in_a_row", "opened_until", "paused_until", "last_success_at",
-        "last_failure_at", "last_error",
+        "account", "hold", "hold_since", "hold_message", "failures_in_a_row",
+        "opened_until", "paused_until", "last_success_at", "last_failure_at", "last_error",
     )  # fmt: skip

@@ -3,22 +3,20 @@
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from instances.choices import CreateStep, InstanceStatus
-from instances.creation.common import ask_again, given_up, refused
+from instances.choices import CreateStep, InstanceStatus, WaitCode
+from instances.creation.common import count_unanswered, given_up
 from instances.creation.posting import Posted, PostWork
+from instances.creation.refusing import rejected
+from instances.creation.waiting import code_of, doubt, wait_for
 from instances.database_clock import database_now
 from instances.ending import begin_ending
 from instances.models import Instance
-from instances.novita.errors import (
-    InsufficientResource,
-    InvalidRequest,
-    NotFound,
-    NovitaError,
-)
+from instances.novita.errors import Blame, InsufficientResource, NovitaError
 from instances.placement import SOLD_OUT
 from instances.schedule import next_look
 from instances.subjects import cause_of, locked_instances
 from instances.transitions import change_status, reason_of, record_event
+from instances.wait_reasons import end_wait, set_wait
 from instances.watch_job import enqueue_watch
 from jobs.crashpoints import crashpoint
 from jobs.models import Job
@@ -38,9 +36,7 @@ def apply(jobs: Sequence[Job], work: PostWork, result: Posted) -> Mapping[int, O
         return {job.pk: _doubt(job, instance, result.error)}
     if instance.status != InstanceStatus.CREATING:
         return {job.pk: never_created(job, instance, "Novita refused the create")}
-    if result.offer_lost:
-        instance.refused_offers[instance.product_id] = result.offer_lost
-    return {job.pk: _not_created(instance, result.error)}
+    return {job.pk: _not_created(job, instance, result)}
 
 
 def placed(job: Job, instance: Instance, upstream_id: str, reason: str) -> Outcome:
@@ -76,23 +72,42 @@ def never_created(job: Job, instance: Instance, reason: str) -> Outcome:
 def _doubt(job: Job, instance: Instance, error: NovitaError) -> Outcome:
     """The create may have acted: from here on only a look-up may decide."""
     instance.create_step = CreateStep.LOOK_UP
+    now = database_now()
+    if instance.status == InstanceStatus.CREATING:
+        set_wait(instance, doubt(error), now)
     cause = cause_of(job, f"the answer to the create was lost: {error}")
-    record_event(instance, "instance.create_ambiguous", cause=cause, now=database_now())
+    record_event(instance, "instance.create_ambiguous", cause=cause, now=now)
     return Again(LOOK_UP_AFTER)
 
 
-def _not_created(instance: Instance, error: NovitaError | None) -> Outcome:
-    """Nothing was made, for certain: forget the intent and choose again, or give up."""
+def _not_created(job: Job, instance: Instance, result: Posted) -> Outcome:
+    """Nothing was made, for certain: forget the intent, and let the blame decide what follows."""
+    error = result.error
     instance.create_step = CreateStep.CHOOSE
     instance.posted_at = None
     # What was not bought has no price.
     instance.price_e5_usd = None
-    is_of_the_offer = isinstance(error, InsufficientResource | NotFound | InvalidRequest)
-    if error is not None and is_of_the_offer:
+    if error is None or (error.belongs_to is Blame.OFFER and not result.is_of_a_read):
+        return _next_offer(instance, result.offer_lost, error)
+    if error.belongs_to is Blame.REQUEST and not result.is_of_a_read:
+        instance.save()
+        return given_up(rejected(error))
+    if not result.is_of_a_read and code_of(error) == WaitCode.CREATE_REFUSED:
+        count_unanswered(instance)
+    outcome = wait_for(job, instance, error)
+    crashpoint("create.before_refusal_commit")
+    return outcome
+
+
+def _next_offer(instance: Instance, offer_lost: str, error: NovitaError | None) -> Outcome:
+    """At once; an offer that was refused is never asked for again by this request."""
+    refusal = offer_lost
+    if error is not None:
         kind = SOLD_OUT if isinstance(error, InsufficientResource) else "refused"
-        instance.refused_offers[instance.product_id] = f"{kind} on create: {error}"
+        refusal = f"{kind} on create: {error}"
+    if refusal:
+        instance.refused_offers[instance.product_id] = refusal
+    end_wait(instance)
     instance.save()
     crashpoint("create.before_refusal_commit")
-    if error is None or is_of_the_offer:
-        return Again()
-    return ask_again(error) if error.retryable else given_up(refused(error))
+    return Again()

@@ -4,9 +4,8 @@ from datetime import timedelta
 
 from instances.choices import BillingMode, FailureCode, OnStartFailure
 from instances.models import Instance
-from instances.novita.errors import NovitaError
 from instances.types import Failure, Wish
-from jobs.outcomes import Again, GiveUp, Outcome
+from jobs.outcomes import GiveUp
 
 RETRY_AFTER = timedelta(seconds=2)
 
@@ -27,14 +26,10 @@ def wish_of(instance: Instance) -> Wish:
     )
 
 
-def ask_again(error: NovitaError) -> Outcome:
-    """Later, at the upstream's own pace if it named one. The start deadline ends the asking."""
-    seconds = error.retry_after
-    return Again(timedelta(seconds=min(seconds, 60)) if seconds else RETRY_AFTER)
-
-
-def refused(error: NovitaError) -> Failure:
-    return Failure(FailureCode.UPSTREAM_REJECTED, f"Novita refused: {error}")
+def count_unanswered(instance: Instance) -> None:
+    """One more create of this offer that no sure answer came to: see posting. Saves nothing."""
+    times = instance.unanswered_offers.get(instance.product_id, 0) + 1
+    instance.unanswered_offers[instance.product_id] = times
 
 
 def given_up(failure: Failure) -> GiveUp:

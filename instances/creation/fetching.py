@@ -6,18 +6,20 @@ from dataclasses import dataclass
 
 from instances import catalogue, upstream
 from instances.choices import FailureCode
-from instances.creation.common import ask_again, given_up, refused, wish_of
+from instances.creation.common import given_up, wish_of
+from instances.creation.refusing import rejected
 from instances.creation.templates import read_template
+from instances.creation.waiting import wait_for
 from instances.gate import Permit
 from instances.models import Instance
 from instances.novita.calls import CallRecord
 from instances.novita.client import NovitaClient
-from instances.novita.errors import NovitaError
+from instances.novita.errors import Blame, NovitaError
 from instances.novita.types import Cluster, Product, Template
 from instances.placement import ABOVE_CAP, SOLD_OUT, Ranking, is_same_name, rank
 from instances.publishing import probe_failure
 from instances.regions import cluster_for, place_of, tell_unknown_regions
-from instances.subjects import instances_of
+from instances.subjects import instances_of, locked_instances
 from instances.types import Failure, Wish
 from jobs.models import Job
 from jobs.outcomes import Again, Outcome
@@ -108,7 +110,7 @@ def _has(products: Sequence[Product], name: str) -> bool:
 def apply(jobs: Sequence[Job], work: FetchWork, result: Fetched) -> Mapping[int, Outcome]:
     catalogue.release_fetch(work.key)
     if result.error is not None:
-        return _after_error(jobs, result.error)
+        return _after_error(jobs, result.error, result.calls)
     catalogue.keep_clusters(result.clusters)
     if result.cluster is not None:
         catalogue.keep_products(result.cluster.id, work.billing_mode, result.products)
@@ -119,9 +121,15 @@ def apply(jobs: Sequence[Job], work: FetchWork, result: Fetched) -> Mapping[int,
     return {job.pk: _judge(instances[job.subject], result) for job in jobs}
 
 
-def _after_error(jobs: Sequence[Job], error: NovitaError) -> Mapping[int, Outcome]:
-    outcome = ask_again(error) if error.retryable else given_up(refused(error))
-    return {job.pk: outcome for job in jobs}
+def _after_error(
+    jobs: Sequence[Job], error: NovitaError, calls: Sequence[CallRecord]
+) -> Mapping[int, Outcome]:
+    """The list of clusters is the same for every request: no request is to blame for it."""
+    is_asked_for = bool(calls) and calls[-1].endpoint in ("list_products", "get_template")
+    if error.belongs_to is Blame.REQUEST and is_asked_for:
+        return {job.pk: given_up(rejected(error)) for job in jobs}
+    instances = locked_instances(jobs)
+    return {job.pk: wait_for(job, instances[job.subject], error) for job in jobs}
 
 
 def _judge(instance: Instance, result: Fetched) -> Outcome:

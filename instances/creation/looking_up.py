@@ -9,7 +9,7 @@ from django.conf import settings
 from instances import gate, habits, upstream
 from instances.choices import CreateStep, InstanceStatus
 from instances.creation.answering import never_created, placed
-from instances.creation.common import RETRY_AFTER
+from instances.creation.common import RETRY_AFTER, count_unanswered
 from instances.database_clock import database_now
 from instances.ending import begin_ending
 from instances.gate import Permit
@@ -215,6 +215,7 @@ def _create_anew(job: Job, instance: Instance, now: datetime) -> Outcome:
     """
     instance.create_step = CreateStep.CHOOSE
     instance.posted_at = None
+    count_unanswered(instance)
     cause = cause_of(job, f"not at Novita after {instance.lookup_count} looks")
     record_event(instance, "instance.create_disproved", cause=cause, now=now)
     return Again()

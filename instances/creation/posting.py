@@ -9,9 +9,10 @@ from django.conf import settings
 from django.db import transaction
 
 from instances import catalogue, gate, upstream
-from instances.choices import CreateStep, FailureCode, InstanceStatus
+from instances.choices import CreateStep, InstanceStatus
 from instances.creation.common import given_up, wish_of
 from instances.creation.fetching import MOST_CALLS, FetchWork
+from instances.creation.waiting import too_late, wait_for_permit
 from instances.database_clock import database_now
 from instances.gate import Permit
 from instances.models import Instance
@@ -19,18 +20,22 @@ from instances.naming import Mark
 from instances.novita.calls import CallRecord
 from instances.novita.client import NovitaClient
 from instances.novita.errors import NovitaError
-from instances.novita.types import CreateRequest, Template
+from instances.novita.types import CreateRequest, Product, Template
 from instances.placement import Ranking, above_cap, explain, price_in, rank
+from instances.places import Place
 from instances.publishing import probe_failure
 from instances.subjects import locked_instances
-from instances.types import Failure, Wish
+from instances.types import Wish
 from jobs import leasing
 from jobs.crashpoints import crashpoint
 from jobs.models import Job
-from jobs.outcomes import Again, Outcome
+from jobs.outcomes import Again
 from jobs.registry import Decided, Unit
 
 WAIT_FOR_FETCH = timedelta(milliseconds=150)
+# Creates of one offer in a row whose answer was lost and that proved to have made nothing.
+MOST_UNANSWERED = 2
+_NO_ANSWER = "gave no sure answer to the last creates"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +57,14 @@ class Posted:
     """The upstream id, or why there is none; none of them means that it was not sent.
 
     ``offer_lost``: the offer was looked at once more, and is no longer what was chosen.
+    ``is_of_a_read``: the error is that look's, and says nothing of the create, which was not sent.
     """
 
     calls: Sequence[CallRecord] = ()
     upstream_id: str = ""
     error: NovitaError | None = None
     offer_lost: str = ""
+    is_of_a_read: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +97,10 @@ def prepare(
             missing.setdefault(found.key, (found, []))[1].append(job)
     shelf.book()
     parts: list[Unit[PostWork] | Unit[FetchWork] | Decided] = [
-        _fetch(work, waiting) for work, waiting in missing.values()
+        _fetch(work, waiting, instances) for work, waiting in missing.values()
     ]
-    return [*parts, *_post(plans, instances), Decided({job.pk: _too_late(job) for job in late})]
+    ended = {job.pk: given_up(too_late(instances[job.subject], job.error)) for job in late}
+    return [*parts, *_post(plans, instances), Decided(ended)]
 
 
 def _is_late(instance: Instance, now: datetime) -> bool:
@@ -109,12 +117,7 @@ def _plan(job: Job, instance: Instance, shelf: catalogue.Shelf) -> _Plan | Fetch
     place = shelf.place(instance.region)
     products = shelf.products(place.cluster.id, instance.billing_mode) if place else []
     if template is not None and place is not None and products:
-        ranking = rank(
-            products,
-            wish_of(instance),
-            place=place,
-            refused=instance.refused_offers.items(),
-        )
+        ranking = _ranked(products, instance, place)
         if ranking.offers:
             return _Plan(job, ranking, place.cluster.id, template)
     return FetchWork(
@@ -128,20 +131,29 @@ def _plan(job: Job, instance: Instance, shelf: catalogue.Shelf) -> _Plan | Fetch
     )
 
 
-def _too_late(job: Job) -> Outcome:
-    last = f" Last error: {job.error}" if job.error else ""
-    message = f"Could not be created before the start timeout.{last}"
-    return given_up(Failure(FailureCode.STARTUP_TIMEOUT, message))
+def _ranked(products: Sequence[Product], instance: Instance, place: Place) -> Ranking:
+    """An offer whose creates stayed without a sure answer is left for the others, if there are
+    others: nothing final is known of it.
+    """
+    refused, unanswered = instance.refused_offers, instance.unanswered_offers
+    silent = {key: _NO_ANSWER for key, times in unanswered.items() if times >= MOST_UNANSWERED}
+    wish = wish_of(instance)
+    ranking = rank(products, wish, place=place, refused=(silent | refused).items())
+    if ranking.offers or not silent:
+        return ranking
+    return rank(products, wish, place=place, refused=refused.items())
 
 
-def _fetch(work: FetchWork, waiting: Sequence[Job]) -> Unit[FetchWork] | Decided:
+def _fetch(
+    work: FetchWork, waiting: Sequence[Job], instances: Mapping[str, Instance]
+) -> Unit[FetchWork] | Decided:
     """One caller asks; those who want the same look into the cache again a moment later."""
     if not catalogue.claim_fetch(work.key):
         return Decided({job.pk: Again(WAIT_FOR_FETCH) for job in waiting})
-    permit = gate.reserve(MOST_CALLS)
+    permit = gate.reserve(MOST_CALLS, is_create=True)
     if not permit.is_granted:
         catalogue.release_fetch(work.key)
-        return Decided({job.pk: Again(permit.wait) for job in waiting})
+        return Decided(wait_for_permit(waiting, instances, permit))
     return Unit(waiting, replace(work, permit=permit))
 
 
@@ -156,10 +168,12 @@ def _post(
         sum(_calls(plan, instances) for plan in plans),
         at_least=_calls(plans[0], instances),
         is_spare=True,
+        is_create=True,
     )
     go, wait = _as_far_as(permit, plans, instances)
-    pause = permit.wait or gate.time_for(1)
-    parts: list[Unit[PostWork] | Decided] = [Decided({p.job.pk: Again(pause) for p in wait})]
+    told = permit if permit.wait else replace(permit, wait=gate.time_for(1))
+    waiting = wait_for_permit([plan.job for plan in wait], instances, told)
+    parts: list[Unit[PostWork] | Decided] = [Decided(waiting)]
     mark = upstream.mark()
     crashpoint("create.before_intent")
     with transaction.atomic():
@@ -264,7 +278,7 @@ def _check_price(client: NovitaClient, work: PostWork, wish: Wish) -> Posted | N
             cluster_id=request.cluster_id, billing_mode=request.billing_mode
         )
     except NovitaError as error:
-        return Posted(client.calls, error=error)
+        return Posted(client.calls, error=error, is_of_a_read=True)
     price = price_in(products, request.product_id, request.billing_mode)
     if price is None:
         return Posted(client.calls, offer_lost="no longer offered")

@@ -8,7 +8,7 @@ that a crash at any line leads to a look-up and never to a second create.
 from collections.abc import Mapping, Sequence
 
 from instances import environment, gate
-from instances.choices import CreateStep, InstanceStatus
+from instances.choices import CreateStep, InstanceStatus, WaitCode
 from instances.creation import answering, fetching, looking_up, posting
 from instances.creation.common import failure_of
 from instances.creation.fetching import Fetched, FetchWork
@@ -18,10 +18,17 @@ from instances.database_clock import database_now
 from instances.models import Instance
 from instances.subjects import cause_of, instances_of
 from instances.transitions import fail
+from instances.types import Wait
+from instances.wait_reasons import note_waits
 from jobs.models import Job
 from jobs.outcomes import Done, Outcome
 from jobs.registry import Decided, Handler, Unit
 
+HELD_BACK = Wait(
+    WaitCode.HELD_BACK,
+    "This service is a copy of another installation, or its database has moved: it creates nothing "
+    "until its operator accepts it (manage.py reconcile --accept).",
+)
 Work = FetchWork | PostWork | LookUpWork
 Result = Fetched | Posted | LookedUp
 
@@ -30,10 +37,11 @@ class CreateInstance(Handler[Work, Result]):
     """One run is one step; the step is on the row."""
 
     def load(self, jobs: Sequence[Job]) -> Sequence[Unit[Work] | Decided]:
+        instances = instances_of(jobs)
         held = environment.held_back(jobs)
         if held:
+            note_waits(jobs, instances, HELD_BACK)
             return held
-        instances = instances_of(jobs)
         by_step: dict[str, list[Job]] = {step: [] for step in CreateStep}
         for job in jobs:
             instance = instances.get(job.subject)

@@ -5,32 +5,33 @@ from datetime import timedelta
 
 from django.conf import settings
 
-from instances import gate, upstream
+from instances import gate, holds, upstream
 from instances.database_clock import database_now
 from instances.gate import Permit
 from instances.models import UpstreamGate
-from instances.novita.calls import CallRecord
+from instances.novita.calls import CallOutcome, CallRecord
 from instances.novita.errors import NovitaError
 from jobs.models import Job
 from jobs.outcomes import Again, Outcome
 from jobs.registry import Decided, Handler, Unit
 
 EVERY = timedelta(seconds=10)
+# While something holds creates, so that its end is known within seconds.
+EVERY_WHILE_HELD = timedelta(seconds=5)
 
 
 class ProbeUpstream(Handler[Permit, Sequence[CallRecord]]):
-    """One listing of the clusters, at most every ten seconds."""
+    """One listing of the clusters, at most every ten seconds, or five while creates are held."""
 
     def load(self, jobs: Sequence[Job]) -> Sequence[Unit[Permit] | Decided]:
-        gate_row = UpstreamGate.objects.filter(account=settings.CONFIG.upstream_account).first()
-        if gate_row is not None and gate_row.last_success_at is not None:
-            age = database_now() - gate_row.last_success_at
-            is_well = gate_row.failures_in_a_row == 0
-            if is_well and age < EVERY:
+        row = UpstreamGate.objects.filter(account=settings.CONFIG.upstream_account).first()
+        if row is not None and row.last_success_at is not None and _is_well(row):
+            age = database_now() - row.last_success_at
+            if age < EVERY:
                 return [Decided({job.pk: Again(EVERY - age) for job in jobs})]
         permit = gate.reserve(1)
         if not permit.is_granted:
-            return [Decided({job.pk: Again(min(permit.wait, EVERY)) for job in jobs})]
+            return [Decided({job.pk: Again(min(permit.wait, EVERY_WHILE_HELD)) for job in jobs})]
         return [Unit(jobs, permit)]
 
     def talk(self, work: Permit) -> Sequence[CallRecord]:
@@ -47,4 +48,9 @@ class ProbeUpstream(Handler[Permit, Sequence[CallRecord]]):
     def apply(
         self, jobs: Sequence[Job], work: Permit, result: Sequence[CallRecord]
     ) -> Mapping[int, Outcome]:
-        return {job.pk: Again(EVERY) for job in jobs}
+        is_well = all(call.outcome == CallOutcome.OK for call in result)
+        return {job.pk: Again(EVERY if is_well else EVERY_WHILE_HELD) for job in jobs}
+
+
+def _is_well(row: UpstreamGate) -> bool:
+    return row.failures_in_a_row == 0 and not holds.is_create_held(row)

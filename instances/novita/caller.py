@@ -135,6 +135,7 @@ class Caller:
             status=status,
             counts_as_outage=error is not None and error.counts_as_outage,
             retry_after=error.retry_after if error else None,
+            source=error.source if error else Source.NOVITA,
             reason=error.reason if error else "",
             text=str(error) if error else "",
         )

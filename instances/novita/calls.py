@@ -8,13 +8,16 @@ from enum import StrEnum
 
 from instances.novita.errors import (
     AuthenticationFailed,
+    BalanceNotEnough,
     CallBudgetExhausted,
     EdgeAnswered,
     NovitaConnectionError,
     NovitaError,
     NovitaTimeout,
     NovitaUnavailable,
+    QuotaExceeded,
     RateLimited,
+    Source,
     UnreadableAnswer,
 )
 
@@ -52,6 +55,8 @@ class CallOutcome(StrEnum):
     CLIENT_ERROR = "client_error"
     RATE_LIMITED = "rate_limited"
     KEY_REFUSED = "key_refused"
+    BALANCE_NOT_ENOUGH = "balance_not_enough"
+    QUOTA_EXCEEDED = "quota_exceeded"
     SERVER_ERROR = "server_error"
     # Something in front of Novita spoke in its place.
     EDGE_ANSWERED = "edge_answered"
@@ -66,7 +71,8 @@ class CallRecord:
     """One finished call. `endpoint` is the client's method, so there are few different ones.
 
     `counts_as_outage` and `retry_after` are what a circuit breaker and a limiter want to know.
-    `reason` and `text` are for log lines: Novita's reason, and the error's text without secrets.
+    `source` is who spoke; `reason` and `text` are for log lines: Novita's reason, and the error's
+    text without secrets.
     """
 
     endpoint: str
@@ -75,6 +81,7 @@ class CallRecord:
     status: int | None = None
     counts_as_outage: bool = False
     retry_after: float | None = None
+    source: Source = Source.NOVITA
     reason: str = ""
     text: str = ""
 
@@ -91,6 +98,8 @@ def outcome_of(error: NovitaError | None) -> CallOutcome:
         (NovitaUnavailable, CallOutcome.SERVER_ERROR),
         (RateLimited, CallOutcome.RATE_LIMITED),
         (AuthenticationFailed, CallOutcome.KEY_REFUSED),
+        (BalanceNotEnough, CallOutcome.BALANCE_NOT_ENOUGH),
+        (QuotaExceeded, CallOutcome.QUOTA_EXCEEDED),
     ):
         if isinstance(error, kind):
             return outcome

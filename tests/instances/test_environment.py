@@ -81,7 +81,10 @@ def test_a_copy_looks_for_no_create_in_doubt_and_so_adopts_nothing(
     Instance.objects.update(create_step="look_up", posted_at=database_time())
     move()
     service.run("create_instance", times=3)
-    assert (novita.calls, events(instance)) == ([], ["instance.creating"])
+    assert (novita.calls, events(instance)) == ([], ["instance.creating", "instance.waiting"])
+    instance.refresh_from_db()
+    assert (instance.wait_code, instance.status) == ("HELD_BACK", "creating")
+    assert "reconcile --accept" in instance.wait_message
 
 
 @pytest.mark.parametrize("verb", ["start", "stop", "restart", "terminate"])

@@ -96,7 +96,7 @@ def test_what_the_database_knows_is_there(api: Client, project: Project) -> None
     PausedType.objects.create(type="send_webhook", paused_by="ada")
     counters.count(counters.STALE_WRITES_REFUSED, 2)
     UpstreamGate.objects.create(
-        account="acc", tokens_e3=2_500, opened_until=now + timedelta(hours=1)
+        hold="key_refused", account="acc", tokens_e3=2_500, opened_until=now + timedelta(hours=1)
     )
     samples = scrape(api)
     assert value(samples, "novitai_jobs", type="monitor_instance", status="pending") == 1
@@ -117,6 +117,8 @@ def test_what_the_database_knows_is_there(api: Client, project: Project) -> None
     assert value(samples, "novitai_webhook_deliveries", status="failed") == 1
     assert value(samples, "novitai_upstream_breaker", account="acc", state="open") == 1
     assert value(samples, "novitai_upstream_breaker", account="acc", state="closed") == 0
+    assert value(samples, "novitai_upstream_hold", account="acc", reason="key_refused") == 1
+    assert value(samples, "novitai_upstream_hold", account="acc", reason="outage") == 0
     assert value(samples, "novitai_upstream_call_tokens", account="acc") == 2.5
 
 

@@ -11,7 +11,7 @@ from django.core.cache import cache
 from instances import upstream
 from instances.handlers.create import CreateInstance
 from instances.models import CachedProduct, UpstreamGate
-from instances.novita.errors import AuthenticationFailed, InvalidRequest, NovitaConnectionError
+from instances.novita.errors import InvalidRequest, NovitaConnectionError
 from instances.novita.types import RegistryAuth
 from jobs.models import Job
 from jobs.registry import Unit
@@ -160,16 +160,6 @@ def test_what_was_certainly_not_made_is_posted_again(
     UpstreamGate.objects.update(paused_until=None)
     create(service, instance)
     assert (instance.status, len(novita.created)) == ("starting", 1)
-
-
-@pytest.mark.parametrize("endpoint", ["list_clusters", "create_instance"])
-def test_a_refusal_that_no_offer_can_help_ends_it(
-    service: Service, novita: FakeNovita, endpoint: str
-) -> None:
-    novita.fail(endpoint, AuthenticationFailed("401 INVALID_API_KEY", status=401))
-    instance = create(service, service.create(), times=2)
-    assert (instance.status, instance.error_code) == ("failed", "UPSTREAM_REJECTED")
-    assert "INVALID_API_KEY" in instance.error_message
 
 
 def test_an_outage_while_fetching_is_waited_out(service: Service, novita: FakeNovita) -> None:

@@ -1,0 +1,300 @@
+"""Creates are held for what no request is to blame for, and go on by one try at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from instances import call_log, gate
+from instances.gate import Permit
+from instances.holds import (
+    ACCOUNT_REFUSAL_KEPT,
+    CREATE_PAUSE,
+    OUTAGES_TO_OPEN,
+    PROBE,
+    READS_ARE_SILENT,
+)
+from instances.models import UpstreamGate
+from instances.novita.calls import CallOutcome, CallRecord
+from instances.novita.errors import Source
+from tests.instances.conftest import Clock, Limit
+from tests.instances.test_gate import BUSY, SECOND
+
+pytestmark = pytest.mark.django_db
+
+READ = CallRecord("list_clusters", CallOutcome.OK, 0.1, 200)
+CREATE = replace(READ, endpoint="create_instance")
+WORDS = "401 UNAUTHORIZED: invalid api key"
+READ_KEY = replace(
+    *(READ,), outcome=CallOutcome.KEY_REFUSED, status=401, reason="UNAUTHORIZED", text=WORDS
+)
+CREATE_KEY = replace(READ_KEY, endpoint="create_instance")
+SOLD_OUT = replace(CREATE, outcome=CallOutcome.CLIENT_ERROR, status=400)
+DOWN = replace(READ, outcome=CallOutcome.SERVER_ERROR, status=500, counts_as_outage=True)
+EDGE = replace(DOWN, outcome=CallOutcome.EDGE_ANSWERED, source=Source.EDGE, status=404)
+
+
+@pytest.fixture(autouse=True)
+def _limited(clock: Clock, limit: Limit) -> Iterator[None]:
+    call_log.forget()
+    yield
+    call_log.forget()
+
+
+def report(*calls: CallRecord) -> None:
+    gate.report([(Permit(len(calls)), calls)])
+
+
+def row() -> UpstreamGate:
+    return UpstreamGate.objects.get()
+
+
+def creates() -> Permit:
+    return gate.reserve(6, at_least=1, is_create=True)
+
+
+def reads() -> Permit:
+    return gate.reserve(6, at_least=1)
+
+
+@contextmanager
+def logged(capture: Any) -> Iterator[list[Any]]:
+    with capture_logs() as lines, capture(execute=True):
+        yield lines
+
+
+# The key
+
+
+@pytest.mark.parametrize("refused", [READ_KEY, CREATE_KEY, replace(READ_KEY, status=400)])
+def test_a_refused_key_holds_creates_at_once_and_nothing_else(
+    clock: Clock,
+    refused: CallRecord,
+) -> None:
+    report(refused)
+    permit = creates()
+    assert (permit.calls, permit.hold) == (0, "key_refused")
+    assert WORDS in permit.message
+    assert reads().is_granted
+    assert gate.reserve(2, is_critical=True).calls == 2
+    assert (row().hold, row().hold_since) == ("key_refused", clock.now)
+    assert WORDS in row().hold_message
+
+
+def test_while_reads_are_refused_only_reads_try_the_key(clock: Clock) -> None:
+    """probe_upstream goes on asking: no create is sent to find out."""
+    for _ in range(20):
+        report(READ_KEY)
+        for _ in range(5):
+            assert not creates().is_granted
+            clock.pass_(SECOND)
+    report(READ)
+    assert creates().is_granted
+    assert row().hold == ""
+
+
+def test_a_create_tries_the_key_if_no_read_does(clock: Clock) -> None:
+    report(READ_KEY)
+    clock.pass_(CREATE_PAUSE + READS_ARE_SILENT - SECOND)
+    assert not creates().is_granted
+    clock.pass_(SECOND)
+    assert creates().calls == 1
+    assert not creates().is_granted
+
+
+def test_refused_for_creates_alone_one_create_at_a_time_tries(clock: Clock) -> None:
+    report(CREATE_KEY)
+    report(READ, READ)
+    assert (creates().calls, row().hold) == (0, "key_refused")
+    clock.pass_(CREATE_PAUSE)
+    assert creates().calls == 1
+    assert not creates().is_granted
+    report(CREATE_KEY)
+    assert not creates().is_granted
+    clock.pass_(CREATE_PAUSE)
+    assert creates().calls == 1
+    report(CREATE)
+    assert creates().calls == 6
+    assert row().hold == ""
+
+
+def test_a_try_whose_process_died_frees_its_place(clock: Clock) -> None:
+    report(CREATE_KEY)
+    clock.pass_(CREATE_PAUSE)
+    assert creates().is_granted
+    clock.pass_(PROBE - SECOND)
+    assert not creates().is_granted
+    clock.pass_(SECOND)
+    assert creates().is_granted
+
+
+def test_a_try_that_was_not_made_frees_its_place(clock: Clock) -> None:
+    report(CREATE_KEY)
+    clock.pass_(CREATE_PAUSE)
+    assert creates().is_granted
+    report()
+    assert creates().is_granted
+
+
+def test_any_word_of_novita_to_a_create_proves_the_key(clock: Clock) -> None:
+    report(READ_KEY, CREATE_KEY)
+    report(SOLD_OUT)
+    assert creates().calls == 6
+
+
+def test_a_key_that_works_again_for_reads_lets_a_create_try_at_once(
+    clock: Clock,
+) -> None:
+    report(CREATE_KEY, READ_KEY)
+    report(READ)
+    assert creates().calls == 1
+    assert not creates().is_granted
+    report(CREATE)
+    assert creates().calls == 6
+
+
+@pytest.mark.parametrize("endpoint", ["get_instance", "list_instances", "get_balance"])
+def test_what_creation_does_not_ask_holds_no_create(endpoint: str) -> None:
+    report(replace(READ_KEY, endpoint=endpoint))
+    assert creates().is_granted
+
+
+# Creates that nothing usable answers, while reads work
+
+
+@pytest.mark.parametrize(("call", "hold"), [(DOWN, "outage"), (EDGE, "edge")])
+def test_creates_are_held_if_they_alone_get_no_usable_answer(
+    clock: Clock,
+    call: CallRecord,
+    hold: str,
+) -> None:
+    for number in range(OUTAGES_TO_OPEN):
+        assert creates().is_granted, number
+        report(replace(call, endpoint="create_instance"))
+        report(READ)
+    permit = creates()
+    assert (permit.calls, permit.hold) == (0, hold)
+    assert reads().is_granted
+    clock.pass_(CREATE_PAUSE)
+    assert creates().calls == 1
+    report(CREATE)
+    assert creates().calls == 6
+
+
+@pytest.mark.parametrize(("call", "hold"), [(DOWN, "outage"), (EDGE, "edge")])
+def test_an_outage_says_who_answered(clock: Clock, call: CallRecord, hold: str) -> None:
+    report(*[call] * OUTAGES_TO_OPEN)
+    assert (creates().hold, reads().hold, row().hold) == (hold, hold, hold)
+    clock.pass_(15 * SECOND)
+    report(READ)
+    assert (row().hold, row().hold_since) == ("", None)
+
+
+# Money and allowance
+
+
+@pytest.mark.parametrize(
+    ("outcome", "hold"),
+    [(CallOutcome.BALANCE_NOT_ENOUGH, "balance"), (CallOutcome.QUOTA_EXCEEDED, "quota")],
+)
+def test_the_accounts_refusal_is_told_and_holds_no_other_create(
+    clock: Clock,
+    outcome: CallOutcome,
+    hold: str,
+) -> None:
+    """Another request may be cheaper, or need fewer GPUs."""
+    report(replace(SOLD_OUT, outcome=outcome))
+    assert creates().is_granted
+    assert row().hold == hold
+    clock.pass_(ACCOUNT_REFUSAL_KEPT)
+    report(READ)
+    assert row().hold == ""
+
+
+def test_money_that_came_back_is_told_by_the_next_create() -> None:
+    report(replace(SOLD_OUT, outcome=CallOutcome.BALANCE_NOT_ENOUGH))
+    report(SOLD_OUT)
+    assert row().hold == "balance"
+    report(CREATE)
+    assert row().hold == ""
+
+
+def test_a_pause_is_a_hold(clock: Clock) -> None:
+    report(BUSY)
+    assert (creates().hold, row().hold) == ("rate", "rate")
+
+
+@pytest.mark.parametrize("status", [400, 409, 429, 500, 503])
+def test_sold_out_under_any_status_pauses_nobody(status: int) -> None:
+    report(replace(SOLD_OUT, status=status, retry_after=30))
+    assert gate.reserve(1, is_critical=True).is_granted
+    assert creates().is_granted
+
+
+# Log lines
+
+
+def test_a_hold_is_one_line_where_it_begins_and_one_where_it_ends(
+    clock: Clock,
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    with logged(django_capture_on_commit_callbacks) as lines:
+        for _ in range(5):
+            report(READ_KEY)
+            clock.pass_(SECOND)
+        report(READ)
+    told = [line for line in lines if line["event"] != "novita_call_failed"]
+    assert [line["event"] for line in told] == ["novita_key_refused", "novita_recovered"]
+    assert WORDS in told[0]["message"]
+    assert (told[1]["hold"], told[1]["held_seconds"]) == ("key_refused", 5.0)
+
+
+@pytest.mark.parametrize(
+    ("call", "event"),
+    [(DOWN, "novita_unreachable"), (EDGE, "novita_edge_answers"), (READ_KEY, "novita_key_refused")],
+)
+def test_each_reason_has_its_line(
+    call: CallRecord, event: str, django_capture_on_commit_callbacks: Any
+) -> None:
+    with logged(django_capture_on_commit_callbacks) as lines:
+        report(*[call] * OUTAGES_TO_OPEN)
+    assert [line["event"] for line in lines].count(event) == 1
+
+
+def test_failed_calls_are_lines_once_in_a_while_with_the_count_of_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("instances.call_log.time.monotonic", lambda: now[0])
+    with capture_logs() as lines:
+        for _ in range(5):
+            report(DOWN, READ, SOLD_OUT)
+            now[0] += 2.5
+        report(DOWN)
+    failed = [line for line in lines if line["event"] == "novita_call_failed"]
+    assert [(line["endpoint"], line["not_logged"]) for line in failed] == [
+        *(("list_clusters", 0), ("create_instance", 0)),
+        *(("list_clusters", 3), ("create_instance", 3)),
+    ]
+    assert (failed[0]["status"], failed[0]["outcome"]) == (500, "server_error")
+
+
+def test_the_words_of_a_failure_are_bounded_and_kept_on_the_row() -> None:
+    report(replace(DOWN, text="x" * 5000, reason="UNKNOWN"))
+    assert row().last_error.startswith("list_clusters: server_error 500: xxx")
+    assert len(row().last_error) == 300
+
+
+def test_held_creates_wait_no_longer_than_a_few_seconds_at_a_time(clock: Clock) -> None:
+    """So that a key that works again is used within seconds, by however many wait."""
+    report(READ_KEY, CREATE_KEY)
+    for _ in range(30):
+        assert creates().wait <= timedelta(seconds=5)
+        clock.pass_(SECOND)
+        report(READ_KEY)
