@@ -122,3 +122,36 @@ class IdempotentAnswer(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key} ({self.status_code})"
+
+
+class AuditEntry(models.Model):
+    """One verb of a person or a program on something here: who, when, what, from, to, why.
+
+    Written in the verb's own transaction, so one is there exactly if the other is. It outlives what
+    it speaks of: ``subject`` is a public id, not a key.
+    """
+
+    at = models.DateTimeField(db_default=Now(), editable=False)
+    actor = models.CharField(max_length=160, help_text="operator:NAME, key:ID")
+    verb = models.CharField(max_length=60, help_text="what was done, such as job.retry")
+    subject = models.CharField(max_length=100, help_text="the id of what it was done to")
+    project = models.ForeignKey(Project, null=True, on_delete=models.SET_NULL, related_name="+")
+    before = models.JSONField(default=dict)
+    after = models.JSONField(default=dict)
+    reason = models.CharField(max_length=300, blank=True)
+    request_id = models.CharField(max_length=100, blank=True)
+    address = models.CharField(max_length=45, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name = "audit entry"
+        verbose_name_plural = "audit entries"
+        indexes = [
+            models.Index(fields=["subject", "-id"], name="audit_subject"),
+            models.Index(fields=["actor", "-id"], name="audit_actor"),
+            models.Index(fields=["verb", "-id"], name="audit_verb"),
+            models.Index(fields=["at"], name="audit_age"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.actor} {self.verb} {self.subject}"

@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import TypedDict, Unpack
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models.functions import Now
 
+from accounts import audit
 from accounts.database_clock import ClockTimestamp
 from accounts.models import DEFAULT_PROJECT, ApiKey, Project
 from accounts.prepared import Prepared
@@ -48,10 +49,20 @@ class KeyOptions(TypedDict, total=False):
     rate_limit: int | None
 
 
-def create_api_key(*, project: Project, name: str, **options: Unpack[KeyOptions]) -> str:
+COMMAND = "operator:manage.py"
+
+
+def create_api_key(
+    *, project: Project, name: str, actor: str = COMMAND, **options: Unpack[KeyOptions]
+) -> str:
     """Store a new key's hash and return the key itself, the only time it can be seen."""
     key = KEY_PREFIX + secrets.token_urlsafe(32)
-    keep_api_key(project=project, name=name, key=key, **options)
+    with transaction.atomic():
+        made = keep_api_key(project=project, name=name, key=key, **options)
+        after = {"name": name, "scopes": list(made.scopes)}
+        audit.record(
+            "api_key.create", actor=actor, subject=made.public_id, project=project, after=after
+        )
     return key
 
 
@@ -69,9 +80,17 @@ def keep_api_key(*, project: Project, name: str, key: str, **options: Unpack[Key
     return api_key
 
 
-def revoke_api_key(api_key: ApiKey) -> None:
+def revoke_api_key(api_key: ApiKey, *, actor: str = COMMAND) -> None:
     """End a key for good; a second call leaves the first one's time."""
-    ApiKey.objects.filter(pk=api_key.pk, revoked_at=None).update(revoked_at=Now())
+    with transaction.atomic():
+        if ApiKey.objects.filter(pk=api_key.pk, revoked_at=None).update(revoked_at=Now()):
+            audit.record(
+                "api_key.revoke",
+                actor=actor,
+                subject=api_key.public_id,
+                project=api_key.project,
+                before={"name": api_key.name},
+            )
 
 
 def find_api_key(key: str) -> ApiKey | None:

@@ -14,6 +14,8 @@ import structlog
 from django.conf import settings
 from django.db import connection, transaction
 
+from accounts import audit
+from accounts.services import COMMAND
 from instances.database_clock import database_now
 from instances.models import Installation
 from jobs.models import Job
@@ -64,6 +66,7 @@ def accept() -> None:
     with transaction.atomic():
         Installation.objects.filter(id=1).update(environment=fingerprint())
         _settle_events_of_elsewhere()
+        audit.record("installation.accept", actor=COMMAND, subject="installation")
     logger.warning("installation_accepted")
 
 

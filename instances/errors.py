@@ -2,6 +2,7 @@
 
 InstanceError
 ├── IllegalTransition     the status has no such arrow
+├── CreatedAgainAlready   a failed request was made once more already
 ├── VersionMismatch       it changed since the caller looked at it
 ├── NotAsked              nobody wanted the GPU of this instance to end
 ├── InstanceLimitReached  the project has as many live instances as it may
@@ -36,6 +37,15 @@ class NotAsked(InstanceError):
 
     def __init__(self, public_id: str, status: str) -> None:
         super().__init__(f"Instance {public_id} is {status}: nobody asked for the end of its GPU.")
+
+
+class CreatedAgainAlready(InstanceError):
+    """The failed request was made once more already; that one may be created again in turn."""
+
+    code = "INVALID_STATE"
+
+    def __init__(self, public_id: str, made: str) -> None:
+        super().__init__(f"Instance {public_id} was created again already, as {made}.")
 
 
 class VersionMismatch(InstanceError):

@@ -1,27 +1,39 @@
 """What operators and callers do to jobs: cancel, run again, hold a whole type back.
 
 Every verb is one short transaction that locks the job's row before anything of the domain, as the
-workers do; the verbs on many rows take one transaction for each, so that one refusal does not
-undo the others. ``actor`` is the name that is kept: ``key:…`` or ``operator:…``.
+workers do, and leaves an audit entry. The verbs on many rows take one transaction for each, so that
+one refusal does not undo the others. ``actor`` is the name that is kept: ``key:…``, ``operator:…``.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from accounts import audit
 from jobs import registry
-from jobs.errors import JobError, JobNotCancellable, JobNotRedrivable
+from jobs.errors import JobError, JobNotCancellable, JobNotRedrivable, UnknownJobType
 from jobs.models import Job, JobStatus, PausedType
 from jobs.queue import notify
 from jobs.registry import JobType
 from jobs.settle import KEPT_ERRORS
 
 logger = structlog.get_logger()
+
+# What a handler raises over a payload, or rows, that are not as it expects them.
+UNREADABLE = (
+    LookupError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    AttributeError,
+    ObjectDoesNotExist,
+)
 
 # What one call does to matching rows at most: a request must not run for minutes.
 MOST_AT_ONCE = 1_000
@@ -39,14 +51,17 @@ class Swept:
 def cancel(job: Job, *, actor: str) -> Job:
     """End a job that is live and tell its handler. Raises JobNotCancellable.
 
-    A worker that is at it finds its token gone and writes nothing; what it has sent is sent.
+    A worker that is at it finds its token gone and writes nothing; what it has sent is sent. A job
+    whose type this release does not know, or whose handler cannot read it, is cancelled as well:
+    an operator must be able to get rid of every job.
     """
     with transaction.atomic():
         row = _locked(job)
-        job_type = registry.get(row.type)
-        _refuse_to_cancel(row, job_type)
+        before = row.status
+        _refuse_to_cancel(row)
         _end(row, actor)
-        job_type.handler.on_cancel(row)
+        _tell_handler(row)
+        _audit("job.cancel", row, actor, before)
         # A slot of its type may be free now.
         notify()
     _log("job_cancelled", row, actor)
@@ -65,10 +80,31 @@ def redrive(job: Job, *, actor: str) -> Job:
             raise JobNotRedrivable(f"A job of type {row.type} cannot be run again.")
         _revive(row, actor)
         handler.on_redrive(row)
+        _audit("job.retry", row, actor, JobStatus.FAILED)
         notify()
     _log("job_redriven", row, actor)
     row.refresh_from_db()
     return row
+
+
+def can_cancel(job: Job) -> bool:
+    """Whether ``cancel`` would do it, as the job stands."""
+    try:
+        _refuse_to_cancel(job)
+    except JobNotCancellable:
+        return False
+    return True
+
+
+def can_redrive(job: Job) -> bool:
+    """Whether ``redrive`` would do it, as the job and its twins stand."""
+    try:
+        handler = registry.get(job.type).handler
+    except UnknownJobType:
+        return False
+    if job.status != JobStatus.FAILED or not handler.is_redrivable(job):
+        return False
+    return not (job.dedupe_key and Job.objects.live().filter(dedupe_key=job.dedupe_key).exists())
 
 
 def cancel_matching(jobs: QuerySet[Job], *, actor: str, limit: int = MOST_AT_ONCE) -> Swept:
@@ -90,7 +126,10 @@ def pause(type_: str, *, actor: str, reason: str = "") -> PausedType:
     """
     registry.get(type_)
     told = {"paused_by": actor[:150], "reason": reason[:200]}
-    paused, is_new = PausedType.objects.get_or_create(type=type_, defaults=told)
+    with transaction.atomic():
+        paused, is_new = PausedType.objects.get_or_create(type=type_, defaults=told)
+        if is_new:
+            audit.record("job_type.pause", actor=actor, subject=type_, reason=paused.reason)
     if is_new:
         logger.info("job_type_paused", type=type_, actor=actor, reason=paused.reason)
     return paused
@@ -101,8 +140,11 @@ def resume(type_: str, *, actor: str) -> None:
     with transaction.atomic():
         # Postgres cannot even be asked for NUL.
         known = PausedType.objects.none() if "\0" in type_ else PausedType.objects
+        paused = known.filter(type=type_).select_for_update().first()
         deleted, _ = known.filter(type=type_).delete()
-        if deleted:
+        if paused is not None:
+            before = {"pausedBy": paused.paused_by, "reason": paused.reason}
+            audit.record("job_type.resume", actor=actor, subject=type_, before=before)
             notify()
         else:
             # A type that a newer release no longer knows can still be resumed.
@@ -120,9 +162,12 @@ def _locked(job: Job) -> Job:
     return Job.objects.select_for_update().get(pk=job.pk)
 
 
-def _refuse_to_cancel(row: Job, job_type: JobType) -> None:
+def _refuse_to_cancel(row: Job) -> None:
     if not row.is_live:
         raise JobNotCancellable(f"Job {row.public_id} has ended already: it is {row.status}.")
+    job_type = _type_of(row)
+    if job_type is None:
+        return
     if job_type.is_recurring:
         raise JobNotCancellable(
             f"{row.type} is the service's own recurring work; an operator can pause the type."
@@ -132,6 +177,32 @@ def _refuse_to_cancel(row: Job, job_type: JobType) -> None:
             f"A job of type {row.type} cannot be cancelled by itself: what it is about would be"
             " left half done. End that instead."
         )
+
+
+def _type_of(row: Job) -> JobType | None:
+    """None for a type that this release does not know."""
+    try:
+        return registry.get(row.type)
+    except UnknownJobType:
+        return None
+
+
+def _tell_handler(row: Job) -> None:
+    """Let the handler write what its job's end means; a handler that fails writes nothing.
+
+    Its failure must not keep an operator from cancelling the job: what it cannot read, no later
+    attempt could read.
+    """
+    job_type = _type_of(row)
+    if job_type is None:
+        return
+    try:
+        with transaction.atomic():
+            job_type.handler.on_cancel(row)
+    except UNREADABLE as error:
+        logger.exception("job_cancel_hook_failed", job_id=row.public_id, type=row.type)
+        _note(row, f"cancelled, and its handler failed: {type(error).__name__}: {error}"[:500])
+        row.save(update_fields=["errors"])
 
 
 def _end(row: Job, actor: str) -> None:
@@ -184,6 +255,17 @@ def _sweep(jobs: QuerySet[Job], limit: int, verb: Callable[[Job], Job]) -> Swept
         else:
             count += 1
     return Swept(count, refused, is_capped=len(keys) > limit)
+
+
+def _audit(verb: str, row: Job, actor: str, before: str) -> None:
+    audit.record(
+        verb,
+        actor=actor,
+        subject=row.public_id,
+        project=row.project,
+        before={"status": before},
+        after={"status": row.status, "type": row.type, "about": row.subject},
+    )
 
 
 def _log(event: str, row: Job, actor: str) -> None:

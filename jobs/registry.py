@@ -107,6 +107,9 @@ class Handler(ABC, Generic[W, R]):
     def on_cancel(self, job: Job) -> None:
         """Hear, in the same transaction, that the job was cancelled; its talk may still go on."""
 
+    # What an operator reads where a failed job cannot be set going again.
+    instead_of_redrive = "It has nothing left to do, or the same work is under way."
+
     def is_redrivable(self, job: Job) -> bool:
         """Whether an operator may set a failed job going again."""
         return True

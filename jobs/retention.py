@@ -15,7 +15,7 @@ import structlog
 from django.conf import settings
 from django.db import connection, transaction
 
-from accounts import idempotency, ratelimits
+from accounts import audit, idempotency, ratelimits
 from jobs import counters, registry
 from jobs.models import Job, JobStatus
 from jobs.outcomes import Again, Outcome
@@ -46,6 +46,7 @@ class PruneJobs(Handler[None, None]):
     def load(self, jobs: Sequence[Job]) -> Sequence[Unit[None] | Decided]:
         idempotency.forget_old()
         ratelimits.forget_old()
+        audit.forget_old()
         is_finished = prune(_limits(), seconds=RUN_SECONDS)
         pause = UNTIL_NEXT_LOOK if is_finished else BREATHER
         return [Decided({job.pk: Again(pause) for job in jobs})]

@@ -151,6 +151,9 @@ class Config(BaseModel):
         le=3650,
         description="days that failed jobs are kept, to be looked at and retried",
     )
+    audit_keep_days: float = Field(
+        365.0, gt=0, le=36_500, description="days that the audit keeps who did what"
+    )
     jobs_keep_rows: int = Field(
         1_000_000,
         ge=0,

@@ -19,6 +19,7 @@ from rest_framework.views import set_rollback
 
 from instances.clock import iso
 from novitai.error_codes import CODES
+from novitai.error_pages import error_page, is_for_people
 from novitai.plain_words import message_of
 from novitai.request_ids import request_id_of
 from novitai.validation_errors import validation_entries
@@ -71,8 +72,11 @@ def error_body(
 
 
 def error_response(request: HttpRequest | None, code: str, message: str = "") -> HttpResponse:
-    """An answer with the status that is the code's."""
-    response = _answer(error_body(request, code, message), CODES[code].status)
+    """An answer with the status that is the code's: JSON, and a page in the admin."""
+    if request is not None and is_for_people(request):
+        response = error_page(request, code, message)
+    else:
+        response = _answer(error_body(request, code, message), CODES[code].status)
     if code == "SERVICE_UNAVAILABLE":
         response["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response

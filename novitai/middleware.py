@@ -10,8 +10,10 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from accounts.addresses import client_address
 from accounts.throttling import write_headers
 from novitai.arriving import UNREADABLE, UNREADABLE_BODY, BodyTooLarge, RequestTimeout
+from novitai.error_pages import is_for_people
 from novitai.errors import error_response
 from novitai.request_ids import request_id_from
 from novitai.single_headers import is_joined_authorization, is_joined_type, refusal_text
@@ -21,6 +23,9 @@ logger = structlog.get_logger(__name__)
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 # Answers that end with their headers (RFC 9110, section 8.6).
 _WITHOUT_BODY = (204, 304)
+# From here on an answer is a refusal or a failure.
+_BAD = 400
+_ROUTINE = ("/static/", "/livez", "/readyz", "/health")
 _READING = ("GET", "HEAD", "OPTIONS")
 
 
@@ -35,7 +40,8 @@ class RequestIdMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         request_id = request_id_from(request.headers.get("X-Request-ID"))
         request.request_id = request_id  # type: ignore[attr-defined]
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        address = str(client_address(request) or "")
+        with structlog.contextvars.bound_contextvars(request_id=request_id, address=address):
             response = self.get_response(request)
         response["X-Request-Id"] = request_id
         write_headers(request, response)
@@ -54,15 +60,29 @@ class RequestLogMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         started = time.monotonic()
         response = self.get_response(request)
-        logger.info(
+        log = logger.debug if _is_routine(request, response) else logger.info
+        log(
             "http_request",
             method=(request.method or "")[:20],
             route=_route(request),
             status=response.status_code,
             duration_ms=round((time.monotonic() - started) * 1000, 1),
+            **_subject(request),
             **_caller(request),
         )
         return response
+
+
+def _is_routine(request: HttpRequest, response: HttpResponseBase) -> bool:
+    """Probes and static files that were answered: most lines of a quiet day, and news to nobody."""
+    return response.status_code < _BAD and request.path.startswith(_ROUTINE)
+
+
+def _subject(request: HttpRequest) -> dict[str, str]:
+    """What it is about: the one id in the address, of an instance, a job or a key."""
+    match = request.resolver_match
+    named = match.kwargs.get("id") if match is not None else None
+    return {"id": str(named)[:60]} if named is not None else {}
 
 
 def _route(request: HttpRequest) -> str:
@@ -71,11 +91,17 @@ def _route(request: HttpRequest) -> str:
 
 
 def _caller(request: HttpRequest) -> dict[str, str]:
-    """REST framework leaves the key here; ``request.user`` would ask the database for a session."""
+    """REST framework leaves the key here, and the admin the user whom it asked for already:
+    ``request.user`` would ask the database for a session.
+    """
     api_key = getattr(request, "auth", None)
-    if api_key is None:
+    if api_key is not None:
+        return {"project": api_key.project.public_id, "api_key": api_key.public_id}
+    session = getattr(request, "session", None)
+    if session is None or not session.accessed or not is_for_people(request):
         return {}
-    return {"project": api_key.project.public_id, "api_key": api_key.public_id}
+    user = getattr(request, "user", None)
+    return {"user": user.get_username()} if user is not None and user.is_authenticated else {}
 
 
 _STRICT = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"

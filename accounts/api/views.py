@@ -45,7 +45,7 @@ class ApiKeyViewSet(GenericViewSet[ApiKey]):
             found = self.get_queryset().filter(public_id=id).first()
         if found is None:
             raise NotFound(f"There is no API key {id[:60]}.", code="API_KEY_NOT_FOUND")
-        revoke_api_key(found)
+        revoke_api_key(found, actor=_caller(request).actor)
         return Response(status=204)
 
 

@@ -53,13 +53,23 @@ TERMINATE = Button(
     frozenset(_S) - {_S.TERMINATING, _S.TERMINATED},
     "being terminated",
 )
-BUTTONS = (START, STOP, RESTART)
+# Acts on the failed one, and makes another.
+AGAIN = Button(
+    "again", "Create again", services.create_again, frozenset({_S.FAILED}), "created again"
+)
+BUTTONS = (START, STOP, RESTART, AGAIN)
 
 
 class ControlledAdmin(ReadOnlyAdmin):
     """Start, Stop, Restart, and Terminate behind a page that says what is lost."""
 
-    actions = ("start_selected", "stop_selected", "restart_selected", "terminate_selected")
+    actions = (
+        "start_selected",
+        "stop_selected",
+        "restart_selected",
+        "again_selected",
+        "terminate_selected",
+    )
     change_form_template = "admin/instances/instance/change_form.html"
 
     def get_urls(self) -> list[URLPattern]:
@@ -89,7 +99,7 @@ class ControlledAdmin(ReadOnlyAdmin):
         shown = [
             {"label": button.label, "url": _url(button, instance.pk)}
             for button in BUTTONS
-            if instance is not None and instance.status in button.shown_in
+            if instance is not None and _would_act(button, instance)
         ]
         can_terminate = instance is not None and instance.status in TERMINATE.shown_in
         context = {**(extra_context or {}), "buttons": shown, "can_terminate": can_terminate}
@@ -147,6 +157,10 @@ class ControlledAdmin(ReadOnlyAdmin):
     def restart_selected(self, request: HttpRequest, rows: QuerySet[Instance]) -> None:
         _told(request, RESTART, _some(request, rows))
 
+    @admin.action(description="Create selected failed instances again", permissions=["control"])
+    def again_selected(self, request: HttpRequest, rows: QuerySet[Instance]) -> None:
+        _told(request, AGAIN, _some(request, rows))
+
     @admin.action(description="Terminate selected instances", permissions=["control"])
     def terminate_selected(
         self, request: HttpRequest, rows: QuerySet[Instance]
@@ -163,6 +177,11 @@ class ControlledAdmin(ReadOnlyAdmin):
         return may_change(request)
 
 
+def _would_act(button: Button, instance: Instance) -> bool:
+    is_spent = button is AGAIN and services.made_from(instance) is not None
+    return instance.status in button.shown_in and not is_spent
+
+
 def _some(request: HttpRequest, rows: QuerySet[Instance]) -> Sequence[Instance]:
     found = list(rows[: MOST_AT_ONCE + 1])
     if len(found) > MOST_AT_ONCE:
@@ -175,13 +194,13 @@ def _told(request: HttpRequest, button: Button, instances: Iterable[Instance]) -
     if not may_change(request):
         messages.error(request, REFUSED)
         return
-    cause = Cause(actor_of(request), reason=f"{button.label} in the console")
+    cause = cause_of(request, f"{button.label} in the console")
     done: list[str] = []
     refused: list[str] = []
     for instance in instances:
         try:
-            button.act(public_id=instance.public_id, cause=cause)
-            done.append(str(instance))
+            acted = button.act(public_id=instance.public_id, cause=cause)
+            done.append(str(acted))
         except InstanceError as error:
             refused.append(str(error))
     if done:
@@ -191,6 +210,11 @@ def _told(request: HttpRequest, button: Button, instances: Iterable[Instance]) -
         others = len(refused) - TOLD_REFUSALS
         rest = f" And {others} more." if others > 0 else ""
         messages.error(request, " ".join(refused[:TOLD_REFUSALS]) + rest)
+
+
+def cause_of(request: HttpRequest, reason: str) -> Cause:
+    """Of a verb in the admin, with the request's id, so that its log lines are found."""
+    return Cause(actor_of(request), reason, request_id=getattr(request, "request_id", ""))
 
 
 def _url(button: Button, pk: int) -> str:

@@ -23,11 +23,11 @@ from accounts.admin import ProjectAdmin
 from accounts.models import Project
 from accounts.services import default_instance_limit
 from instances import burn, services
+from instances.admin.controls import cause_of
 from instances.admin.permissions import may_change
 from instances.models import Instance
 from instances.money import E5, usd_text
 from instances.services import set_project_limits, to_be_ended
-from instances.types import Cause
 from jobs.admin.permissions import actor_of
 
 SHOWN = 20
@@ -157,20 +157,7 @@ class LimitedProjectAdmin(ProjectAdmin):
     def save_model(self, request: HttpRequest, obj: Project, form: Any, change: bool) -> None:
         if not change:
             super().save_model(request, obj, form, change)
-        set_project_limits(obj, **form.limits())
-
-    def construct_change_message(
-        self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
-    ) -> Any:
-        """The history tells from what to what."""
-        if add:
-            return super().construct_change_message(request, form, formsets, add)
-        changes = [
-            f"{form.fields[name].label}: {_word(form.initial.get(name))} -> "
-            f"{_word(form.cleaned_data[name])}"
-            for name in form.changed_data
-        ]
-        return "; ".join(changes)
+        set_project_limits(obj, actor=actor_of(request), **form.limits())
 
     # Terminate all
 
@@ -218,9 +205,8 @@ class LimitedProjectAdmin(ProjectAdmin):
         return TemplateResponse(request, "admin/instances/project/terminate_all.html", context)
 
     def _end_all(self, request: HttpRequest, project: Project, page: str) -> HttpResponseBase:
-        cause = Cause(actor_of(request), reason="Terminate all in the console")
+        cause = cause_of(request, "Terminate all in the console")
         ended = services.terminate_all(project=project, cause=cause)
-        self.log_change(request, project, f"Terminated all: {len(ended)} instances.")
         messages.success(request, f"{len(ended)} instances of {project.name} are being terminated.")
         return HttpResponseRedirect(page)
 

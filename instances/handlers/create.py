@@ -84,6 +84,8 @@ class CreateInstance(Handler[Work, Result]):
             cause = cause_of(job, "the create job was given up")
             fail(instance, failure_of(error), cause=cause, now=database_now())
 
+    instead_of_redrive = "Press Create again on the page of its instance."
+
     def is_redrivable(self, job: Job) -> bool:
         """A failed instance stays failed: the caller asks anew."""
         return False

@@ -5,6 +5,7 @@ what hangs on it.
 """
 
 from instances.services.acting import restart_instance, start_instance, stop_instance
+from instances.services.again import create_again, made_from
 from instances.services.creating import Created, create_instance
 from instances.services.limits import set_project_limits
 from instances.services.planning import Objection, Plan, plan_instance
@@ -16,8 +17,10 @@ __all__ = [
     "Created",
     "Objection",
     "Plan",
+    "create_again",
     "create_instance",
     "find_template",
+    "made_from",
     "plan_instance",
     "restart_instance",
     "set_project_limits",

@@ -14,6 +14,7 @@ from instances.choices import Action, InstanceStatus, JobType
 from instances.database_clock import database_now
 from instances.errors import IllegalTransition
 from instances.models import Instance
+from instances.services.auditing import audit_verb
 from instances.services.versions import check_version
 from instances.transitions import change_status
 from instances.types import ANY_VERSION, Cause, Reason, Versions
@@ -86,7 +87,9 @@ def _act(verb: Verb, public_id: str, cause: Cause, versions: Versions) -> Instan
             return instance
         if instance.status != verb.allowed_from:
             raise IllegalTransition(public_id, instance.status, verb.via, verb.action)
+        before = instance.status
         begin(instance, verb, cause=cause, now=database_now())
+        audit_verb(f"instance.{verb.action}", instance, cause, before)
         crashpoint("action.before_accept_commit")
     return instance
 

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 from django.db import transaction
 
+from accounts import audit
 from accounts.models import Project
+from accounts.services import COMMAND
 from instances.errors import InstanceLimitReached, WishRefused
 from instances.models import Instance
 from instances.money import usd_text
@@ -82,7 +84,7 @@ def holding_room(project: Project) -> Iterator[None]:
         yield
 
 
-def set_project_limits(project: Project, **limits: int | None) -> None:
+def set_project_limits(project: Project, *, actor: str = COMMAND, **limits: int | None) -> None:
     """Change limits by their field's name; what exists already keeps what it was promised.
 
     None is no limit. Raises ValueError for a time or price of nothing, which would be none as well.
@@ -91,4 +93,17 @@ def set_project_limits(project: Project, **limits: int | None) -> None:
         if value is not None and value < (0 if name == "live_instance_limit" else 1):
             raise ValueError(f"{name} must be more, or None for no limit: {value}")
         setattr(project, name, value)
-    project.save(update_fields=list(limits))
+    with transaction.atomic():
+        # By the row: a form has put the new values into the project already.
+        before = Project.objects.select_for_update().values(*limits).get(pk=project.pk)
+        if before == limits:
+            return
+        project.save(update_fields=list(limits))
+        audit.record(
+            "project.limits",
+            actor=actor,
+            subject=project.public_id,
+            project=project,
+            before=before,
+            after=limits,
+        )

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from django.db import OperationalError, transaction
 
+from accounts import audit
 from accounts.models import Project
 from instances.choices import InstanceStatus, StatusReason
 from instances.creation_job import enqueue_create
@@ -11,6 +12,7 @@ from instances.database_clock import database_now
 from instances.ending import begin_ending, keep_wish
 from instances.models import Instance
 from instances.models.instance import InstanceQuerySet
+from instances.services.auditing import audit_verb
 from instances.services.versions import check_version
 from instances.transitions import change_status
 from instances.types import ANY_VERSION, Cause, Reason, Versions
@@ -30,7 +32,9 @@ def terminate_instance(
         instance = Instance.objects.select_for_update(of=["self"]).get(public_id=public_id)
         check_version(instance, versions)
         if instance.status not in (InstanceStatus.TERMINATING, InstanceStatus.TERMINATED):
+            before = instance.status
             begin_termination(instance, cause=cause, now=database_now(), reason=reason)
+            audit_verb("instance.terminate", instance, cause, before)
             crashpoint("terminate.before_accept_commit")
         elif instance.status == InstanceStatus.TERMINATED:
             keep_wish(instance, cause=cause, now=database_now())
@@ -82,6 +86,14 @@ def terminate_all(*, project: Project, cause: Cause) -> list[str]:
             ended.append(public_id)
         except OperationalError as caught:
             error = caught
+    audit.record(
+        "project.terminate_all",
+        actor=cause.actor,
+        subject=project.public_id,
+        project=project,
+        after={"instances": len(ended)},
+        reason=cause.reason,
+    )
     if error is not None:
         raise error
     return ended

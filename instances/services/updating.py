@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import transaction
 
+from accounts import audit
 from instances.choices import DeliveryStatus, InstanceStatus
 from instances.database_clock import database_now
 from instances.errors import IllegalTransition, WishRefused
@@ -45,6 +46,7 @@ def update_instance(
                 now=database_now(),
                 data=_difference(before, after),
             )
+            _audit(instance, before, after, cause)
             if before["webhook_url"] and not after["webhook_url"]:
                 _end_messages(instance)
             instance.refresh_from_db(fields=["version"])
@@ -94,6 +96,21 @@ def _difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str
         "from": {_TOLD[name]: before[name] for name in told},
         "to": {_TOLD[name]: after[name] for name in told},
     }
+
+
+def _audit(
+    instance: Instance, before: Mapping[str, Any], after: Mapping[str, Any], cause: Cause
+) -> None:
+    told = _difference(before, after)
+    audit.record(
+        "instance.update",
+        actor=cause.actor,
+        subject=instance.public_id,
+        project=instance.project,
+        before=told["from"],
+        after={**told["to"], "changed": told["changed"]},
+        reason=cause.reason,
+    )
 
 
 def _end_messages(instance: Instance) -> None:

@@ -89,8 +89,9 @@ class JobAdmin(ReadOnlyAdmin):
         job = self.get_object(request, object_id or "") if may_change(request) else None
         context = {
             **(extra_context or {}),
-            "can_retry": job is not None and job.status == JobStatus.FAILED,
-            "can_cancel": job is not None and _is_cancellable(job),
+            "can_retry": job is not None and control.can_redrive(job),
+            "can_cancel": job is not None and control.can_cancel(job),
+            "why_no_retry": _why_no_retry(job) if job is not None else "",
         }
         return super().changeform_view(request, object_id, form_url, context)
 
@@ -140,12 +141,14 @@ class JobAdmin(ReadOnlyAdmin):
         return error_history(job.errors)
 
 
-def _is_cancellable(job: Job) -> bool:
+def _why_no_retry(job: Job) -> str:
+    """Beside a failed job that Retry would not help: what does, by its handler's word."""
+    if job.status != JobStatus.FAILED or control.can_redrive(job):
+        return ""
     try:
-        job_type = registry.get(job.type)
+        return registry.get(job.type).handler.instead_of_redrive
     except UnknownJobType:
-        return False
-    return job.is_live and not job_type.is_recurring and job_type.handler.is_cancellable(job)
+        return "This release does not know the type."
 
 
 def _tell(request: HttpRequest, swept: Swept, done: str) -> None:

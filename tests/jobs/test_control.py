@@ -105,18 +105,6 @@ def test_a_refusal_says_why(register: Register) -> None:
     assert Job.objects.live().count() == 2
 
 
-def test_a_job_is_not_cancelled_when_its_handler_cannot_follow(register: Register) -> None:
-    def refuse(job: Job) -> None:
-        raise LookupError("no such thing")
-
-    register(handler=ScriptedHandler(on_cancel=refuse))
-    job = add()
-    with pytest.raises(LookupError):
-        control.cancel(job, actor="ada")
-    job.refresh_from_db()
-    assert job.status == "pending"
-
-
 @pytest.mark.django_db(transaction=True)
 def test_a_job_that_is_just_being_finished_is_not_cancelled(register: Register) -> None:
     """The worker holds the row: whoever cancels waits for it and then finds that it has ended."""

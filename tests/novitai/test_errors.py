@@ -207,15 +207,12 @@ def test_a_lost_database_is_a_503_in_the_admin_too(
         raise OperationalError("gone")
 
     monkeypatch.setattr("django.contrib.admin.sites.AdminSite.each_context", fail)
-    error_of(anonymous.get("/admin/login/"), 503, "SERVICE_UNAVAILABLE")
+    answer = anonymous.get("/admin/login/")
+    assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+    assert answer["Content-Type"].startswith("text/html")
 
 
-def test_a_form_without_its_token_is_forbidden(db: None) -> None:
-    client = Client(enforce_csrf_checks=True, raise_request_exception=False)
-    error_of(client.post("/admin/login/", {"username": "a"}), 403, "FORBIDDEN")
-
-
-@pytest.mark.parametrize("path", ["/admin/login/", "/api/instances", "/nope"])
+@pytest.mark.parametrize("path", ["/api/instances", "/nope"])
 @pytest.mark.parametrize("host", ["wrong.example", "a b", "<script>", "right.example:x"])
 def test_another_host_name_is_a_bad_request_and_one_line_in_the_log(
     api_key: str, settings: Any, path: str, host: str

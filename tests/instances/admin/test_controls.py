@@ -24,7 +24,7 @@ SHOWN = {
     "stopping": {"terminate"},
     "stopped": {"start", "terminate"},
     "migrating": {"terminate"},
-    "failed": {"terminate"},
+    "failed": {"again", "terminate"},
     "terminating": set(),
     "terminated": set(),
 }
@@ -52,7 +52,9 @@ def test_only_buttons_that_would_do_something_are_there(
     instance = make(status)
     text = page(admin_client, instance)
     assert {
-        verb for verb in ("start", "stop", "restart", "terminate") if url(verb, instance) in text
+        verb
+        for verb in ("start", "stop", "restart", "again", "terminate")
+        if url(verb, instance) in text
     } == SHOWN[status]
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import Project
+from accounts.models import AuditEntry, Project
 from instances.models import Instance
 from instances.services import set_project_limits
 from tests.instances.admin.conftest import Make
@@ -65,11 +64,13 @@ def test_limits_are_written_in_minutes_and_dollars_and_the_history_tells_of_it(
     assert 'value="2.00001"' in page
     save(admin_client, project, live_instance_limit="0")
     assert limits(project) == (0, None, None, None, None)
-    told = LogEntry.objects.order_by("pk").values_list("change_message", flat=True)
-    assert "Live instances at most: none -> 5" in told[0]
-    assert "Default price cap: none -> 0.7" in told[0]
-    assert "Live instances at most: 5 -> 0" in told[1]
-    assert "Highest price cap: 2.00001 -> none" in told[1]
+    later, first = AuditEntry.objects.filter(verb="project.limits", subject=project.public_id)
+    assert (first.before["live_instance_limit"], first.after["live_instance_limit"]) == (None, 5)
+    assert first.after["default_price_e5_usd"] == 70_000
+    assert (later.before["live_instance_limit"], later.after["live_instance_limit"]) == (5, 0)
+    assert (later.before["highest_price_e5_usd"], later.after["highest_price_e5_usd"]) == (
+        *(200_001, None),
+    )
 
 
 @pytest.mark.parametrize(
@@ -174,7 +175,8 @@ def test_everything_is_ended_by_whoever_types_the_projects_name(
         assert row.events.get(to_status="terminating").actor == "operator:admin"
     spared[0].refresh_from_db()
     assert spared[0].status == "running"
-    assert LogEntry.objects.get().get_change_message() == "Terminated all: 4 instances."
+    entry = AuditEntry.objects.get(verb="project.terminate_all")
+    assert (entry.subject, entry.after) == (project.public_id, {"instances": 4})
 
 
 @pytest.mark.parametrize("name", ["", "Alpha", "beta", "alpha "])
