@@ -8,7 +8,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -39,6 +39,7 @@ from instances.novita.hidden import hidden_error
 from instances.novita.speaker import Spoken, edge_words, listen
 from instances.novita.values import parse_json
 from instances.novita.verdict import edge_text, error_of
+from instances.novita.vocabulary import UnknownValue
 
 T = TypeVar("T")
 # What Novita answers to these is not documented, and may be nothing.
@@ -66,6 +67,8 @@ class Call:
     timeout_seconds: float | None = None
     secrets: tuple[str, ...] = ()
     url: str | None = None
+    # Filled while the answer is read.
+    unknown_values: list[UnknownValue] = field(default_factory=list, compare=False)
 
     @property
     def is_read(self) -> bool:
@@ -138,6 +141,7 @@ class Caller:
             source=error.source if error else Source.NOVITA,
             reason=error.reason if error else "",
             text=str(error) if error else "",
+            unknown_values=tuple(dict.fromkeys(call.unknown_values)),
         )
         with self._calls_lock:
             self.calls.append(record)

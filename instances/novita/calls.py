@@ -20,6 +20,7 @@ from instances.novita.errors import (
     Source,
     UnreadableAnswer,
 )
+from instances.novita.vocabulary import UnknownValue
 
 
 class CallBudget:
@@ -72,7 +73,8 @@ class CallRecord:
 
     `counts_as_outage` and `retry_after` are what a circuit breaker and a limiter want to know.
     `source` is who spoke; `reason` and `text` are for log lines: Novita's reason, and the error's
-    text without secrets.
+    text without secrets; `unknown_values` are words and prices of a success that this release
+    cannot read.
     """
 
     endpoint: str
@@ -84,6 +86,7 @@ class CallRecord:
     source: Source = Source.NOVITA
     reason: str = ""
     text: str = ""
+    unknown_values: tuple[UnknownValue, ...] = ()
 
 
 def outcome_of(error: NovitaError | None) -> CallOutcome:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from instances.http.transport import Transport
@@ -118,7 +118,9 @@ class NovitaClient:
             params={"templateId": template_id},
             kind=CallKind.TEMPLATE,
         )
-        return self._caller.fetch(call, lambda body: parsers.parse_template(body, template_id))
+        return self._caller.fetch(
+            call, lambda body: _noted(call, parsers.parse_template(body, template_id))
+        )
 
     def list_registry_auths(self) -> tuple[RegistryAuth, ...]:
         call = Call(endpoint="list_registry_auths", path="/repository/auths")
@@ -160,7 +162,9 @@ class NovitaClient:
             params={"instanceId": instance_id},
             kind=CallKind.LOOK,
         )
-        return self._caller.fetch(call, lambda body: parsers.parse_instance(body, instance_id))
+        return self._caller.fetch(
+            call, lambda body: _noted(call, parsers.parse_instance(body, instance_id))
+        )
 
     def list_instances(
         self,
@@ -173,7 +177,13 @@ class NovitaClient:
         """`name` is matched loosely by the upstream: compare exactly what comes back."""
         params = _params(pageNum=page, pageSize=page_size, name=name, status=status)
         call = Call(endpoint="list_instances", path="/gpu/instances", params=params)
-        found = self._caller.fetch(call, parsers.parse_instance_page)
+
+        def parse(body: Any) -> InstancePage:
+            page = parsers.parse_instance_page(body)
+            _note_all(call, page.instances)
+            return page
+
+        found = self._caller.fetch(call, parse)
         self._note(call, found.skipped)
         return found
 
@@ -217,7 +227,12 @@ class NovitaClient:
     def _parsed(
         self, call: Call, key: str, read: Callable[[Any], T | None]
     ) -> parsers.ParsedList[T]:
-        parsed = self._caller.fetch(call, lambda body: parsers.parse_list(body, key, read))
+        def parse(body: Any) -> parsers.ParsedList[T]:
+            found = parsers.parse_list(body, key, read)
+            _note_all(call, found.items)
+            return found
+
+        parsed = self._caller.fetch(call, parse)
         self._note(call, parsed.skipped)
         return parsed
 
@@ -227,6 +242,16 @@ class NovitaClient:
 
 def _page(client: NovitaClient, page_size: int, name: str | None, number: int) -> InstancePage:
     return client.list_instances(page=number, page_size=page_size, name=name)
+
+
+def _noted(call: Call, item: T) -> T:
+    _note_all(call, (item,))
+    return item
+
+
+def _note_all(call: Call, items: Iterable[object]) -> None:
+    for item in items:
+        call.unknown_values.extend(getattr(item, "unknown_values", ()))
 
 
 def _params(**values: str | int | None) -> Mapping[str, str]:

@@ -27,10 +27,17 @@ from instances.novita.values import (
     integer,
     mapping,
     moment,
-    price_e5,
     sequence,
     text,
     verbatim,
+)
+from instances.novita.vocabulary import (
+    BILLING_MODES,
+    INVENTORY_STATES,
+    PORT_TYPES,
+    SPOT_STATUSES,
+    STATUSES,
+    WordReader,
 )
 
 
@@ -47,9 +54,12 @@ def read_product(value: Any) -> Product | None:
     product_id = identifier(data.get("id"))
     if not product_id:
         return None
-    inventory = text(data.get("inventoryState"))
+    words = WordReader()
+    inventory = words.word(INVENTORY_STATES, "inventoryState", data.get("inventoryState"))
     deployable = flag(data.get("availableDeploy"))
-    on_demand, spot = price_e5(data.get("price")), price_e5(data.get("spotPrice"))
+    on_demand = words.price("price", data.get("price"))
+    spot = words.price("spotPrice", data.get("spotPrice"))
+    modes = _billing_modes(words, data.get("billingMethods"))
     return Product(
         id=product_id,
         name=text(data.get("name")),
@@ -64,18 +74,29 @@ def read_product(value: Any) -> Product | None:
         on_demand_price_e5_usd=on_demand,
         spot_price_e5_usd=spot,
         # Older answers do not name the modes: what has a price is for sale.
-        billing_modes=frozenset(_texts(data.get("billingMethods")))
+        billing_modes=modes
         or frozenset(
             mode for mode, price in (("onDemand", on_demand), ("spot", spot)) if price is not None
         ),
+        unknown_values=words.unknown_values,
     )
 
 
+def _billing_modes(words: WordReader, value: object) -> frozenset[str]:
+    """The known modes, of a list or of one text with commas. Unknown ones are noted alone: where
+    no mode is known, the prices tell what is for sale, and Novita refuses what is not.
+    """
+    listed = sequence(value) or text(value).split(",")
+    found = {words.word(BILLING_MODES, "billingMethods", each) for each in listed}
+    return frozenset(found & BILLING_MODES.words)
+
+
 def read_template(value: Any) -> Template | None:
-    data = mapping(value)
+    data, words = mapping(value), WordReader()
     template_id = identifier(data.get("Id")) or identifier(data.get("id"))
     if not template_id:
         return None
+    ports, tools = _template_ports(words, data.get("ports")), _tools(words, data.get("tools"))
     return Template(
         id=template_id,
         name=text(data.get("name")),
@@ -84,12 +105,13 @@ def read_template(value: Any) -> Template | None:
         start_command=text(data.get("startCommand")),
         entrypoint=text(data.get("entrypoint")),
         rootfs_size_gb=count(data.get("rootfsSize")),
-        ports=_template_ports(data.get("ports")),
+        ports=ports,
         envs=_envs(data.get("envs")),
-        tools=_tools(data.get("tools")),
+        tools=tools,
         min_cuda_version=text(data.get("minCudaVersion")),
         type=text(data.get("type")),
         channel=text(data.get("channel")),
+        unknown_values=words.unknown_values,
     )
 
 
@@ -102,16 +124,21 @@ def read_registry_auth(value: Any) -> RegistryAuth | None:
 
 
 def read_instance(value: Any) -> UpstreamInstance | None:
-    data = mapping(value)
+    data, words = mapping(value), WordReader()
     instance_id = identifier(data.get("id"))
     if not instance_id:
         return None
+    status = words.word(STATUSES, "status", data.get("status"))
+    spot_status = words.word(SPOT_STATUSES, "spotStatus", data.get("spotStatus"))
+    billing_mode = words.word(BILLING_MODES, "billingMode", data.get("billingMode"))
+    port_mappings = _port_mappings(words, data.get("portMappings"))
+    price = words.price("instancePrice", data.get("instancePrice"))
     problem = mapping(data.get("statusError"))
     ssh = mapping(data.get("connectComponentSSH"))
     return UpstreamInstance(
         id=instance_id,
         name=text(data.get("name")),
-        status=text(data.get("status")),
+        status=status,
         status_error_state=clean_text(text(problem.get("state"))),
         status_error_message=clean_text(text(problem.get("message"))),
         cluster_id=text(data.get("clusterId")),
@@ -119,23 +146,24 @@ def read_instance(value: Any) -> UpstreamInstance | None:
         product_id=text(data.get("productId")),
         product_name=text(data.get("productName")),
         gpu_num=count(data.get("gpuNum")),
-        billing_mode=text(data.get("billingMode")),
+        billing_mode=billing_mode,
         image_url=text(data.get("imageUrl")),
         rootfs_size_gb=count(data.get("rootfsSize")),
-        port_mappings=_port_mappings(data.get("portMappings")),
+        port_mappings=port_mappings,
         ssh_command=text(ssh.get("sshCommand")) or text(data.get("sshCommand")),
         jupyter_url=_without_login(mapping(data.get("connectComponentJupyter")).get("address")),
         web_terminal_url=_without_login(
             mapping(data.get("connectComponentWebTerminal")).get("address")
         ),
         access=read_access(data),
-        spot_status=text(data.get("spotStatus")),
+        spot_status=spot_status,
         spot_reclaim_at=moment(data.get("spotReclaimTime")),
         created_at=moment(data.get("createdAt")),
         last_started_at=moment(data.get("lastStartedAt")) or moment(data.get("startedAt")),
         last_stopped_at=moment(data.get("lastStoppedAt")) or moment(data.get("stoppedAt")),
         use_time_seconds=count(data.get("useTime")),
-        price_e5_usd=price_e5(data.get("instancePrice")),
+        price_e5_usd=price,
+        unknown_values=words.unknown_values,
         facts=facts_in(data),
     )
 
@@ -155,7 +183,7 @@ def _port(value: object) -> int | None:
     return number if number is not None and 0 < number < 65536 else None
 
 
-def _port_mappings(value: object) -> tuple[PortMapping, ...]:
+def _port_mappings(words: WordReader, value: object) -> tuple[PortMapping, ...]:
     """Each port of a kind once, as it was told first, or with the endpoint that it has elsewhere:
     a tool may be told again beside the port that it shares with the template.
     """
@@ -175,10 +203,10 @@ def _endpoint(item: Mapping[str, Any]) -> str | None:
     return None if told is None else text(told)
 
 
-def _template_ports(value: object) -> tuple[TemplatePort, ...]:
+def _template_ports(words: WordReader, value: object) -> tuple[TemplatePort, ...]:
     """`{type, ports: [..]}` groups, flattened; a group with a single `port` is taken as well."""
     return tuple(
-        TemplatePort(text(group.get("type")) or "http", port)
+        TemplatePort(words.word(PORT_TYPES, "ports.type", group.get("type")) or "http", port)
         for group in map(mapping, sequence(value))
         for number in [*sequence(group.get("ports")), group.get("port")]
         if (port := _port(number))
@@ -194,9 +222,9 @@ def _envs(value: object) -> tuple[EnvVar, ...]:
     )
 
 
-def _tools(value: object) -> tuple[Tool, ...]:
+def _tools(words: WordReader, value: object) -> tuple[Tool, ...]:
     return tuple(
-        Tool(name, port, text(item.get("type")) or "http")
+        Tool(name, port, words.word(PORT_TYPES, "tools.type", item.get("type")) or "http")
         for item in map(mapping, sequence(value))
         if (name := text(item.get("name"))) and (port := _port(item.get("port")))
     )

@@ -11,14 +11,7 @@ from typing import Any
 
 from instances.novita.access import Access
 from instances.novita.facts import ALL_FACTS, Fact
-
-# fmt: off
-KNOWN_STATUSES = frozenset({
-    "pending", "toCreate", "creating", "pulling", "running", "toStart", "starting", "toStop",
-    "stopping", "exited", "toRestart", "restarting", "toRemove", "removing", "removed", "toReset",
-    "resetting", "migrating", "freezing",
-})
-# fmt: on
+from instances.novita.vocabulary import STATUSES, UnknownValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +37,12 @@ class Product:
     on_demand_price_e5_usd: int | None = None
     spot_price_e5_usd: int | None = None
     billing_modes: frozenset[str] = frozenset()
+    unknown_values: tuple[UnknownValue, ...] = ()
+
+    def unreadable_price(self, *, is_spot: bool) -> str | None:
+        """What stands in the place of a price and is none: such an offer is never bought."""
+        field_name = "spotPrice" if is_spot else "price"
+        return next((each.value for each in self.unknown_values if each.field == field_name), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +83,7 @@ class Template:
     min_cuda_version: str = ""
     type: str = ""
     channel: str = ""
+    unknown_values: tuple[UnknownValue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +148,13 @@ class UpstreamInstance:
     last_stopped_at: datetime | None = None
     use_time_seconds: int = 0
     price_e5_usd: int | None = None
+    unknown_values: tuple[UnknownValue, ...] = ()
     facts: frozenset[Fact] = ALL_FACTS
 
     @property
     def is_known_status(self) -> bool:
         """Whether this release knows the word; an unknown one is kept as it came."""
-        return self.status in KNOWN_STATUSES
+        return self.status in STATUSES.words
 
     @property
     def is_running(self) -> bool:
