@@ -15,6 +15,7 @@ from instances.novita.errors import (
     InvalidStateChange,
     NovitaError,
     NovitaRefused,
+    Source,
 )
 from instances.novita.types import UpstreamInstance
 from instances.schedule import next_look
@@ -77,8 +78,12 @@ def _is_missing(result: Changed) -> bool:
 
 
 def _is_final(instance: Instance, error: NovitaError) -> bool:
-    """A start that Novita refuses is over; a stop or restart is asked for until it is taken."""
-    if instance.action != Action.START or not isinstance(error, NovitaRefused):
+    """A start that Novita refuses is over; a stop or restart is asked for until it is taken.
+
+    A refusal that is not understood (``is_outcome_unknown``) ends nothing before the deadline.
+    """
+    is_refused = isinstance(error, NovitaRefused) and not error.is_outcome_unknown
+    if instance.action != Action.START or not is_refused:
         return False
     is_of_the_state = isinstance(error, InvalidStateChange | AuthenticationFailed)
     return not error.retryable and not is_of_the_state
@@ -98,12 +103,18 @@ def _is_too_late(
 
     Nothing is concluded from a verb whose answer was lost: it may be acting.
     """
-    is_lost = result.error is not None and result.error.is_outcome_unknown
+    error = result.error
+    is_lost = error is not None and error.is_outcome_unknown and not _has_spoken(error)
     if instance.action == Action.STOP or is_lost:
         return False
     has_nothing_to_restart = instance.action == Action.RESTART and seen.is_stopped
     deadline = instance.start_deadline_at
     return has_nothing_to_restart or (deadline is not None and deadline <= now)
+
+
+def _has_spoken(error: NovitaError) -> bool:
+    """Novita itself said no, in words that are not understood. The look before it showed no act."""
+    return isinstance(error, NovitaRefused) and error.source is Source.NOVITA
 
 
 def _give_up(

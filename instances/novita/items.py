@@ -190,7 +190,8 @@ def _port_mappings(words: WordReader, value: object) -> tuple[PortMapping, ...]:
     found: dict[tuple[int, str], PortMapping] = {}
     for item in map(mapping, sequence(value)):
         if port := _port(item.get("port")):
-            told = PortMapping(port, _endpoint(item), text(item.get("type")))
+            kind = words.word(PORT_TYPES, "portMappings.type", item.get("type"))
+            told = PortMapping(port, _endpoint(item), kind)
             known = found.get((port, told.type))
             if known is None or not known.endpoint:
                 found[port, told.type] = told

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from instances.choices import BillingMode
+from instances.novita.items import read_product
 from instances.novita.types import Cluster
 from instances.placement import Ranking, explain, is_same_name, rank
 from instances.places import Place
@@ -78,6 +79,17 @@ def test_what_does_not_fit_says_why(change: dict[str, object], reason: str) -> N
 )
 def test_what_fits_exactly_fits(change: dict[str, object]) -> None:
     assert ids(ranking(replace(PRODUCT, **change))) == ["prod-a"]
+
+
+@pytest.mark.parametrize("mode", BillingMode)
+def test_an_offer_whose_price_is_not_readable_is_never_an_offer(mode: BillingMode) -> None:
+    told = {"id": "a", "name": PRODUCT.name, "price": "0.35", "spotPrice": "1e2"}
+    product = read_product({**told, "billingMethods": ["spot", "onDemand"]})
+    cheap = replace(WISH, billing_mode=mode, max_price_per_hour_e5_usd=10_000)
+    found = ranking(product, wish=cheap)
+    figure = "1e2" if mode == BillingMode.SPOT else "0.35"
+    assert found.offers == ()
+    assert found.rejections[0].reason == f"its price is not readable: Novita says '{figure}'"
 
 
 def test_another_product_is_not_even_a_rejection() -> None:

@@ -47,6 +47,21 @@ def test_a_restart_that_novita_goes_on_refusing_is_over_at_its_deadline_and_it_r
     assert (instance.connection, instance.has_details) == ({"ssh": "ssh://root@h:22"}, True)
 
 
+def test_a_start_refused_in_words_that_are_not_understood_is_tried_on_until_its_deadline(
+    service: Service, novita: FakeNovita
+) -> None:
+    instance = ready_for(service, novita, "start")
+    puzzle = InvalidRequest("400 FLAVOUR: hm", status=400, is_outcome_unknown=True)
+    novita.fail("start_instance", puzzle, times=9)
+    act(service, "start", instance, times=3)
+    assert (instance.status, job("start").status) == ("starting", "pending")
+    age(instance, start_deadline_at=timedelta(hours=1))
+    act(service, "start", instance)
+    assert (instance.status, instance.reason_code) == ("stopped", "UPSTREAM_REJECTED")
+    assert "400 FLAVOUR: hm" in instance.reason_message
+    assert job("start").status == "completed"
+
+
 def test_a_start_of_what_stays_frozen_is_over_at_its_deadline(
     service: Service, novita: FakeNovita
 ) -> None:
