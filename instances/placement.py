@@ -92,8 +92,8 @@ def _misfit(product: Product, wish: Wish, place: Place) -> tuple[RejectionCode, 
         return RejectionCode.NOT_IN_REGION, f"not sold in {place.cluster.name}"
     unreadable = product.unreadable_price(is_spot=mode == BillingMode.SPOT)
     if unreadable is not None:
-        reason = f"its price is not readable: Novita says {unreadable!r}"
-        return RejectionCode.NOT_IN_BILLING_MODE, reason
+        words = f"its price is not readable: Novita says {unreadable!r}"
+        return RejectionCode.NOT_IN_BILLING_MODE, words
     if mode not in product.billing_modes or _price(product, mode) is None:
         return RejectionCode.NOT_IN_BILLING_MODE, f"not offered as {mode}"
     if not product.available_deploy:

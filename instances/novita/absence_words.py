@@ -1,6 +1,6 @@
 """Whether a sentence says that a thing is not there, and which thing it speaks of.
 
-Nobody knows Novita's wording, so the meaning is read: a phrase of absence, and the noun that it
+Novita's wording is not known, so the meaning is read: a phrase of absence, and the noun that it
 belongs to. A noun in a place ("in cluster us-ca-6", "for user 5") is not what is missing. Where
 the sentence is in doubt ("not found yet", "or not running") it proves nothing about the instance.
 """

@@ -15,8 +15,8 @@
     rate (429)                           hold   hold    hold     hold    hold
     5xx, 408, 421, 425, 499 of Novita    hold   hold    unknown  unknown unknown
     an edge, under any status            hold   hold    unknown  unknown unknown
-    nobody: lost after it was sent       hold   hold    unknown  unknown unknown
-    nobody: never sent                   hold   hold    hold     hold    hold
+    no answer: lost after it was sent    hold   hold    unknown  unknown unknown
+    no answer: never sent                hold   hold    hold     hold    hold
 
 "by blame": of the offer → elsewhere; of the request → refused; of the account → hold.
 "hold" of a read: nothing was learnt. A template that is not there is refused for certain.

@@ -31,7 +31,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 MAX_TEXT = 500
-# Nobody reads further; bounds the time that a page of megabytes takes.
+# Text beyond is dropped: bounds the time that a page of megabytes takes.
 _LONGEST = 20_000
 _MARKUP = re.compile(
     r"<(script|style)\b.*?(</\1\s*>|$)|<[a-z/!?][^>]*(>|$)", re.IGNORECASE | re.DOTALL

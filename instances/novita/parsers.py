@@ -84,7 +84,7 @@ def parse_template(body: Any, template_id: str) -> Template:
 
 
 def parse_created_id(body: Any) -> str:
-    """Without one certain id nobody knows what was made, so the error says so."""
+    """Without one certain id it is not known what was made: the outcome is unknown."""
     if found := find_created_id(body):
         return found
     raise UnreadableAnswer("create was accepted without an id", is_outcome_unknown=True)

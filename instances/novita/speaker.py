@@ -131,7 +131,7 @@ def _is_trade(message: str) -> bool:
 
 
 def _described(body: bytes, *, is_json: bool = False) -> str:
-    """Not cleaned yet: whoever cleans it knows the secrets, which are blanked before any cut."""
+    """Not cleaned yet: secrets have to be blanked before any cut, and the caller knows them."""
     text = body[:_LOOKED_AT].decode("utf-8", "replace").strip()
     if not text:
         return "an empty answer"
