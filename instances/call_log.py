@@ -1,4 +1,6 @@
-"""Failed calls to Novita as log lines: each kind at most once in ten seconds per process."""
+"""Calls to Novita as log lines: failures, each kind at most once in ten seconds per process, and
+words and prices that this release cannot read, each at most once an hour.
+"""
 
 import threading
 import time
@@ -7,6 +9,8 @@ from collections.abc import Iterable
 import structlog
 
 from instances.novita.calls import CallOutcome, CallRecord
+from instances.novita.errors import clean_text
+from instances.novita.vocabulary import UnknownValue
 
 logger = structlog.get_logger()
 
@@ -15,9 +19,14 @@ MAX_ERROR = 300
 # Answers to a single request, such as "sold out": they say nothing of Novita's state.
 ORDINARY = frozenset({CallOutcome.CLIENT_ERROR, CallOutcome.RATE_LIMITED})
 
+UNKNOWN_EVERY_SECONDS = 3600.0
+# Novita may send a new word in each answer: what is remembered is bounded.
+MAX_UNKNOWN = 1000
+
 _lock = threading.Lock()
 # By endpoint and outcome: when the last line was written, and the calls left out since.
 _told: dict[tuple[str, str], tuple[float, int]] = {}
+_unknown_told: dict[UnknownValue, float] = {}
 
 
 def log_failures(calls: Iterable[CallRecord]) -> None:
@@ -27,6 +36,31 @@ def log_failures(calls: Iterable[CallRecord]) -> None:
             left_out = _left_out(call)
             if left_out is not None:
                 _log(call, left_out)
+
+
+def log_unknown_values(calls: Iterable[CallRecord]) -> None:
+    """One line for each word or price of Novita that is not understood."""
+    for call in calls:
+        for unknown in call.unknown_values:
+            if _is_news(unknown):
+                logger.warning(
+                    "novita_value_unknown",
+                    endpoint=call.endpoint,
+                    field=unknown.field,
+                    value=clean_text(unknown.value),
+                )
+
+
+def _is_news(unknown: UnknownValue) -> bool:
+    now = time.monotonic()
+    with _lock:
+        last = _unknown_told.get(unknown)
+        if last is not None and now - last < UNKNOWN_EVERY_SECONDS:
+            return False
+        if len(_unknown_told) >= MAX_UNKNOWN:
+            _unknown_told.clear()
+        _unknown_told[unknown] = now
+        return True
 
 
 def _log(call: CallRecord, left_out: int) -> None:
@@ -59,3 +93,4 @@ def forget() -> None:
     """Begin anew; for tests."""
     with _lock:
         _told.clear()
+        _unknown_told.clear()

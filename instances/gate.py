@@ -93,6 +93,7 @@ def report(talks: Iterable[tuple[Permit, Sequence[CallRecord]]]) -> None:
         holds.tell(gate, _telling(calls), now)
         gate.save()
     call_log.log_failures(calls)
+    call_log.log_unknown_values(calls)
 
 
 def _telling(calls: Sequence[CallRecord]) -> CallRecord | None:

@@ -39,11 +39,15 @@ def key(name: str, **labels: str) -> Key:
 
 
 def of_calls(calls: Iterable[CallRecord]) -> Counts:
-    """Upstream calls by endpoint and outcome, and the seconds they took."""
+    """Upstream calls by endpoint and outcome, the seconds they took, and the fields in which an
+    answer held a word or price that this release cannot read.
+    """
     counts: dict[Key, Decimal] = defaultdict(Decimal)
     for call in calls:
         outcome = str(call.outcome)
         counts[key("upstream_calls_total", endpoint=call.endpoint, outcome=outcome)] += 1
         seconds = key("upstream_call_seconds_total", endpoint=call.endpoint)
         counts[seconds] += Decimal(str(round(call.seconds, 6)))
+        for field in {unknown.field for unknown in call.unknown_values}:
+            counts[key("upstream_unknown_values_total", field=field)] += 1
     return counts
