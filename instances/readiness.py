@@ -79,7 +79,7 @@ def _connect(address: str, deadline: Deadline, guard: Guard) -> str:
     if not host:
         return "Novita publishes an address that cannot be read"
     error = "no address"
-    for target in resolve(host, port, deadline):
+    for target in resolve(host, port, deadline, is_stranger=True):
         if reason := guard(target.ip):
             return reason
         try:

@@ -1,6 +1,7 @@
 """What tags may look like: the caller's own labels, found again by the lists."""
 
 import re
+import unicodedata
 
 MOST_TAGS = 20
 KEY = re.compile(r"[a-z0-9][a-z0-9._/-]{0,62}")
@@ -29,3 +30,13 @@ def value_fault(value: object) -> str | None:
     if CONTROL.search(value):
         return "A tag's value must not contain control characters"
     return None
+
+
+def normalised(value: str) -> str:
+    """The composed form (Unicode NFC): é is one character, however a keyboard or file wrote it."""
+    return unicodedata.normalize("NFC", value)
+
+
+def stored_forms(value: str) -> set[str]:
+    """How a value may stand in the database: composed, or as release 0.5.0 got and kept it."""
+    return {normalised(value), unicodedata.normalize("NFD", value), value}

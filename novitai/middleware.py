@@ -132,7 +132,14 @@ class SecurityHeadersMiddleware:
         response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         # Static files come with a Cache-Control of their own.
         response.headers.setdefault("Cache-Control", "no-store")
+        if "Allow" in response.headers and not request.path.startswith("/admin"):
+            response["Allow"] = _without_options(response["Allow"])
         return response
+
+
+def _without_options(allow: str) -> str:
+    """REST framework lists OPTIONS everywhere; here only preflights are answered."""
+    return ", ".join(name for name in allow.split(", ") if name != "OPTIONS")
 
 
 def _policy_for(path: str) -> str:

@@ -9,6 +9,7 @@ from rest_framework.exceptions import NotAcceptable
 from rest_framework.negotiation import DefaultContentNegotiation
 
 if TYPE_CHECKING:
+    from django.http import HttpRequest
     from rest_framework.renderers import BaseRenderer
     from rest_framework.request import Request
 
@@ -57,6 +58,16 @@ def weight(accept: str, media_type: str) -> float:
     ranges = (kind, f"{kind.partition('/')[0]}/*", ANYTHING)
     weights = _weights(accept)
     return next((weights[name] for name in ranges if name in weights), 0.0)
+
+
+def accepts_coding(request: "HttpRequest", coding: str) -> bool:
+    """Whether ``Accept-Encoding`` names the content coding, with a weight above 0."""
+    for text in request.headers.get("Accept-Encoding", "").lower().split(","):
+        name, _, parameters = text.partition(";")
+        if name.strip() == coding:
+            asked = _WEIGHT.search(f";{parameters}")
+            return not asked or float(asked[1]) > 0
+    return False
 
 
 def _weights(accept: str) -> dict[str, float]:

@@ -88,6 +88,15 @@ class ParkingLot:
             if not place.is_writing:
                 place.until = min(place.until, latest)
 
+    def evict_longest_waiting(self) -> Any:
+        """Of those that wait for their client to say something; as ``evict_heaviest``."""
+        reading = (conn for conn, place in self._parked.items() if not place.is_writing)
+        longest = next(reading, None)
+        if longest is not None:
+            self._parked.pop(longest)
+            self._selector.unregister(longest.sock)
+        return longest
+
     def evict_heaviest(self, least: int) -> Any:
         """Takes it out of its place, with nothing done about it. None when none weighs so much."""
         heaviest = max(self._parked, key=lambda conn: conn.sock.weight, default=None)

@@ -28,6 +28,8 @@ _LINGER_MILLISECONDS = 2
 _PAUSE_SECONDS = 0.0005
 _LONGEST_PAUSE = 0.002
 _PAUSES_A_SECOND = 0.05
+# This part of the places for connections is kept free.
+_PART_KEPT_FREE = 20
 # So long a client has after its last answer to close first.
 _PARTING_SECONDS = 2.0
 # When clients hold so much memory in all, those with much of it are let go, the heaviest first.
@@ -154,6 +156,18 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         super().murder_pending()
         self._lot.sweep()
         self._relieve()
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Let the next ones connect: a flood of clients that say nothing would keep them out. A
+        request that comes in one piece is here for milliseconds, so whoever has waited longest for
+        its client is the least likely to be one.
+        """
+        least_free = self.worker_connections // _PART_KEPT_FREE
+        while self.nr_conns > self.worker_connections - least_free and (
+            conn := self._lot.evict_longest_waiting()
+        ):
+            self._drop(conn)
 
     def _relieve(self) -> None:
         while self._scales.total > _MOST_BYTES and (conn := self._lot.evict_heaviest(_MUCH_BYTES)):

@@ -3,13 +3,9 @@
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
-from drf_spectacular.views import (
-    SpectacularJSONAPIView,
-    SpectacularRedocView,
-    SpectacularSwaggerSplitView,
-)
+from drf_spectacular.views import SpectacularRedocView, SpectacularSwaggerSplitView
 
-from novitai.documentation_pages import only_to_read, redoc_script_view
+from novitai.documentation_pages import only_to_read, redoc_script_view, schema_view
 from novitai.entrance import UnknownAddress, entrance
 from novitai.health import HealthView, LivezView, ReadyzView
 from novitai.metrics import MetricsView
@@ -30,7 +26,7 @@ urlpatterns = [
     path("livez", LivezView.as_view(), name="livez"),
     path("readyz", ReadyzView.as_view(), name="readyz"),
     path("api/metrics", MetricsView.as_view(), name="metrics"),
-    path("api/schema", only_to_read(SpectacularJSONAPIView.as_view()), name="schema"),
+    path("api/schema", only_to_read(schema_view), name="schema"),
     path("api/docs", only_to_read(_docs), name="docs"),
     path("api/redoc", only_to_read(_redoc), name="redoc"),
     path("api/redoc/redoc.js", only_to_read(redoc_script_view), name="redoc-script"),

@@ -20,6 +20,7 @@ from instances.tags import (
     MOST_TAGS,
     VALUE_PATTERN,
     key_fault,
+    stored_forms,
     value_fault,
 )
 from jobs.api.filters import Moment, SearchedText, Words
@@ -114,7 +115,7 @@ class InstanceFilter(serializers.Serializer[Any]):
         if "name" in given:
             found = found.named_from(given["name"])
         for key, value in given.get("tag", ()):
-            found = found.tagged(project, key, value)
+            found = found.tagged(project, key, *(stored_forms(value) if value is not None else ()))
         return found
 
 

@@ -6,7 +6,15 @@ from typing import Any
 from rest_framework import serializers
 
 from instances.api.fields import StrictField
-from instances.tags import KEY, LONGEST_VALUE, MOST_TAGS, VALUE_PATTERN, key_fault, value_fault
+from instances.tags import (
+    KEY,
+    LONGEST_VALUE,
+    MOST_TAGS,
+    VALUE_PATTERN,
+    key_fault,
+    normalised,
+    value_fault,
+)
 
 # A patch may take all away and put as many in their place.
 _MOST_IN_PATCH = 2 * MOST_TAGS
@@ -55,7 +63,7 @@ class TagsField(StrictField):
         errors = {key: [fault] for key, value in data.items() if (fault := self._fault(key, value))}
         if errors:
             raise serializers.ValidationError(errors)
-        return dict(data)
+        return {key: value and normalised(value) for key, value in data.items()}
 
     def _fault(self, key: str, value: Any) -> str | None:
         if self.may_remove and value is None:

@@ -101,7 +101,8 @@ def _open_socket(host: str, port: int, exchange: Exchange) -> socket.socket:
     The address that the guard saw is the address connected to, so a name that resolves
     differently the next time (DNS rebinding) gains nothing.
     """
-    addresses = _allowed(host, resolve(host, port, exchange.deadline), exchange)
+    found = resolve(host, port, exchange.deadline, is_stranger=exchange.guard is not None)
+    addresses = _allowed(host, found, exchange)
     failure: OSError = OSError("no address")
     for index, address in enumerate(addresses):
         # An equal share for each address: one that swallows packets must not starve the others.

@@ -11,9 +11,13 @@ from instances.http.errors import NameNotResolved
 from instances.http.exchange import Deadline
 
 # getaddrinfo cannot be interrupted, so a lookup that outlives its deadline keeps a thread until
-# the resolver gives up. The bound keeps a dead DNS server from collecting threads without end.
-_MAX_LOOKUPS = 64
-_lookup_slots = threading.BoundedSemaphore(_MAX_LOOKUPS)
+# the resolver gives up. The bounds keep a dead DNS server from collecting threads without end.
+# Names that customers chose have places of their own: however many of them are never answered, the
+# host that is ours to call (Novita's) is looked up at once.
+_MAX_LOOKUPS_OF_OURS = 16
+_MAX_LOOKUPS_OF_STRANGERS = 48
+_slots_of_ours = threading.BoundedSemaphore(_MAX_LOOKUPS_OF_OURS)
+_slots_of_strangers = threading.BoundedSemaphore(_MAX_LOOKUPS_OF_STRANGERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +37,24 @@ class Address:
 _Answer = list[Address] | OSError
 
 
-def resolve(host: str, port: int, deadline: Deadline) -> list[Address]:
+def resolve(host: str, port: int, deadline: Deadline, *, is_stranger: bool) -> list[Address]:
     """The addresses of a host, in the order of the system's preference.
+
+    ``is_stranger``: a customer or Novita's answer named the host, not our configuration.
 
     Touches the network. Raises NameNotResolved, and ExchangeTimeout when the deadline passes.
     """
-    if not _lookup_slots.acquire(timeout=deadline.remaining(is_sent=False)):
+    slots = _slots_of_strangers if is_stranger else _slots_of_ours
+    if not slots.acquire(timeout=deadline.remaining(is_sent=False)):
         raise deadline.expired(is_sent=False)
     answers: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
     lookup = threading.Thread(
-        target=_look_up, args=(host, port, answers), name="dns-lookup", daemon=True
+        target=_look_up, args=(host, port, answers, slots), name="dns-lookup", daemon=True
     )
     try:
         lookup.start()
     except RuntimeError:
-        _lookup_slots.release()
+        slots.release()
         raise NameNotResolved(f"no thread to look up {host}") from None
     try:
         answer = answers.get(timeout=deadline.remaining(is_sent=False))
@@ -58,7 +65,9 @@ def resolve(host: str, port: int, deadline: Deadline) -> list[Address]:
     return answer
 
 
-def _look_up(host: str, port: int, answers: queue.SimpleQueue[_Answer]) -> None:
+def _look_up(
+    host: str, port: int, answers: queue.SimpleQueue[_Answer], slots: threading.Semaphore
+) -> None:
     try:
         found = socket.getaddrinfo(host, port, socket.AF_UNSPEC, socket.SOCK_STREAM)
         answers.put(
@@ -69,4 +78,4 @@ def _look_up(host: str, port: int, answers: queue.SimpleQueue[_Answer]) -> None:
     except UnicodeError:  # A label that is empty or longer than 63 characters.
         answers.put(OSError("not a host name"))
     finally:
-        _lookup_slots.release()
+        slots.release()

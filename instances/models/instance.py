@@ -1,6 +1,8 @@
 """An instance: what was wished for, where its creation stands, what Novita says of it."""
 
 import secrets
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.db import models
@@ -49,11 +51,12 @@ class InstanceQuerySet(models.QuerySet["Instance"]):
         held = Q(upstream_gone_at=None) & ~Q(upstream_id="")
         return self.filter(~Q(status__in=ENDED_STATUSES) | (kept & held))
 
-    def tagged(self, project: Project, key: str, value: str | None = None) -> "InstanceQuerySet":
-        """With a tag of that key, and of that value if one is named. By index: the words that are
-        looked for carry the project, so that what others tagged alike is not even read.
+    def tagged(self, project: Project, key: str, *values: str) -> "InstanceQuerySet":
+        """With a tag of that key, and of one of these values if any is named. By index: the words
+        that are looked for carry the project, so that what others tagged alike is not even read.
         """
-        return self.of(project).filter(HasTagWord(tag_word(project.pk, key, value)))
+        words = [tag_word(project.pk, key, value) for value in values or (None,)]
+        return self.of(project).filter(reduce(or_, (Q(HasTagWord(word)) for word in words)))
 
     def named_from(self, beginning: str) -> "InstanceQuerySet":
         """Whose name begins so, in whatever case."""

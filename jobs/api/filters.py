@@ -1,5 +1,6 @@
 """Which jobs a caller asks for: the query parameters of the list, checked."""
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,6 +17,9 @@ from jobs.models import Job, JobStatus
 # Further than any job, and near enough to calculate with.
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+_RFC_3339 = re.compile(
+    r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d):(\d\d)((?:\.\d+)?(?:Z|[+-]\d\d:\d\d))", re.ASCII | re.IGNORECASE
+)
 
 
 class Words(Text):
@@ -52,6 +56,17 @@ class Moment(serializers.DateTimeField):
     default_error_messages = {
         "invalid": "must be an ISO 8601 time, e.g. 2026-01-31T12:00:00Z (write + as %2B)"
     }
+
+    def to_internal_value(self, data: Any) -> Any:
+        """All that RFC 3339 (section 5.6) allows: t and z in lower case, and second 60."""
+        if isinstance(data, str) and (found := _RFC_3339.fullmatch(data)):
+            day, time, second, rest = found.groups()
+            is_leap = second == "60"
+            text = f"{day}T{time}:{'59' if is_leap else second}{rest.upper()}"
+            whole = super().to_internal_value(text)
+            # A leap second is taken for the one after it, as Postgres does.
+            return whole + timedelta(seconds=1) if is_leap else whole
+        return super().to_internal_value(data)
 
     def enforce_timezone(self, value: datetime) -> datetime:
         if value.tzinfo is None:

@@ -64,7 +64,14 @@ def test_a_wrong_method_names_the_right_ones(api: Client, path: str) -> None:
         response = api.generic(method, path.replace("{id}", "none"))
         error_of(response, 405, "METHOD_NOT_ALLOWED")
         allowed = set(response["Allow"].split(", "))
-        assert right <= allowed <= right | {"HEAD", "OPTIONS"}
+        assert right <= allowed <= right | {"HEAD"}
+
+
+@pytest.mark.parametrize("path", ["/api", "/api/schema", "/api/docs", "/health", "/api/nothing"])
+def test_options_is_listed_nowhere_where_it_is_refused(anonymous: Client, path: str) -> None:
+    answer = anonymous.options(path)
+    assert answer.status_code in (404, 405)
+    assert "OPTIONS" not in answer.get("Allow", "")
 
 
 @pytest.mark.parametrize("operation", WITH_KEY, **by_id)

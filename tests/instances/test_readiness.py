@@ -120,7 +120,7 @@ def test_what_it_says_holds_no_login_path_or_token(address: str, probe: dict[str
 
 
 def test_a_name_that_nobody_knows_is_an_answer_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: Any) -> None:
+    def fail(*_: Any, **__: Any) -> None:
         raise readiness.TransportError("no address found for proxy.example")
 
     monkeypatch.setattr(readiness, "resolve", fail)

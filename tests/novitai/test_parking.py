@@ -6,6 +6,7 @@ import selectors
 import socket
 from collections.abc import Iterator
 from functools import partial
+from selectors import EVENT_READ, EVENT_WRITE
 from types import SimpleNamespace
 from typing import Any
 
@@ -209,3 +210,16 @@ def test_the_memory_of_all_is_known_at_any_time(conn: Waiting) -> None:
     scales.forget(other)
     assert scales.total == 0
     other.close()
+
+
+def test_the_longest_waiting_reader_is_evicted_and_no_writer(
+    selector: selectors.BaseSelector,
+) -> None:
+    lot = ParkingLot(selector)
+    first, writer, second = (Waiting() for _ in range(3))
+    for conn, event in ((writer, EVENT_WRITE), (first, EVENT_READ), (second, EVENT_READ)):
+        lot.park(conn, event, 10, conn.is_done, conn.then)
+    assert [lot.evict_longest_waiting() for _ in range(3)] == [first, second, None]
+    assert (first.done, second.done, len(selector.get_map())) == (0, 0, 1)
+    for conn in (first, writer, second):
+        conn.close()

@@ -1,12 +1,18 @@
 """/api/schema and the pages that show it."""
 
+import gzip
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.test import Client
 from drf_spectacular.validation import validate_schema
+
+from novitai import documentation_pages
+from novitai.openapi import pages
+from tests.novitai.refusals import error_of
 
 
 @pytest.fixture
@@ -80,3 +86,56 @@ def test_redoc_shows_no_picture_from_elsewhere(anonymous: Client) -> None:
 
 def test_the_front_door_leads_to_the_docs(anonymous: Client, db: None) -> None:
     assert anonymous.get("/")["Location"] == "/api/docs"
+
+
+def test_the_schema_is_made_once_and_kept(anonymous: Client, monkeypatch: Any) -> None:
+    """Nobody is asked for a key here, and making it takes 0.2 s of a processor."""
+    first = anonymous.get("/api/schema")
+    monkeypatch.setattr(pages, "schema", lambda: pytest.fail("made again"))
+    again = anonymous.get("/api/schema", headers={"accept-encoding": "br, gzip;q=0.5"})
+    assert again["Content-Encoding"] == "gzip"
+    assert gzip.decompress(again.content) == first.content
+    assert len(again.content) < len(first.content) / 5
+    for answer, coding in ((first, "identity"), (again, "gzip")):
+        assert "Accept-Encoding" in answer["Vary"]
+        headers = {"if-none-match": answer["ETag"], "accept-encoding": coding}
+        known = anonymous.get("/api/schema", headers=headers)
+        assert (known.status_code, known.content) == (304, b"")
+    assert first["ETag"] != again["ETag"]
+    assert first["Cache-Control"] == "public, max-age=60"
+
+
+def test_the_first_requests_make_the_schema_together(monkeypatch: Any) -> None:
+    documentation_pages._made_schema.cache_clear()
+    documentation_pages.schema_version.cache_clear()
+    made = []
+    monkeypatch.setattr(pages, "schema", lambda: made.append(1) or {"openapi": "3.1.0"})
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            bodies = list(pool.map(lambda _: Client().get("/api/schema").json(), range(16)))
+    finally:
+        documentation_pages._made_schema.cache_clear()
+        documentation_pages.schema_version.cache_clear()
+    assert (bodies, made) == ([{"openapi": "3.1.0"}] * 16, [1])
+
+
+@pytest.mark.parametrize(
+    ("accept", "type_"),
+    [
+        ("", "application/json"),
+        ("*/*", "application/json"),
+        ("application/*", "application/json"),
+        ("application/vnd.oai.openapi+json", "application/vnd.oai.openapi+json"),
+        ("application/yaml, application/json;q=0.1", "application/json"),
+        ("application/yaml", None),
+        ("application/vnd.oai.openapi, text/yaml", None),
+        ("application/json;q=0", None),
+    ],
+)
+def test_the_schema_comes_as_json_only(anonymous: Client, accept: str, type_: str | None) -> None:
+    answer = anonymous.get("/api/schema", headers={"accept": accept} if accept else {})
+    if type_ is None:
+        assert "application/json" in error_of(answer, 406, "NOT_ACCEPTABLE")["message"]
+    else:
+        assert (answer.status_code, answer["Content-Type"]) == (200, type_)
+        assert answer.json()["openapi"] == "3.1.0"

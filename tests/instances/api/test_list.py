@@ -11,6 +11,7 @@ from accounts.models import Project
 from accounts.services import create_api_key
 from instances.api.filters import SORTS, InstanceFilter
 from instances.models import Instance
+from jobs.api.filters import JobFilter
 from jobs.models import Job
 from tests.conftest import client_of
 from tests.instances.api.refusals import error_of
@@ -249,3 +250,58 @@ def test_every_filter_is_in_the_schema(api: Client) -> None:
     schema = api.get("/api/schema").json()["paths"]["/api/instances"]["get"]
     names = {each["name"] for each in schema["parameters"] if each["in"] == "query"}
     assert names == {*InstanceFilter().fields, "sort", "limit", "cursor"}
+
+
+COMPOSED, DECOMPOSED = "caf\u00e9 \u1e69", "cafe\u0301 s\u0323\u0307"
+MIXED = "caf\u00e9 s\u0307\u0323"
+
+
+@pytest.mark.parametrize("asked", [COMPOSED, DECOMPOSED, MIXED])
+@pytest.mark.parametrize("sent", [COMPOSED, DECOMPOSED, MIXED])
+def test_a_tag_is_found_in_every_form_of_its_letters(
+    api: Client, project: Project, sent: str, asked: str
+) -> None:
+    body = {"name": "a", "productName": "b", "templateId": "1", "tags": {"team": sent}}
+    made = api.post("/api/instances", body, "application/json").json()["instanceId"]
+    found = api.get("/api/instances", {"tag": f"team:{asked}"}).json()["instances"]
+    assert [(row["id"], row["tags"]) for row in found] == [(made, {"team": COMPOSED})]
+    api.patch(f"/api/instances/{made}", {"tags": {"other": sent}}, "application/json")
+    assert api.get("/api/instances", {"tag": f"other:{asked}"}).json()["total"] == 1
+
+
+@pytest.mark.parametrize("stored", [COMPOSED, DECOMPOSED])
+@pytest.mark.parametrize("asked", [COMPOSED, DECOMPOSED])
+def test_a_tag_that_release_0_5_stored_is_found_too(
+    api: Client, project: Project, stored: str, asked: str
+) -> None:
+    make(project, tags={"team": stored})
+    assert api.get("/api/instances", {"tag": f"team:{asked}"}).json()["total"] == 1
+    assert api.get("/api/instances", {"tag": "team:cafe s"}).json()["total"] == 0
+
+
+@pytest.mark.parametrize(
+    ("moment", "seconds"),
+    [
+        ("2026-06-30T23:59:59Z", 59),
+        ("2026-06-30t23:59:59z", 59),
+        ("2026-06-30T23:59:60Z", 60),
+        ("2026-06-30t23:59:60.000z", 60),
+        ("2026-07-01T01:59:60+02:00", 60),
+        ("2026-06-30T23:59:59.999999999Z", 59.999999),
+        ("2026-06-30T23:59:59+00:00", 59),
+        ("2026-06-30T23:59:59-00:00", 59),
+    ],
+)
+def test_a_time_may_be_written_in_every_way_of_rfc_3339(moment: str, seconds: float) -> None:
+    told = JobFilter(data={"createdAfter": moment})
+    assert told.is_valid(), told.errors
+    minute = datetime(2026, 6, 30, 23, 59, tzinfo=UTC)
+    assert told.validated_data["createdAfter"] == minute + timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    "moment", ["2026-06-30T23:59:61Z", "2026-06-30T23:60:60Z", "2026-06-30T24:00:00Z", "٢026-01-01"]
+)
+def test_what_is_no_time_is_refused(api: Client, moment: str) -> None:
+    answer = api.get("/api/instances", {"createdAfter": moment})
+    assert error_of(answer, 400)["validationErrors"][0]["field"] == "createdAfter"
