@@ -210,6 +210,12 @@ class StatusReason(TextChoices):
     RUNTIME_LIMIT = "RUNTIME_LIMIT"
     ORPHANED = "ORPHANED"
     STUCK = "STUCK"
+    MIGRATION_FAILED = "MIGRATION_FAILED"
+    # What Novita reports while it lasts; the status stays what it is.
+    STARTUP_TROUBLE = "STARTUP_TROUBLE"
+    NOVITA_REPORTS = "NOVITA_REPORTS"
+    UNKNOWN_STATUS = "UNKNOWN_STATUS"
+    LEAVING = "LEAVING"
 
 
 class JobType(TextChoices):

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from instances.billing import cost_so_far_e5_usd
+from instances.choices import StatusReason
 from instances.clock import iso
 from instances.models import Instance, InstanceEvent
 from instances.money import usd_text
@@ -38,6 +39,7 @@ def instance_details(instance: Instance, *, now: datetime) -> dict[str, Any]:
         endedAt=instance.ended_at and iso(instance.ended_at),
         expiresAt=instance.expires_at and iso(instance.expires_at),
         maxRuntimeMinutes=instance.max_runtime_minutes,
+        spotNoticeAt=instance.spot_noticed_at and iso(instance.spot_noticed_at),
         spotReclaimAt=instance.spot_reclaim_at and iso(instance.spot_reclaim_at),
         readinessProbe=instance.readiness_probe,
         readinessError=instance.probe_error,
@@ -68,7 +70,11 @@ def _error(instance: Instance) -> dict[str, str] | None:
 
 
 def _reason(instance: Instance) -> dict[str, str] | None:
-    """Why it is where it is, where nobody asked for that; a failure has its own field."""
+    """What Novita reports of it at present, or else why it is where it is, where nobody asked for
+    that; a failure has its own field.
+    """
+    if instance.trouble_code and instance.reason_code != StatusReason.NOT_SEEN_AT_NOVITA:
+        return {"code": instance.trouble_code, "message": instance.trouble_message}
     if not instance.reason_code:
         return None
     return {"code": instance.reason_code, "message": instance.reason_message}

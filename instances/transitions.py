@@ -19,6 +19,9 @@ _S = InstanceStatus
 # What comes to one of these has other addresses when it runs again, or never runs again.
 OUT_OF_REACH = frozenset({_S.STARTING, _S.STOPPED, _S.MIGRATING, _S.TERMINATED})
 
+# What it says of why it is there takes the place of what Novita reported on the way.
+TROUBLE_IS_OVER = frozenset({_S.STOPPED, _S.TERMINATING, _S.TERMINATED, _S.FAILED})
+
 
 def change_status(
     instance: Instance,
@@ -49,6 +52,9 @@ def change_status(
     if reason is not None:
         data = {**(data or {}), "code": reason.code, "message": reason.message}
     instance.ended_at = now if to in ENDED_STATUSES else None if is_comeback else instance.ended_at
+    if to in TROUBLE_IS_OVER:
+        instance.trouble_code = instance.trouble_message = ""
+        instance.trouble_since, instance.trouble_looks = None, 0
     if to in OUT_OF_REACH:
         addresses.forget(instance)
     if to == InstanceStatus.TERMINATED:

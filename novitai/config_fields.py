@@ -201,6 +201,13 @@ class Config(BaseModel):
         description="seconds Novita may say the same of an instance on its way before that counts "
         "as no progress (pulling an image aside)",
     )
+    startup_trouble_after: float = Field(
+        120.0,
+        gt=0,
+        le=604_800,
+        description="seconds that an error which Novita reports while an instance starts must "
+        "stand, over three looks at least, before it ends the start",
+    )
     expiry_warning: float = Field(
         300.0,
         ge=0,

@@ -62,7 +62,9 @@ class InstanceFailure(Object):
 
 
 class StatusReasonDetails(Object):
-    """Why an instance is where nobody asked for it to be: reclaimed, stopped at Novita, ..."""
+    """Why an instance is where nobody asked for it to be (reclaimed, stopped at Novita, ...), or
+    what Novita reports of it at present: STARTUP_TROUBLE, NOVITA_REPORTS, UNKNOWN_STATUS, LEAVING.
+    """
 
     code = serializers.ChoiceField(StatusReason.choices)
     message = serializers.CharField()
@@ -113,7 +115,12 @@ class InstanceDetails(Object):
         required=False, help_text="what the probe said last, while it has not passed"
     )
     expiresAt = MomentField(required=False, help_text="terminated then")
-    spotReclaimAt = MomentField(required=False, help_text="Novita gave notice")
+    spotNoticeAt = MomentField(
+        required=False, help_text="since when a notice of a spot reclaim stands"
+    )
+    spotReclaimAt = MomentField(
+        required=False, help_text="when the notice comes true, if Novita says so"
+    )
     placement = serializers.DictField(required=False, help_text="the chosen offer, and why")
     error = InstanceFailure(required=False)
     statusReason = StatusReasonDetails(required=False)

@@ -127,7 +127,7 @@ def _give_up(
         notes.keep_access([instance], now=now)
         return _back(instance, InstanceStatus.RUNNING, _in_vain(seen, error), job, now)
     if seen.status in FROZEN or (instance.action == Action.RESTART and seen.is_stopped):
-        return _back(instance, InstanceStatus.STOPPED, why_stopped(seen), job, now)
+        return _back(instance, InstanceStatus.STOPPED, why_stopped(instance, seen, now), job, now)
     if seen.is_stopped:
         return _back(instance, InstanceStatus.STOPPED, _in_vain(seen, error), job, now)
     return _left_to_the_watch(instance, job, now)

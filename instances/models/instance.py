@@ -179,7 +179,18 @@ class Instance(models.Model):
     upstream_changed_at = models.DateTimeField(
         null=True, blank=True, help_text="since when Novita says the same"
     )
+    # The notice of a spot reclaim (instances.watching.spot): Novita's last word, since when a
+    # notice stands, its time if there is one, and a time that is left over.
+    spot_status = models.CharField(max_length=40, blank=True, default="", db_default="")
+    spot_noticed_at = models.DateTimeField(null=True, blank=True)
     spot_reclaim_at = models.DateTimeField(null=True, blank=True)
+    spot_past_at = models.DateTimeField(null=True, blank=True)
+    # What Novita reports while it lasts (instances.watching.trouble), and what of it was told.
+    trouble_code = models.CharField(max_length=40, blank=True, default="", db_default="")
+    trouble_message = models.CharField(max_length=300, blank=True, default="", db_default="")
+    trouble_since = models.DateTimeField(null=True, blank=True)
+    trouble_looks = models.PositiveIntegerField(default=0, db_default=0)
+    trouble_told = models.JSONField(default=dict, blank=True, db_default={})
     # Its absence was proven: null while we hold the GPU as alive.
     upstream_gone_at = models.DateTimeField(null=True, blank=True)
     absence_seen_at = models.DateTimeField(

@@ -133,14 +133,14 @@ def read_instance(value: Any) -> UpstreamInstance | None:
     billing_mode = words.word(BILLING_MODES, "billingMode", data.get("billingMode"))
     port_mappings = _port_mappings(words, data.get("portMappings"))
     price = words.price("instancePrice", data.get("instancePrice"))
-    problem = mapping(data.get("statusError"))
+    state, message = _status_error(data.get("statusError"))
     ssh = mapping(data.get("connectComponentSSH"))
     return UpstreamInstance(
         id=instance_id,
         name=text(data.get("name")),
         status=status,
-        status_error_state=clean_text(text(problem.get("state"))),
-        status_error_message=clean_text(text(problem.get("message"))),
+        status_error_state=state,
+        status_error_message=message,
         cluster_id=text(data.get("clusterId")),
         cluster_name=text(data.get("clusterName")),
         product_id=text(data.get("productId")),
@@ -166,6 +166,18 @@ def read_instance(value: Any) -> UpstreamInstance | None:
         unknown_values=words.unknown_values,
         facts=facts_in(data),
     )
+
+
+def _status_error(value: object) -> tuple[str, str]:
+    """State and message; a bare text is the message, and of several errors the first counts."""
+    if isinstance(value, list):
+        found = map(_status_error, value[:10])
+        return next((each for each in found if any(each)), ("", ""))
+    if isinstance(value, str):
+        return "", clean_text(text(value))
+    problem = mapping(value)
+    message = problem.get("message") or problem.get("error") or problem.get("errorMessage")
+    return clean_text(text(problem.get("state"))), clean_text(text(message))
 
 
 def _reference(value: object) -> str:

@@ -7,7 +7,7 @@ from instances.choices import MOVING_STATUSES, InstanceStatus
 from instances.models import Instance
 from instances.schedule import next_look
 from instances.subjects import cause_of
-from instances.watching import absence, notes, settled, starting, stopping
+from instances.watching import absence, notes, settled, starting, stopping, trouble
 from instances.watching.looks import Look, Sighting
 from jobs.models import Job
 from jobs.outcomes import Again, Done, Outcome
@@ -77,8 +77,10 @@ def _decide(
             return starting.disappeared(instance, job, now)
         _gone(instance, job, now)
         return None
-    if sighting is not None:
+    if sighting is not None and sighting.seen is not None:
         notes.take(instance, sighting, now)
+        if instance.status != InstanceStatus.RUNNING:
+            trouble.note(instance, sighting.seen, cause_of(job, ""), now)
     if instance.status == InstanceStatus.STARTING:
         is_usable = not instance.readiness_probe or unusable == ""
         return starting.judge(

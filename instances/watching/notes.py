@@ -23,7 +23,15 @@ NOTED = {
     "billing_since": "timestamptz",
     "closed_cost_e5_usd": "bigint",
     "price_e5_usd": "bigint",
+    "spot_status": "text",
+    "spot_noticed_at": "timestamptz",
     "spot_reclaim_at": "timestamptz",
+    "spot_past_at": "timestamptz",
+    "trouble_code": "text",
+    "trouble_message": "text",
+    "trouble_since": "timestamptz",
+    "trouble_looks": "int",
+    "trouble_told": "jsonb",
     "probe_error": "text",
     "has_details": "boolean",
     "details_seen_at": "timestamptz",
@@ -32,7 +40,7 @@ NOTED = {
     "port_mappings": "jsonb",
     "connection": "jsonb",
 }
-_JSON = ("port_mappings", "connection")
+_JSON = ("port_mappings", "connection", "trouble_told")
 
 
 def take(instance: Instance, sighting: Sighting, now: datetime) -> None:

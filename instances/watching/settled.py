@@ -14,10 +14,10 @@ from instances.models import Instance
 from instances.novita.types import UpstreamInstance
 from instances.schedule import next_look
 from instances.subjects import cause_of
-from instances.transitions import change_status, record_event
+from instances.transitions import change_status
 from instances.types import Cause, Reason
 from instances.watch_job import enqueue_watch
-from instances.watching import absence, notes
+from instances.watching import absence, notes, spot_notes, trouble
 from instances.watching.looks import Sighting
 from jobs.models import Job
 
@@ -28,7 +28,6 @@ STARTING_WORDS = frozenset(
 STOPPING_WORDS = frozenset({"toStop", "stopping"})
 # It lacks the money, and does not run.
 FROZEN = frozenset({"freezing"})
-RECLAIM_WORDS = frozenset({"reclaiming", "terminated"})
 
 
 def settle(
@@ -53,6 +52,7 @@ def settle(
     notes.take(instance, sighting, now)
     if instance.status == InstanceStatus.FAILED:
         return False
+    trouble.note(instance, sighting.seen, cause, now)
     if _follow(instance, sighting.seen, cause, now, is_in_arrears=is_in_arrears):
         return True
     if instance.status == InstanceStatus.RUNNING:
@@ -77,23 +77,31 @@ def _follow(
     is_in_arrears: bool,
 ) -> bool:
     is_running = instance.status == InstanceStatus.RUNNING
-    _warn_of_reclaim(instance, seen, cause, now)
+    if is_running and seen.is_running:
+        spot_notes.tell_notice(instance, seen, cause, now)
     if is_running and (seen.is_stopped or seen.status in FROZEN):
-        reason = why_stopped(seen, is_in_arrears=is_in_arrears)
+        reason = why_stopped(instance, seen, now, is_in_arrears=is_in_arrears)
+        spot_notes.rest(instance, seen)
         _change(instance, InstanceStatus.STOPPED, reason, cause, now)
     elif is_running and seen.status in STOPPING_WORDS:
-        _set_off(instance, InstanceStatus.STOPPING, why_stopped(seen), cause, now)
+        reason = why_stopped(instance, seen, now)
+        _set_off(instance, InstanceStatus.STOPPING, reason, cause, now)
     elif seen.status == "migrating":
         _set_off(instance, InstanceStatus.MIGRATING, _at_novita("migrated"), cause, now)
     elif seen.status in STARTING_WORDS or (seen.is_running and not is_running):
         _set_off(instance, InstanceStatus.STARTING, _at_novita("started"), cause, now)
     else:
+        if not is_running:
+            spot_notes.rest(instance, seen)
         return False
     return True
 
 
-def why_stopped(seen: UpstreamInstance, *, is_in_arrears: bool = False) -> Reason:
-    if seen.spot_status in RECLAIM_WORDS or seen.spot_reclaim_at is not None:
+def why_stopped(
+    instance: Instance, seen: UpstreamInstance, now: datetime, *, is_in_arrears: bool = False
+) -> Reason:
+    """By what Novita shows, against what was known before this look; see ``watching.spot``."""
+    if spot_notes.is_reclaim(instance, seen, now):
         return Reason(StatusReason.SPOT_RECLAIMED, "Novita took the spot instance back.")
     if seen.status in FROZEN:
         return Reason(StatusReason.ARREARS, "Novita froze it for want of money.")
@@ -124,22 +132,6 @@ def _change(
 ) -> None:
     instance.action = ""
     change_status(instance, to, cause=_because(cause, reason.message), now=now, reason=reason)
-
-
-def _warn_of_reclaim(
-    instance: Instance, seen: UpstreamInstance, cause: Cause, now: datetime
-) -> None:
-    """A spot instance's notice, told once; forgotten when it is taken back."""
-    told = seen.spot_reclaim_at if seen.is_running else None
-    if told is not None and instance.spot_reclaim_at is None:
-        instance.spot_reclaim_at = told
-        data = {"spotReclaimAt": told.isoformat()}
-        because = _because(cause, "Novita gave notice that it will take the spot instance back")
-        record_event(
-            instance, "instance.spot_notice", cause=because, now=now, data=data, is_told=True
-        )
-    elif told is None and seen.is_running:
-        instance.spot_reclaim_at = None
 
 
 def _because(cause: Cause, reason: str) -> Cause:

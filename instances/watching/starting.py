@@ -9,12 +9,14 @@ from instances.choices import Action, FailureCode, InstanceStatus, OnStartFailur
 from instances.ending import begin_ending
 from instances.models import Instance
 from instances.money import usd_text
+from instances.novita.types import UpstreamInstance
+from instances.novita.vocabulary import STATUSES
 from instances.schedule import next_look
 from instances.services.acting import STOP, begin
 from instances.subjects import cause_of
 from instances.transitions import change_status, fail
 from instances.types import Failure, Reason
-from instances.watching import absence, stopping
+from instances.watching import absence, stopping, trouble
 from instances.watching.looks import Sighting
 from jobs.models import Job
 from jobs.outcomes import Again, Done, Outcome
@@ -25,8 +27,9 @@ UNSEEN_GRACE = timedelta(minutes=2)
 # A restart shows `running` from before it for a moment; a start that does nothing stays `exited`.
 RESTART_SHOWS = timedelta(seconds=10)
 START_SHOWS = timedelta(seconds=60)
-# The pull of an image takes what it takes, up to the start deadline.
-PULLING = "pulling"
+# The pull of an image takes what it takes, up to the start deadline; so does what an unknown word
+# stands for.
+_NO_WORK = (STATUSES.words | {"nothing"}) - {"pulling", "running"}
 
 
 def judge(
@@ -45,7 +48,7 @@ def judge(
     is_ready = is_usable and _is_ready(instance, is_last_resort=is_last_resort)
     if instance.ready_at is not None:
         return _judge_again(instance, sighting, job, now, is_ready=is_ready)
-    failure = _failure(instance, sighting)
+    failure = _failure(instance, sighting, now)
     if failure is not None:
         return _fail(instance, failure, job, now)
     if is_ready:
@@ -70,14 +73,17 @@ def fail_unwatched(instance: Instance, error: str, *, job: Job, now: datetime) -
     _fail(instance, failure, job, now)
 
 
-def _failure(instance: Instance, sighting: Sighting | None) -> Failure | None:
+def _failure(instance: Instance, sighting: Sighting | None, now: datetime) -> Failure | None:
     """Why it can never run, or must not, if that is what was seen."""
     seen = sighting.seen if sighting is not None else None
     if seen is None:
         return None
-    if not seen.is_running and seen.failure_reason:
+    is_at_its_end = seen.is_stopped or seen.is_leaving_word
+    if is_at_its_end and seen.failure_reason:
         return Failure(FailureCode.STARTUP_FAILED, f"Novita: {seen.failure_reason}")
-    if seen.is_stopped or seen.is_leaving_word:
+    if not seen.is_running and trouble.has_lasted(instance, now):
+        return Failure(FailureCode.STARTUP_FAILED, instance.trouble_message)
+    if is_at_its_end:
         message = f"Novita shows it as {seen.status} before it ever ran."
         return Failure(FailureCode.STARTUP_FAILED, message)
     return _too_dear(instance, seen.price_e5_usd)
@@ -117,7 +123,7 @@ def _lateness(instance: Instance, sighting: Sighting | None, now: datetime) -> F
         return Failure(FailureCode.STARTUP_TIMEOUT, message)
     stuck = timedelta(seconds=settings.CONFIG.instance_stuck_timeout)
     since = instance.upstream_changed_at
-    is_waiting = sighting is not None and last not in (PULLING, "running")
+    is_waiting = sighting is not None and last in _NO_WORK
     if is_waiting and since is not None and now - since >= stuck:
         message = f"No progress for {stuck.total_seconds():.0f} s: Novita goes on saying {last}."
         return Failure(FailureCode.STARTUP_TIMEOUT, message)
@@ -127,7 +133,8 @@ def _lateness(instance: Instance, sighting: Sighting | None, now: datetime) -> F
 def _last_words(instance: Instance, status: str) -> str:
     if status == "running" and instance.probe_error:
         return f"Novita shows it running, and its readiness probe says: {instance.probe_error}"
-    return f"Novita last said {status}"
+    reports = f" and reports: {instance.trouble_message}" if instance.trouble_message else ""
+    return f"Novita last said {status}{reports}"
 
 
 def _fail(instance: Instance, failure: Failure, job: Job, now: datetime) -> Outcome:
@@ -157,7 +164,7 @@ def _judge_again(
     """A start or restart of one that has run before: it has a disk that must survive a failure."""
     seen = sighting.seen if sighting is not None else None
     if seen is not None and seen.is_stopped:
-        return _stays_stopped(instance, seen.failure_reason, job, now)
+        return _stays_stopped(instance, seen, job, now)
     if is_ready and _has_begun_anew(instance, sighting, now):
         return _arrive(instance, job, now)
     if is_ready:
@@ -172,12 +179,13 @@ def _judge_again(
 
 
 def _stays_stopped(
-    instance: Instance, error: str | None, job: Job, now: datetime
+    instance: Instance, seen: UpstreamInstance, job: Job, now: datetime
 ) -> Outcome | None:
     """Exited: a failure, or a start that Novita has not begun, or never will."""
     accepted = instance.action_accepted_at
     if instance.action and accepted is None:
         return None
+    error = seen.failure_reason
     waits_since = accepted or instance.status_changed_at
     changed = instance.upstream_changed_at
     # The words of an earlier failure stay until it starts again.
@@ -187,7 +195,7 @@ def _stays_stopped(
     reason = Reason(StatusReason.STARTUP_TIMEOUT, "Novita took the start and did nothing.")
     if error:
         reason = Reason(StatusReason.CRASHED, f"Novita: {error}")
-    return stopping.stopped(instance, job, now, reason)
+    return stopping.stopped(instance, job, now, reason, seen)
 
 
 def _has_begun_anew(instance: Instance, sighting: Sighting | None, now: datetime) -> bool:

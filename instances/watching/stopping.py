@@ -12,6 +12,7 @@ from instances.services.acting import VERBS, enqueue_action
 from instances.subjects import cause_of
 from instances.transitions import change_status, record_event
 from instances.types import Reason
+from instances.watching import spot_notes
 from instances.watching.looks import Sighting
 from instances.watching.settled import FROZEN, STARTING_WORDS, why_stopped
 from jobs.models import Job
@@ -25,9 +26,9 @@ def judge(instance: Instance, sighting: Sighting | None, job: Job, now: datetime
     """What follows from a look at what is there, or None for another look."""
     seen = sighting.seen if sighting is not None else None
     if seen is not None and seen.is_stopped:
-        return stopped(instance, job, now, reason_of(instance))
+        return stopped(instance, job, now, _why(instance, seen, now), seen)
     if seen is not None and (seen.status in FROZEN or _is_undone(instance, seen, now)):
-        return stopped(instance, job, now, why_stopped(seen))
+        return stopped(instance, job, now, why_stopped(instance, seen, now), seen)
     if seen is not None and seen.is_running:
         if instance.status == InstanceStatus.MIGRATING:
             return _moved(instance, job, now)
@@ -37,7 +38,23 @@ def judge(instance: Instance, sighting: Sighting | None, job: Job, now: datetime
     return None
 
 
-def stopped(instance: Instance, job: Job, now: datetime, reason: Reason | None) -> Outcome:
+def _why(instance: Instance, seen: UpstreamInstance, now: datetime) -> Reason | None:
+    """What set it in motion; a reclaim may say so only when it is over."""
+    is_asked_for_here = instance.action == Action.STOP
+    if not is_asked_for_here and spot_notes.is_reclaim(instance, seen, now):
+        return why_stopped(instance, seen, now)
+    return reason_of(instance)
+
+
+def stopped(
+    instance: Instance,
+    job: Job,
+    now: datetime,
+    reason: Reason | None,
+    seen: UpstreamInstance | None = None,
+) -> Outcome:
+    if seen is not None:
+        spot_notes.rest(instance, seen)
     instance.action = ""
     cause = cause_of(job, reason.message if reason else "Novita shows it stopped")
     change_status(instance, InstanceStatus.STOPPED, cause=cause, now=now, reason=reason)

@@ -29,8 +29,9 @@ def instance(service: Service, novita: FakeNovita) -> Instance:
 @pytest.mark.parametrize(
     ("seen", "words"),
     [
-        ({"status": "toCreate", "status_error_message": "image pull failed"}, "image pull failed"),
-        ({"status": "toCreate", "status_error_state": "IMAGE_ERROR"}, "IMAGE_ERROR"),
+        ({"status": "exited", "status_error_message": "image pull failed"}, "image pull failed"),
+        ({"status": "exited", "status_error_state": "IMAGE_ERROR"}, "IMAGE_ERROR"),
+        ({"status": "removing", "status_error_message": "no such image"}, "no such image"),
         ({"status": "exited"}, "exited"),
         ({"status": "toRemove"}, "toRemove"),
     ],

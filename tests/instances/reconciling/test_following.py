@@ -22,7 +22,7 @@ from tests.instances.reconciling.conftest import kinds, reconcile, reconcile_for
 pytestmark = pytest.mark.django_db
 
 AFTER = timedelta(minutes=10)
-RECLAIM = datetime(2026, 2, 1, tzinfo=UTC)
+LONG_AGO = datetime(2026, 2, 1, tzinfo=UTC)
 
 
 def after(instance: Instance) -> tuple[str, str]:
@@ -35,7 +35,8 @@ def after(instance: Instance) -> tuple[str, str]:
     [
         ({"status": "exited"}, ("stopped", "CHANGED_AT_NOVITA")),
         ({"status": "exited", "spot_status": "terminated"}, ("stopped", "SPOT_RECLAIMED")),
-        ({"status": "exited", "spot_reclaim_at": RECLAIM}, ("stopped", "SPOT_RECLAIMED")),
+        # Of an earlier run: this one began after it.
+        ({"status": "exited", "spot_reclaim_at": LONG_AGO}, ("stopped", "CHANGED_AT_NOVITA")),
         ({"status": "exited", "status_error_message": "node lost"}, ("stopped", "CRASHED")),
         ({"status": "freezing"}, ("stopped", "ARREARS")),
         ({"status": "stopping"}, ("stopping", "CHANGED_AT_NOVITA")),
@@ -63,17 +64,6 @@ def test_a_reclaim_is_told_by_event_and_webhook(service: Service, novita: FakeNo
     event = instance.events.last()
     assert (event.type, event.data["code"]) == ("instance.stopped", "SPOT_RECLAIMED")
     assert event.deliveries.get().payload["data"]["statusReason"]["code"] == "SPOT_RECLAIMED"
-
-
-def test_a_spot_notice_is_told_once(service: Service, novita: FakeNovita) -> None:
-    instance = run_one(service, novita, webhook_url=HOOK)
-    novita.put("up-1", spot_status="notified", spot_reclaim_at=RECLAIM)
-    reconcile()
-    reconcile()
-    assert events(instance).count("instance.spot_notice") == 1
-    assert instance.events.last().deliveries.exists()
-    instance.refresh_from_db()
-    assert (instance.status, instance.spot_reclaim_at) == ("running", RECLAIM)
 
 
 def test_a_deletion_in_the_console_is_believed_after_ten_minutes_of_passes_that_agree(
