@@ -28,16 +28,20 @@ class Missing(Enum):
 _ENDED = r"(?:deleted|removed|released|destroyed)"
 _PHRASE = re.compile(
     r"not[ _-]?foun[dt]\w*"
-    r"|(?:does|do|did) ?(?:not|n[o']?t) exists?|doesnt exist|(?:not|never)[ _-]?exist\w*"
+    r"|(?:does|do|did)'? ?(?:not|n[o']?t)'? exists?|doesnt exist|(?:not|never)[ _-]?exist\w*"
     r"|non-?exist\w*|no such|no longer (?:exists?|available|present)"
     r"|unknown(?= (?:gpu )?instance)|(?:record|instance)s? (?:is )?missing"
     r"|(?:can ?not|can't|could not|couldn't|unable to|failed to) (?:be )?(?:find|found|locate)\w*"
     r"|no (?:rows|documents?|records?|results?) in (?:result ?set|result)"
-    r"|isn'?t (?:found|there)|not there|(?:is|was|already) gone|no (?:record|instance)s? found"
-    rf"|(?:already|(?:has|have)(?: already)? been|was|were|is)(?: already)? {_ENDED}"
+    r"|isn'?t (?:found|there)|not there|(?:is|was|already) gone"
+    r"|no (?:record|instance)s? (?:found|with|for|matching)"
+    r"|instance (?:is )?gone"
+    rf"|(?:already|(?:has|have)(?: \w+){{0,3}} been|was|were|is)(?: already)? {_ENDED}"
     rf"|instance[ _]?(?:already[ _])?{_ENDED}\b"
     r"|不存在|未找到|找不到|没有找到|已删除|已被删除|已释放|已被释放"
 )
+# After these the thing follows: "no such instance".
+_THING_FOLLOWS = re.compile(r"no such|unknown|.* (?:find|locate)\w*|no \w+ (?:with|for|matching)")
 # What makes a sentence prove nothing: a condition, a doubt, or another possible cause.
 _OPEN = re.compile(
     r"\b(?:until|unless|before|if|when|while|may|might|maybe|perhaps|possibly|yet|retry)\b"
@@ -49,7 +53,8 @@ _ID = r"['\"\[(]?[\w.-]*\d[\w.-]*['\"\])]?"
 _PLACE = re.compile(
     r"\b(?:in|for|of|on|at|from|by|under|within|among|with|belonging to)\b"
     r"(?: (?:the|this|that|your|its|any|an?|current))* (?:[a-z]+ )??(?:gpu )?"
-    rf"(?!(?:not|was|is|has)\b)[a-z]+(?:[ :=#]*{_ID})?(?: \([^)]*\))?"
+    r"(?!(?:not|was|is|has|could|can|cannot|does|do|did|are|were|have|no)\b)"
+    rf"[a-z]+(?:[ :=#]*{_ID})?(?: \([^)]*\))?"
 )
 _NOISE = re.compile(
     r"internal server error|rpc error|code ?= ?\w+|desc ?=|(?:sql|gorm|ent|mongo|db|database)\w*:"
@@ -61,7 +66,8 @@ _UNNAMED_WORDS = word_set(
     " resource resources record records object objects entity item items data row rows document"
     " documents id ids is are was were be been being has have had does do did not no error errors"
     " failed failure fail get find query select read fetch look lookup lookup up by with and or"
-    " exist exists found which what who asked delete deleted start started stop stopped restart"
+    " exist exists found which what who asked looking for of matching"
+    " there we cannot delete deleted start started stop stopped restart"
     " restarted migrate request invalid sorry please message msg reason gpu already could can"
     " 资源 记录 数据 该 请求的 您请求的资源 资源已 该资源 记录已"
 )
@@ -93,9 +99,12 @@ def what_is_missing(sentence: str) -> Missing | None:
         return None
     if found.string is text:
         bare = text
-    inside = Missing.INSTANCE if _INSTANCE.search(found.group()) else None
-    before, after = bare[: found.start()], bare[found.end() :]
-    return inside or _nearest(_WORD.findall(before)[::-1]) or _after(after)
+    if _INSTANCE.search(found.group()):
+        return Missing.INSTANCE
+    before, after = bare[: found.start()], _after(bare[found.end() :])
+    if _THING_FOLLOWS.fullmatch(found.group()) and after is not Missing.UNNAMED:
+        return after
+    return _nearest(_WORD.findall(before)[::-1]) or after
 
 
 def _nearest(words: list[str]) -> Missing | None:

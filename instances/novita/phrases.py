@@ -43,14 +43,14 @@ _DECLINED: tuple[tuple[str, Meaning], ...] = (
     (
         rf"{_SOLD_OUT_WORDS} (?:is |are )?(?:insufficient|not enough|sold out|exhausted)"
         rf"|(?:insufficient|not enough) (?:\w+ )?{_SOLD_OUT_WORDS}\b|sold out|out of stock"
-        rf"|no (?:more |available |free |idle )+{_SOLD_OUT_WORDS}"
+        rf"|\bno (?:more |available |free |idle )*(?:resources?|stock|capacity|gpus?)\b"
         rf"|no {_SOLD_OUT_WORDS} (?:is |are )?(?:available|left)|库存不足|资源不足|售罄",
         SOLD_OUT,
     ),
 )
 _KEY = (
-    r"(?:invalid|expired|missing|disabled|revoked|wrong|incorrect|unknown|no) "
-    r"(?:api[ _-]?key|access token|user token|token|credentials?)\b"
+    r"(?:invalid|expired|missing|disabled|revoked|wrong|incorrect|unknown) "
+    r"(?:api[ _-]?key|access token|user token|token|key|credentials?)\b"
     r"|\b(?:api[ _-]?)?(?:key|token) (?:is |was |has )?(?:been )?"
     r"(?:invalid|expired|disabled|revoked|not valid|missing|banned|not foun[dt]|required)"
     r"|\bunauthorized\b|\bunauthenticated\b|not authenticated|authentication (?:failed|required)"

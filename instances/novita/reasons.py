@@ -149,3 +149,9 @@ def reason_key(reason: str) -> str:
         if rest != key and (rest in MEANINGS or rest in MISSING or rest in INVALID):
             return rest
     return key
+
+
+def as_words(reason: str) -> str:
+    """ "INSTANCE_NOT_EXIST" and "InstanceNotExist" as a sentence."""
+    spaced = "".join(f" {c}" if c.isupper() and not reason.isupper() else c for c in reason)
+    return " ".join(spaced.replace("_", " ").replace("-", " ").replace(".", " ").split())

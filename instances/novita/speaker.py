@@ -17,7 +17,7 @@ from typing import Any
 from instances.novita.absence_words import Missing, what_is_missing
 from instances.novita.errors import Source
 from instances.novita.phrases import meaning_of
-from instances.novita.reasons import DOUBTFUL, INVALID, MEANINGS, MISSING, reason_key
+from instances.novita.reasons import DOUBTFUL, INVALID, MEANINGS, MISSING, as_words, reason_key
 from instances.novita.values import integer, parse_json, word_set
 
 _LOOKED_AT = 4000
@@ -42,11 +42,7 @@ _OF_THE_WAY = re.compile(
     r"|no such (?:host|api|method)|\bdns\b|\b(?:api|method|operation) (?:does not|doesn't) exist"
     r"|method not (?:allowed|found)|missing authentication token|no api key found in request"
 )
-_STATUS_PHRASES = frozenset(
-    phrase.strip().lower()
-    for status in http.HTTPStatus
-    for phrase in (status.phrase, f"{status.value} {status.phrase}", f"the {status.phrase}")
-)
+_STATUS_PHRASES = {status.value: status.phrase.lower() for status in http.HTTPStatus}
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
 _MARKUP = re.compile(r"^\s*(?:<\?xml|<!|<[a-z])", re.IGNORECASE)
 
@@ -88,9 +84,13 @@ def edge_words(body: bytes) -> str:
     return _described(body)
 
 
-def is_of_the_way(message: str) -> bool:
-    """A sentence about routes, upstreams, pages or firewalls, not about what was asked for."""
-    return _is_status_phrase(message) or _OF_THE_WAY.search(message.lower()) is not None
+def is_of_the_way(message: str, status: int | None = None) -> bool:
+    """A sentence about routes, upstreams, pages or firewalls, not about what was asked for.
+
+    The phrase of the status itself ("Not Found" under a 404) is one, if the status is given.
+    """
+    is_phrase = status is not None and _is_status_phrase(message, status)
+    return is_phrase or _OF_THE_WAY.search(message.lower()) is not None
 
 
 def _is_novita(status: int, value: Mapping[str, Any], reason: str, message: str) -> bool:
@@ -101,8 +101,10 @@ def _is_novita(status: int, value: Mapping[str, Any], reason: str, message: str)
     if key in MEANINGS:
         return True
     has_shape = "reason" in value and code is not None
-    if is_of_the_way(message) and meaning_of(message, is_server_error=False) is None:
-        return has_shape and _is_status_phrase(message)
+    if is_of_the_way(as_words(reason)):
+        return False
+    if is_of_the_way(message, status) and meaning_of(message, is_server_error=False) is None:
+        return has_shape and _is_status_phrase(message, status)
     if has_shape or key in MISSING or key in INVALID or key in DOUBTFUL:
         return True
     if keys & _SUSPICIOUS_KEYS:
@@ -115,8 +117,9 @@ def _has_own_code(status: int, code: int | None, message: str) -> bool:
     return bool(message) and code == status and status not in (404, 405, 410)
 
 
-def _is_status_phrase(message: str) -> bool:
-    return message.strip().rstrip(".!").lower() in _STATUS_PHRASES
+def _is_status_phrase(message: str, status: int) -> bool:
+    said = message.strip().rstrip(".!").lower().removeprefix("the ")
+    return said.removeprefix(str(status)).strip() == _STATUS_PHRASES.get(status)
 
 
 def _is_trade(message: str) -> bool:
@@ -126,7 +129,9 @@ def _is_trade(message: str) -> bool:
         return True
     if missing is Missing.UNNAMED and "record" in lowered:
         return True
-    is_of_trade = re.search(r"instance|product|gpu|balance|rootfs|state change|实例", lowered)
+    is_of_trade = re.search(
+        r"instance|product|gpu|balance|rootfs|state change|api key|实例", lowered
+    )
     return bool(is_of_trade) and meaning_of(message, is_server_error=False) is not None
 
 

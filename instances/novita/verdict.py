@@ -39,6 +39,7 @@ from instances.novita.reasons import (
     STATE,
     TEMPLATE,
     Meaning,
+    as_words,
     reason_key,
 )
 from instances.novita.speaker import Spoken, listen
@@ -136,11 +137,14 @@ def _verdict(status: int, spoken: Spoken, kind: CallKind) -> _Verdict:
         return _not_there(status, missing, kind)
     meaning = MEANINGS.get(key)
     if meaning is None and missing is Missing.OTHER and status < 500 and status != 403:
-        meaning = missing_thing(f"{_as_words(spoken.reason)} {spoken.message}")
+        meaning = missing_thing(f"{as_words(spoken.reason)} {spoken.message}")
     if meaning is None and key in INVALID and status < 500:
         meaning = field_meaning(spoken.message)
     if meaning is None:
-        meaning = _of_the_message(status, key, spoken.message)
+        meaning = _of_words(status, key, spoken.message)
+    if meaning is None and key not in INVALID and key not in DOUBTFUL:
+        # A reason that is in no table may still be a sentence: RESOURCE_SOLD_OUT.
+        meaning = _of_words(status, key, as_words(spoken.reason))
     return _meant(meaning, kind) if meaning else _by_status(status, key, spoken.message, kind)
 
 
@@ -148,14 +152,14 @@ def _missing(key: str, spoken: Spoken) -> Missing | None:
     """What is said to be missing; a reason that names a thing says it for a bare message."""
     if key in MEANINGS:
         return None
-    of_reason = Missing.UNNAMED if key in MISSING else what_is_missing(_as_words(spoken.reason))
+    of_reason = Missing.UNNAMED if key in MISSING else what_is_missing(as_words(spoken.reason))
     of_message = what_is_missing(spoken.message)
     if of_message in (None, Missing.UNNAMED):
         return of_reason or of_message
     return of_message
 
 
-def _of_the_message(status: int, key: str, message: str) -> Meaning | None:
+def _of_words(status: int, key: str, message: str) -> Meaning | None:
     """A doubtful reason is like a 5xx: only what declines is taken at its word, and the state."""
     is_doubtful = key in DOUBTFUL
     meaning = meaning_of(message, is_server_error=status >= 500 or is_doubtful)
@@ -213,9 +217,3 @@ def _bare_404(kind: CallKind) -> _Verdict:
 
 def _doubtful_404() -> _Verdict:
     return NotFound, Blame.OFFER, False, ""
-
-
-def _as_words(reason: str) -> str:
-    """ "INSTANCE_NOT_EXIST" and "InstanceNotExist" as a sentence."""
-    spaced = "".join(f" {c}" if c.isupper() and not reason.isupper() else c for c in reason)
-    return " ".join(spaced.replace("_", " ").replace("-", " ").replace(".", " ").split())

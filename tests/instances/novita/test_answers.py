@@ -55,6 +55,9 @@ SOLD_OUT = [
     (CREATE, 400, "ERROR_REASON_INSUFFICIENT_RESOURCE", "", "InsufficientResource", ELSEWHERE),
     (CREATE, 400, "RESOURCE_INSUFFICIENT", "", "InsufficientResource", ELSEWHERE),
     (CREATE, 400, "SOLD_OUT", "", "InsufficientResource", ELSEWHERE),
+    (CREATE, 400, "RESOURCE_SOLD_OUT", "", "InsufficientResource", ELSEWHERE),
+    (CREATE, 500, "INSUFFICIENT_GPU_RESOURCE", "", "InsufficientResource", ELSEWHERE),
+    (CREATE, 400, "NO_RESOURCE", "", "InsufficientResource", ELSEWHERE),
     (CREATE, 400, "GPU_SPEC_USED", "", "InsufficientResource", ELSEWHERE),
     (CREATE, 400, "", "resource insufficient with product 4090", "InsufficientResource", ELSEWHERE),
     (CREATE, 500, "UNKNOWN", "Resource Insufficient", "InsufficientResource", ELSEWHERE),
@@ -172,6 +175,8 @@ REQUEST_OR_OFFER = [
     (CREATE, 400, "IMAGE_TOO_LARGE", "", "InvalidRequest", REFUSED),
     (CREATE, 400, "CUDA_VERSION_INCOMPATIBLE", "", "InvalidRequest", REFUSED),
     (CREATE, 400, "CudaVersionIncompatible", "", "InvalidRequest", REFUSED),
+    (CREATE, 400, "REGISTRY_AUTH_INVALID", "", "InvalidRequest", REFUSED),
+    (CREATE, 400, "CudaNotSupported", "", "InvalidRequest", REFUSED),
     (CREATE, 400, "INVALID_COMMAND_PARAM", "", "InvalidRequest", REFUSED),
     (CREATE, 400, "VALIDATOR_PARAM", "invalid image url", "InvalidRequest", REFUSED),
     (CREATE, 400, "VALIDATOR_PARAM", "registry credentials are wrong", "InvalidRequest", REFUSED),
@@ -204,6 +209,8 @@ ACCOUNT = [
         (400, "MISSING_API_KEY", "", "AuthenticationFailed"),
         (500, "invalid-api-key", "", "AuthenticationFailed"),
         (400, "API_KEY_EXPIRED", "", "AuthenticationFailed"),
+        (400, "EXPIRED_KEY", "", "AuthenticationFailed"),
+        (400, "INSUFFICIENT_RESOURCE_QUOTA", "", "QuotaExceeded"),
         (400, "USER_NOT_FOUND", "user not found", "AuthenticationFailed"),
         (400, "BannedUser", "", "AuthenticationFailed"),
         (400, "X", "the api key has been revoked", "AuthenticationFailed"),
@@ -277,6 +284,13 @@ EDGE_BODIES = {
     "own shape, other's words": {
         "code": 404, "reason": "", "message": "no route matched", "metadata": {}
     },
+    "own shape, other's reason": {
+        "code": 404, "reason": "ROUTE_NOT_FOUND", "message": "", "metadata": {}
+    },
+    "generic reason, other's words": {
+        "code": 404, "reason": "NOT_FOUND", "message": "no route matched", "metadata": {}
+    },
+    "kong's key": {"message": "No API key found in request"},
     "azure": {"statusCode": 404, "message": "Resource not found"},
     "azure nested": {"error": {"code": "ResourceNotFound", "message": "instance not found"}},
     "google": {"error": {"code": 404, "message": "not found", "status": "NOT_FOUND"}},
@@ -433,6 +447,29 @@ def test_an_edge_s_answer_goes_all_the_way_through_the_client(kind):
     follows = HOLD if kind.is_read else UNKNOWN
     check((kind, 403, EDGE_BODIES["cloudflare"]), "edge", "EdgeAnswered", follows)
     check((kind, 404, EDGE_BODIES["kong"]), "edge", "EdgeAnswered", follows)
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "body", "name"),
+    [
+        (LOOK, 404, {"message": "instance not found"}, "InstanceNotFound"),
+        (LOOK, 404, {"code": 404, "message": "instance not found"}, "InstanceNotFound"),
+        (LOOK, 400, {"code": 400, "message": "not found"}, "InstanceNotFound"),
+        (LOOK, 500, {"code": 500, "message": "record not found"}, "InstanceNotFound"),
+        (LOOK, 404, {"code": "404", "reason": "INSTANCE_NOT_FOUND"}, "InstanceNotFound"),
+        (LOOK, 404, {"code": 404, "reason": "RESOURCE_NOT_FOUND", "requestId": "1"},
+         "InstanceNotFound"),
+        (LOOK, 404, {"reason": "NOT_FOUND"}, "InstanceNotFound"),
+        (CREATE, 400, {"message": "resource insufficient with product 4090"},
+         "InsufficientResource"),
+        (CREATE, 401, {"code": 401, "message": "Unauthorized"}, "AuthenticationFailed"),
+        (CREATE, 401, {"message": "invalid api key"}, "AuthenticationFailed"),
+        (VERB, 400, {"message": "invalid state change"}, "InvalidStateChange"),
+        (TEMPLATE, 400, {"message": "template not found"}, "TemplateNotFound"),
+    ],
+)  # fmt: skip
+def test_a_thinner_form_of_novita_s_error_is_its_own(kind, status, body, name):
+    assert answer(kind, status, body).told[:2] == ("novita", name)
 
 
 def test_an_edge_s_429_is_obeyed_and_proves_nothing():
