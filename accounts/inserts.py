@@ -98,7 +98,7 @@ def _value(row: Model, field: AnyField, rows: Sequence[Model]) -> Any:
     value = field.pre_save(row, True)
     if isinstance(value, DatabaseDefault):
         return _DEFAULT
-    if isinstance(field, models.JSONField) and value is not None:
+    if type(field) is models.JSONField and value is not None:
         return json.dumps(value, cls=field.encoder)
     return field.get_db_prep_save(value, connection)
 

@@ -7,6 +7,7 @@ from django.db.models.functions import Now
 
 from accounts.ids import new_public_id
 from accounts.scopes import DEFAULT_SCOPES, Scope, default_scopes
+from accounts.sealed_fields import SealedTextField
 
 DEFAULT_PROJECT = "default"
 
@@ -25,7 +26,11 @@ class Project(models.Model):
     public_id = models.CharField(max_length=40, unique=True, default=new_project_id, editable=False)
     name = models.SlugField(max_length=60, unique=True)
     # Per project: with one secret for all, whoever can verify could forge to everyone else.
-    webhook_secret = models.CharField(max_length=120, blank=True)
+    webhook_secret = SealedTextField(blank=True)
+    # Signs beside the new one until receivers have that.
+    previous_webhook_secret = SealedTextField(blank=True, default="", db_default="")
+    previous_webhook_secret_until = models.DateTimeField(null=True, blank=True)
+    webhook_secret_shown_at = models.DateTimeField(null=True, blank=True)
     # What its requests may cost. Empty: no limit of its own. Prices in 1/100,000 USD an hour for
     # all GPUs of an instance together.
     live_instance_limit = models.PositiveIntegerField(null=True, blank=True)

@@ -131,7 +131,7 @@ def webhook_secret_of(project: Project) -> str:
         made = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
         Project.objects.filter(pk=project.pk, webhook_secret="").update(webhook_secret=made)
         project.refresh_from_db(fields=["webhook_secret"])
-    return project.webhook_secret
+    return str(project.webhook_secret)
 
 
 def digest_of(key: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, Self
@@ -47,12 +47,14 @@ class Books:
     jobs: Sequence[Row] = ()
 
     @classmethod
-    def load(cls, cursor: Cursor) -> Self:
-        """All of it in one snapshot if the caller's transaction gives one."""
+    def load(cls, cursor: Cursor, opened: Callable[[str], str]) -> Self:
+        """All of it in one snapshot if the caller's transaction gives one. ``opened``: a sealed
+        text as the service itself reads it.
+        """
         cursor.execute("SELECT clock_timestamp()")
         ((now,),) = cursor.fetchall()
         marks = _rows(cursor, "instances_installation")
-        mark = Mark(marks[0]["installation_id"], marks[0]["signing_key"]) if marks else None
+        mark = Mark(marks[0]["installation_id"], opened(marks[0]["signing_key"])) if marks else None
         return cls(now, mark, **{name: _rows(cursor, table) for name, table in _TABLES.items()})
 
     def events_of(self) -> dict[int, list[Row]]:

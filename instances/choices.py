@@ -233,3 +233,4 @@ class JobType(TextChoices):
     ENFORCE_LIMITS = "enforce_limits"
     REFRESH_CATALOGUE = "refresh_catalogue"
     PROBE_UPSTREAM = "probe_upstream"
+    SEAL_SECRETS = "seal_secrets"

@@ -4,6 +4,7 @@ from typing import Any
 
 from instances.choices import JobType
 from instances.models import Instance
+from instances.webhooks.urls import receiver_of
 from jobs import queue
 from jobs.models import Job, JobPriority
 
@@ -41,5 +42,5 @@ def _payload(instance: Instance) -> dict[str, Any]:
         "region": instance.region,
     }
     if instance.webhook_url:
-        payload["webhookUrl"] = instance.webhook_url
+        payload["webhookUrl"] = receiver_of(instance.webhook_url)
     return payload

@@ -1,33 +1,20 @@
-"""SSH, web terminal and Jupyter access of instances: sealed at rest, opened for who may ask.
+"""SSH, web terminal and Jupyter access of instances: sealed at rest, opened for who may ask."""
 
-Fernet (AES-128-CBC with HMAC-SHA-256) of the cryptography package; its MultiFernet seals with the
-first key and opens with any, which is what a rotation needs. Without CREDENTIALS_KEYS the key is
-made from SECRET_KEY, and stays among the keys that open, so that either can be introduced later.
-"""
-
-import base64
 import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from django.conf import settings
+from cryptography.fernet import InvalidToken
 
+from accounts.sealing import Unreadable, sealer
 from instances.models import Instance, InstanceCredentials
 from instances.novita.access import Access
 from instances.novita.facts import CONNECT_FACTS, Fact
 from instances.novita.types import UpstreamInstance
 
-_PURPOSE = b"novitai credentials of instances"
 _SSH = re.compile(r"ssh(?:\s+-p\s*(?P<port>\d{1,5}))?\s+(?:(?P<user>[\w.-]+)@)?(?P<host>[\w.-]+)")
-
-
-class Unreadable(Exception):
-    """Sealed with a key that is not configured any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +27,11 @@ class Opened:
 
 def keep(found: Mapping[Instance, Access], *, now: datetime) -> None:
     """Seal what single looks brought, in one statement; what is the same is written again."""
-    sealer = _sealer()
+    keys = sealer()
     rows = [
         InstanceCredentials(
             instance=instance,
-            sealed=sealer.encrypt(json.dumps(asdict(access)).encode()).decode(),
+            sealed=keys.encrypt(json.dumps(asdict(access)).encode()).decode(),
             updated_at=now,
         )
         for instance, access in found.items()
@@ -109,9 +96,9 @@ def read(instance: Instance) -> Opened | None:
     if row is None:
         return None
     try:
-        opened = _sealer().decrypt(row.sealed.encode())
+        opened = sealer().decrypt(row.sealed.encode())
     except InvalidToken:
-        raise Unreadable(instance.public_id) from None
+        raise Unreadable from None
     return Opened(Access(**json.loads(opened)), row.updated_at)
 
 
@@ -122,11 +109,11 @@ def forget(instance: Instance) -> None:
 
 def reseal(rows: Sequence[InstanceCredentials]) -> int:
     """Seal rows anew with the first key, as far as they can be opened; how many."""
-    sealer = _sealer()
+    keys = sealer()
     done = []
     for row in rows:
         try:
-            row.sealed = sealer.rotate(row.sealed.encode()).decode()
+            row.sealed = keys.rotate(row.sealed.encode()).decode()
         except InvalidToken:
             continue
         done.append(row)
@@ -141,15 +128,3 @@ def ssh_target(command: str) -> dict[str, str | int]:
         return {}
     target: dict[str, str | int] = {"host": match["host"], "port": int(match["port"] or 22)}
     return target | ({"username": match["user"]} if match["user"] else {})
-
-
-def _sealer() -> MultiFernet:
-    configured = settings.CONFIG.credentials_keys
-    words = configured.get_secret_value().split(",") if configured is not None else []
-    keys = [word.strip().encode() for word in words if word.strip()]
-    return MultiFernet([Fernet(key) for key in [*keys, _key_of_the_service()]])
-
-
-def _key_of_the_service() -> bytes:
-    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=_PURPOSE)
-    return base64.urlsafe_b64encode(derived.derive(settings.SECRET_KEY.encode()))

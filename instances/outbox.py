@@ -9,6 +9,7 @@ from instances.choices import DeliveryStatus, JobType
 from instances.clock import iso
 from instances.details import instance_details
 from instances.models import InstanceEvent, WebhookDelivery
+from instances.webhooks.urls import receiver_of
 from jobs import queue
 from jobs.models import JobPriority
 
@@ -68,7 +69,8 @@ def _job(delivery: WebhookDelivery, request_id: str) -> dict[str, Any]:
         "type_": JobType.SEND_WEBHOOK,
         "payload": {
             "deliveryId": delivery.public_id,
-            "url": instance.webhook_url,
+            # The address itself is read from the instance when it is sent.
+            "url": receiver_of(instance.webhook_url),
             "payload": delivery.payload,
         },
         "subject": instance.public_id,

@@ -7,6 +7,7 @@ from django.conf import settings
 from instances.choices import JobType
 from instances.clock import iso
 from instances.models import Instance
+from instances.webhooks.urls import receiver_of
 from jobs import queue
 from jobs.models import JobPriority
 
@@ -33,5 +34,5 @@ def _payload(instance: Instance) -> dict[str, object]:
         "maxWaitTime": int(settings.CONFIG.instance_start_timeout * 1000),
     }
     if instance.webhook_url:
-        payload["webhookUrl"] = instance.webhook_url
+        payload["webhookUrl"] = receiver_of(instance.webhook_url)
     return payload

@@ -27,6 +27,7 @@ from novitai.config_types import (
 PUBLIC_NOVITA_BASE_URL = "https://api.novita.ai/gpu-instance/openapi/v1"
 SECRET_FIELDS = (
     "secret_key",
+    "secret_key_previous",
     "credentials_keys",
     "novita_api_key",
     "webhook_secret",
@@ -59,9 +60,14 @@ class Config(BaseModel):
     secret_key: SecretStr | None = Field(
         None, description="at least 32 random characters, e.g. from: openssl rand -base64 48"
     )
+    secret_key_previous: SecretStr | None = Field(
+        None,
+        description="comma-separated former SECRET_KEYs: what they sealed or signed is still "
+        "opened, until rotate_credentials has sealed it anew",
+    )
     credentials_keys: FernetKeys | None = Field(
         None,
-        description="comma-separated Fernet keys that seal the passwords of instances, the first "
+        description="comma-separated Fernet keys that seal the secrets in the database, the first "
         "for new ones; unset: a key made from SECRET_KEY",
     )
     allowed_hosts: HostNames = Field(
@@ -273,6 +279,11 @@ class Config(BaseModel):
         if self.default_region not in self.regions:
             raise ValueError(f"DEFAULT_REGION {self.default_region} is not one of REGIONS")
         return self
+
+    @property
+    def former_secret_keys(self) -> tuple[str, ...]:
+        words = self.secret_key_previous.get_secret_value() if self.secret_key_previous else ""
+        return tuple(word.strip() for word in words.split(",") if word.strip())
 
     @property
     def is_production(self) -> bool:

@@ -29,6 +29,7 @@ SECRET_KEY = (
     if CONFIG.secret_key
     else kept_secret(DATA_DIR / "secret_key")
 )
+SECRET_KEY_FALLBACKS = CONFIG.former_secret_keys
 # Probes come from this machine, by its address.
 ALLOWED_HOSTS = [*CONFIG.allowed_hosts, "127.0.0.1", "localhost", "[::1]"]
 
@@ -253,6 +254,7 @@ CORS_EXPOSE_HEADERS = [
 CSRF_FAILURE_VIEW = "novitai.errors.csrf_failure"
 CSRF_TRUSTED_ORIGINS = list(CONFIG.csrf_trusted_origins)
 SESSION_COOKIE_HTTPONLY = True
+SESSION_ENGINE = "accounts.sessions"
 SESSION_COOKIE_AGE = int(timedelta(hours=CONFIG.admin_session_hours).total_seconds())
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = CONFIG.is_production
 # gunicorn judges X-Forwarded-Proto, by FORWARDED_ALLOW_IPS: here anyone's header would count.

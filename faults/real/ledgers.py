@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
+from accounts.sealing import sealer_of, unsealed_with
 from faults.books import Books, Message, Truth
 from faults.invariants import check_all
-from faults.real.stack import Stack
+from faults.real.stack import SECRET_KEY, Stack
 
 LOOK_SECONDS = 0.3
 COUNTER = "SELECT coalesce(sum(value), 0)::int FROM jobs_counter WHERE name = %s"
@@ -16,7 +18,7 @@ def books_of(stack: Stack) -> Books:
     """Our rows, all of one snapshot."""
     with stack.connect() as database, database.transaction():
         database.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        return Books.load(database.cursor())
+        return Books.load(database.cursor(), partial(unsealed_with, sealer_of((), (SECRET_KEY,))))
 
 
 def truth_of(stack: Stack) -> Truth:

@@ -17,6 +17,7 @@ from faults.real.processes import Process, free_port, wait_until
 from faults.real.proxy import Proxy
 from simulator.process import ReceiverProcess, SimulatorProcess
 
+SECRET_KEY = "flows-only-" + "x" * 40
 __all__ = ["EXAMPLE", "SECRET", "Shape", "Stack", "wait_until"]
 
 START_SECONDS = 90.0
@@ -160,7 +161,7 @@ class Stack(Caller):
             "PORT": str(port),
             "WEB_WORKERS": "1",
             "LOG_LEVEL": "INFO",
-            "SECRET_KEY": "flows-only-" + "x" * 40,
+            "SECRET_KEY": SECRET_KEY,
             "CRASH_POINTS": str(self.crash_points),
             **self._overrides,
         }

@@ -11,6 +11,7 @@ from random import Random
 
 from django.db import connection
 
+from accounts.sealing import unseal
 from faults.books import Books, Truth
 from faults.simulated.clock import VirtualClock
 from faults.simulated.deaths import Deaths
@@ -232,7 +233,7 @@ class Service:
 
     def books(self) -> Books:
         with connection.cursor() as cursor:
-            return Books.load(cursor)
+            return Books.load(cursor, unseal)
 
     def truth(self) -> Truth:
         answer = ControlApi(self.api).handle(Request("GET", "/_sim/ledger"))

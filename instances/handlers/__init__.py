@@ -27,6 +27,7 @@ def register_job_types() -> None:
         monitor,
         probe,
         reconcile,
+        seal,
         template,
         terminate,
         webhook,
@@ -106,6 +107,14 @@ def register_job_types() -> None:
             max_in_flight=1,
             retry=UNTIL_DEADLINE,
             is_recurring=True,
+        ),
+        registry.JobType(
+            JobType.SEAL_SECRETS,
+            seal.SealSecrets(),
+            max_in_flight=1,
+            retry=UNTIL_DEADLINE,
+            is_recurring=True,
+            runs_at_start=True,
         ),
     ):
         registry.register(job_type)

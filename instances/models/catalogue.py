@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models.functions import Now
 
+from accounts.sealed_fields import SealedJSONField
 from instances.choices import BillingMode
 
 
@@ -78,12 +79,12 @@ class ListedTemplate(models.Model):
 
 
 class CachedTemplate(models.Model):
-    """A template as Novita described it; env values stay in here and out of logs."""
+    """A template as Novita described it; env values and registry credentials are sealed."""
 
     account = models.CharField(max_length=16)
     template_id = models.CharField(max_length=255)
     name = models.CharField(max_length=255, blank=True)
-    data = models.JSONField()
+    data = SealedJSONField()
     fetched_at = models.DateTimeField(db_default=Now())
 
     class Meta:

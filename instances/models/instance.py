@@ -11,6 +11,7 @@ from django.db.models.functions import Lower, Now
 
 from accounts.ids import new_public_id
 from accounts.models import Project
+from accounts.sealed_fields import SealedTextField
 from instances.choices import (
     ENDED_STATUSES,
     PENDING_STATUSES,
@@ -96,7 +97,7 @@ class Instance(models.Model):
     billing_mode = models.CharField(
         max_length=10, choices=BillingMode.choices, default=BillingMode.SPOT
     )
-    webhook_url = models.CharField(max_length=2048, blank=True)
+    webhook_url = SealedTextField(blank=True)
     # All GPUs together, in 1/100,000 USD an hour; checked again right before the create.
     max_price_per_hour_e5_usd = models.PositiveBigIntegerField(null=True, blank=True)
     max_runtime_minutes = models.PositiveIntegerField(null=True, blank=True)

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from accounts.models import Project
+from accounts.sealed_fields import SealedTextField
 from instances.choices import EndingWish, Hold
 from instances.models.instance import Instance
 
@@ -26,7 +27,7 @@ class Installation(models.Model):
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     installation_id = models.CharField(max_length=16, default=new_installation_id)
-    signing_key = models.CharField(max_length=64, default=new_signing_key)
+    signing_key = SealedTextField(default=new_signing_key)
     created_at = models.DateTimeField(db_default=Now())
     # Where its database lives (instances/environment.py); a copy that was restored elsewhere must
     # not act in the name of the original.

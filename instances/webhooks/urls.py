@@ -39,6 +39,16 @@ def check_webhook_url(url: str) -> None:
         )
 
 
+def receiver_of(url: str) -> str:
+    """Scheme and host, which tell people where it goes; the rest may let others post there:
+    ``https://hooks.example/…``.
+    """
+    parts = _split(url)
+    if parts is None or not parts.netloc:
+        return "…"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/…"
+
+
 def _split(url: str) -> SplitResult | None:
     """The parts of the URL, None where they cannot be told (an unclosed bracket, port 99999)."""
     if "\\" in url:

@@ -162,7 +162,7 @@ _JOB = {
 _FAILED = {
     **_JOB,
     "type": "send_webhook",
-    "payload": {"deliveryId": "whd_1", "url": "https://myapp.com/webhook"},
+    "payload": {"deliveryId": "whd_1", "url": "https://myapp.com/…"},
     "status": "failed",
     "priority": 2,
     "attempts": 16,

@@ -10,6 +10,7 @@ import pytest
 from django.db import connection
 
 from accounts.models import Project
+from accounts.sealing import unseal
 from faults.books import Books, Message, Row, Truth
 from faults.invariants import check_all
 from instances.choices import BillingMode
@@ -270,7 +271,7 @@ def test_the_books_are_what_the_database_says(project: Project) -> None:
     )
     created = create_instance(project=project, wish=wish, cause=Cause("key:tests"))
     with connection.cursor() as cursor:
-        books = Books.load(cursor)
+        books = Books.load(cursor, unseal)
     found = check_all(books, Truth([], accepted=[created.instance.public_id]))
     assert [text[:2] for text in found] == ["I2", "I4"]
     assert books.jobs[0]["subject"] == created.instance.public_id

@@ -1,0 +1,73 @@
+"""Secrets at rest: sealed in the database, opened by processes that have the keys.
+
+Fernet (AES-128-CBC with HMAC-SHA-256) of the cryptography package; its MultiFernet seals with the
+first key and opens with any, which is what a rotation needs. Without CREDENTIALS_KEYS the key is
+made from SECRET_KEY, and stays among the keys that open, as do those of SECRET_KEY_PREVIOUS, so
+that each of them can be introduced or replaced later.
+"""
+
+import base64
+from collections.abc import Sequence
+from functools import lru_cache
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.conf import settings
+
+# Tells what is sealed from what an earlier release wrote as it was.
+PREFIX = "sealed:"
+_PURPOSE = b"novitai credentials of instances"
+
+
+class Unreadable(Exception):
+    """Sealed with a key that is not configured any more."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A secret in the database was sealed with a key that is not configured: put it back"
+            " into CREDENTIALS_KEYS or SECRET_KEY_PREVIOUS"
+        )
+
+
+def seal(text: str) -> str:
+    return PREFIX + sealer().encrypt(text.encode()).decode()
+
+
+def is_sealed(text: str) -> bool:
+    return text.startswith(PREFIX)
+
+
+def unseal(text: str) -> str:
+    """What was sealed; what never was, as it is. Raises Unreadable."""
+    return unsealed_with(sealer(), text)
+
+
+def unsealed_with(keys: MultiFernet, text: str) -> str:
+    if not is_sealed(text):
+        return text
+    try:
+        return keys.decrypt(text.removeprefix(PREFIX).encode()).decode()
+    except InvalidToken:
+        raise Unreadable from None
+
+
+def sealer() -> MultiFernet:
+    """With the keys of the configuration."""
+    configured = settings.CONFIG.credentials_keys
+    words = configured.get_secret_value().split(",") if configured is not None else []
+    secrets = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    return sealer_of(tuple(word.strip() for word in words if word.strip()), secrets)
+
+
+@lru_cache(maxsize=16)
+def sealer_of(keys: tuple[str, ...], secret_keys: Sequence[str]) -> MultiFernet:
+    """Deriving keys costs more than opening does."""
+    return MultiFernet(
+        [*(Fernet(key.encode()) for key in keys), *(Fernet(_derived(key)) for key in secret_keys)]
+    )
+
+
+def _derived(secret_key: str) -> bytes:
+    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=_PURPOSE)
+    return base64.urlsafe_b64encode(derived.derive(secret_key.encode()))
