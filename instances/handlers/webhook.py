@@ -13,8 +13,9 @@ from accounts.services import webhook_secret_of
 from instances import environment, outbox, tally
 from instances.choices import DeliveryStatus
 from instances.database_clock import database_now
-from instances.models import WebhookDelivery
-from instances.subjects import locked_instances
+from instances.models import Instance, WebhookDelivery
+from instances.subjects import cause_of, locked_instances
+from instances.transitions import record_event
 from instances.webhooks.signing import signed_headers
 from instances.webhooks.transport import DeliveryResult, deliver
 from jobs import registry
@@ -25,6 +26,7 @@ from jobs.registry import Decided, Handler, Talk, Unit
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 
+_NO_MESSAGE = "the job's payload names no message (deliveryId)"
 NOTED = ["attempts", "last_status_code", "last_error", "status", "ended_at"]
 
 
@@ -50,8 +52,11 @@ class SendWebhook(Handler[Message, DeliveryResult]):
         now = database_now()
         parts: list[Unit[Message] | Decided] = []
         for job in jobs:
-            delivery = deliveries.get(job.payload["deliveryId"])
-            if delivery is None or delivery.status != DeliveryStatus.PENDING:
+            message_id = _message_id(job)
+            delivery = deliveries.get(message_id)
+            if not message_id:
+                parts.append(Decided({job.pk: GiveUp(_NO_MESSAGE)}))
+            elif delivery is None or delivery.status != DeliveryStatus.PENDING:
                 parts.append(Decided({job.pk: Done()}))
             else:
                 parts.append(Unit([job], _message(delivery, now)))
@@ -90,7 +95,7 @@ class SendWebhook(Handler[Message, DeliveryResult]):
 
     def apply_all(self, talks: Sequence[Talk[Message, DeliveryResult]]) -> Mapping[int, Outcome]:
         """In bulk: a burst of arrivals is a burst of messages."""
-        jobs = {job.payload["deliveryId"]: job for talk in talks for job in talk.jobs}
+        jobs = {_message_id(job): job for talk in talks for job in talk.jobs}
         locked_instances(jobs.values())
         deliveries = _deliveries(jobs.values())
         outcomes: dict[int, Outcome] = {}
@@ -105,7 +110,8 @@ class SendWebhook(Handler[Message, DeliveryResult]):
         return outcomes
 
     def on_give_up(self, job: Job, error: str) -> None:
-        _end_undelivered(job, error)
+        if ended := _end_undelivered(job, error):
+            _tell_owner(job, *ended)
 
     def is_cancellable(self, job: Job) -> bool:
         return True
@@ -115,24 +121,26 @@ class SendWebhook(Handler[Message, DeliveryResult]):
         _end_undelivered(job, "cancelled before it was delivered", is_last_word=True)
 
     def on_redrive(self, job: Job) -> None:
-        WebhookDelivery.objects.filter(public_id=job.payload["deliveryId"]).update(
+        WebhookDelivery.objects.filter(public_id=_message_id(job)).update(
             status=DeliveryStatus.PENDING, ended_at=None
         )
 
 
-def _end_undelivered(job: Job, error: str, *, is_last_word: bool = False) -> None:
-    """Fail the message for all to see, and let the instance's next one go.
+def _end_undelivered(
+    job: Job, error: str, *, is_last_word: bool = False
+) -> tuple[Instance, WebhookDelivery] | None:
+    """Fail the message for all to see, and let the instance's next one go. The locked instance and
+    the message, if it still waited.
 
-    ``is_last_word`` puts the error in place of what the receiver said last.
+    ``is_last_word`` puts the error in place of what the receiver said last. Raises nothing for a
+    payload of any form: an operator must get rid of every job.
     """
     # An event that is being written now sees this message pending, so it leaves its own to whoever
     # ends this one: its end must wait for that commit.
-    locked_instances([job])
-    delivery = (
-        WebhookDelivery.objects.select_related("instance")
-        .filter(public_id=job.payload["deliveryId"], status=DeliveryStatus.PENDING)
-        .first()
-    )
+    instance = locked_instances([job]).get(job.subject)
+    delivery = WebhookDelivery.objects.filter(
+        public_id=_message_id(job), status=DeliveryStatus.PENDING
+    ).first()
     if delivery is not None:
         if is_last_word or not delivery.last_error:
             delivery.last_error = error[:500]
@@ -140,6 +148,32 @@ def _end_undelivered(job: Job, error: str, *, is_last_word: bool = False) -> Non
         delivery.ended_at = database_now()
         delivery.save()
         outbox.enqueue_next({delivery.instance_id: job.request_id})
+    elif instance is not None:
+        # A job that names no message: those of its instance must not wait for it.
+        outbox.enqueue_next({instance.pk: job.request_id})
+    return (instance, delivery) if instance is not None and delivery is not None else None
+
+
+def _tell_owner(job: Job, instance: Instance, delivery: WebhookDelivery) -> None:
+    """In the timeline: a message about it would go where this one did not arrive."""
+    record_event(
+        instance,
+        "instance.webhook_given_up",
+        cause=cause_of(job, "the message was not delivered"),
+        now=database_now(),
+        data={
+            "messageId": delivery.public_id,
+            "type": str(delivery.payload.get("type", "")),
+            "attempts": delivery.attempts,
+            "error": delivery.last_error,
+        },
+    )
+
+
+def _message_id(job: Job) -> str:
+    """Empty where the payload names none."""
+    named = job.payload.get("deliveryId") if isinstance(job.payload, Mapping) else None
+    return named if isinstance(named, str) else ""
 
 
 def allowed_networks() -> Sequence[IPv4Network | IPv6Network]:
@@ -152,7 +186,7 @@ def allowed_networks() -> Sequence[IPv4Network | IPv6Network]:
 
 def _deliveries(jobs: Iterable[Job]) -> dict[str, WebhookDelivery]:
     rows = WebhookDelivery.objects.select_related("instance", "project").filter(
-        public_id__in={job.payload["deliveryId"] for job in jobs}
+        public_id__in={_message_id(job) for job in jobs}
     )
     return {row.public_id: row for row in rows}
 

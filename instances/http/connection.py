@@ -16,30 +16,69 @@ from typing import TYPE_CHECKING, Any
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from instances.http.errors import AddressRefused, ConnectFailed
-from instances.http.exchange import Exchange, current_exchange
+from instances.http.errors import AddressRefused, BodyTooLarge, ConnectFailed
+from instances.http.exchange import Exchange, WireLimits, current_exchange
+from instances.http.heads import HeadCollector
 from instances.http.resolve import Address, resolve
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
+_RECEIVE_BYTES = 16_384
+# What http.client reads of a line at most.
+_LINE_BYTES = 65_537
+
 
 class _DeadlineReader(io.RawIOBase):
-    """The raw end of a response: one receive at a time, each with the time that is left."""
+    """The raw end of a response: one receive at a time, each with the time that is left, and no
+    more of them than the exchange's limits allow. Hands on the final answer only.
+    """
 
     def __init__(self, raw: io.RawIOBase, sock: socket.socket, exchange: Exchange) -> None:
         self._raw = raw
         self._sock = sock
         self._exchange = exchange
+        self._collector: HeadCollector | None = HeadCollector()
+        self._ready = memoryview(b"")
+        self._receives = 0
+        self._body_bytes = 0
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: WriteableBuffer) -> int | None:
-        self._sock.settimeout(self._exchange.remaining())
-        count = self._raw.readinto(buffer)
-        self._exchange.has_received = self._exchange.has_received or bool(count)
+        target = memoryview(buffer).cast("B")
+        if self._collector is not None:
+            self._ready = memoryview(self._collected(self._collector))
+            self._collector = None
+        if not self._ready:
+            count = self._receive(target)
+            self._body_bytes += count
+            self._refuse_excess(self._body_bytes, self._exchange.limits.body_bytes, "bytes")
+            return count
+        count = min(len(target), len(self._ready))
+        target[:count] = self._ready[:count]
+        self._ready = self._ready[count:]
         return count
+
+    def _collected(self, collector: HeadCollector) -> bytes:
+        buffer = bytearray(_RECEIVE_BYTES)
+        while count := self._receive(memoryview(buffer)):
+            if (head := collector.feed(bytes(buffer[:count]))) is not None:
+                return head
+        return collector.rest()
+
+    def _receive(self, target: memoryview) -> int:
+        self._sock.settimeout(self._exchange.remaining())
+        count = self._raw.readinto(target) or 0
+        self._exchange.has_received = self._exchange.has_received or bool(count)
+        self._receives += 1
+        self._refuse_excess(self._receives, self._exchange.limits.receives, "pieces")
+        return count
+
+    def _refuse_excess(self, count: int, most: int | None, what: str) -> None:
+        if most is not None and count > most:
+            raise BodyTooLarge(f"an answer of more than {most:,} {what}")
 
     def close(self) -> None:
         if not self.closed:
@@ -47,11 +86,28 @@ class _DeadlineReader(io.RawIOBase):
             super().close()
 
 
+class _LineReader(io.BufferedReader):
+    """What http.client and urllib3 read from; a line has a bound even where they set none."""
+
+    def __init__(self, raw: _DeadlineReader, limits: WireLimits) -> None:
+        super().__init__(raw)
+        self._most_lines = limits.lines
+        self._lines = 0
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        self._lines += 1
+        if self._most_lines is not None and self._lines > self._most_lines:
+            raise BodyTooLarge(f"an answer of more than {self._most_lines:,} lines")
+        is_bounded = size is not None and 0 <= size <= _LINE_BYTES
+        return super().readline(size if is_bounded else _LINE_BYTES)
+
+
 class _DeadlineResponse(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
+        exchange = current_exchange()
         raw = self.fp.detach()
-        self.fp = io.BufferedReader(_DeadlineReader(raw, sock, current_exchange()))
+        self.fp = _LineReader(_DeadlineReader(raw, sock, exchange), exchange.limits)
 
 
 class DeadlineHTTPConnection(HTTPConnection):

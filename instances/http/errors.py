@@ -8,8 +8,9 @@ TransportError
 │   └── TlsFailed        handshake or certificate
 ├── ExchangeTimeout      the total deadline passed; `is_sent` says whether the server may have acted
 ├── ConnectionLost       reset or closed after we had begun to send
-├── BrokenResponse       what came back is not HTTP
-└── BodyTooLarge         the body passed the cap
+├── BrokenResponse       what came back is not HTTP, or not an answer to what was asked
+│   └── HeadTooLarge     the headers passed the cap
+└── BodyTooLarge         the body, or its framing, passed the cap
 """
 
 
@@ -62,6 +63,10 @@ class ConnectionLost(TransportError):
 
 class BrokenResponse(TransportError):
     """The server answered with something that is not an HTTP response."""
+
+
+class HeadTooLarge(BrokenResponse):
+    """The heads of the answer and of interim answers have more bytes than we read."""
 
 
 class BodyTooLarge(TransportError):

@@ -38,6 +38,17 @@ class Deadline:
         return ExchangeTimeout(f"no answer within {self.timeout_seconds:g} s", is_sent=is_sent)
 
 
+@dataclass(frozen=True, slots=True)
+class WireLimits:
+    """What an exchange may receive after the head of the answer: bytes as they come (framing and
+    compression included), receives, and lines (a chunk of a body has two). None: any number.
+    """
+
+    body_bytes: int
+    receives: int | None = None
+    lines: int | None = None
+
+
 @dataclass(slots=True)
 class Exchange:
     """Written by the connection classes while they work; read when something breaks.
@@ -47,6 +58,7 @@ class Exchange:
     """
 
     deadline: Deadline
+    limits: WireLimits
     guard: Guard | None = None
     is_connection_fresh: bool = False
     has_sent: bool = False

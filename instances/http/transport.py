@@ -30,9 +30,13 @@ from instances.http.errors import (
     TlsFailed,
     TransportError,
 )
-from instances.http.exchange import Deadline, Exchange, Guard, exchange_scope
+from instances.http.exchange import Deadline, Exchange, Guard, WireLimits, exchange_scope
 
 _CHUNK_BYTES = 16_384
+# Of one exchange with a stranger: some tens of milliseconds of a processor.
+_STRANGERS_FRAMING_BYTES = 16_384
+_STRANGERS_RECEIVES = 2_000
+_STRANGERS_LINES = 2_000
 _NETWORK_ERRORS = (requests.RequestException, Urllib3Error, http.client.HTTPException, OSError)
 
 
@@ -126,7 +130,7 @@ class Transport:
         """
         if guard is not None and not is_fresh:
             raise ValueError("a guarded exchange must use a fresh connection")
-        state = Exchange(deadline, guard)
+        state = Exchange(deadline, self._limits(is_stranger=guard is not None), guard)
         with exchange_scope(state), self._adapter(is_fresh=is_fresh) as adapter:
             with _translated(state):
                 response = adapter.send(_prepared(request), stream=True)
@@ -136,6 +140,14 @@ class Transport:
                 response.close()
         headers = {name.lower(): value for name, value in response.headers.items()}
         return HttpResponse(response.status_code, headers, body, is_truncated)
+
+    def _limits(self, *, is_stranger: bool) -> WireLimits:
+        """A guarded exchange is one with a stranger, who may want to keep us busy."""
+        if is_stranger:
+            most = self.max_body_bytes + _STRANGERS_FRAMING_BYTES
+            return WireLimits(most, _STRANGERS_RECEIVES, _STRANGERS_LINES)
+        # A body of small chunks is several times as long as what it says.
+        return WireLimits(4 * self.max_body_bytes)
 
     def close(self) -> None:
         """Close the idle connections; the transport stays usable."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from instances.http import USER_AGENT
-from instances.http.errors import TransportError
+from instances.http.errors import AddressRefused, InvalidTarget, TransportError
 from instances.http.exchange import Deadline
 from instances.http.retry_after import parse_retry_after
 from instances.http.transport import HttpRequest, HttpResponse, Transport
@@ -32,8 +32,9 @@ _MAX_EXCERPT = 1000
 class DeliveryResult:
     """How one attempt ended.
 
-    Only 2xx is delivered; a redirect is a failure. `is_permanent` is a 410: the receiver wants
-    nothing more. `retry_after` is in seconds. `error` is for people and holds no query string,
+    Only 2xx is delivered; a redirect is a failure. `is_permanent`: another attempt would end in
+    the same way. The receiver answered 410, or its URL leads where nothing may be sent.
+    `retry_after` is in seconds. `error` is for people and holds no query string,
     since those carry tokens.
     """
 
@@ -68,7 +69,7 @@ def deliver(
     """
     started = time.monotonic()
     if reason := check_url(url, allowed_networks=allowed_networks):
-        return _failure(reason, started)
+        return _failure(reason, started, is_permanent=True)
     try:
         response = (transport or shared_transport()).exchange(
             HttpRequest("POST", url, _with_defaults(headers), body),
@@ -77,6 +78,8 @@ def deliver(
             is_body_optional=True,
             guard=functools.partial(refusal_reason, allowed_networks=allowed_networks),
         )
+    except (AddressRefused, InvalidTarget) as error:
+        return _failure(str(error), started, is_permanent=True)
     except TransportError as error:
         return _failure(str(error), started)
     return _result(response, time.monotonic() - started)
@@ -89,13 +92,14 @@ def _with_defaults(headers: Mapping[str, str]) -> dict[str, str]:
     return {"content-type": "application/json", "user-agent": USER_AGENT} | given
 
 
-def _failure(error: str, started: float) -> DeliveryResult:
+def _failure(error: str, started: float, *, is_permanent: bool = False) -> DeliveryResult:
     return DeliveryResult(
         status_code=None,
         is_delivered=False,
         retry_after=None,
         error=error,
         seconds=time.monotonic() - started,
+        is_permanent=is_permanent,
     )
 
 

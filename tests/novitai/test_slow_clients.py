@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import select
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -228,21 +227,17 @@ def test_when_memory_is_short_those_who_hold_it_are_let_go(tmp_path: Path) -> No
         assert 5 < len(gone) < 40
 
 
-@pytest.mark.parametrize(
-    "half", [b"", b"GET /livez HT", LIVEZ, POST + b"Content-Length: 9\r\n\r\nx"]
-)
-def test_a_flood_of_clients_that_say_nothing_keeps_no_one_out(tmp_path: Path, half: bytes) -> None:
+def test_a_flood_of_clients_that_say_nothing_keeps_no_one_out(tmp_path: Path) -> None:
     """Five times as many as may be connected, and the service's patience is longer than the test's;
     those who have waited longest make room.
     """
     limits = {"GUNICORN_CMD_ARGS": "--worker-connections 40", "WEB_READ_TIMEOUT": "300"}
+    halves = (b"", b"GET /livez HT", LIVEZ, POST + b"Content-Length: 9\r\n\r\nx")
     with ExitStack() as clients, served(tmp_path, dead_url(), WEB_WORKERS="1", **limits) as url:
-        for _ in range(200):
+        for half in halves * 50:
             connect(url, clients).sendall(half)
-        started = time.monotonic()
         for _ in range(5):
             assert is_served(url)
-        assert time.monotonic() - started < 10
 
 
 def test_what_the_service_was_configured_with_is_read_once(tmp_path: Path) -> None:

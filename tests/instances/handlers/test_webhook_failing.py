@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from typing import Any
@@ -11,9 +12,9 @@ from django.db import connection, transaction
 
 from instances.choices import InstanceStatus
 from instances.handlers import webhook
-from instances.models import Instance, WebhookDelivery
+from instances.models import Instance, InstanceEvent, WebhookDelivery
 from instances.webhooks.transport import DeliveryResult
-from jobs import control, queue
+from jobs import control, queue, registry
 from jobs.errors import JobNotCancellable
 from jobs.models import Job
 from tests.engine import database_time
@@ -69,6 +70,77 @@ def test_a_receiver_that_is_gone_gets_nothing_more_of_it(
     assert (delivery.status, delivery.attempts, delivery.last_status_code) == ("failed", 1, 410)
     assert "410" in delivery.last_error
     assert Job.objects.get(type="send_webhook").status == "failed"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://10.0.0.1/hook",
+        "http://inside.example/hook?token=s3cr3t",
+        "http://[fd00::1]/hook",
+        "http://a..example/hook",
+    ],
+)
+def test_a_url_that_leads_nowhere_is_given_up_at_once_and_its_owner_is_told(
+    service: Service, instance: Instance, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another attempt would end in the same way; the next message goes the same short way."""
+    real = socket.getaddrinfo
+
+    def getaddrinfo(host: Any, *rest: Any, **more: Any) -> Any:
+        return real("192.168.1.9" if host == "inside.example" else host, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    Instance.objects.update(webhook_url=url)
+    instance.refresh_from_db()
+    move_on(instance, InstanceStatus.STARTING)
+    send(service, times=2)
+    for delivery in WebhookDelivery.objects.all():
+        assert (delivery.status, delivery.attempts) == ("failed", 1)
+        assert delivery.last_error
+    assert {job.status for job in Job.objects.filter(type="send_webhook")} == {"failed"}
+    told = InstanceEvent.objects.filter(type="instance.webhook_given_up").order_by("sequence")
+    assert [event.data["type"] for event in told] == ["instance.creating", "instance.starting"]
+    assert "s3cr3t" not in str([event.data for event in told])
+    assert WebhookDelivery.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    "error", ["no address found for a.example", "connection lost", "TLS failed"]
+)
+def test_what_may_pass_is_tried_again(
+    service: Service, receiver: Receiver, instance: Instance, error: str
+) -> None:
+    receiver.answers = [answer(500, status_code=None, error=error)]
+    send(service)
+    assert deliveries() == ["pending"]
+    assert not InstanceEvent.objects.filter(type="instance.webhook_given_up").exists()
+
+
+@pytest.mark.parametrize(
+    "payload", [{}, {"deliveryId": None}, {"deliveryId": 5}, {"deliveryId": {}}, {"url": "x"}, []]
+)
+@pytest.mark.parametrize("ending", ["run", "cancel", "give up"])
+def test_a_job_that_names_no_message_can_be_got_rid_of(
+    service: Service, receiver: Receiver, instance: Instance, payload: Any, ending: str
+) -> None:
+    """And the messages of its instance do not wait for it."""
+    job = Job.objects.get(type="send_webhook")
+    Job.objects.filter(pk=job.pk).update(payload=payload)
+    if ending == "run":
+        send(service)
+        assert Job.objects.get(pk=job.pk).status == "failed"
+    elif ending == "cancel":
+        control.cancel(Job.objects.get(pk=job.pk), actor="ada")
+        assert Job.objects.get(pk=job.pk).status == "cancelled"
+    else:
+        job.refresh_from_db()
+        with transaction.atomic():
+            registry.get(job.type).handler.on_give_up(job, "tired")
+            registry.get(job.type).handler.on_redrive(job)
+        return
+    send(service, times=2)
+    assert receiver.types == ["instance.creating"]
 
 
 def test_after_its_last_attempt_it_is_visibly_failed_and_can_be_sent_again(
