@@ -34,7 +34,8 @@ class JobBroker(Broker):
 
     def __init__(self, list_key: str | None = None) -> None:
         super().__init__(list_key)
-        self._is_listening = False
+        # The session that listens: another one in its place hears nothing.
+        self._listens_on: object = None
         self._claimer: Claimer | None = None
         self._full_batches: Counter[str] = Counter()
         self._held_back: dict[str, float] = {}
@@ -47,7 +48,6 @@ class JobBroker(Broker):
             return self._claim_or_wait()
         except Error as error:
             logger.warning("claim_failed", error=str(error))
-            self._is_listening = False
             connection.close()
             time.sleep(0.5)
             return []
@@ -93,10 +93,11 @@ class JobBroker(Broker):
                 self._held_back[name] = time.monotonic()
 
     def _listen(self) -> None:
-        if not self._is_listening:
+        connection.ensure_connection()
+        if self._listens_on is not connection.connection:
             with connection.cursor() as cursor:
                 cursor.execute(f"LISTEN {queue.CHANNEL}")
-            self._is_listening = True
+            self._listens_on = connection.connection
 
     def _wait(self) -> None:
         """Until a NOTIFY, the next due time, or a second has passed."""

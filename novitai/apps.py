@@ -1,7 +1,18 @@
-"""App configuration: the project's own commands and the cache table's migration."""
+"""App configuration: the project's own commands, its tables, and what is checked at the start."""
 
 from django.apps import AppConfig
+from django.core import checks
 
 
 class NovitaiConfig(AppConfig):
     name = "novitai"
+
+    def ready(self) -> None:
+        from jobs.signals import cluster_starting
+        from novitai.database.bounds import serve_with_bounds
+        from novitai.database.starting import check_database, refuse_for_workers
+
+        checks.register(check_database, checks.Tags.database)
+        cluster_starting.connect(refuse_for_workers, dispatch_uid="novitai.refuse_for_workers")
+        # Worker processes are forked from the command and inherit it.
+        cluster_starting.connect(lambda **_: serve_with_bounds(), weak=False)

@@ -57,6 +57,11 @@ class Config(BaseModel):
         description="postgresql://USER:PASSWORD@HOST:PORT/NAME, with any parameter of libpq after "
         "a ? (sslmode=verify-full&sslrootcert=/ca.pem); unset: embedded Postgres",
     )
+    database_pooler: Literal["none", "session", "transaction"] = Field(
+        "none",
+        description="mode of a connection pooler (PgBouncer) before the database: none, session or "
+        "transaction; transaction is for the web server alone",
+    )
     secret_key: SecretStr | None = Field(
         None, description="at least 32 random characters, e.g. from: openssl rand -base64 48"
     )

@@ -51,12 +51,21 @@ class System(Object):
     cpu = Cpu()
 
 
+class Problem(Object):
+    """A state in which the service does not do all of its work."""
+
+    code = serializers.CharField(help_text="stable; docs/operations.md lists them")
+    message = serializers.CharField(help_text="for people, with what to do")
+    since = serializers.DateTimeField(required=False)
+
+
 class Health(Object):
     """How the service is."""
 
     status = serializers.ChoiceField(["healthy", "unhealthy"])
     timestamp = serializers.DateTimeField()
     services = Services()
+    problems = Problem(many=True, help_text="empty while all is well")
     uptime = serializers.IntegerField(help_text="seconds")
     version = serializers.CharField()
     performance = Performance()
@@ -108,6 +117,7 @@ _HEALTHY: dict[str, Any] = {
     "status": "healthy",
     "timestamp": "2023-12-01T10:30:00.000Z",
     "services": {"novitaApi": "up", "jobQueue": "up", "cache": "up"},
+    "problems": [],
     "uptime": 3600,
     "version": VERSION,
     "performance": {
@@ -131,6 +141,13 @@ _UNHEALTHY = {
     **_HEALTHY,
     "status": "unhealthy",
     "services": {"novitaApi": "down", "jobQueue": "up", "cache": "up"},
+    "problems": [
+        {
+            "code": "novita_key_refused",
+            "message": "Novita refuses the key (NOVITA_API_KEY).",
+            "since": "2023-12-01T10:29:10.000Z",
+        }
+    ],
     "dependencies": {**_HEALTHY["dependencies"], "novitaApi": {"status": "down"}},
 }
 _METRICS = """\
@@ -149,11 +166,12 @@ HEALTH: dict[str, Any] = {
     "summary": "How the service is",
     "tags": TAG,
     "auth": [],
-    "description": "503 when the database, the worker cluster or Novita is down: for people and "
-    "monitors. Use /livez for restarts and /readyz for routing, which do not follow Novita.",
+    "description": "503 in every state in which the service does not do all of its work, with "
+    "words for each in problems: for people and monitors. Use /livez for restarts and /readyz "
+    "for routing, which do not follow Novita.",
     "responses": {
-        200: OpenApiResponse(Health, description="All that is needed is up."),
-        503: OpenApiResponse(Health, description="Something that is needed is down."),
+        200: OpenApiResponse(Health, description="All is well."),
+        503: OpenApiResponse(Health, description="Something is not; problems says what."),
     },
     "examples": [_answer("Healthy", _HEALTHY), _answer("Unhealthy", _UNHEALTHY, 503)],
 }
@@ -171,9 +189,9 @@ READYZ: dict[str, Any] = {
     "summary": "Whether requests should come here",
     "tags": TAG,
     "auth": [],
-    "description": "For load balancers: the database answers and its migrations are applied. Ready "
-    "while Novita is down and while no worker lives: what is accepted waits unharmed. Answers "
-    "under any Host header.",
+    "description": "For load balancers: the database can be written and its migrations are "
+    "applied. Ready while Novita is down and while no worker lives: what is accepted waits "
+    "unharmed. Answers under any Host header.",
     "responses": {
         200: OpenApiResponse(Readiness, description="Requests may come."),
         503: OpenApiResponse(Readiness, description="Not now; reasons says why."),
@@ -184,7 +202,7 @@ READYZ: dict[str, Any] = {
             "Not ready",
             {
                 "status": "not ready",
-                "reasons": ["migrations are not applied: manage.py migrate"],
+                "reasons": ["Migrations are not applied: manage.py migrate."],
             },
             503,
         ),

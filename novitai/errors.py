@@ -11,13 +11,14 @@ from typing import Any
 
 import structlog
 from django.core.exceptions import DisallowedHost, PermissionDenied
-from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions
 from rest_framework.renderers import JSONRenderer
 from rest_framework.views import set_rollback
 
 from instances.clock import iso
+from novitai.database.failures import TROUBLE as DATABASE_DOWN
+from novitai.database.failures import Cause, cause_of, words_of
 from novitai.error_codes import CODES
 from novitai.error_pages import error_page, is_for_people
 from novitai.plain_words import message_of
@@ -42,8 +43,6 @@ _OF_STATUS = {
 }
 _WRONG_HOST = "The Host header names no host of this service."
 RETRY_AFTER_SECONDS = 5
-# What the database driver raises when the server is gone, refuses or takes too long.
-DATABASE_DOWN = (OperationalError, InterfaceError)
 
 
 def error_body(
@@ -103,6 +102,8 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> HttpResponse |
     if not isinstance(exc, exceptions.APIException):
         return None
     set_rollback()
+    if isinstance(exc, DatabaseDown):
+        return _answer_of(request, exc)
     code = _code_of(exc)
     if isinstance(exc, exceptions.ValidationError):
         body = error_body(request, code, entries=validation_entries(exc.detail, request))
@@ -139,8 +140,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """
     exc = sys.exc_info()[1]
     if isinstance(exc, DATABASE_DOWN):
-        logger.error("database_unavailable", exc_info=exc)
-        return error_response(request, "SERVICE_UNAVAILABLE")
+        return _answer_of(request, DatabaseDown(exc))
     logger.error("unhandled_exception", exc_info=exc)
     return error_response(request, "INTERNAL_SERVER_ERROR")
 
@@ -154,15 +154,30 @@ class ServiceUnavailable(exceptions.APIException):
     wait = RETRY_AFTER_SECONDS
 
 
+class DatabaseDown(ServiceUnavailable):
+    """The database cannot be used now. What it is that fails is logged once, where it begins
+    (``novitai.database.state``); a statement that waited too long is logged here, each time.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        self.cause = cause_of(error) or Cause.FAILED
+        super().__init__(f"{words_of(self.cause)} Please retry.")
+        if self.cause is Cause.BUSY:
+            logger.warning("database_busy", error=" ".join(str(error).split())[:300])
+
+
+def _answer_of(request: HttpRequest | None, exc: DatabaseDown) -> HttpResponse:
+    details = {"cause": exc.cause.value}
+    body = error_body(request, "SERVICE_UNAVAILABLE", str(exc.detail), details=details)
+    return _answer(body, exc.status_code, _headers_of(exc))
+
+
 def _as_api_exception(exc: Exception) -> Exception:
     if isinstance(exc, Http404):
         return exceptions.NotFound()
     if isinstance(exc, PermissionDenied):
         return exceptions.PermissionDenied(CODES["FORBIDDEN"].message)
-    if isinstance(exc, DATABASE_DOWN):
-        logger.error("database_unavailable", exc_info=exc)
-        return ServiceUnavailable()
-    return exc
+    return DatabaseDown(exc) if isinstance(exc, DATABASE_DOWN) else exc
 
 
 def _code_of(exc: exceptions.APIException) -> str:

@@ -1,9 +1,10 @@
 """``/health`` for people and monitors, ``/livez`` and ``/readyz`` for whatever runs containers."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import AllowAny
@@ -14,9 +15,18 @@ from rest_framework.views import APIView
 from instances.clock import iso
 from instances.database_clock import database_now
 from novitai import VERSION, documentation
+from novitai.conditions import Condition, of_database
+from novitai.database.bounds import within
+from novitai.database.failures import Cause, cause_of, words_of
+from novitai.database.probe import cause_against_writing
 from novitai.negotiation import OnlyOneForm
 from novitai.performance import Window, request_totals, system, uptime_seconds
 from novitai.vitals import Vitals, is_cache_up, look, up
+
+# Within this every probe is answered, whatever the database does.
+PROBE_SECONDS = 2.6
+# Reads may still be answered, so the rest can be told.
+_READABLE = (Cause.READ_ONLY, Cause.FULL, Cause.BUSY)
 
 _window = Window()
 
@@ -30,24 +40,26 @@ class OpenView(APIView):
 
 
 class HealthView(OpenView):
-    """Whether the service can do its work: 503 when the database, the queue or Novita is down."""
+    """Whether the service can do its work: 503 with words for each state in which it cannot."""
 
     @extend_schema(**documentation.HEALTH)
     def get(self, request: Request) -> Response:
-        vitals = look()
-        services = _services(vitals)
-        is_healthy = services["novitaApi"] == services["jobQueue"] == "up"
+        with within(PROBE_SECONDS):
+            found = Findings.look()
+        services = found.services()
+        problems = found.conditions()
         body = {
-            "status": "healthy" if is_healthy else "unhealthy",
+            "status": "unhealthy" if problems else "healthy",
             "timestamp": iso(datetime.now(UTC)),
             "services": services,
+            "problems": [each.as_json() for each in problems],
             "uptime": int(uptime_seconds()),
             "version": VERSION,
-            "performance": _performance(vitals),
+            "performance": _performance(found.vitals),
             "system": system(),
-            "dependencies": _dependencies(vitals, services),
+            "dependencies": found.dependencies(),
         }
-        return Response(body, status=200 if is_healthy else 503)
+        return Response(body, status=503 if problems else 200)
 
 
 class LivezView(OpenView):
@@ -72,15 +84,57 @@ class ReadyzView(OpenView):
         return Response(body, status=503 if reasons else 200)
 
 
-def _services(vitals: Vitals | None) -> dict[str, str]:
-    """The seed's three. Without the database there is no queue, and nobody knows about Novita."""
-    if vitals is None:
-        return {"novitaApi": "down", "jobQueue": "down", "cache": "down"}
-    return {
-        "novitaApi": up(vitals.is_novita_up),
-        "jobQueue": up(vitals.is_queue_up),
-        "cache": up(is_cache_up()),
-    }
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a probe learns. cause: why the database cannot be written. vitals: None without it."""
+
+    cause: Cause | None
+    vitals: Vitals | None
+    is_cache_up: bool
+
+    @classmethod
+    def look(cls) -> "Findings":
+        cause = cause_against_writing()
+        if cause is not None and cause not in _READABLE:
+            return cls(cause, None, False)
+        vitals = look()
+        if vitals is None and cause is None:
+            cause = Cause.SILENT
+        return cls(cause, vitals, cause is None and is_cache_up())
+
+    def conditions(self) -> list[Condition]:
+        found = [of_database(self.cause)] if self.cause is not None else []
+        found += self.vitals.conditions() if self.vitals is not None else ()
+        if self.cause is None and not self.is_cache_up:
+            found.append(Condition.of("cache_broken"))
+        return found
+
+    def services(self) -> dict[str, str]:
+        """The seed's three. Without the database there is no queue, and Novita is not known of."""
+        vitals = self.vitals
+        return {
+            "novitaApi": up(vitals is not None and vitals.is_novita_up),
+            "jobQueue": up(vitals is not None and self.cause is None and vitals.is_queue_up),
+            "cache": up(self.is_cache_up),
+        }
+
+    def dependencies(self) -> dict[str, Any]:
+        database: dict[str, Any] = {"status": up(self.cause is None)}
+        if self.cause is not None:
+            database |= {"cause": self.cause.value, "message": words_of(self.cause)}
+        if self.vitals is None:
+            return {"database": database}
+        services = self.services()
+        return {
+            "database": database,
+            "novitaApi": self.vitals.novita_details(),
+            "jobQueue": {
+                "status": services["jobQueue"],
+                "workers": self.vitals.worker_count,
+                "oldestDueSeconds": round(self.vitals.oldest_due_seconds, 1),
+            },
+            "cache": {"status": services["cache"]},
+        }
 
 
 def _performance(vitals: Vitals | None) -> dict[str, float]:
@@ -88,26 +142,17 @@ def _performance(vitals: Vitals | None) -> dict[str, float]:
     return {**_window.performance(request_totals()), "jobProcessingRate": rate}
 
 
-def _dependencies(vitals: Vitals | None, services: dict[str, str]) -> dict[str, Any]:
-    if vitals is None:
-        return {"database": {"status": "down"}}
-    return {
-        "database": {"status": "up"},
-        "novitaApi": vitals.novita_details(),
-        "jobQueue": {
-            "status": services["jobQueue"],
-            "workers": vitals.worker_count,
-            "oldestDueSeconds": round(vitals.oldest_due_seconds, 1),
-        },
-        "cache": {"status": services["cache"]},
-    }
-
-
 def _reasons_against_readiness() -> list[str]:
+    """What stops requests; a busy database, or Novita, or missing workers stop none."""
     try:
-        return [] if _is_migrated() else ["migrations are not applied: manage.py migrate"]
-    except DatabaseError:
-        return ["the database does not answer"]
+        with within(PROBE_SECONDS):
+            if not _is_migrated():
+                return [Condition.of("migrations_missing").words]
+            cause = cause_against_writing()
+    except Error as error:
+        cause = cause_of(error) or Cause.FAILED
+    stopping = [of_database(cause)] if cause is not None else []
+    return [each.words for each in stopping if each.stops_requests]
 
 
 _migrated = False

@@ -105,7 +105,7 @@ def _database() -> dict[str, Any]:
             "OPTIONS": embedded_options(),
         }
     url = CONFIG.database_url.get_secret_value()
-    return {"ENGINE": "django.db.backends.postgresql", **django_entry(parse_url(url))}
+    return django_entry(parse_url(url), CONFIG.database_pooler)
 
 
 DATABASES = {

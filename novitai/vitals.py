@@ -5,24 +5,35 @@ Nothing here calls Novita, so a probe costs no upstream call.
 
 import secrets
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
-from django.db import DatabaseError, connection, transaction
+from django.db import Error, connection, transaction
 from django.db.models import Min
 
+from instances import environment
+from instances.choices import JobType
 from instances.clock import iso
 from instances.database_clock import database_now
-from instances.models import UpstreamGate
+from instances.models import Installation, ReconcileRun, UpstreamGate
 from jobs import stats
 from jobs.models import Job, JobStatus, PausedType, Worker
+from novitai.conditions import Condition, of_novita
 
-# Due work is picked up in milliseconds; what waits this long waits for nobody.
+# Due work is picked up in milliseconds; what waits this long is taken by nobody.
 DUE_LIMIT = timedelta(minutes=5)
 QUERY_TIMEOUT = "2s"
+# What a reconciler that is late has missed, beside the time that a pass may take.
+_MISSED_PASSES = 3
+_LONGEST_PASS = timedelta(minutes=1)
+_MAKE_AND_END = (
+    *(JobType.CREATE_INSTANCE, JobType.TERMINATE_INSTANCE, JobType.START_INSTANCE),
+    *(JobType.STOP_INSTANCE, JobType.RESTART_INSTANCE, JobType.ENFORCE_LIMITS, JobType.RECONCILE),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +45,7 @@ class Vitals:
     oldest_due_at: datetime | None
     jobs_ended_per_minute: float
     gate: UpstreamGate | None
+    upkeep: tuple[Condition, ...] = ()
 
     @property
     def oldest_due_seconds(self) -> float:
@@ -45,6 +57,10 @@ class Vitals:
 
     @property
     def is_novita_up(self) -> bool:
+        return of_novita(self.gate, is_up=self._answered_last) is None
+
+    @property
+    def _answered_last(self) -> bool:
         """Up until something was seen to fail, and again after the next success."""
         gate = self.gate
         if gate is None or gate.last_failure_at is None:
@@ -52,6 +68,17 @@ class Vitals:
         if gate.opened_until is not None and gate.opened_until > self.now:
             return False
         return gate.last_success_at is not None and gate.last_success_at > gate.last_failure_at
+
+    def conditions(self) -> Iterator[Condition]:
+        """What keeps the service from its work, by what the database tells."""
+        if self.worker_count == 0:
+            yield Condition.of("no_worker")
+        elif not self.is_queue_up:
+            details = f"The oldest waits for {self.oldest_due_seconds:.0f} s."
+            yield Condition.of("jobs_wait", details, self.oldest_due_at)
+        if (novita := of_novita(self.gate, is_up=self._answered_last)) is not None:
+            yield novita
+        yield from self.upkeep
 
     def novita_details(self) -> dict[str, Any]:
         gate = self.gate
@@ -83,14 +110,16 @@ def look() -> Vitals | None:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL statement_timeout = '{QUERY_TIMEOUT}'")
             now = database_now()
+            workers = count_workers(now)
             return Vitals(
                 now=now,
-                worker_count=count_workers(now),
+                worker_count=workers,
                 oldest_due_at=oldest_due(now),
                 jobs_ended_per_minute=stats.ended_per_minute(),
                 gate=_gate(),
+                upkeep=tuple(_upkeep(now, has_workers=workers > 0)),
             )
-    except DatabaseError:
+    except Error:
         return None
 
 
@@ -100,7 +129,7 @@ def count_workers(now: datetime) -> int:
 
 
 def oldest_due(now: datetime) -> datetime | None:
-    """Since when the longest waiting job could have been worked on, were there anybody to do it.
+    """Since when the longest waiting job could have been worked on.
 
     What an operator has paused waits because it was told to.
     """
@@ -111,10 +140,6 @@ def oldest_due(now: datetime) -> datetime | None:
     return oldest
 
 
-def _gate() -> UpstreamGate | None:
-    return UpstreamGate.objects.filter(account=settings.CONFIG.upstream_account).first()
-
-
 def is_cache_up() -> bool:
     """Write something to the shared cache and read it back."""
     key = f"health:{threading.get_ident()}"
@@ -122,9 +147,42 @@ def is_cache_up() -> bool:
     try:
         cache.set(key, word, 30)
         return bool(cache.get(key) == word)
-    except DatabaseError:
+    except Error:
         return False
 
 
 def up(is_up: bool) -> str:
     return "up" if is_up else "down"
+
+
+def _gate() -> UpstreamGate | None:
+    return UpstreamGate.objects.filter(account=settings.CONFIG.upstream_account).first()
+
+
+def _upkeep(now: datetime, *, has_workers: bool) -> Iterator[Condition]:
+    """What an operator has told, or has to decide."""
+    installation = Installation.objects.first()
+    if installation is not None and not environment.is_bound_here(installation):
+        yield Condition.of("held_back")
+    if installation is not None and installation.braked_at is not None:
+        yield Condition.of("braked", installation.brake_reason, installation.braked_at)
+    for paused in PausedType.objects.filter(type__in=_MAKE_AND_END):
+        reason = f": {paused.reason}" if paused.reason else ""
+        details = f"{paused.type}, by {paused.paused_by}{reason}."
+        yield Condition.of("paused", details, paused.paused_at)
+    if has_workers and (since := _late_since(now)) is not None:
+        yield Condition.of("reconciler_late", since=since)
+
+
+def _late_since(now: datetime) -> datetime | None:
+    """The last complete pass, or the start of the oldest worker, if that is too long ago."""
+    passes = ReconcileRun.objects.filter(
+        account=settings.CONFIG.upstream_account, is_complete=True
+    ).order_by("-pk")
+    last = passes.values_list("ran_at", flat=True).first()
+    if last is None:
+        lively = Worker.objects.filter(last_seen_at__gt=now - stats.WORKER_SILENCE)
+        last = lively.aggregate(first=Min("started_at"))["first"]
+    interval = timedelta(seconds=settings.CONFIG.reconcile_interval)
+    is_late = last is not None and now - last > _MISSED_PASSES * interval + _LONGEST_PASS
+    return last if is_late else None

@@ -1,6 +1,8 @@
 """The WSGI entry point; gunicorn serves it (gunicorn.conf.py)."""
 
+import logging
 import os
+import sys
 
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
@@ -8,6 +10,33 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "novitai.settings")
 
 application = get_wsgi_application()
+_REFUSED = 4  # gunicorn's own status for "do not try again"
+
+
+def _refuse_what_cannot_work() -> None:
+    from django.core.exceptions import ImproperlyConfigured
+    from django.db import connections
+
+    from novitai.database.starting import refuse_for_web
+
+    try:
+        refuse_for_web()
+    except ImproperlyConfigured as error:
+        logging.getLogger(__name__).critical("The service cannot be started: %s", error)
+        sys.exit(_REFUSED)
+    finally:
+        # What was opened here keeps no plans.
+        connections.close_all()
+
+
+def _bound_the_database() -> None:
+    from django.db import connection
+
+    from novitai.database.bounds import serve_with_bounds
+    from novitai.database.pulse import watch
+
+    serve_with_bounds()
+    watch(connection.get_connection_params)
 
 
 def _serve_quickly() -> None:
@@ -19,7 +48,8 @@ def _serve_quickly() -> None:
 
     from accounts.prepared import keep_plans
 
-    connection_created.connect(keep_plans)
+    if settings.CONFIG.database_pooler != "transaction":
+        connection_created.connect(keep_plans)
     # No cache here holds anything open, and outside of DEBUG no queries are written down; looking
     # through all caches and connections for it takes a twentieth of a request.
     request_finished.disconnect(close_caches)
@@ -27,4 +57,6 @@ def _serve_quickly() -> None:
         request_started.disconnect(reset_queries)
 
 
+_refuse_what_cannot_work()
+_bound_the_database()
 _serve_quickly()

@@ -15,7 +15,7 @@ if "TEST_DATABASE" in os.environ:
     DATABASES = {
         "default": {
             **DATABASES["default"],
-            "ENGINE": "django.db.backends.postgresql",
+            "ENGINE": "novitai.database.backend",
             **json.loads(os.environ["TEST_DATABASE"]),
         }
     }

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 
 import structlog
+from django.conf import settings
 from django.db import Error, connection
 
 logger = structlog.get_logger(__name__)
@@ -41,6 +42,11 @@ class Listener(threading.Thread):
             connection.close()
 
     def _listen_until_lost(self) -> None:
+        if settings.CONFIG.database_pooler == "transaction":
+            # Notifications are for sessions, and behind such a pooler there is none.
+            self._on_news(None)
+            self._is_over.wait(_PAUSE_SECONDS)
+            return
         try:
             with connection.cursor() as cursor:
                 cursor.execute(f"LISTEN {CHANNEL}")

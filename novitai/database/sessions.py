@@ -21,10 +21,12 @@ RELIED_ON = (
     " -c standard_conforming_strings=on -c extra_float_digits=1"
     " -c default_transaction_isolation=read\\ committed -c default_transaction_deferrable=off"
     " -c transform_null_equals=off -c array_nulls=on"
+    # By this a session knows that all of this has reached the server (``suitability``).
+    " -c novitai.session=1"
 )
 # Found out in seconds: a server that vanished, and one that does not answer a new connection.
 _DEFAULTS: dict[str, str] = {
-    "connect_timeout": "3",
+    "connect_timeout": "2",
     "tcp_user_timeout": "10000",
     "keepalives_idle": "10",
     "keepalives_interval": "5",
@@ -45,16 +47,29 @@ def embedded_options() -> dict[str, Any]:
     return {**_DEFAULTS, "options": _joined(LIMITS, RELIED_ON)}
 
 
-def django_entry(parameters: Mapping[str, str]) -> dict[str, Any]:
-    """An entry of DATABASES for the parameters of a URL: all of them, and ours beside them."""
+def django_entry(parameters: Mapping[str, str], pooler: str = "none") -> dict[str, Any]:
+    """An entry of DATABASES for the parameters of a URL: all of them, and ours beside them.
+
+    Poolers refuse start-up options, so behind one ours are set otherwise (``suitability``).
+    """
     theirs = {name: value for name, value in parameters.items() if name != "client_encoding"}
     preset = _presets(theirs)
     own = {name: value for name, value in _DEFAULTS.items() if not preset.get(name)}
-    options = _joined(LIMITS, preset.get("options", ""), RELIED_ON)
+    options = preset.get("options", "")
+    if pooler == "none":
+        options = _joined(LIMITS, options, RELIED_ON)
     entry = {django: theirs.pop(name, "") for name, django in _OF_DJANGO.items()}
     if not entry["NAME"]:
         theirs["service"] = preset.get("service", "") or os.environ.get("PGSERVICE", "")
-    return {**entry, "OPTIONS": {**own, **theirs, "options": options}}
+    options_of_ours = {"options": options} if options else {}
+    return {
+        "ENGINE": "novitai.database.backend",
+        **entry,
+        "OPTIONS": {**own, **theirs, **options_of_ours},
+        "POOLER": pooler,
+        # A cursor on the server lives in one session, and a transaction pooler changes sessions.
+        "DISABLE_SERVER_SIDE_CURSORS": pooler == "transaction",
+    }
 
 
 def _joined(*parts: str) -> str:

@@ -211,7 +211,7 @@ def test_a_database_that_goes_away_during_the_wait_is_waited_for(
     monkeypatch.setattr(broker, "has_blocked_rows", lose_the_connection)
     with capture_logs() as logs:
         assert made.dequeue() == []
-    assert [entry["event"] for entry in logs] == ["claim_failed"]
+    assert [entry["event"] for entry in logs] == ["database_unusable", "claim_failed"]
     monkeypatch.setattr(broker, "has_blocked_rows", blocked)
     add()
     assert len(made.dequeue()) == 1

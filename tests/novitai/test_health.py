@@ -12,8 +12,14 @@ from instances.database_clock import database_now
 from instances.models import UpstreamGate
 from jobs.models import Job, PausedType, Worker
 from novitai import health, performance
+from novitai.database import probe
 from novitai.documentation import Health
 from novitai.performance import Totals, Window
+
+
+@pytest.fixture(autouse=True)
+def nothing_was_probed() -> None:
+    probe.forget()
 
 
 @pytest.fixture
@@ -150,13 +156,12 @@ def test_another_accounts_gate_says_nothing_about_ours(anonymous: Client, worker
     assert anonymous.get("/health").status_code == 200
 
 
-def test_a_broken_cache_is_told_and_makes_nobody_ill(
-    anonymous: Client, worker: Worker, settings: Any
-) -> None:
+def test_a_broken_cache_is_told(anonymous: Client, worker: Worker, settings: Any) -> None:
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
     response = anonymous.get("/health")
-    assert response.status_code == 200
+    assert response.status_code == 503
     assert response.json()["services"]["cache"] == "down"
+    assert [each["code"] for each in response.json()["problems"]] == ["cache_broken"]
 
 
 def test_without_the_database_health_still_answers(anonymous: Client, no_database: None) -> None:
@@ -165,7 +170,11 @@ def test_without_the_database_health_still_answers(anonymous: Client, no_databas
     body = response.json()
     assert body["status"] == "unhealthy"
     assert body["services"] == {"novitaApi": "down", "jobQueue": "down", "cache": "down"}
-    assert body["dependencies"] == {"database": {"status": "down"}}
+    words = "The service cannot reach its database."
+    assert body["problems"] == [{"code": "database_unreachable", "message": words}]
+    assert body["dependencies"] == {
+        "database": {"status": "down", "cause": "unreachable", "message": words}
+    }
 
 
 def test_livez_asks_nobody(anonymous: Client, no_database: None) -> None:
@@ -206,11 +215,11 @@ def test_not_ready_before_the_migrations(
     monkeypatch.setattr(health, "_migrated", False)
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM django_migrations WHERE app = 'jobs'")
-    assert reasons(anonymous.get("/readyz")) == ["migrations are not applied: manage.py migrate"]
+    assert reasons(anonymous.get("/readyz")) == ["Migrations are not applied: manage.py migrate."]
 
 
 def test_not_ready_without_the_database(anonymous: Client, no_database: None) -> None:
-    assert reasons(anonymous.get("/readyz")) == ["the database does not answer"]
+    assert reasons(anonymous.get("/readyz")) == ["The service cannot reach its database."]
 
 
 def test_performance_is_measured_over_the_last_minute_of_probes() -> None:

@@ -2,15 +2,15 @@
 
     DATABASES = {"default": {"ENGINE": ..., "NAME": "novitai", "DATA_DIR": BASE_DIR / ".data/pg"}}
 
-All other keys mean what they mean for django.db.backends.postgresql; HOST, PORT and USER are set
+All other keys mean what they mean for novitai.database.backend; HOST, PORT and USER are set
 by the server that is running. Importing this, or the settings, starts nothing.
 """
 
 from typing import Any
 
 import psycopg
-from django.db.backends.postgresql import base
 
+from novitai.database.backend import base
 from novitai.embedded_postgres.backend.client import DatabaseClient
 from novitai.embedded_postgres.backend.server import running_server
 
@@ -29,5 +29,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """Try twice: the server can end between being asked for and being connected to."""
         try:
             return super().get_new_connection(conn_params)
+        except psycopg.errors.ConnectionTimeout:
+            raise
         except psycopg.OperationalError:
             return super().get_new_connection(self.get_connection_params())

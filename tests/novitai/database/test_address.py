@@ -65,7 +65,7 @@ def test_what_we_set_ourselves_gives_way_to_the_operators_or_joins_it() -> None:
     # The last of two settings counts: ours for limits come first, what we rely on comes last.
     assert words.index("statement_timeout=30s") < words.index("statement_timeout=5s")
     assert words.index("search_path=gpu") < words.index("datestyle=ISO")
-    assert made["OPTIONS"]["connect_timeout"] == "3"
+    assert made["OPTIONS"]["connect_timeout"] == "2"
     assert entry("postgresql://h/n?application_name=a")["OPTIONS"]["application_name"] == "a"
 
 

@@ -52,7 +52,7 @@ def look(relay: Relay | None, query: str, host: str = "localhost") -> dict[str, 
     user, name = parameters["user"], parameters["dbname"]
     place = f"{host}:{relay.port}" if relay else ""
     url = f"postgresql://{user}@{place}/{name}?{query}"
-    settings = {"ENGINE": "django.db.backends.postgresql", **django_entry(parse_url(url))}
+    settings = django_entry(parse_url(url))
     wrapper = ConnectionHandler({"default": settings})["default"]
     try:
         with wrapper.cursor() as cursor:
