@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.core.exceptions import DisallowedHost, PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions
@@ -70,12 +71,15 @@ def error_body(
     return {"error": error}
 
 
-def error_response(request: HttpRequest | None, code: str, message: str = "") -> HttpResponse:
+def error_response(
+    request: HttpRequest | None, code: str, message: str = "", *, details: Any = None
+) -> HttpResponse:
     """An answer with the status that is the code's: JSON, and a page in the admin."""
     if request is not None and is_for_people(request):
         response = error_page(request, code, message)
     else:
-        response = _answer(error_body(request, code, message), CODES[code].status)
+        body = error_body(request, code, message, details=details)
+        response = _answer(body, CODES[code].status)
     if code == "SERVICE_UNAVAILABLE":
         response["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
@@ -103,7 +107,7 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> HttpResponse |
         return None
     set_rollback()
     if isinstance(exc, DatabaseDown):
-        return _answer_of(request, exc)
+        return exc.answer(request)
     code = _code_of(exc)
     if isinstance(exc, exceptions.ValidationError):
         body = error_body(request, code, entries=validation_entries(exc.detail, request))
@@ -130,7 +134,26 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Django's CSRF_FAILURE_VIEW: a form of the admin without its token."""
-    return error_response(request, "FORBIDDEN", "The form has expired; reload it and try again.")
+    return error_response(request, "FORBIDDEN", _why_no_form(request, reason))
+
+
+def _why_no_form(request: HttpRequest, reason: str) -> str:
+    """A mistake of the deployment names the setting that mends it."""
+    if reason.startswith(("Origin", "Referer")):
+        seen = f"{request.scheme}://{request.get_host()}"
+        return (
+            f"The browser shows another address than the one that this request came by, {seen}. "
+            "Behind a proxy with TLS: let the proxy send X-Forwarded-Proto, name the proxy's "
+            "address in FORWARDED_ALLOW_IPS, and let it pass on the Host header; or name the "
+            "address of the browser in CSRF_TRUSTED_ORIGINS (https://gpu.example.com)."
+        )
+    if "cookie" in reason and settings.CSRF_COOKIE_SECURE and not request.is_secure():
+        return (
+            "The browser sent no cookie: in production cookies go over https only. Open the admin "
+            "by https; if you did, let the proxy send X-Forwarded-Proto and name the proxy's "
+            "address in FORWARDED_ALLOW_IPS."
+        )
+    return "The form has expired; reload it and try again."
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -140,7 +163,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """
     exc = sys.exc_info()[1]
     if isinstance(exc, DATABASE_DOWN):
-        return _answer_of(request, DatabaseDown(exc))
+        return DatabaseDown(exc).answer(request)
     logger.error("unhandled_exception", exc_info=exc)
     return error_response(request, "INTERNAL_SERVER_ERROR")
 
@@ -165,11 +188,10 @@ class DatabaseDown(ServiceUnavailable):
         if self.cause is Cause.BUSY:
             logger.warning("database_busy", error=" ".join(str(error).split())[:300])
 
-
-def _answer_of(request: HttpRequest | None, exc: DatabaseDown) -> HttpResponse:
-    details = {"cause": exc.cause.value}
-    body = error_body(request, "SERVICE_UNAVAILABLE", str(exc.detail), details=details)
-    return _answer(body, exc.status_code, _headers_of(exc))
+    def answer(self, request: HttpRequest | None) -> HttpResponse:
+        """With the cause in its details, for programs."""
+        details = {"cause": self.cause.value}
+        return error_response(request, "SERVICE_UNAVAILABLE", str(self.detail), details=details)
 
 
 def _as_api_exception(exc: Exception) -> Exception:

@@ -28,6 +28,11 @@ _REFUSALS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (Exception, 500, "Internal Server Error", "INTERNAL_SERVER_ERROR"),
 )
 
+_SCHEMES = (
+    "The proxy's headers contradict each other about http and https: X-Forwarded-Proto, "
+    "X-Forwarded-Ssl and X-Forwarded-Protocol. Let the proxy send X-Forwarded-Proto alone."
+)
+
 
 class WebWorker(PatientWorker):
     """Answers protocol errors as JSON, without their text: it may hold what was sent."""
@@ -73,6 +78,8 @@ def _allow_many_sockets() -> None:
 
 def _words(exc: Exception) -> str:
     """Only what stands in this program: an exception's text may hold what was sent."""
+    if isinstance(exc, errors.InvalidSchemeHeaders):
+        return _SCHEMES
     return refusal_text(exc.name) if isinstance(exc, RepeatedHeader) else ""
 
 

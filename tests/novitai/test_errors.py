@@ -247,3 +247,32 @@ def test_options_without_a_preflight_is_refused_and_not_an_error(api: Client) ->
         answer = api.options(path)
         assert answer.status_code == 405
         assert answer.json()["error"]["code"] == "METHOD_NOT_ALLOWED"
+
+
+LOG_IN = "/admin/login/"
+
+
+@pytest.mark.parametrize(
+    ("headers", "words"),
+    [
+        ({"origin": "https://gpu.example"}, ["FORWARDED_ALLOW_IPS", "CSRF_TRUSTED_ORIGINS"]),
+        ({"origin": "null"}, ["X-Forwarded-Proto", "http://testserver"]),
+        ({}, ["https only", "X-Forwarded-Proto"]),
+    ],
+)
+def test_a_form_refused_by_a_mistake_of_the_proxy_names_the_settings_that_mend_it(
+    db: None, settings: Any, headers: dict[str, str], words: list[str]
+) -> None:
+    settings.CSRF_COOKIE_SECURE = True
+    client = Client(enforce_csrf_checks=True, raise_request_exception=False)
+    page = client.post(LOG_IN, {"username": "a"}, headers=headers)
+    assert page.status_code == 403
+    for word in words:
+        assert word in page.content.decode()
+
+
+def test_an_old_form_is_told_as_old(db: None) -> None:
+    client = Client(enforce_csrf_checks=True, raise_request_exception=False)
+    client.get(LOG_IN)
+    page = client.post(LOG_IN, {"username": "a", "csrfmiddlewaretoken": "x" * 32})
+    assert (page.status_code, "has expired" in page.content.decode()) == (403, True)
