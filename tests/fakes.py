@@ -33,6 +33,7 @@ from instances.novita.types import (
     Template,
     TemplatePort,
     UpstreamInstance,
+    UpstreamJob,
 )
 
 CLUSTER = Cluster("us-ca-6", "US-CA-06 (California)")
@@ -78,6 +79,7 @@ class FakeNovita:
     balance_e5_usd: int = 10_000_000
     unlisted: set[str] = field(default_factory=set)
     lists_endpoints: bool = False
+    jobs: list[UpstreamJob] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     created: list[CreateRequest] = field(default_factory=list)
     _faults: dict[str, list[tuple[NovitaError, bool]]] = field(default_factory=dict)
@@ -225,6 +227,10 @@ class FakeClient:
     def _delete(self, upstream_id: str) -> None:
         self._get(upstream_id)
         del self._novita.instances[upstream_id]
+
+    def list_jobs(self, *, job_type: str) -> Sequence[UpstreamJob]:
+        jobs = tuple(each for each in self._novita.jobs if each.type == job_type)
+        return self._call("list_jobs", lambda: jobs)
 
     def start_instance(self, upstream_id: str) -> None:
         self._change("start_instance", upstream_id)

@@ -113,7 +113,8 @@ class InstanceAdmin(ControlledAdmin):
     fieldsets = (
         (None, {"fields": (
             "public_id", "project", "status", "status_changed_at", "reason_code",
-            "reason_message", "wait_code", "wait_message", "waiting_since", "action",
+            "reason_message", "trouble_code", "trouble_message", "trouble_since", "wait_code",
+            "wait_message", "waiting_since", "action",
             "action_accepted_at",
         )}),
         ("Why it failed", {"fields": ("error_code", "error_message")}),
@@ -147,7 +148,13 @@ class InstanceAdmin(ControlledAdmin):
 
     @admin.display(description="why")
     def why(self, instance: Instance) -> str:
-        return instance.reason_code or instance.error_code or instance.wait_code or "-"
+        return (
+            instance.trouble_code
+            or instance.reason_code
+            or instance.error_code
+            or instance.wait_code
+            or "-"
+        )
 
     @admin.display(description="USD/h now")
     def hourly(self, instance: Instance) -> str:

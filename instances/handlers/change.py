@@ -33,9 +33,14 @@ from jobs.registry import Decided, Handler, Unit
 OTHER_ACCOUNT = timedelta(minutes=1)
 
 # Novita's words in which a verb can be done, and those in which it is being done already.
-POSSIBLE = {Action.START: {"exited"}, Action.STOP: {"running"}, Action.RESTART: {"running"}}
+# What Novita failed to move stays `migrating`: a start is refused there, or it helps.
+POSSIBLE = {
+    Action.START: {"exited", "migrating"},
+    Action.STOP: {"running"},
+    Action.RESTART: {"running"},
+}
 UNDER_WAY = {
-    Action.START: {"toStart", "starting", "creating", "pulling", "running", "migrating"},
+    Action.START: {"toStart", "starting", "creating", "pulling", "running"},
     Action.STOP: {"toStop", "stopping", "exited", "freezing"},
     Action.RESTART: {"toRestart", "restarting"},
 }

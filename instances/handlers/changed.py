@@ -25,7 +25,7 @@ from instances.types import Reason
 from instances.watch_job import enqueue_watch
 from instances.watching import notes
 from instances.watching.looks import Sighting
-from instances.watching.settled import FROZEN, why_stopped
+from instances.watching.settled import FROZEN, MIGRATING, why_stopped
 from jobs.models import Job
 from jobs.outcomes import Again, Done, Outcome
 
@@ -128,7 +128,7 @@ def _give_up(
         return _back(instance, InstanceStatus.RUNNING, _in_vain(seen, error), job, now)
     if seen.status in FROZEN or (instance.action == Action.RESTART and seen.is_stopped):
         return _back(instance, InstanceStatus.STOPPED, why_stopped(instance, seen, now), job, now)
-    if seen.is_stopped:
+    if seen.is_stopped or seen.status == MIGRATING:
         return _back(instance, InstanceStatus.STOPPED, _in_vain(seen, error), job, now)
     return _left_to_the_watch(instance, job, now)
 

@@ -5,7 +5,7 @@ an instance that is seen running is read once by itself.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -15,12 +15,13 @@ from instances.choices import MOVING_STATUSES, InstanceStatus
 from instances.database_clock import database_now
 from instances.gate import Permit
 from instances.habits import Habits
-from instances.handlers import probing
+from instances.handlers import migrations, probing
 from instances.handlers.probing import Probe
 from instances.models import Instance
 from instances.novita.calls import CallRecord
 from instances.novita.client import NovitaClient
 from instances.novita.errors import InstanceNotFound, NovitaError
+from instances.novita.types import UpstreamJob
 from instances.schedule import next_look
 from instances.subjects import instances_of, locked_instances
 from instances.watching import Sighting
@@ -50,17 +51,20 @@ class WatchWork:
     must_get: bool = False
     request_id: str = ""
     probe: Probe | None = None
+    migrating_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
     """What was seen, by upstream id; an id without an entry was not seen, which proves nothing.
-    ``probes``: why each that was probed is not usable yet, "" if it is.
+    ``probes``: why each that was probed is not usable yet, "" if it is. ``failed_moves``: jobs of
+    Novita's that were to move one and failed.
     """
 
     calls: Sequence[CallRecord]
     sightings: Mapping[str, Sighting] = field(default_factory=dict)
     probes: Mapping[str, str] = field(default_factory=dict)
+    failed_moves: Mapping[str, UpstreamJob] = field(default_factory=dict)
     habits: Habits | None = None
 
 
@@ -88,12 +92,9 @@ class MonitorInstance(Handler[WatchWork, Watched]):
 
     def talk(self, work: WatchWork) -> Watched:
         client = upstream.client(work.permit, request_id=work.request_id)
-        if not work.is_listing:
-            sightings = _get(client, work.upstream_ids) if work.permit.calls else {}
-            return Watched(
-                client.calls, sightings, probing.ask(work.probe, work.upstream_ids, sightings)
-            )
-        return _list_and_get(client, work)
+        watched = _list_and_get(client, work) if work.is_listing else _get_and_probe(client, work)
+        moves = migrations.failed_moves(client, work.migrating_ids)
+        return replace(watched, failed_moves=moves)
 
     def book(self, talks: Sequence[tuple[WatchWork, Watched]]) -> None:
         gate.report((work.permit, result.calls) for work, result in talks)
@@ -121,6 +122,7 @@ class MonitorInstance(Handler[WatchWork, Watched]):
                     next_at=next_at,
                     is_last_resort=talk.work.must_get,
                     unusable=talk.result.probes.get(instance.upstream_id),
+                    failed_move=talk.result.failed_moves.get(instance.upstream_id),
                 )
                 outcomes[job.pk] = look.outcome
                 noted += [instance] if look.is_to_be_saved else []
@@ -151,9 +153,11 @@ def _list(
     known = habits.recall()
     pages = max(known.pages, _pages_of_ours())
     is_few = len(jobs) <= max(pages, FEW)
-    permit = gate.reserve(
-        len(jobs) if is_few else pages + 1 + SINGLE_LOOKS, at_least=1 if is_few else 2
+    migrating_ids = migrations.to_ask_about(
+        (instances[job.subject] for job in jobs), database_now()
     )
+    looks = len(jobs) if is_few else pages + 1 + SINGLE_LOOKS
+    permit = gate.reserve(looks + migrations.calls_for(migrating_ids), at_least=1 if is_few else 2)
     if not permit.is_granted:
         return [Decided({job.pk: Again(permit.wait) for job in jobs})]
     longest_unseen = sorted((instances[job.subject] for job in jobs), key=_last_seen)
@@ -162,6 +166,7 @@ def _list(
         permit,
         is_listing=not is_few,
         search_word=upstream.mark().search_word if known.has_name_filter else "",
+        migrating_ids=migrating_ids,
     )
     return [Unit(jobs, work)]
 
@@ -197,6 +202,12 @@ def _get_each(
         )
         parts.append(Unit([job], work))
     return parts
+
+
+def _get_and_probe(client: NovitaClient, work: WatchWork) -> Watched:
+    sightings = _get(client, work.upstream_ids) if work.permit.calls else {}
+    probes = probing.ask(work.probe, work.upstream_ids, sightings)
+    return Watched(client.calls, sightings, probes)
 
 
 def _get(client: NovitaClient, upstream_ids: Sequence[str]) -> dict[str, Sighting]:

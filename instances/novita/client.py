@@ -23,12 +23,14 @@ from instances.novita.types import (
     Skipped,
     Template,
     UpstreamInstance,
+    UpstreamJob,
 )
 
 T = TypeVar("T")
 DEFAULT_BASE_URL = "https://api.novita.ai/gpu-instance/openapi/v1"
 _BASE_PATH = "/gpu-instance/openapi/v1"
 _TEMPLATE_PAGE = 100
+_JOB_PAGE = 100
 
 
 class NovitaClient:
@@ -193,6 +195,21 @@ class NovitaClient:
         """One call a page, up to `max_pages` + 1."""
         fetch = functools.partial(_page, self, page_size, name)
         return read_all_pages(fetch, max_pages=max_pages)
+
+    def list_jobs(self, *, job_type: str, max_pages: int = 3) -> tuple[UpstreamJob, ...]:
+        """Novita's own jobs of a type (saveImage, instanceMigrate, autoInstanceMigrate); one call
+        per 100. Only they tell of a migration that failed.
+        """
+        found: dict[str, UpstreamJob] = {}
+        for number in range(1, max_pages + 1):
+            params = _params(type=job_type, pageNum=number, pageSize=_JOB_PAGE)
+            call = Call(endpoint="list_jobs", path="/jobs", params=params)
+            page = self._parsed(call, "jobs", items.read_job)
+            before = len(found)
+            found |= {job.id: job for job in page.items}
+            if len(found) == before or len(found) >= (page.total or 0):
+                break
+        return tuple(found.values())
 
     def start_instance(self, instance_id: str) -> None:
         self._act("start", instance_id)

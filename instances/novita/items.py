@@ -19,6 +19,7 @@ from instances.novita.types import (
     TemplatePort,
     Tool,
     UpstreamInstance,
+    UpstreamJob,
 )
 from instances.novita.values import (
     count,
@@ -34,6 +35,7 @@ from instances.novita.values import (
 from instances.novita.vocabulary import (
     BILLING_MODES,
     INVENTORY_STATES,
+    JOB_STATES,
     PORT_TYPES,
     SPOT_STATUSES,
     STATUSES,
@@ -178,6 +180,25 @@ def _status_error(value: object) -> tuple[str, str]:
     problem = mapping(value)
     message = problem.get("message") or problem.get("error") or problem.get("errorMessage")
     return clean_text(text(problem.get("state"))), clean_text(text(message))
+
+
+def read_job(value: Any) -> UpstreamJob | None:
+    data = mapping(value)
+    job_id = identifier(data.get("Id")) or identifier(data.get("id"))
+    instance_id = identifier(data.get("instanceId"))
+    if not job_id or not instance_id:
+        return None
+    state = mapping(data.get("state"))
+    word = text(state.get("state") if state else data.get("state"))
+    told = (state.get(name) or data.get(name) for name in ("errorMessage", "message", "error"))
+    return UpstreamJob(
+        id=job_id,
+        type=text(data.get("type")),
+        state=JOB_STATES.read(word) or word,
+        instance_id=instance_id,
+        error=clean_text(next(filter(None, map(text, told)), "")),
+        created_at=moment(data.get("createdAt")),
+    )
 
 
 def _reference(value: object) -> str:

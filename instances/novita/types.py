@@ -188,6 +188,23 @@ class UpstreamInstance:
 
 
 @dataclass(frozen=True, slots=True)
+class UpstreamJob:
+    """A job of Novita's own, such as a migration."""
+
+    id: str
+    type: str
+    state: str
+    instance_id: str
+    error: str = ""
+    created_at: datetime | None = None
+
+    @property
+    def has_failed(self) -> bool:
+        """Or was broken off: in either case it does not go on."""
+        return self.state in ("fail", "break")
+
+
+@dataclass(frozen=True, slots=True)
 class Skipped:
     """A list item that could not be read, so that leaving it out is not silent."""
 

@@ -5,9 +5,18 @@ from datetime import datetime, timedelta
 from instances import addresses
 from instances.choices import MOVING_STATUSES, InstanceStatus
 from instances.models import Instance
+from instances.novita.types import UpstreamJob
 from instances.schedule import next_look
 from instances.subjects import cause_of
-from instances.watching import absence, notes, settled, starting, stopping, trouble
+from instances.watching import (
+    absence,
+    notes,
+    settled,
+    starting,
+    stopping,
+    trouble,
+    whereabouts,
+)
 from instances.watching.looks import Look, Sighting
 from jobs.models import Job
 from jobs.outcomes import Again, Done, Outcome
@@ -32,6 +41,7 @@ def observe(
     next_at: datetime | None = None,
     is_last_resort: bool = False,
     unusable: str | None = None,
+    failed_move: UpstreamJob | None = None,
 ) -> Look:
     """Note what was seen and decide what comes next. The instance is locked.
 
@@ -39,13 +49,18 @@ def observe(
     ``next_at``: the next look, if the poll interval alone does not say it. ``is_last_resort``: a
     listing showed it running, and this look was to bring the connect blocks; if it did not, the
     instance is announced without them and read again later. ``unusable``: what its readiness
-    probe said, "" if it passed, None if it was not asked.
+    probe said, "" if it passed, None if it was not asked. ``failed_move``: Novita's job that was
+    to move it and failed.
     """
     if not is_watched(instance):
         return Look(Done())
     before = notes.noted(instance)
     if unusable is not None:
         instance.probe_error = unusable[:300]
+    if failed_move is not None and stopping.has_failed_to_move(
+        instance, sighting, failed_move, now
+    ):
+        return Look(stopping.stay_behind(instance, failed_move, job, now))
     outcome = _decide(
         instance, sighting, job, now, is_last_resort=is_last_resort, unusable=unusable
     )
@@ -78,6 +93,7 @@ def _decide(
         _gone(instance, job, now)
         return None
     if sighting is not None and sighting.seen is not None:
+        whereabouts.follow(instance, sighting, cause_of(job, ""), now)
         notes.take(instance, sighting, now)
         if instance.status != InstanceStatus.RUNNING:
             trouble.note(instance, sighting.seen, cause_of(job, ""), now)

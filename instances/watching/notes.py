@@ -23,6 +23,7 @@ NOTED = {
     "billing_since": "timestamptz",
     "closed_cost_e5_usd": "bigint",
     "price_e5_usd": "bigint",
+    "cluster_id": "text",
     "spot_status": "text",
     "spot_noticed_at": "timestamptz",
     "spot_reclaim_at": "timestamptz",

@@ -17,7 +17,7 @@ from instances.subjects import cause_of
 from instances.transitions import change_status
 from instances.types import Cause, Reason
 from instances.watch_job import enqueue_watch
-from instances.watching import absence, notes, spot_notes, trouble
+from instances.watching import absence, notes, spot_notes, trouble, whereabouts
 from instances.watching.looks import Sighting
 from jobs.models import Job
 
@@ -28,6 +28,7 @@ STARTING_WORDS = frozenset(
 STOPPING_WORDS = frozenset({"toStop", "stopping"})
 # It lacks the money, and does not run.
 FROZEN = frozenset({"freezing"})
+MIGRATING = "migrating"
 
 
 def settle(
@@ -49,17 +50,24 @@ def settle(
         absence.suspect(instance, cause=_because(cause, "a look did not find it"), now=now)
         return False
     assert sighting.seen is not None  # noqa: S101 - not gone
+    whereabouts.follow(instance, sighting, cause, now)
     notes.take(instance, sighting, now)
     if instance.status == InstanceStatus.FAILED:
         return False
     trouble.note(instance, sighting.seen, cause, now)
     if _follow(instance, sighting.seen, cause, now, is_in_arrears=is_in_arrears):
         return True
-    if instance.status == InstanceStatus.RUNNING:
-        is_doubtful = not sighting.has_details and addresses.doubt(instance, sighting.seen)
-        if is_doubtful or addresses.are_due(instance, now):
-            _read_again(instance, now)
+    is_running = instance.status == InstanceStatus.RUNNING
+    if is_running and (_is_doubtful(instance, sighting) or addresses.are_due(instance, now)):
+        _read_again(instance, now)
     return False
+
+
+def _is_doubtful(instance: Instance, sighting: Sighting) -> bool:
+    seen = sighting.seen
+    if seen is None or sighting.has_details:
+        return False
+    return whereabouts.is_doubtful(instance, seen) or addresses.doubt(instance, seen)
 
 
 def _read_again(instance: Instance, now: datetime) -> None:
@@ -86,7 +94,9 @@ def _follow(
     elif is_running and seen.status in STOPPING_WORDS:
         reason = why_stopped(instance, seen, now)
         _set_off(instance, InstanceStatus.STOPPING, reason, cause, now)
-    elif seen.status == "migrating":
+    elif seen.status == MIGRATING and has_failed_to_move(instance):
+        return False
+    elif seen.status == MIGRATING:
         _set_off(instance, InstanceStatus.MIGRATING, _at_novita("migrated"), cause, now)
     elif seen.status in STARTING_WORDS or (seen.is_running and not is_running):
         _set_off(instance, InstanceStatus.STARTING, _at_novita("started"), cause, now)
@@ -95,6 +105,12 @@ def _follow(
             spot_notes.rest(instance, seen)
         return False
     return True
+
+
+def has_failed_to_move(instance: Instance) -> bool:
+    """Novita leaves what it could not move in `migrating`: that word is no news any more."""
+    is_stopped = instance.status == InstanceStatus.STOPPED
+    return is_stopped and instance.reason_code == StatusReason.MIGRATION_FAILED
 
 
 def why_stopped(

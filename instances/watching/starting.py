@@ -18,6 +18,7 @@ from instances.transitions import change_status, fail
 from instances.types import Failure, Reason
 from instances.watching import absence, stopping, trouble
 from instances.watching.looks import Sighting
+from instances.watching.settled import MIGRATING
 from jobs.models import Job
 from jobs.outcomes import Again, Done, Outcome
 
@@ -173,6 +174,9 @@ def _judge_again(
     if seen is not None and instance.start_deadline_at and instance.start_deadline_at <= now:
         message = f"It did not start again in time; {_last_words(instance, seen.status)}."
         reason = Reason(StatusReason.STARTUP_TIMEOUT, message)
+        if seen.status == MIGRATING:
+            # No stop reaches it there; it does not run.
+            return stopping.stopped(instance, job, now, reason, seen)
         begin(instance, STOP, cause=cause_of(job, message), now=now, reason=reason)
         return None
     return None

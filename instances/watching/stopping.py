@@ -7,19 +7,21 @@ from django.conf import settings
 from instances import addresses
 from instances.choices import Action, InstanceStatus, StatusReason
 from instances.models import Instance
-from instances.novita.types import UpstreamInstance
+from instances.novita.types import UpstreamInstance, UpstreamJob
 from instances.services.acting import VERBS, enqueue_action
 from instances.subjects import cause_of
 from instances.transitions import change_status, record_event
 from instances.types import Reason
 from instances.watching import spot_notes
 from instances.watching.looks import Sighting
-from instances.watching.settled import FROZEN, STARTING_WORDS, why_stopped
+from instances.watching.settled import FROZEN, MIGRATING, STARTING_WORDS, why_stopped
 from jobs.models import Job
 from jobs.outcomes import Done, Outcome
 
 # A verb that Novita took and that shows no effect after so long is sent again.
 EFFECT = timedelta(seconds=15)
+# So long a migration may have been under way before it was noticed here.
+NOTICED_LATE = timedelta(minutes=10)
 
 
 def judge(instance: Instance, sighting: Sighting | None, job: Job, now: datetime) -> Outcome | None:
@@ -36,6 +38,29 @@ def judge(instance: Instance, sighting: Sighting | None, job: Job, now: datetime
     if seen is not None:
         tell_if_stuck(instance, job, now)
     return None
+
+
+def has_failed_to_move(
+    instance: Instance, sighting: Sighting | None, failed: UpstreamJob, now: datetime
+) -> bool:
+    """It is still shown as migrating, and the job that failed is of this migration: not one of
+    long before, unless it has made no progress since for long.
+    """
+    seen = sighting.seen if sighting is not None else None
+    is_migrating = instance.status == InstanceStatus.MIGRATING
+    if not is_migrating or seen is None or seen.status != MIGRATING:
+        return False
+    stuck = timedelta(seconds=settings.CONFIG.instance_stuck_timeout)
+    if failed.created_at is None or now - instance.status_changed_at >= stuck:
+        return True
+    return failed.created_at >= instance.status_changed_at - NOTICED_LATE
+
+
+def stay_behind(instance: Instance, failed: UpstreamJob, job: Job, now: datetime) -> Outcome:
+    """Stopped, its disk kept: nobody asked for its end. It can be started, or ended, from here."""
+    why = f": {failed.error[:200]}" if failed.error else "."
+    message = f"Novita could not move it to another machine{why}"
+    return stopped(instance, job, now, Reason(StatusReason.MIGRATION_FAILED, message))
 
 
 def _why(instance: Instance, seen: UpstreamInstance, now: datetime) -> Reason | None:

@@ -1,0 +1,56 @@
+"""Novita's jobs list, read for what goes on migrating; part of monitor_instance.
+
+A migration that fails leaves the instance in `migrating`: only the job that was to move it tells.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, datetime
+
+from instances.choices import InstanceStatus
+from instances.models import Instance
+from instances.novita.client import NovitaClient
+from instances.novita.errors import NovitaError
+from instances.novita.types import UpstreamJob
+
+JOB_TYPES = ("instanceMigrate", "autoInstanceMigrate")
+# Migrations of less time are not asked about, others once in so many seconds.
+EVERY_SECONDS = 30
+_BEGINNING = datetime.fromtimestamp(0, tz=UTC)
+
+
+def to_ask_about(instances: Iterable[Instance], now: datetime) -> tuple[str, ...]:
+    """Upstream ids of what has been migrating for a while and was not asked about just now."""
+    return tuple(
+        each.upstream_id
+        for each in instances
+        if each.status == InstanceStatus.MIGRATING and _is_time(each, now)
+    )
+
+
+def failed_moves(client: NovitaClient, upstream_ids: Collection[str]) -> dict[str, UpstreamJob]:
+    """The last job of each, where it failed. Unknown where Novita does not answer: asked again."""
+    newest: dict[str, UpstreamJob] = {}
+    for job_type in JOB_TYPES if upstream_ids else ():
+        try:
+            jobs = client.list_jobs(job_type=job_type)
+        except NovitaError:
+            return {}
+        for job in jobs:
+            if job.instance_id in upstream_ids and _is_newer(job, newest):
+                newest[job.instance_id] = job
+    return {each: job for each, job in newest.items() if job.has_failed}
+
+
+def calls_for(upstream_ids: Collection[str]) -> int:
+    return len(JOB_TYPES) if upstream_ids else 0
+
+
+def _is_time(instance: Instance, now: datetime) -> bool:
+    since, looked_at = instance.status_changed_at, instance.upstream_seen_at or now
+    before = (looked_at - since).total_seconds() // EVERY_SECONDS
+    return (now - since).total_seconds() // EVERY_SECONDS > max(before, 0)
+
+
+def _is_newer(job: UpstreamJob, newest: Mapping[str, UpstreamJob]) -> bool:
+    known = newest.get(job.instance_id)
+    return known is None or (job.created_at or _BEGINNING) > (known.created_at or _BEGINNING)
