@@ -8,7 +8,7 @@ from django.http.request import split_domain_port, validate_host
 from django.http.response import HttpResponseBase
 
 from accounts.addresses import client_address, is_within
-from novitai.errors import error_response
+from novitai.errors import json_response
 
 
 class AdminDoorMiddleware:
@@ -19,7 +19,8 @@ class AdminDoorMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if _is_admin(request.path_info) and not _is_open(request):
-            return error_response(request, "NOT_FOUND")
+            # Not the admin's own page: nothing is to tell that there is one.
+            return json_response(request, "NOT_FOUND")
         return self.get_response(request)
 
 

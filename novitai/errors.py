@@ -78,11 +78,18 @@ def error_response(
     if request is not None and is_for_people(request):
         response = error_page(request, code, message)
     else:
-        body = error_body(request, code, message, details=details)
-        response = _answer(body, CODES[code].status)
+        response = json_response(request, code, message, details=details)
     if code == "SERVICE_UNAVAILABLE":
         response["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
+
+
+def json_response(
+    request: HttpRequest | None, code: str, message: str = "", *, details: Any = None
+) -> HttpResponse:
+    """The answer in JSON, wherever it came to."""
+    body = error_body(request, code, message, details=details)
+    return _answer(body, CODES[code].status)
 
 
 def error_json(body: dict[str, Any]) -> bytes:
