@@ -1,32 +1,112 @@
-"""What is being charged right now."""
+"""What Novita charges right now, by what was seen last, whatever was asked for since.
 
-from django.db.models import F, Q, QuerySet, Sum
+One definition for all figures: held, not proven gone, and in a word of Novita's that is charged. A
+wish to end something does not make it cheaper. Three kinds of GPUs are ours: those of instances,
+those of endings beside them (duplicates), and orphans, which belong to no project.
+"""
 
-from instances.models import Instance, UpstreamEnding
+from collections.abc import Iterable
+from dataclasses import dataclass
 
-# Held and charged: the same rows as Instance.objects.holding(), and so by the same index.
-CHARGED = Q(upstream_gone_at=None) & ~Q(upstream_id="") & Q(billing_since__isnull=False)
+from django.conf import settings
+from django.db.models import Count, F, Model, Q, QuerySet, Sum
+
+from accounts.models import Project
+from instances.billing import CHARGED_WORDS
+from instances.choices import OrphanState
+from instances.models import Instance, Orphan, UpstreamEnding
+from instances.money import usd_text
+
+_HELD = Q(upstream_gone_at=None) & ~Q(upstream_id="")
+# The same rows as Instance.objects.holding(), and so by the same index.
+CHARGED = _HELD & Q(upstream_status__in=CHARGED_WORDS)
+# A duplicate that was not looked at yet has been made, and is taken to be charged.
+_DUPLICATE = Q(confirmed_at=None) & ~Q(upstream_id=F("instance__upstream_id"))
+_CHARGED_DUPLICATE = _DUPLICATE & Q(upstream_status__in=("", *CHARGED_WORDS))
 
 
-def hourly_e5_usd(rows: QuerySet[Instance]) -> int:
-    """USD an hour of all that is held and charged among these, in 1/100,000."""
-    per_hour = Sum(F("price_e5_usd") * F("gpu_num"), default=0)
-    return int(rows.order_by().filter(CHARGED).aggregate(total=per_hour)["total"])
+@dataclass(frozen=True, slots=True)
+class Burn:
+    """USD an hour in 1/100,000 of what has a known price, and how many things have none."""
+
+    e5_usd: int = 0
+    unpriced: int = 0
+
+    def __add__(self, other: "Burn") -> "Burn":
+        return Burn(self.e5_usd + other.e5_usd, self.unpriced + other.unpriced)
+
+    @property
+    def text(self) -> str:
+        """For people: an unknown price is told, not counted as nothing."""
+        more = f" and {self.unpriced} of unknown price" if self.unpriced else ""
+        return f"{usd_text(self.e5_usd)}{more}"
 
 
-def hourly_of(instance: Instance) -> int:
-    """The same of one; 0 while nothing is charged."""
-    is_charged = instance.is_holding and instance.billing_since is not None
-    return (instance.price_e5_usd or 0) * instance.gpu_num if is_charged else 0
+def of_project(project: Project | None = None) -> Burn:
+    """Of one project, or of everything: then with the orphans, which no project pays for."""
+    rows, endings = Instance.objects.all(), UpstreamEnding.objects.all()
+    if project is None:
+        return of_instances(rows) + of_duplicates(endings) + of_orphans()
+    return of_instances(rows.of(project)) + of_duplicates(endings.filter(project=project))
 
 
-def hourly_of_ending(ending: UpstreamEnding) -> int | None:
-    """What a GPU that must end costs until it does; None where nobody knows. A duplicate was made
-    from the same offer, and costs the same.
-    """
-    instance: Instance | None = ending.instance
-    if ending.confirmed_at is not None or instance is None or instance.price_e5_usd is None:
-        return None
+def of_instances(rows: QuerySet[Instance]) -> Burn:
+    """Of these instances' own GPUs."""
+    return _sum(rows.filter(CHARGED), "price_e5_usd", "gpu_num")
+
+
+def of_duplicates(endings: QuerySet[UpstreamEnding]) -> Burn:
+    """Of what is ended beside its instance's own GPU: made from the same offer, at its price."""
+    rows = endings.filter(_CHARGED_DUPLICATE)
+    return _sum(rows, "instance__price_e5_usd", "instance__gpu_num")
+
+
+def of_orphans() -> Burn:
+    """Of GPUs with our signature that no row asked for."""
+    account = settings.CONFIG.upstream_account
+    rows = Orphan.objects.filter(
+        account=account, state=OrphanState.SEEN, upstream_status__in=CHARGED_WORDS
+    )
+    return _sum(rows, "price_e5_usd", "gpu_num")
+
+
+def of_confirmation(rows: Iterable[Instance]) -> Burn:
+    """What ending these instances would save an hour, their duplicates included."""
+    rows = list(rows)
+    duplicates = UpstreamEnding.objects.filter(instance__in=[row.pk for row in rows])
+    return sum((of(row) for row in rows), Burn()) + of_duplicates(duplicates)
+
+
+def is_charged(instance: Instance) -> bool:
+    return instance.is_holding and instance.upstream_status in CHARGED_WORDS
+
+
+def of(instance: Instance) -> Burn:
+    """Of one instance's own GPU."""
+    if not is_charged(instance):
+        return Burn()
+    return _one(instance.price_e5_usd, instance.gpu_num)
+
+
+def of_ending(ending: UpstreamEnding) -> Burn:
+    """Of a GPU that must end, until it does."""
+    instance = ending.instance
+    if ending.confirmed_at is not None:
+        return Burn()
     if instance.upstream_id == ending.upstream_id:
-        return hourly_of(instance)
-    return instance.price_e5_usd * instance.gpu_num
+        return of(instance)
+    if ending.upstream_status not in ("", *CHARGED_WORDS):
+        return Burn()
+    return _one(instance.price_e5_usd, instance.gpu_num)
+
+
+def _one(price_e5_usd: int | None, gpu_num: int) -> Burn:
+    return Burn(unpriced=1) if price_e5_usd is None else Burn(price_e5_usd * gpu_num)
+
+
+def _sum(rows: "QuerySet[Model]", price: str, gpus: str) -> Burn:
+    found = rows.order_by().aggregate(
+        total=Sum(F(price) * F(gpus), default=0),
+        unpriced=Count("pk", filter=Q(**{f"{price}__isnull": True})),
+    )
+    return Burn(int(found["total"]), int(found["unpriced"]))

@@ -13,9 +13,18 @@ from prometheus_client import Metric
 
 from accounts.models import Project
 from instances import burn, environment
+from instances.burn import Burn
 from instances.choices import ENDED_STATUSES, CreateStep, InstanceStatus, OrphanState
-from instances.models import Installation, Instance, Orphan, ReconcileRun, UpstreamEnding
+from instances.models import (
+    Installation,
+    Instance,
+    OpenFinding,
+    Orphan,
+    ReconcileRun,
+    UpstreamEnding,
+)
 from instances.money import usd_text
+from instances.reconciling import STANDING
 from novitai.gauges import gauge
 
 LIVE_STATUSES = [status for status in InstanceStatus if status not in ENDED_STATUSES]
@@ -28,7 +37,7 @@ class Fleet:
 
     by_status: dict[str, int]
     held: int
-    hourly_e5_usd: int
+    burn: Burn
     in_doubt: int
     oldest_doubt_seconds: float
     endings: int
@@ -46,7 +55,7 @@ class Fleet:
         return cls(
             by_status=dict(statuses.annotate(count=Count("pk"))),
             held=rows.holding().count(),
-            hourly_e5_usd=burn.hourly_e5_usd(rows),
+            burn=burn.of_project(project),
             in_doubt=doubts["count"],
             oldest_doubt_seconds=_age(doubts["oldest"], now),
             endings=open_["count"],
@@ -62,9 +71,16 @@ class Fleet:
             gauge("instances_held", "Instances that hold a GPU at Novita.", one, [(self.held,)]),
             gauge(
                 "burn_usd_per_hour",
-                "What is held and charged, all together.",
+                "What Novita charges by what was seen last, whatever was asked for; orphans and"
+                " duplicates included.",
                 one,
-                [(usd_text(self.hourly_e5_usd),)],
+                [(usd_text(self.burn.e5_usd),)],
+            ),
+            gauge(
+                "burn_unpriced",
+                "GPUs that are charged and whose price is unknown, so that it is not in the burn.",
+                one,
+                [(self.burn.unpriced,)],
             ),
             gauge("creates_in_doubt", "Creates of unknown outcome.", one, [(self.in_doubt,)]),
             gauge(
@@ -88,6 +104,7 @@ class Upkeep:
     """What the reconciler makes of the whole account; no project's business."""
 
     orphans: dict[str, int]
+    findings: dict[str, int]
     reconciled_seconds_ago: float | None
     is_braked: bool
     is_copy: bool = False
@@ -99,6 +116,9 @@ class Upkeep:
         orphans = Orphan.objects.order_by().values_list("state")
         return cls(
             orphans=dict(orphans.annotate(count=Count("pk"))),
+            findings=dict(
+                OpenFinding.objects.order_by().values_list("kind").annotate(count=Count("pk"))
+            ),
             reconciled_seconds_ago=_age(run.ran_at, now) if run is not None else None,
             is_braked=installation is not None and installation.braked_at is not None,
             is_copy=installation is not None and not environment.is_bound_here(installation),
@@ -107,6 +127,9 @@ class Upkeep:
     def metrics(self) -> Iterator[Metric]:
         one = ()
         orphans = [(state.value, self.orphans.get(state, 0)) for state in OrphanState]
+        findings = [(kind, self.findings.get(kind, 0)) for kind in sorted(STANDING)]
+        help_ = "What the reconciler goes on finding, by kind."
+        yield gauge("reconcile_findings_open", help_, ("kind",), findings)
         yield from (
             gauge("orphans", "GPUs of ours that no row asked for.", ("state",), orphans),
             gauge(

@@ -33,8 +33,8 @@ API_KEY = "simulated-key"
 # A run that takes more steps than this goes round in circles.
 MOST_STEPS = 30_000
 LONGEST_SETTLING_SECONDS = 7200.0
-# What moves by itself at Novita is noticed by the reconciler, in two of its passes.
-NOTICED_SECONDS = 140.0
+# What moves by itself at Novita is noticed by the reconciler, and what leaves in three passes.
+NOTICED_SECONDS = 260.0
 _NEXT = """
 SELECT (extract(epoch FROM least(
     (SELECT min(run_at) FROM jobs_job WHERE status = 'pending'),

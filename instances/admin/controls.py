@@ -20,7 +20,6 @@ from instances.admin.permissions import may_change
 from instances.choices import InstanceStatus
 from instances.errors import InstanceError
 from instances.models import Instance
-from instances.money import usd_text
 from instances.types import Cause
 from jobs.admin.permissions import actor_of
 
@@ -133,13 +132,12 @@ class ControlledAdmin(ReadOnlyAdmin):
         action: dict[str, Any] | None = None,
     ) -> TemplateResponse:
         """What would be ended, what it costs an hour now, and that its disk is lost."""
-        total = sum(burn.hourly_of(instance) for instance in instances)
         context = {
             **self.admin_site.each_context(request),
             "title": "Terminate?",
             "opts": self.opts,
-            "rows": [(each, usd_text(burn.hourly_of(each))) for each in instances],
-            "total": usd_text(total),
+            "rows": [(each, burn.of(each).text) for each in instances],
+            "total": burn.of_confirmation(instances).text,
             "back": back,
             "action": action,
         }

@@ -14,7 +14,6 @@ from django.utils.safestring import SafeString
 from accounts.admin_base import ReadOnlyAdmin
 from instances import burn
 from instances.models import UpstreamEnding
-from instances.money import usd_text
 
 # Longer than any ending takes while Novita answers.
 LONG = timedelta(minutes=5)
@@ -42,15 +41,18 @@ class UpstreamEndingAdmin(ReadOnlyAdmin):
     """What is being ended, since when, why, what it costs, and what Novita last said against it."""
 
     list_display = (
-        "upstream_id", "of", "state", "age", "hourly", "looks", "last_error", "reason",
+        "upstream_id", "of", "state", "age", "hourly", "upstream_status", "looks",
+        "last_error", "wish", "reason",
     )  # fmt: skip
     list_filter = (OpenFilter,)
     list_select_related = ("instance",)
     search_fields = ("upstream_id__exact", "instance__public_id__exact")
     search_help_text = "An instance's id, or its id at Novita."
     fields = (
-        "upstream_id", "account", "project", "instance", "state", "age", "hourly", "reason",
-        "created_at", "looks", "absence_seen_at", "confirmed_at", "last_error",
+        "upstream_id", "account", "project", "instance", "state", "age", "hourly",
+        "upstream_status", "wish", "reason", "created_at", "looks", "deletes_accepted",
+        "absence_seen_at", "refused_since", "refused_looks", "lists_without", "confirmed_at",
+        "last_error",
     )  # fmt: skip
 
     class Media:
@@ -82,5 +84,4 @@ class UpstreamEndingAdmin(ReadOnlyAdmin):
 
     @admin.display(description="USD/h")
     def hourly(self, ending: UpstreamEnding) -> str:
-        amount = burn.hourly_of_ending(ending)
-        return "-" if amount is None else usd_text(amount)
+        return "-" if ending.confirmed_at is not None else burn.of_ending(ending).text

@@ -158,7 +158,7 @@ class InstanceAdmin(ControlledAdmin):
 
     @admin.display(description="USD/h now")
     def hourly(self, instance: Instance) -> str:
-        return usd_text(burn.hourly_of(instance)) if burn.hourly_of(instance) else "-"
+        return burn.of(instance).text if burn.is_charged(instance) else "-"
 
     @admin.display(description="cost so far")
     def cost(self, instance: Instance) -> str:

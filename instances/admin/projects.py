@@ -196,10 +196,10 @@ class LimitedProjectAdmin(ProjectAdmin):
             "title": f"Terminate everything of {project.name}?",
             "opts": self.opts,
             "project": project,
-            "rows": [(each, usd_text(burn.hourly_of(each))) for each in first],
+            "rows": [(each, burn.of_confirmation([each]).text) for each in first],
             "count": count,
             "more": max(count - SHOWN, 0),
-            "total": usd_text(burn.hourly_e5_usd(rows)),
+            "total": burn.of_confirmation(rows).text,
             "back": page,
         }
         return TemplateResponse(request, "admin/instances/project/terminate_all.html", context)

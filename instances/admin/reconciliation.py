@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString
 
 from accounts.admin_base import ReadOnlyAdmin
 from instances import environment
-from instances.models import Installation, Orphan, ReconcileRun
+from instances.models import Installation, OpenFinding, Orphan, ReconcileRun
 from instances.money import usd_text
 
 
@@ -27,8 +27,17 @@ class OrphanAdmin(ReadOnlyAdmin):
     @admin.display(description="per hour")
     def per_hour(self, orphan: Orphan) -> str:
         if orphan.price_e5_usd is None:
-            return "-"
+            return "unknown"
         return f"{usd_text(orphan.price_e5_usd * orphan.gpu_num)} USD"
+
+
+@admin.register(OpenFinding)
+class OpenFindingAdmin(ReadOnlyAdmin):
+    """What passes of the reconciler go on finding, since when."""
+
+    list_display = ("kind", "upstream_id", "instance_id", "text", "began_at", "changed_at")
+    list_filter = ("kind",)
+    search_fields = ("upstream_id__exact", "instance_id__exact")
 
 
 class FoundFilter(admin.SimpleListFilter):

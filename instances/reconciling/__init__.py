@@ -5,8 +5,19 @@ writes what follows. The worker does it every minute, ``manage.py reconcile`` wh
 """
 
 from instances.reconciling.concluding import conclude
+from instances.reconciling.findings import STANDING
 from instances.reconciling.looking import Held, ReconcileWork, Seen, look
 from instances.reconciling.planning import plan
 from instances.reconciling.report import Finding, Report
 
-__all__ = ["Finding", "Held", "ReconcileWork", "Report", "Seen", "conclude", "look", "plan"]
+__all__ = [
+    "STANDING",
+    "Finding",
+    "Held",
+    "ReconcileWork",
+    "Report",
+    "Seen",
+    "conclude",
+    "look",
+    "plan",
+]

@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 import structlog
 from django.db import transaction
 
-from instances import environment, habits, tally, watching
+from instances import environment, habits, watching
 from instances.choices import MOVING_STATUSES, InstanceStatus
 from instances.database_clock import database_now
 from instances.models import Installation, Instance, ReconcileRun
-from instances.reconciling import orphans, resuming, strays
+from instances.reconciling import findings, orphans, resuming, strays
 from instances.reconciling.looking import ReconcileWork, Seen
 from instances.reconciling.planning import EXPECTED, watched_here
 from instances.reconciling.report import KEPT_FINDINGS, Report
@@ -80,6 +80,7 @@ def _conclude(
     _follow(work, seen, limits, report, cause=cause, job=job, now=now)
     strays.settle(seen, work, report, account=account, cause=cause, now=now)
     orphans.settle(seen, work, report, account=account, cause=cause, now=now)
+    _tell_unknown_words(seen, report)
     resuming.resume(report)
     report.counts = _counts(work, seen)
 
@@ -120,7 +121,7 @@ def _is_mass(work: ReconcileWork, seen: Seen, report: Report, now: datetime) -> 
     report.add("brake", reason)
     if row.braked_at is None:
         Installation.objects.filter(id=1).update(braked_at=now, brake_reason=reason)
-    logger.error("reconcile_braked", vanished=vanished, held=len(work.held))
+        logger.error("reconcile_braked", vanished=vanished, held=len(work.held))
     return True
 
 
@@ -196,6 +197,15 @@ def _is_perhaps_stale(instance: Instance, sighting: Sighting, work: ReconcileWor
     return instance.status_changed_at > work.begun_at - LIST_LAG
 
 
+def _tell_unknown_words(seen: Seen, report: Report) -> None:
+    """A status that this release does not know passes as nothing else."""
+    for items in seen.ours.values():
+        for item in items:
+            if not item.is_known_status:
+                text = f"Novita says {item.status[:40]!r}, a status that is not known here"
+                report.add("unknown_word", text, upstream_id=item.id)
+
+
 def _found(report: Report, kind: str, text: str, instance: Instance) -> None:
     report.add(kind, text, upstream_id=instance.upstream_id, instance=instance.public_id)
 
@@ -222,6 +232,5 @@ def _keep(report: Report, account: str) -> None:
         **report.counts,
     )
     ReconcileRun.objects.filter(pk__lte=run.pk - KEPT_RUNS).delete()
-    for finding in report.findings:
-        tally.count("reconcile_findings_total", kind=finding.kind)
-        logger.warning("reconcile_found", **finding.as_json())
+    is_whole = bool(report.counts.get("is_complete"))
+    findings.keep(report, account, is_whole=is_whole, now=database_now())

@@ -15,6 +15,7 @@ from instances.choices import (
     OrphanState,
     StatusReason,
 )
+from instances.clock import iso
 from instances.models import Instance, Orphan
 from instances.novita.types import UpstreamInstance
 from instances.reconciling.looking import ReconcileWork, Seen
@@ -88,7 +89,8 @@ def _judge(
     grace = timedelta(seconds=settings.CONFIG.orphan_grace)
     left = grace - (now - orphan.first_seen_at)
     if policy == OrphanPolicy.REPORT or left > timedelta(0):
-        plan = "only reported" if policy == OrphanPolicy.REPORT else f"{policy} in {left}"
+        at = iso(orphan.first_seen_at + grace)
+        plan = "only reported" if policy == OrphanPolicy.REPORT else f"{policy} after {at}"
         report.add("orphan", f"{item.name}: {plan}", upstream_id=item.id)
         return
     instance = _adopt(item, reference, cause=cause, now=now)

@@ -1,25 +1,27 @@
 """What a look at Novita means for an instance, by the status that it has here."""
 
 from instances.watching.absence import (
-    MANY,
     PATIENCE,
     AskedTrail,
-    Evidence,
     Limits,
-    ListWord,
-    Pass,
     absence_after,
-    contradicted,
-    evidence_of,
-    is_brake_on,
     is_perhaps_too_young,
     judge_unasked,
-    list_word,
     note_sighting,
     weigh_asked,
 )
 from instances.watching.absence import limits as absence_limits
 from instances.watching.comeback import take_back
+from instances.watching.evidence import (
+    MANY,
+    Evidence,
+    ListWord,
+    Pass,
+    contradicted,
+    evidence_of,
+    is_brake_on,
+    list_word,
+)
 from instances.watching.looks import Look, Sighting
 from instances.watching.moving import is_watched, observe
 from instances.watching.notes import keep_access, save_notes

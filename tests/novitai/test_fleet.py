@@ -6,11 +6,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Project
+from instances import burn
+from instances.burn import Burn
 from instances.database_clock import database_now
 from instances.models import (
     Installation,
@@ -52,13 +55,40 @@ def test_every_status_has_a_figure_and_those_that_ended_have_none(api: Client, m
 def test_the_burn_is_what_is_held_and_charged_and_nothing_else(api: Client, make: Make) -> None:
     now = database_now()
     make("running")
-    make("failed", billing_since=now)
-    make("stopped")
-    make("terminated", billing_since=now)
+    make("failed", upstream_status="running")
+    make("terminating", upstream_status="toStop")
+    make("terminating", upstream_status="removing", billing_since=now)
+    make("stopped", upstream_status="exited", billing_since=now)
+    make("terminated", upstream_status="running", billing_since=now)
     make("creating", upstream_id="", billing_since=now)
     samples = scrape(api)
-    assert value(samples, "novitai_burn_usd_per_hour") == 1.4
-    assert value(samples, "novitai_instances_held") == 3
+    assert value(samples, "novitai_burn_usd_per_hour") == pytest.approx(2.1)
+    assert value(samples, "novitai_instances_held") == 5
+
+
+def test_projects_and_orphans_add_up_to_the_burn_of_all(
+    project: Project, other_project: Project, make: Make
+) -> None:
+    account = settings.CONFIG.upstream_account
+    mine, theirs = make("running"), make("terminating", upstream_status="running", of=other_project)
+    end(mine, "double", upstream_status="running")
+    end(theirs, "going", upstream_status="removing")
+    end(theirs, "not seen yet")
+    end(theirs, theirs.upstream_id)
+    make("running", price_e5_usd=None)
+    for number, status in enumerate(("running", "exited", "pulling")):
+        Orphan.objects.create(
+            account=account, upstream_id=f"o-{number}", upstream_name="n", gpu_num=2,
+            upstream_status=status, price_e5_usd=10_000 if status == "running" else None,
+        )  # fmt: skip
+    Orphan.objects.create(
+        account=account, upstream_id="left", upstream_name="n", state="gone",
+        upstream_status="running", price_e5_usd=10_000,
+    )  # fmt: skip
+    parts = [burn.of_project(project), burn.of_project(other_project), burn.of_orphans()]
+    assert parts == [Burn(140_000, 1), Burn(140_000, 0), Burn(20_000, 1)]
+    assert sum(parts, Burn()) == burn.of_project()
+    assert burn.of_project().text == "3.00 and 2 of unknown price"
 
 
 def test_creates_in_doubt_are_counted_with_the_age_of_the_oldest(api: Client, make: Make) -> None:

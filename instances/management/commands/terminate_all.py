@@ -11,7 +11,6 @@ from accounts.models import Project
 from instances import burn, environment
 from instances.choices import InstanceStatus
 from instances.models import Instance
-from instances.money import usd_text
 from instances.services import terminate_all, to_be_ended
 from instances.types import Cause
 
@@ -61,9 +60,9 @@ class Command(BaseCommand):
         """One line each, and what they cost."""
         rows = list(to_be_ended(project).order_by("pk"))
         for row in rows:
-            hourly = usd_text(burn.hourly_of(row))
+            hourly = burn.of_confirmation([row]).text
             self.stdout.write(f"{row.public_id}  {row.status:<10}  {hourly} USD/h  {row.name}")
-        total = usd_text(sum(burn.hourly_of(row) for row in rows))
+        total = burn.of_confirmation(rows).text
         self.stdout.write(
             f"{len(rows)} instances of {project.name}, {total} USD an hour"
             if rows

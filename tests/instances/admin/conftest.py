@@ -36,6 +36,7 @@ def make(project: Project) -> Make:
         }
         if status == "running":
             defaults["billing_since"] = database_now() - timedelta(hours=1)
+            defaults["upstream_status"] = "running"
         if status == "failed":
             defaults["error_code"] = "STARTUP_FAILED"
         if status == "terminated":

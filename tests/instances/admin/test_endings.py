@@ -28,7 +28,7 @@ def test_what_goes_on_for_long_stands_out_with_its_age_its_price_and_novitas_wor
     admin_client: Client, make: Make
 ) -> None:
     instance = make("terminating")
-    Instance.objects.update(billing_since=database_now())
+    Instance.objects.update(upstream_status="running")
     ending(
         instance, instance.upstream_id, age=timedelta(hours=2), looks=240, last_error="500 oh no"
     )

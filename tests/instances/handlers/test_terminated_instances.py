@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from instances.billing import cost_so_far_e5_usd
 from instances.database_clock import database_now
 from instances.ending import begin_ending
 from instances.models import Instance, UpstreamEnding
@@ -200,10 +201,15 @@ def charged_since(instance: Instance, span: timedelta) -> None:
     )
 
 
-def test_the_cost_stops_when_novita_takes_the_delete(service: Service, novita: FakeNovita) -> None:
+def test_the_cost_stops_when_novita_took_the_delete_as_the_next_look_shows(
+    service: Service, novita: FakeNovita
+) -> None:
     instance = service.running(novita)
     charged_since(instance, timedelta(hours=1))
     service.ask("terminate", instance)
+    service.run("terminate_instance")
+    # Ten minutes until the next look.
+    age(instance, upstream_seen_at=timedelta(minutes=10), billing_since=timedelta(minutes=10))
     service.run("terminate_instance")
     instance.refresh_from_db()
     assert instance.billing_since is None
@@ -220,11 +226,11 @@ def test_a_delete_that_novita_ignores_is_charged_on(service: Service, novita: Fa
         service.run("terminate_instance")
         novita.put("up-1", status="running")
         # A minute passes until the next look.
-        age(instance, upstream_seen_at=timedelta(minutes=1))
+        age(instance, upstream_seen_at=timedelta(minutes=1), billing_since=timedelta(minutes=1))
     service.run("terminate_instance")
     instance.refresh_from_db()
     # An hour, and four minutes of deletes without effect, at 0.36 USD an hour.
-    assert abs(instance.closed_cost_e5_usd - 36_000 * 64 / 60) < 100
+    assert abs(cost_so_far_e5_usd(instance, database_now()) - 36_000 * 64 / 60) < 100
 
 
 def test_a_lost_delete_that_acted_is_charged_until_it_was_sent(

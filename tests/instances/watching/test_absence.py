@@ -19,18 +19,14 @@ from instances.novita.errors import (
     UnreadableAnswer,
 )
 from instances.novita.types import Listing, UpstreamInstance
-from instances.watching.absence import (
-    AskedTrail,
+from instances.watching.absence import AskedTrail, Limits, Trail, weigh, weigh_asked
+from instances.watching.evidence import (
     Evidence,
-    Limits,
     ListWord,
     Pass,
-    Trail,
     contradicted,
     evidence_of,
     list_word,
-    weigh,
-    weigh_asked,
 )
 
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)

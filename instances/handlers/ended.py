@@ -1,0 +1,247 @@
+"""What came of a look at a GPU that must end: what it costs, whether it is gone, what to say."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from instances import billing
+from instances.choices import InstanceStatus, StatusReason
+from instances.clock import iso
+from instances.gate import Permit
+from instances.models import Instance, UpstreamEnding
+from instances.novita.calls import CallRecord
+from instances.novita.errors import NovitaError
+from instances.novita.types import Listing, UpstreamInstance
+from instances.subjects import cause_of
+from instances.transitions import change_status, reason_of, record_event
+from instances.watching import (
+    AskedTrail,
+    Evidence,
+    ListWord,
+    Pass,
+    absence_after,
+    is_perhaps_too_young,
+    list_word,
+    weigh_asked,
+)
+from instances.watching.absence import BETWEEN_LOOKS
+from jobs.models import Job
+from jobs.outcomes import Again, Done, Outcome
+
+AFTER_DELETE = timedelta(seconds=3)
+AFTER_ERROR = timedelta(seconds=15)
+# A delete without effect is repeated more slowly, the longer it goes on: at most so much.
+LONGEST_PAUSE = timedelta(seconds=30)
+QUICK_LOOKS = 5
+# After so long the instance's events say what Novita goes on answering.
+HELD_UP_AFTER = timedelta(minutes=5)
+# By the second look after an accepted delete it should be leaving.
+DELETES_IGNORED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class EndWork:
+    """``has_list``: a look did not find them before, so the list is asked as well. ``known``: some
+    that live, which a list that sees must show.
+    """
+
+    upstream_ids: tuple[str, ...]
+    permit: Permit
+    request_id: str = ""
+    has_list: bool = False
+    known: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look found, and whether Novita took the delete that followed."""
+
+    evidence: Evidence
+    seen: UpstreamInstance | None = None
+    error: NovitaError | None = None
+    is_deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """Looks by upstream id; for one without an entry no call was left."""
+
+    calls: Sequence[CallRecord]
+    looks: Mapping[str, Look] = field(default_factory=dict)
+    listing: Listing | None = None
+    list_error: str = ""
+    is_list_readable: bool = True
+
+
+def ending_of(job: Job) -> UpstreamEnding:
+    return UpstreamEnding.objects.get(
+        instance__public_id=job.subject, upstream_id=job.payload["novitaInstanceId"]
+    )
+
+
+def trail_of(ending: UpstreamEnding) -> AskedTrail:
+    return AskedTrail(
+        said_gone_at=ending.absence_seen_at,
+        refused_since=ending.refused_since,
+        refusals=ending.refused_looks,
+        lists=ending.lists_without,
+        list_at=ending.list_without_at,
+    )
+
+
+def conclude(
+    job: Job, instance: Instance, work: EndWork, result: Looked, *, now: datetime
+) -> Outcome:
+    """Write what one look means. The instance is locked."""
+    ending = ending_of(job)
+    look = result.looks.get(ending.upstream_id)
+    if look is None:
+        return Again(AFTER_DELETE)
+    _note(instance, ending, look, now)
+    is_own = instance.upstream_id == ending.upstream_id
+    if look.evidence == Evidence.SAID_GONE and is_own and is_perhaps_too_young(instance, now):
+        return Again(BETWEEN_LOOKS)
+    outcome = _judge(ending, look, work, result, now)
+    if ending.confirmed_at is not None:
+        _confirmed(instance, ending, job, now)
+    else:
+        _tell_if_held_up(instance, ending, job, now)
+    ending.save()
+    return outcome
+
+
+def _judge(
+    ending: UpstreamEnding, look: Look, work: EndWork, result: Looked, now: datetime
+) -> Outcome:
+    ending.looks += 1
+    before = trail_of(ending)
+    seen = _pass(ending, look, work, result)
+    trail, is_gone = weigh_asked(before, seen, now, absence_after())
+    ending.absence_seen_at, ending.refused_since = trail.said_gone_at, trail.refused_since
+    ending.refused_looks = trail.refusals
+    ending.lists_without, ending.list_without_at = trail.lists, trail.list_at
+    is_leaving = look.seen is not None and look.seen.is_leaving_word
+    ending.deletes_accepted = 0 if is_leaving else ending.deletes_accepted + look.is_deleted
+    _explain(ending, look, seen, result, now)
+    if is_gone:
+        ending.confirmed_at = now
+        return Done()
+    return Again(_pause(ending, look))
+
+
+def _pass(ending: UpstreamEnding, look: Look, work: EndWork, result: Looked) -> Pass:
+    if not work.has_list:
+        return Pass(look.evidence, ListWord.FAILED)
+    listing = result.listing
+    is_blind = bool(work.known) and listing is not None
+    is_blind &= listing is None or not any(each in listing.instances for each in work.known)
+    is_doubted = is_blind or not result.is_list_readable
+    return Pass(look.evidence, list_word(listing, ending.upstream_id), is_doubted)
+
+
+def _pause(ending: UpstreamEnding, look: Look) -> timedelta:
+    if look.evidence == Evidence.NOTHING or (look.error is not None and look.seen is not None):
+        return AFTER_ERROR
+    if look.evidence == Evidence.SEEN:
+        return min(AFTER_DELETE * max(1, ending.looks - QUICK_LOOKS), LONGEST_PAUSE)
+    slower = BETWEEN_LOOKS * max(1, ending.refused_looks // QUICK_LOOKS)
+    return min(slower, LONGEST_PAUSE)
+
+
+# What to say
+
+
+def _explain(ending: UpstreamEnding, look: Look, seen: Pass, result: Looked, now: datetime) -> None:
+    """What Novita answers, how often it has said the same, and since when."""
+    text = _words(ending, look, seen, result)
+    is_same = bool(text) and _kind(text) == _kind(ending.last_error)
+    ending.error_count = ending.error_count + 1 if is_same else int(bool(text))
+    ending.error_since = (ending.error_since or now) if is_same else (now if text else None)
+    if ending.error_count > 1 and ending.error_since is not None:
+        text = f"{text} ({ending.error_count} times since {iso(ending.error_since)})"
+    ending.last_error = text[:500]
+
+
+def _words(ending: UpstreamEnding, look: Look, seen: Pass, result: Looked) -> str:
+    if look.seen is not None and ending.deletes_accepted >= DELETES_IGNORED:
+        count, status = ending.deletes_accepted, look.seen.status
+        return f"Novita accepted {count} deletes and still says {status}"
+    error = str(look.error or "")
+    if look.evidence not in (Evidence.SAID_GONE, Evidence.REFUSED):
+        return error
+    answer = error or "it is removed"
+    if seen.list_word == ListWord.SHOWS:
+        return f"Novita's list shows it, and a look by id says: {answer}"
+    if result.list_error:
+        return f"Novita's list fails ({result.list_error}), and a look by id says: {answer}"
+    return answer if look.evidence == Evidence.REFUSED else ""
+
+
+def _kind(text: str) -> str:
+    """Without its numbers: the same answer again."""
+    return text.split(" (")[0].translate(_NO_DIGITS)
+
+
+_NO_DIGITS = str.maketrans("", "", "0123456789")
+
+
+def _tell_if_held_up(instance: Instance, ending: UpstreamEnding, job: Job, now: datetime) -> None:
+    """Once, after some minutes in which Novita went on answering the same."""
+    since = ending.error_since
+    if ending.held_up_at is not None or since is None or now - since < HELD_UP_AFTER:
+        return
+    ending.held_up_at = now
+    message = f"Its end takes long: {ending.last_error}"
+    if instance.status == InstanceStatus.TERMINATING and not instance.reason_code:
+        instance.reason_code = StatusReason.ENDING_HELD_UP
+        instance.reason_message = message
+    data = {"novitaInstanceId": ending.upstream_id, "message": message}
+    cause = cause_of(job, message)
+    record_event(instance, "instance.ending_held_up", cause=cause, now=now, data=data, is_told=True)
+
+
+# What it costs
+
+
+def _note(instance: Instance, ending: UpstreamEnding, look: Look, now: datetime) -> None:
+    """Novita stops charging when it takes a delete, and goes on charging for what it then still
+    shows as running: what was seen last decides.
+
+    Every look that saw it sent a delete: what is leaving left then, even if the answer was lost.
+    """
+    seen = look.seen
+    if seen is not None:
+        ending.upstream_status = seen.status[:40]
+    if instance.upstream_id != ending.upstream_id:
+        return
+    is_gone = look.evidence == Evidence.SAID_GONE
+    is_leaving = is_gone or (seen is not None and seen.is_leaving_word)
+    if is_leaving and ending.looks:
+        billing.close(instance, instance.upstream_seen_at or now)
+    if seen is not None and not is_gone:
+        billing.go_on(instance, seen)
+        billing.note(instance, seen, now=now)
+        instance.upstream_status = seen.status
+        instance.upstream_seen_at = now
+    if is_gone:
+        billing.close_unseen(instance, now)
+    instance.save()
+
+
+def _confirmed(instance: Instance, ending: UpstreamEnding, job: Job, now: datetime) -> None:
+    """Nothing of it is left at Novita; with the last of its GPUs the instance is terminated."""
+    cause = cause_of(job, "absent at Novita, as its looks and its list agree")
+    data = {"novitaInstanceId": ending.upstream_id}
+    ending.upstream_status = "removed"
+    if instance.upstream_id == ending.upstream_id:
+        billing.close_unseen(instance, now)
+        instance.upstream_gone_at = now
+        instance.upstream_status = "removed"
+    record_event(instance, "instance.ending_confirmed", cause=cause, now=now, data=data)
+    others = instance.endings.filter(confirmed_at=None).exclude(pk=ending.pk)
+    is_left = instance.is_holding or instance.is_in_doubt or others.exists()
+    if instance.status == InstanceStatus.TERMINATING and not is_left:
+        why = reason_of(instance)
+        if why is not None and why.code == StatusReason.ENDING_HELD_UP:
+            why = None
+        change_status(instance, InstanceStatus.TERMINATED, cause=cause, now=now, reason=why)

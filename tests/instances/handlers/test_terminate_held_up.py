@@ -1,0 +1,141 @@
+"""An ending that Novita holds up: told, charged by Novita's last word, and never given up."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db.models import F
+
+from instances import burn
+from instances.models import Instance, UpstreamEnding
+from instances.novita.errors import EdgeAnswered, InvalidRequest, UnreadableAnswer
+from tests.fakes import DOWN, FakeNovita
+from tests.instances.handlers.conftest import Service, events
+
+pytestmark = pytest.mark.django_db
+
+ODD = InvalidRequest("400 ODD_WORD: no luck", status=400, refuses_the_id=True)
+MOMENTS = ("absence_seen_at", "refused_since", "list_without_at", "error_since")
+
+
+def look(service: Service, *, later: int = 0) -> UpstreamEnding:
+    """One look, so many seconds after the one before."""
+    span = timedelta(seconds=later)
+    UpstreamEnding.objects.update(**{name: F(name) - span for name in MOMENTS})
+    service.run("terminate_instance")
+    return UpstreamEnding.objects.get(upstream_id="up-1")
+
+
+@pytest.fixture
+def ending(service: Service, novita: FakeNovita) -> Instance:
+    instance = service.running(novita)
+    service.ask("terminate", instance)
+    return instance
+
+
+def test_deletes_that_novita_takes_and_ignores_are_told_and_charged(
+    service: Service, novita: FakeNovita, ending: Instance
+) -> None:
+    shown = novita.instances["up-1"]
+    for _ in range(3):
+        found = look(service)
+        novita.instances["up-1"] = shown
+    assert "Novita accepted 3 deletes and still says running" in found.last_error
+    ending.refresh_from_db()
+    assert ending.billing_since is not None
+    hourly = burn.Burn((ending.price_e5_usd or 0) * ending.gpu_num)
+    assert (burn.of(ending), burn.of_ending(found), burn.of_project()) == (hourly,) * 3
+    assert Instance.objects.filter(burn.CHARGED).count() == 1
+
+
+def test_what_is_leaving_is_charged_no_more(
+    service: Service, novita: FakeNovita, ending: Instance
+) -> None:
+    shown = novita.instances["up-1"]
+    look(service)
+    novita.instances["up-1"] = shown
+    novita.put("up-1", status="removing")
+    found = look(service)
+    ending.refresh_from_db()
+    assert (ending.billing_since, burn.of_project(), found.last_error) == (None, burn.Burn(), "")
+
+
+def test_a_refused_id_is_deleted_all_the_same_and_ends_by_refusals_and_lists(
+    service: Service, novita: FakeNovita, ending: Instance
+) -> None:
+    novita.put("up-9", name="another", status="running")
+    novita.fail("get_instance", ODD, times=9)
+    look(service)
+    assert novita.calls == ["get_instance", "delete_instance"]
+    for later in (15, 15):
+        assert look(service, later=later).confirmed_at is None
+    found = look(service, later=40)
+    assert found.confirmed_at is not None
+    ending.refresh_from_db()
+    assert (ending.status, set(novita.instances)) == ("terminated", {"up-9"})
+
+
+def test_what_novita_goes_on_answering_is_told_with_count_and_since_when(
+    service: Service, novita: FakeNovita, ending: Instance
+) -> None:
+    novita.fail("get_instance", ODD, times=9)
+    novita.fail("delete_instance", DOWN, times=9)
+    for later in (0, 60, 60, 200):
+        found = look(service, later=later)
+    assert "400 ODD_WORD: no luck" in found.last_error
+    assert "3 times since 20" in found.last_error
+    ending.refresh_from_db()
+    assert (ending.status, ending.reason_code) == ("terminating", "ENDING_HELD_UP")
+    assert events(ending).count("instance.ending_held_up") == 1
+    look(service, later=60)
+    assert events(ending).count("instance.ending_held_up") == 1
+
+
+@pytest.mark.parametrize("error", [DOWN, EdgeAnswered("404 no Route matched", status=404)])
+def test_while_the_list_fails_no_absence_is_believed(
+    service: Service, novita: FakeNovita, ending: Instance, error: Exception
+) -> None:
+    del novita.instances["up-1"]
+    look(service)
+    novita.fail("list_instances", error, times=9)  # type: ignore[arg-type]
+    for _ in range(3):
+        found = look(service, later=3600)
+    assert found.confirmed_at is None
+    assert "list fails" in found.last_error
+    novita.heal()
+    assert look(service, later=10).confirmed_at is not None
+
+
+def test_a_list_that_cannot_be_read_delays_novitas_word_and_does_not_void_it(
+    service: Service, novita: FakeNovita, ending: Instance
+) -> None:
+    del novita.instances["up-1"]
+    look(service)
+    novita.fail("list_instances", UnreadableAnswer("a form"), times=9)
+    assert look(service, later=60).confirmed_at is None
+    assert look(service, later=600).confirmed_at is not None
+
+
+def test_a_list_that_shows_nothing_of_what_lives_is_blind(
+    service: Service, novita: FakeNovita, ending: Instance
+) -> None:
+    other = service.running(novita)
+    novita.unlisted.add(other.upstream_id)
+    del novita.instances["up-1"]
+    look(service)
+    assert look(service, later=60).confirmed_at is None
+    novita.unlisted.clear()
+    assert look(service, later=10).confirmed_at is not None
+
+
+def test_endings_that_are_gone_share_a_list(service: Service, novita: FakeNovita) -> None:
+    rows = [service.running(novita) for _ in range(4)]
+    for row in rows:
+        service.ask("terminate", row)
+    novita.instances.clear()
+    look(service)
+    novita.calls.clear()
+    look(service, later=20)
+    assert novita.calls == ["list_instances", *["get_instance"] * 4]
+    assert not UpstreamEnding.objects.filter(confirmed_at=None).exists()
