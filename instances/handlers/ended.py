@@ -186,9 +186,9 @@ _NO_DIGITS = str.maketrans("", "", "0123456789")
 
 
 def _tell_if_held_up(instance: Instance, ending: UpstreamEnding, job: Job, now: datetime) -> None:
-    """Once, after some minutes in which Novita went on answering the same."""
-    since = ending.error_since
-    if ending.held_up_at is not None or since is None or now - since < HELD_UP_AFTER:
+    """Once, after some minutes, whatever Novita answered meanwhile."""
+    is_early = now - ending.created_at < HELD_UP_AFTER
+    if ending.held_up_at is not None or not ending.last_error or is_early:
         return
     ending.held_up_at = now
     message = f"Its end takes long: {ending.last_error}"
