@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, Self
 
 from instances.naming import Mark
 from simulator.control import InstanceTruth
+from simulator.world.timeline import REMOVAL
 
 Row = Mapping[str, Any]
+BLIND_AFTERWARDS_MS = 30_000
 
 _TABLES = {
     "instances": "instances_instance",
@@ -118,12 +120,52 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Delete:
+    """A delete that was sent to Novita, whatever became of it."""
+
+    upstream_id: str
+    at_ms: int
+
+    @classmethod
+    def all_of(cls, calls: Iterable[Mapping[str, Any]]) -> list[Self]:
+        """Of a ledger's calls."""
+        return [
+            cls(call["instanceId"], call["realMs"])
+            for call in calls
+            if call["path"].endswith("/gpu/instance/delete")
+        ]
+
+
+@dataclass(frozen=True, slots=True)
 class Truth:
     """What really happened: every instance ever made upstream, every message in its order.
 
-    ``accepted``: the instance ids that callers got with a 2xx.
+    ``accepted``: the instance ids that callers got with a 2xx. ``asked``: those whose end callers
+    asked for, answered or not, with the first moment. ``start_seconds``: what the service must
+    let a start take before it may call it failed for that alone. ``blind``: the spans in which
+    looks by id answered not-found for what was there.
     """
 
     instances: Sequence[InstanceTruth]
     messages: Sequence[Message] = ()
     accepted: Sequence[str] = ()
+    deletes: Sequence[Delete] = ()
+    asked: Mapping[str, int] = field(default_factory=dict)
+    start_seconds: float = 0.0
+    blind: Sequence[tuple[int, int]] = ()
+
+    def is_blind_at(self, at_ms: float) -> bool:
+        """Or was just before: what was seen is told a moment later."""
+        return any(begin <= at_ms <= end + BLIND_AFTERWARDS_MS for begin, end in self.blind)
+
+
+def is_ours(made: InstanceTruth, books: Books) -> bool:
+    """Made over the API under a name that this installation signed."""
+    signed = books.mark is not None and books.mark.reference_in(made.name) is not None
+    return made.origin == "api" and signed
+
+
+def end_ms(made: InstanceTruth) -> int | None:
+    """When its end began."""
+    ends = (at_ms for at_ms, status in made.raw.get("phases", ()) if status in REMOVAL)
+    return next(ends, made.removed_ms)

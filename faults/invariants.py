@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from faults.books import Books, Message, Row, Truth, describe
+from faults.books import Books, Message, Row, Truth, describe, end_ms, is_ours
+from faults.wishes import check_wishes
 from simulator.control import InstanceTruth
-from simulator.world.timeline import REMOVAL
 
 __all__ = ["Books", "Message", "Truth", "check_all"]
 
@@ -32,26 +32,21 @@ def check_all(books: Books, truth: Truth) -> list[str]:
         "I4": check_webhooks(books, truth),
         "I7": check_accepted(books, truth),
         "I8": check_queue(books),
+        "I9": check_wishes(books, truth),
     }
     return [f"{number}: {text}" for number, found in checks.items() for text in found]
 
 
 def check_upstream(books: Books, truth: Truth) -> list[str]:
     """I1: what we made and what we hold as alive are the same; none lost, none doubled."""
-    ours = [each for each in truth.instances if _is_ours(each, books)]
+    ours = [each for each in truth.instances if is_ours(each, books)]
     return [
         *_left_running(books, ours),
         *_lost(books, truth),
         *_doubled(ours),
         *_shared_ids(books),
-        *_ended_too_early(books, ours),
+        *_ended_too_early(books, truth, ours),
     ]
-
-
-def _is_ours(made: InstanceTruth, books: Books) -> bool:
-    """Made over the API under a name that this installation signed."""
-    signed = books.mark is not None and books.mark.reference_in(made.name) is not None
-    return made.origin == "api" and signed
 
 
 def _left_running(books: Books, ours: Sequence[InstanceTruth]) -> Iterator[str]:
@@ -78,29 +73,25 @@ def _doubled(ours: Sequence[InstanceTruth]) -> Iterator[str]:
         lives[made.name].append(made)
     for name, lived in lives.items():
         for first, second in pairwise(lived):
-            end_ms = _end_ms(first)
-            if end_ms is None or end_ms > second.created_ms:
+            ended_ms = end_ms(first)
+            if ended_ms is None or ended_ms > second.created_ms:
                 yield f"{name} was made twice: {first.id} lived when {second.id} was made"
 
 
-def _end_ms(made: InstanceTruth) -> int | None:
-    ends = (at_ms for at_ms, status in made.raw.get("phases", ()) if status in REMOVAL)
-    return next(ends, made.removed_ms)
-
-
-def _ended_too_early(books: Books, ours: Sequence[InstanceTruth]) -> Iterator[str]:
-    """An end that was told must have come true by then."""
+def _ended_too_early(books: Books, truth: Truth, ours: Sequence[InstanceTruth]) -> Iterator[str]:
+    """An end that was told must have come true by then, as far as anybody could see."""
     made = {each.id: each for each in ours}
     for event in books.events:
         if event["type"] != "instance.ending_confirmed":
             continue
-        truth = made.get(event["data"]["novitaInstanceId"])
-        if truth is None:
+        gpu = made.get(event["data"]["novitaInstanceId"])
+        if gpu is None:
             continue
-        end_ms = _end_ms(truth)
+        ended_ms = end_ms(gpu)
         told_ms = datetime.fromisoformat(event["occurred_at"]).timestamp() * 1000
-        if end_ms is None or end_ms > told_ms:
-            yield f"the end of {truth.id} was told while it lived"
+        is_early = ended_ms is None or ended_ms > told_ms
+        if is_early and not truth.is_blind_at(told_ms):
+            yield f"the end of {gpu.id} was told while it lived"
 
 
 def _shared_ids(books: Books) -> Iterator[str]:

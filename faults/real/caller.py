@@ -39,10 +39,14 @@ class Caller:
         self.url = ""
         self.key = ""
         self.accepted: list[str] = []
+        # Whose end was asked for, answered or not, and when first.
+        self.asked: dict[str, int] = {}
 
     def call(self, method: str, path: str, **options: Any) -> requests.Response:
         headers = {"Authorization": f"Bearer {self.key}", **options.pop("headers", {})}
         url = options.pop("url", "") or self.url
+        if method == "DELETE":
+            self.asked.setdefault(path.rpartition("/")[2], round(time.time() * 1000))
         return requests.request(method, url + path, headers=headers, timeout=30, **options)
 
     def create(self, **changes: Any) -> str:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from accounts.sealing import sealer_of, unsealed_with
-from faults.books import Books, Message, Truth
+from faults.books import Books, Delete, Message, Truth
 from faults.invariants import check_all
 from faults.real.stack import SECRET_KEY, Stack
 
@@ -24,10 +24,14 @@ def books_of(stack: Stack) -> Books:
 def truth_of(stack: Stack) -> Truth:
     """What really was made upstream, what receivers got, what callers were promised."""
     deliveries = stack.receiver.control.deliveries()
+    ledger = stack.simulator.control.ledger()
     return Truth(
-        instances=stack.simulator.control.ledger().instances,
+        instances=ledger.instances,
         messages=[Message.parse(delivery) for delivery in deliveries],
         accepted=list(stack.accepted),
+        deletes=Delete.all_of(ledger.calls),
+        asked=dict(stack.asked),
+        start_seconds=stack.start_seconds,
     )
 
 

@@ -73,9 +73,15 @@ def put_right(stack: Stack) -> None:
     control = stack.simulator.control
     control.clear_faults()
     control.clear_stock()
+    control.end_blindness()
     prepare(stack)
     control.settings(
-        list_lag_seconds=0.0, delete_ignored=False, rate_limit_per_minute=0, not_found_status=400
+        list_lag_seconds=0.0,
+        delete_ignored=False,
+        rate_limit_per_minute=0,
+        not_found_status=400,
+        refused_key=None,
+        account_refusal=None,
     )
     stack.receiver.control.forget_behaviours()
     for order in stack.crash_points.iterdir():

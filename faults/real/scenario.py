@@ -118,9 +118,13 @@ class Trial:
 
     # What goes wrong
 
-    def add_fault(self, effect: str = "delay", **fields: Any) -> None:
+    def add_fault(self, effect: str = "", **fields: Any) -> None:
         """As the simulator's control takes it; ends with the run at the latest."""
-        self._faults.append(self.control.add_fault(effect, **fields)["id"])
+        if "preset" in fields:
+            made = self.control.edge(**fields)
+        else:
+            made = self.control.add_fault(effect or "delay", **fields)
+        self._faults.append(made["id"])
 
     def clear_faults(self) -> None:
         """This run's own; runs may go on side by side."""

@@ -101,6 +101,12 @@ class Stack(Caller):
         """To the database itself, past any proxy."""
         return psycopg.connect(self.database_url, autocommit=True)
 
+    @property
+    def start_seconds(self) -> float:
+        """What a start may take at the least before it is called failed."""
+        limits = (("INSTANCE_START_TIMEOUT", "600"), ("INSTANCE_STUCK_TIMEOUT", "300"))
+        return min(float(self._overrides.get(name, default)) for name, default in limits)
+
     def is_ready(self) -> bool:
         """Every web process answers, and sees a worker."""
         for process in (*self.webs, *self.clusters):

@@ -6,6 +6,7 @@ from faults.real.scenarios import (
     database,
     dying,
     ending,
+    incidents,
     outages,
     predecessor,
     repeating,
@@ -28,6 +29,7 @@ SCENARIOS: tuple[Scenario, ...] = tuple(
             *running.SCENARIOS,
             *repeating.SCENARIOS,
             *predecessor.SCENARIOS,
+            *incidents.SCENARIOS,
         ),
         key=_number,
     )

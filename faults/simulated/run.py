@@ -10,6 +10,7 @@ from typing import Any
 
 from faults.invariants import check_all
 from faults.simulated.deaths import planned
+from faults.simulated.incidents import end_incidents, hide_oldest, plan_incidents
 from faults.simulated.service import Service
 from faults.simulated.stage import opened
 from faults.simulated.users import IMAGES, Users, write_script
@@ -37,13 +38,15 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What is not left to the seed: faults of these kinds for so many of the writes, and a Novita
-    that takes deletes and ignores them until everything is mended.
+    """What is not left to the seed: faults of these kinds for so many of the writes, a Novita
+    that takes deletes and ignores them until everything is mended, or one that does not see the
+    oldest GPU from half a minute on until then.
     """
 
     kinds: tuple[str, ...] = ()
     harsh: float = 0.0
     ignores_deletes: bool = False
+    is_blind: bool = False
 
 
 def run_seed(seed: int, profile: Profile | None = None) -> Report:
@@ -55,6 +58,8 @@ def run_seed(seed: int, profile: Profile | None = None) -> Report:
         ends = shape.choice((60.0, 120.0, 240.0))
         _shape_world(users, shape)
         write_script(users, ends)
+        if profile is None:
+            plan_incidents(users, service.stream("incidents"), ends)
         service.network.weather = storm(
             service.stream("weather"), service.clock.now_ms, service.clock.at(ends)
         )
@@ -65,6 +70,7 @@ def run_seed(seed: int, profile: Profile | None = None) -> Report:
         try:
             service.run_until(service.clock.at(ends))
             service.heal()
+            end_incidents(users)
             service.settle()
         except Exception as error:  # noqa: BLE001 - a run that breaks off is a finding
             service.violations.append(f"the run broke off: {type(error).__name__}: {error}")
@@ -88,6 +94,8 @@ def _impose(profile: Profile, service: Service, users: Users) -> None:
     weather.outages.clear()
     if profile.ignores_deletes:
         users.change_world(delete_ignored=True)
+    if profile.is_blind:
+        service.at(30, lambda: hide_oldest(users))
 
 
 def _shape_world(users: Users, random: Random) -> None:

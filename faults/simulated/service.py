@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from itertools import count
 from random import Random
 
+from django.conf import settings
 from django.db import connection
 
 from accounts.sealing import unseal
-from faults.books import Books, Truth
+from faults.books import Books, Delete, Truth
 from faults.simulated.clock import VirtualClock
 from faults.simulated.deaths import Deaths
 from faults.simulated.network import Network
@@ -64,6 +65,9 @@ class Service:
     story: list[str] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     accepted: list[str] = field(default_factory=list)
+    asked: dict[str, int] = field(default_factory=dict)
+    # When looks by id did not see what was there.
+    blind_spans: list[tuple[int, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.random = self.stream("driver")
@@ -237,7 +241,13 @@ class Service:
 
     def truth(self) -> Truth:
         answer = ControlApi(self.api).handle(Request("GET", "/_sim/ledger"))
-        made = json.loads(answer.response.body)["instances"]
+        ledger = json.loads(answer.response.body)
         return Truth(
-            [InstanceTruth.parse(each) for each in made], self.receiver.messages, self.accepted
+            [InstanceTruth.parse(each) for each in ledger["instances"]],
+            self.receiver.messages,
+            self.accepted,
+            Delete.all_of(ledger["calls"]),
+            self.asked,
+            min(settings.CONFIG.instance_start_timeout, settings.CONFIG.instance_stuck_timeout),
+            self.blind_spans,
         )

@@ -100,6 +100,8 @@ class Users:
         """On one of the instances that there are, whatever its state."""
         if self.service.accepted:
             name = self.random.choice(self.service.accepted)
+            if verb == "terminate":
+                self.service.asked.setdefault(name, self.service.clock.now_ms)
             self._asked(f"{verb} {name}", lambda: self.verbs()[verb](name))
 
     def _asked(self, what: str, ask: Callable[[], Any]) -> Any:

@@ -7,7 +7,9 @@ from contextlib import AbstractContextManager, contextmanager
 from unittest.mock import patch
 
 from instances.creation import answering
+from instances.creation.posting import Posted
 from instances.handlers import terminate
+from instances.reconciling import strays
 from jobs import leasing
 from jobs.models import Job
 from jobs.outcomes import Done, Outcome
@@ -20,7 +22,7 @@ def create_again_without_looking() -> Iterator[None]:
     """A create whose answer was lost counts as one that never happened."""
 
     def forget(job: Job, instance: object, error: object) -> Outcome:
-        return answering._not_created(instance, None)
+        return answering._not_created(job, instance, Posted())
 
     with patch.object(answering, "_doubt", forget):
         yield
@@ -34,6 +36,13 @@ def no_fencing_token() -> Iterator[None]:
         return {job.id for job in jobs}
 
     with patch.object(leasing, "still_ours", all_of_them):
+        yield
+
+
+@contextmanager
+def absence_is_a_wish() -> Iterator[None]:
+    """What was not seen for a while is ended once it is seen again."""
+    with patch.object(strays, "is_ended_by_wish", lambda instance: True):
         yield
 
 

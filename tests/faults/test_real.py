@@ -46,6 +46,13 @@ def test_deaths_lost_answers_vain_deletes_and_strangers_break_no_promise(play: P
     assert sum(each.instances for each in outcomes) == 24
 
 
+def test_a_fleet_of_two_outlives_a_blindness_of_novita(play: Play) -> None:
+    """F23: for some passes the list is empty and looks by id answer not-found."""
+    (outcome,) = play(Shape(), {"F23": [1]})
+    assert outcome.violations == []
+    assert outcome.figures["hidden"] == 2
+
+
 def test_a_worker_that_stands_still_past_its_lease_writes_nothing(play: Play) -> None:
     """F4: it is about to send a create when it stops; others prove that nothing was sent."""
     (outcome,) = play(Shape(clusters=2), {"F4": [1]})

@@ -10,9 +10,13 @@ from faults.simulated.stage import opened
 from tests.faults import mutations
 from tests.faults.mutations import Mutation
 
+# Lives that hold one incident of each kind at least.
+INCIDENTS = (34, 59)
+
 pytestmark = pytest.mark.usefixtures("virtual")
 
 LOST_ANSWERS = Profile(kinds=("lost", "slow", "500 done"), harsh=0.7)
+BLIND = Profile(is_blind=True)
 IGNORED_DELETES = Profile(ignores_deletes=True)
 
 
@@ -21,7 +25,16 @@ def test_no_promise_is_broken_in_a_handful_of_lives() -> None:
     assert summary.broken == {}
     assert summary.runs == 5
     assert summary.instances > 5
-    assert summary.faults.total() > 10
+    assert summary.faults.total() > 5
+
+
+def test_incidents_are_part_of_lives_and_break_no_promise() -> None:
+    """Blindness, a refused key, an edge in front: told by the stories of these seeds."""
+    stories = [run_seed(seed) for seed in INCIDENTS]
+    assert [report.violations for report in stories] == [[] for _ in stories]
+    told = "\n".join(line for report in stories for line in report.story)
+    for words in ("Novita: blind", "'refused_key': {'", "in front of Novita"):
+        assert words in told
 
 
 def test_a_seed_tells_the_same_story_twice() -> None:
@@ -50,9 +63,10 @@ def test_what_others_do_while_a_worker_stands_still_is_not_its_work() -> None:
 @pytest.mark.parametrize(
     ("mutation", "seed", "profile", "promise"),
     [
-        (mutations.create_again_without_looking, 7, LOST_ANSWERS, "I1"),
+        (mutations.create_again_without_looking, 1, LOST_ANSWERS, "I1"),
         (mutations.no_fencing_token, 5, None, "I5"),
         (mutations.no_look_after_a_delete, 10, IGNORED_DELETES, "I1"),
+        (mutations.absence_is_a_wish, 7, BLIND, "I9"),
     ],
 )
 def test_a_bug_planted_on_purpose_is_found(
