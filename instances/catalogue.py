@@ -13,10 +13,12 @@ from django.core.cache import cache
 from django.db import transaction
 from django.db.models.functions import Now
 
+from accounts.sealing import Unreadable
 from instances import tally
 from instances.database_clock import database_now
 from instances.models import CachedProduct, CachedTemplate, Cluster
 from instances.novita import types as novita
+from instances.novita.vocabulary import UnknownValue
 from instances.places import Place
 from instances.regions import cluster_for, place_of
 from instances.types import Failure
@@ -59,7 +61,7 @@ class Shelf:
                 billing_mode=billing_mode,
                 fetched_at__gte=self._oldest,
             )
-            self._products[key] = [product_of(row.data) for row in rows]
+            self._products[key] = [product_of(row) for row in rows]
         self._count("products", is_hit=bool(self._products[key]))
         return self._products[key]
 
@@ -71,7 +73,7 @@ class Shelf:
                 template_id=template_id,
                 fetched_at__gte=self._oldest,
             ).first()
-            self._templates[template_id] = _template(row.data) if row else None
+            self._templates[template_id] = _template(row) if row else None
         template = self._templates[template_id]
         self._count("templates", is_hit=template is not None)
         return template
@@ -128,6 +130,7 @@ def keep_products(cluster_id: str, billing_mode: str, products: Sequence[novita.
             on_demand_price_e5_usd=product.on_demand_price_e5_usd,
             spot_price_e5_usd=product.spot_price_e5_usd,
             data=_as_json(product),
+            extra={"unknown_values": [asdict(each) for each in product.unknown_values]},
             fetched_at=Now(),
         )
         for product in sorted(products, key=lambda product: product.id)
@@ -143,6 +146,7 @@ def keep_products(cluster_id: str, billing_mode: str, products: Sequence[novita.
 
 
 def keep_template(template_id: str, template: novita.Template) -> None:
+    """Sealed, for its env values and registry login."""
     CachedTemplate.objects.update_or_create(
         account=settings.CONFIG.upstream_account,
         template_id=template_id,
@@ -184,27 +188,37 @@ _PRODUCT_KEY = ["account", "cluster_id", "billing_mode", "product_id"]
 
 
 def _as_json(value: Any) -> dict[str, Any]:
+    """Only what the release before knows, which reads all of it."""
     fields = asdict(value)
+    fields.pop("unknown_values")
     return {key: sorted(v) if isinstance(v, frozenset) else v for key, v in fields.items()}
 
 
-def product_of(data: dict[str, Any]) -> novita.Product:
+def product_of(row: CachedProduct) -> novita.Product:
     """A product as it was kept."""
+    unknown = row.extra.get("unknown_values", ())
     return novita.Product(
         **{
-            **data,
-            "regions": tuple(data["regions"]),
-            "billing_modes": frozenset(data["billing_modes"]),
+            **row.data,
+            "regions": tuple(row.data["regions"]),
+            "billing_modes": frozenset(row.data["billing_modes"]),
+            "unknown_values": tuple(UnknownValue(**each) for each in unknown),
         }
     )
 
 
-def _template(data: dict[str, Any]) -> novita.Template:
+def _template(row: CachedTemplate) -> novita.Template | None:
+    """None for one that was sealed with a key that is not configured any more."""
+    try:
+        data = row.data
+    except Unreadable:
+        return None
     return novita.Template(
         **{
             **data,
             "ports": tuple(novita.TemplatePort(**port) for port in data["ports"]),
             "envs": tuple(novita.EnvVar(**env) for env in data["envs"]),
             "tools": tuple(novita.Tool(**tool) for tool in data["tools"]),
+            "unused": tuple(data.get("unused", ())),
         }
     )

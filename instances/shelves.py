@@ -89,7 +89,7 @@ def goods(codes: Iterable[str] | None = None) -> Goods:
     by_cluster: dict[str, dict[str, dict[str, novita.Product]]] = {}
     for row in rows:
         shelf = by_cluster.setdefault(row.cluster_id, {})
-        shelf.setdefault(row.product_id, {})[row.billing_mode] = product_of(row.data)
+        shelf.setdefault(row.product_id, {})[row.billing_mode] = product_of(row)
     articles = [
         Article(code, listed)
         for code, place in places
@@ -111,7 +111,7 @@ def products_of(
         )
     )
     as_of = min((row.fetched_at for row in rows), default=None)
-    return [product_of(row.data) for row in rows], as_of
+    return [product_of(row) for row in rows], as_of
 
 
 def _is_sold_in(place: Place, listed: dict[str, novita.Product]) -> bool:

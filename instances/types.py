@@ -6,6 +6,8 @@ from typing import Any
 
 from instances.choices import BillingMode, OnStartFailure
 
+DEFAULT_ROOTFS_GB = 60
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:
@@ -19,7 +21,9 @@ class Wish:
     template_id: str
     region: str
     gpu_num: int = 1
-    rootfs_size_gb: int = 60
+    rootfs_size_gb: int = DEFAULT_ROOTFS_GB
+    # Named no size: what runs there may need more than the default.
+    has_default_rootfs: bool = False
     billing_mode: BillingMode = BillingMode.SPOT
     webhook_url: str = ""
     max_price_per_hour_e5_usd: int | None = None

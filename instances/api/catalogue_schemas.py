@@ -125,7 +125,7 @@ class RejectedOffer(Object):
 
 
 class PlanReason(Object):
-    """What would keep the request from being accepted or placed."""
+    """What would keep the request from being accepted or placed, or is worth knowing."""
 
     code = serializers.CharField()
     message = serializers.CharField()
@@ -143,6 +143,10 @@ class InstancePlan(Aged):
         help_text="false: Novita could not be asked for the template at this moment"
     )
     reasons = PlanReason(many=True)
+    warnings = PlanReason(many=True, help_text="they keep the request from nothing")
+    rootfsSize = serializers.IntegerField(
+        help_text="GB; without one in the request 60, or what the template asks for if that is more"
+    )
     chosen = PlannedOffer(required=False)
     offers = PlannedOffer(many=True, help_text="best first")
     rejected = RejectedOffer(many=True)

@@ -39,6 +39,8 @@ def plan_details(plan: services.Plan) -> dict[str, Any]:
         "wouldBePlaced": plan.is_placeable,
         "templateChecked": plan.is_template_checked,
         "reasons": [_objection(each) for each in (*plan.refusals, *plan.obstacles)],
+        "warnings": [_objection(each) for each in plan.warnings],
+        "rootfsSize": plan.wish.rootfs_size_gb,
         "offers": offers,
         "rejected": [
             {"productId": each.product_id, "code": each.code.value, "reason": each.reason}

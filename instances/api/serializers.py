@@ -19,7 +19,7 @@ from instances.api.fields import (
 )
 from instances.api.tag_fields import MergedTagsField, TagsField
 from instances.choices import BillingMode, OnStartFailure
-from instances.types import Changes, Wish
+from instances.types import DEFAULT_ROOTFS_GB, Changes, Wish
 
 MINUTES_OF_A_YEAR = 366 * 24 * 60
 NAME_PATTERN = re.compile(r"[a-zA-Z0-9_-]+")
@@ -180,8 +180,8 @@ class CreateInstance(StrictSerializer):
         min_value=20,
         max_value=1000,
         unit="GB",
-        default=60,
-        help_text="GB.",
+        required=False,
+        help_text="GB; without it 60, or what the template asks for if that is more.",
     )
     region = OneOfField(
         label="Region",
@@ -229,6 +229,8 @@ class CreateInstance(StrictSerializer):
     def wish(cls, data: Any) -> Wish:
         """The request as the services know it. Raises ValidationError."""
         fields = dict(cls.read(data))
+        if "rootfs_size_gb" not in fields:
+            fields |= {"rootfs_size_gb": DEFAULT_ROOTFS_GB, "has_default_rootfs": True}
         fields["billing_mode"] = BillingMode(fields["billing_mode"])
         fields["on_start_failure"] = OnStartFailure(fields["on_start_failure"])
         return Wish(**fields)

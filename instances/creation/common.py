@@ -18,6 +18,7 @@ def wish_of(instance: Instance) -> Wish:
         region=instance.region,
         gpu_num=instance.gpu_num,
         rootfs_size_gb=instance.rootfs_size_gb,
+        has_default_rootfs=instance.has_default_rootfs,
         billing_mode=BillingMode(instance.billing_mode),
         webhook_url=instance.webhook_url,
         max_price_per_hour_e5_usd=instance.max_price_per_hour_e5_usd,

@@ -17,10 +17,10 @@ from instances.novita.client import NovitaClient
 from instances.novita.errors import Blame, NovitaError
 from instances.novita.types import Cluster, Product, Template
 from instances.placement import ABOVE_CAP, SOLD_OUT, Ranking, is_same_name, rank
-from instances.publishing import probe_failure
+from instances.publishing import probe_failure, sized
 from instances.regions import cluster_for, place_of, tell_unknown_regions
 from instances.subjects import instances_of, locked_instances
-from instances.types import Failure, Wish
+from instances.types import DEFAULT_ROOTFS_GB, Failure, Wish
 from jobs.models import Job
 from jobs.outcomes import Again, Outcome
 
@@ -141,6 +141,8 @@ def _judge(instance: Instance, result: Fetched) -> Outcome:
         if failure is not None:
             return given_up(failure)
     wish = wish_of(instance)
+    if result.template is not None:
+        wish = sized(wish, result.template)
     place = place_of(result.cluster, result.clusters)
     ranking = rank(result.products, wish, place=place, refused=instance.refused_offers.items())
     if ranking.offers:
@@ -161,4 +163,6 @@ def _nothing_fits(wish: Wish, ranking: Ranking, *, refused: Mapping[str, str]) -
         code, what = FailureCode.NO_OPTIMAL_PRODUCT, "has no offer that fits"
     reasons = "; ".join(f"{item.product_id}: {item.reason}" for item in ranking.rejections[:10])
     message = f"{wish.product_name} {what} in {wish.region} as {wish.billing_mode} ({reasons})."
+    if wish.has_default_rootfs and wish.rootfs_size_gb > DEFAULT_ROOTFS_GB:
+        message += f" The template asks for {wish.rootfs_size_gb} GB of root disk."
     return Failure(code, message)

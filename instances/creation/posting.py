@@ -23,7 +23,7 @@ from instances.novita.errors import NovitaError
 from instances.novita.types import CreateRequest, Product, Template
 from instances.placement import Ranking, above_cap, explain, price_in, rank
 from instances.places import Place
-from instances.publishing import probe_failure
+from instances.publishing import notes_on, probe_failure, sized
 from instances.subjects import locked_instances
 from instances.types import Wish
 from jobs import leasing
@@ -72,6 +72,7 @@ class _Plan:
     """A wish with an offer from the cache."""
 
     job: Job
+    wish: Wish
     ranking: Ranking
     cluster_id: str
     template: Template
@@ -117,9 +118,10 @@ def _plan(job: Job, instance: Instance, shelf: catalogue.Shelf) -> _Plan | Fetch
     place = shelf.place(instance.region)
     products = shelf.products(place.cluster.id, instance.billing_mode) if place else []
     if template is not None and place is not None and products:
-        ranking = _ranked(products, instance, place)
+        wish = sized(wish_of(instance), template)
+        ranking = _ranked(products, instance, wish, place)
         if ranking.offers:
-            return _Plan(job, ranking, place.cluster.id, template)
+            return _Plan(job, wish, ranking, place.cluster.id, template)
     return FetchWork(
         region=instance.region,
         billing_mode=instance.billing_mode,
@@ -131,13 +133,12 @@ def _plan(job: Job, instance: Instance, shelf: catalogue.Shelf) -> _Plan | Fetch
     )
 
 
-def _ranked(products: Sequence[Product], instance: Instance, place: Place) -> Ranking:
+def _ranked(products: Sequence[Product], instance: Instance, wish: Wish, place: Place) -> Ranking:
     """An offer whose creates stayed without a sure answer is left for the others, if there are
     others: nothing final is known of it.
     """
     refused, unanswered = instance.refused_offers, instance.unanswered_offers
     silent = {key: _NO_ANSWER for key, times in unanswered.items() if times >= MOST_UNANSWERED}
-    wish = wish_of(instance)
     ranking = rank(products, wish, place=place, refused=(silent | refused).items())
     if ranking.offers or not silent:
         return ranking
@@ -212,7 +213,10 @@ def _intend(plan: _Plan, instance: Instance, mark: Mark) -> Unit[PostWork] | Dec
     instance.product_id = best.product_id
     instance.price_e5_usd = best.price_e5_usd
     instance.cluster_id = plan.cluster_id
-    instance.placement = explain(plan.ranking, wish_of(instance))
+    instance.rootfs_size_gb = plan.wish.rootfs_size_gb
+    instance.placement = explain(plan.ranking, plan.wish)
+    if notes := notes_on(plan.template, plan.wish):
+        instance.placement["notes"] = [text for _, text, _ in notes]
     instance.upstream_account = settings.CONFIG.upstream_account
     instance.upstream_name = mark.name(instance.name, instance.reference)
     instance.create_step = CreateStep.POST
@@ -239,6 +243,7 @@ def create_request(instance: Instance, template: Template) -> CreateRequest:
         rootfs_size_gb=instance.rootfs_size_gb,
         image_url=template.image,
         image_auth_id=template.image_auth_id,
+        image_auth=template.image_auth,
         ports=",".join(f"{port.port}/{port.type}" for port in template.ports),
         envs=template.envs,
         tools=template.tools,

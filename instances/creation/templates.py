@@ -1,10 +1,16 @@
 """Reading a template that the cache does not hold, and what it needs to be used."""
 
+import re
+
 from instances.choices import FailureCode
 from instances.novita.client import NovitaClient
 from instances.novita.errors import TemplateNotFound
 from instances.novita.types import Template
 from instances.types import Failure
+
+_USER_AND_PASSWORD = re.compile(r"[^\s:]+:\S.{0,10000}", re.DOTALL)
+# Ids at Novita are UUIDs or short numbers.
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9]{1,12}", re.IGNORECASE)
 
 # The template, the registry auths.
 MOST_CALLS = 2
@@ -17,11 +23,23 @@ def read_template(client: NovitaClient, template_id: str) -> tuple[Template | No
     except TemplateNotFound:
         message = f"Novita has no template {template_id} that this account may use."
         return None, Failure(FailureCode.TEMPLATE_NOT_FOUND, message)
-    auth_id = template.image_auth_id
-    if auth_id and auth_id not in {auth.id for auth in client.list_registry_auths()}:
+    failure = _auth_failure(client, template)
+    return (None, failure) if failure else (template, None)
+
+
+def _auth_failure(client: NovitaClient, template: Template) -> Failure | None:
+    """``user:password`` is used as it is. A word that the account does not know is printed only if
+    it certainly is an id: it could be a password that stands in the wrong place.
+    """
+    code, auth_id = FailureCode.REGISTRY_AUTH_NOT_FOUND, template.image_auth_id
+    if template.image_auth and not _USER_AND_PASSWORD.fullmatch(template.image_auth):
         message = (
-            f"Template {template_id} needs the registry credentials {auth_id}, "
-            "which this Novita account does not have."
+            f"Template {template.id} holds registry credentials that are neither the id of stored "
+            "ones nor user:password."
         )
-        return None, Failure(FailureCode.REGISTRY_AUTH_NOT_FOUND, message)
-    return template, None
+        return Failure(code, message)
+    if not auth_id or auth_id in {auth.id for auth in client.list_registry_auths()}:
+        return None
+    named = f"registry credentials {auth_id}" if _ID.fullmatch(auth_id) else "registry credentials"
+    message = f"Template {template.id} needs {named}, which this Novita account does not have."
+    return Failure(code, message)

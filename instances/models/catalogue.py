@@ -38,6 +38,8 @@ class CachedProduct(models.Model):
     spot_price_e5_usd = models.PositiveBigIntegerField(null=True)
     # The whole product as parsed, so that placement sees what the client saw.
     data = models.JSONField()
+    # What the release before does not know, and would stumble over in ``data``.
+    extra = models.JSONField(default=dict, db_default={})
     fetched_at = models.DateTimeField(db_default=Now())
 
     class Meta:

@@ -93,6 +93,8 @@ class Instance(models.Model):
     template_id = models.CharField(max_length=255)
     gpu_num = models.PositiveSmallIntegerField()
     rootfs_size_gb = models.PositiveIntegerField()
+    # The request named no size: the template may ask for more than the default.
+    has_default_rootfs = models.BooleanField(default=False, db_default=False)
     region = models.CharField(max_length=60)
     billing_mode = models.CharField(
         max_length=10, choices=BillingMode.choices, default=BillingMode.SPOT

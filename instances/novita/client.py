@@ -152,7 +152,10 @@ class NovitaClient:
             kind=CallKind.CREATE,
             is_fresh=True,
             timeout_seconds=timeout_seconds,
-            secrets=tuple(env.value for env in request.envs),
+            secrets=(
+                *(env.value for env in request.envs),
+                *(request.image_auth, request.image_auth.partition(":")[2]),
+            ),
         )
         return self._caller.fetch(call, parsers.parse_created_id)
 

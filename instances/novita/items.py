@@ -93,17 +93,23 @@ def _billing_modes(words: WordReader, value: object) -> frozenset[str]:
     return frozenset(found & BILLING_MODES.words)
 
 
+# What a template may ask for, and create has no field for or is not given.
+_UNUSED_BY_TEMPLATES = ("volumes", "networkStorages", "networkVolumes", "localStorageMountPoint")
+
+
 def read_template(value: Any) -> Template | None:
     data, words = mapping(value), WordReader()
     template_id = identifier(data.get("Id")) or identifier(data.get("id"))
     if not template_id:
         return None
     ports, tools = _template_ports(words, data.get("ports")), _tools(words, data.get("tools"))
+    auth_id, auth = read_image_auth(data.get("imageAuth"))
     return Template(
         id=template_id,
         name=text(data.get("name")),
         image=text(data.get("image")),
-        image_auth_id=_reference(data.get("imageAuth")),
+        image_auth_id=auth_id,
+        image_auth=auth,
         start_command=text(data.get("startCommand")),
         entrypoint=text(data.get("entrypoint")),
         rootfs_size_gb=count(data.get("rootfsSize")),
@@ -114,6 +120,7 @@ def read_template(value: Any) -> Template | None:
         type=text(data.get("type")),
         channel=text(data.get("channel")),
         unknown_values=words.unknown_values,
+        unused=tuple(name for name in _UNUSED_BY_TEMPLATES if data.get(name)),
     )
 
 
@@ -201,10 +208,18 @@ def read_job(value: Any) -> UpstreamJob | None:
     )
 
 
-def _reference(value: object) -> str:
-    """The id of something optional: "0" is none."""
+def read_image_auth(value: object) -> tuple[str, str]:
+    """The id of stored credentials, or ``user:password`` itself: what is no id is a secret, and
+    stands in no text. Both empty: the image needs none.
+    """
+    data = mapping(value)
+    if data:
+        user, password = text(data.get("username")), text(data.get("password"))
+        return "", f"{user}:{password}" if user and password else ""
     found = identifier(value)
-    return "" if found == "0" else found
+    if found and ":" not in found:
+        return ("", "") if found == "0" else (found, "")
+    return "", text(value)
 
 
 def _texts(value: object) -> tuple[str, ...]:

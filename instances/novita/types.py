@@ -74,6 +74,8 @@ class Template:
     name: str
     image: str = ""
     image_auth_id: str = ""
+    # ``user:password`` where the documents say that an id stands.
+    image_auth: str = field(default="", repr=False)
     start_command: str = field(default="", repr=False)
     entrypoint: str = field(default="", repr=False)
     rootfs_size_gb: int = 0
@@ -84,6 +86,8 @@ class Template:
     type: str = ""
     channel: str = ""
     unknown_values: tuple[UnknownValue, ...] = ()
+    # Fields in which it asks for something that an instance made from it does not get.
+    unused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +260,7 @@ class CreateRequest:
     rootfs_size_gb: int
     image_url: str
     image_auth_id: str = ""
+    image_auth: str = field(default="", repr=False)
     ports: str = ""
     envs: tuple[EnvVar, ...] = ()
     tools: tuple[Tool, ...] = ()
@@ -270,6 +275,7 @@ class CreateRequest:
         """Only what is set: an empty clusterId, for one, means "pick at random"."""
         optional: dict[str, Any] = {
             "imageAuthId": self.image_auth_id,
+            "imageAuth": self.image_auth,
             "ports": self.ports,
             "envs": [{"key": env.key, "value": env.value} for env in self.envs],
             "tools": [{"name": t.name, "port": str(t.port), "type": t.type} for t in self.tools],

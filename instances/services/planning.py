@@ -11,7 +11,7 @@ from instances.errors import InstanceLimitReached, WishRefused
 from instances.estimates import median_start
 from instances.novita.types import Template
 from instances.placement import Ranking, rank
-from instances.publishing import probe_failure
+from instances.publishing import notes_on, probe_failure, sized
 from instances.services.limits import has_room, limited
 from instances.types import Failure, Wish
 
@@ -27,12 +27,15 @@ class Objection:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """``refusals`` keep the request from being accepted; ``obstacles`` would fail it afterwards."""
+    """``refusals`` keep the request from being accepted; ``obstacles`` would fail it afterwards;
+    ``warnings`` keep it from nothing.
+    """
 
     wish: Wish
     ranking: Ranking
     refusals: tuple[Objection, ...]
     obstacles: tuple[Objection, ...]
+    warnings: tuple[Objection, ...]
     is_template_checked: bool
     prices_as_of: datetime | None
     now: datetime
@@ -53,13 +56,27 @@ def plan_instance(*, project: Project, wish: Wish) -> Plan:
     if not has_room(project):
         full = InstanceLimitReached(project.live_instance_limit or 0)
         refusals.append(Objection(full.code, str(full)))
-    ranking, no_offer, as_of = _placement(wish)
     template = catalogue.known_template(wish.template_id)
+    warnings: tuple[Objection, ...] = ()
+    if isinstance(template, Template):
+        wish = sized(wish, template)
+        warnings = tuple(Objection(*note) for note in notes_on(template, wish))
+    ranking, no_offer, as_of = _placement(wish)
     no_start = _template_obstacle(template, wish)
     obstacles = tuple(each for each in (no_offer, no_start) if each is not None)
     now = database_now()
     ready = now + median_start(wish.product_name)
-    return Plan(wish, ranking, tuple(refusals), obstacles, template is not None, as_of, now, ready)
+    return Plan(
+        wish=wish,
+        ranking=ranking,
+        refusals=tuple(refusals),
+        obstacles=obstacles,
+        warnings=warnings,
+        is_template_checked=template is not None,
+        prices_as_of=as_of,
+        now=now,
+        estimated_ready_at=ready,
+    )
 
 
 def _placement(wish: Wish) -> tuple[Ranking, Objection | None, datetime | None]:

@@ -13,6 +13,7 @@ from django.db.models import F
 from instances import catalogue
 from instances.models import CachedProduct, CachedTemplate, Tally
 from instances.novita.types import Cluster, EnvVar, Template, TemplatePort, Tool
+from instances.novita.vocabulary import UnknownValue
 from tests.fakes import CLUSTER, PRODUCT, TEMPLATE
 from tests.instances.conftest import Configure
 
@@ -117,3 +118,11 @@ def test_hits_and_misses_are_counted_for_each_asker_but_read_once(
     found.book()
     counted = {row.labels["result"]: row.value for row in Tally.objects.all()}
     assert counted == {"miss": 1, "hit": 3}
+
+
+def test_what_the_release_before_does_not_know_stays_out_of_what_it_reads() -> None:
+    """It builds products from every key of ``data``."""
+    odd = replace(PRODUCT, spot_price_e5_usd=None, unknown_values=(UnknownValue("spotPrice", "?"),))
+    catalogue.keep_products("c1", "spot", [odd])
+    assert shelf().products("c1", "spot") == [odd]
+    assert "unknown_values" not in CachedProduct.objects.get().data

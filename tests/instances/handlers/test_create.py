@@ -114,8 +114,8 @@ def test_the_next_offer_is_posted_under_the_same_name(service: Service, novita: 
         ({"rootfs_size_gb": 9000}, {}, "NO_OPTIMAL_PRODUCT", "at most 500 GB"),
         (
             {},
-            {"templates": {"tpl-1": replace(TEMPLATE, image_auth_id="auth-9")}},
-            *("REGISTRY_AUTH_NOT_FOUND", "auth-9"),
+            {"templates": {"tpl-1": replace(TEMPLATE, image_auth_id="109")}},
+            *("REGISTRY_AUTH_NOT_FOUND", "109"),
         ),
         (
             {},
