@@ -9,7 +9,7 @@ import pytest
 
 from instances.models import Instance
 from instances.novita.access import Access
-from instances.novita.facts import ALL_FACTS, Fact
+from instances.novita.facts import ALL_FACTS, CONNECT_FACTS, Fact
 from instances.novita.types import PortMapping, UpstreamInstance
 from tests.fakes import FakeNovita
 from tests.instances.conftest import Configure
@@ -87,6 +87,15 @@ def test_a_move_that_shows_as_migrating_ends_in_its_new_place(
         "instance.migrating",
         "instance.moved",
     ]
+
+
+def test_addresses_of_the_old_place_go_though_those_of_the_new_are_not_said(
+    service: Service, novita: FakeNovita, placed: Instance
+) -> None:
+    bare = (PortMapping(80, None, "http"),)
+    novita.put("up-1", port_mappings=bare, facts=ALL_FACTS - CONNECT_FACTS, **HONG_KONG)
+    settle(service)
+    assert shown(placed) == ([{"port": 80, "endpoint": "", "type": "http"}], {}, None)
 
 
 @pytest.mark.parametrize(

@@ -82,14 +82,16 @@ def test_a_notice_taken_back_is_told_once_though_its_time_is_left_over(
     assert (spot.spot_noticed_at, spot.spot_reclaim_at) == (None, None)
 
 
+@pytest.mark.parametrize(
+    "unsaid", [{Fact.SPOT_STATUS, Fact.SPOT_RECLAIM_TIME}, {Fact.SPOT_STATUS}], ids=str
+)
 def test_looks_that_do_not_speak_of_spot_take_no_notice_back(
-    service: Service, novita: FakeNovita, spot: Instance
+    service: Service, novita: FakeNovita, spot: Instance, unsaid: set[Fact]
 ) -> None:
     """A look by id need not carry what the list says of it."""
     novita.put("up-1", spot_status="notified")
     reconcile()
-    said = ALL_FACTS - {Fact.SPOT_STATUS, Fact.SPOT_RECLAIM_TIME}
-    novita.put("up-1", spot_status="", facts=said)
+    novita.put("up-1", spot_status="", facts=ALL_FACTS - unsaid)
     Instance.objects.update(details_seen_at=None)
     reconcile()
     service.run("monitor_instance")
