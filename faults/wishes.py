@@ -91,23 +91,24 @@ def _is_too_dear(made: InstanceTruth, row: Row) -> bool:
 def _has_failed_to_start(
     delete: Delete, made: InstanceTruth, row: Row, books: Books, truth: Truth
 ) -> bool:
-    """It was called failed before it ever ran, and Novita's word or its time was a reason."""
+    """It was called failed before it was ever told running, and Novita's word or its time was a
+    reason. What ran unseen, behind an edge, and then stopped has not started for its caller.
+    """
     if row.get("on_start_failure") == "keep":
         return False
-    failed_ms = _failed_ms(row, books)
+    failed_ms = _told_ms("instance.failed", row, books)
     if failed_ms is None or failed_ms > delete.at_ms + SLACK_MS:
         return False
-    if made.first_running_ms is not None and made.first_running_ms < failed_ms - SLACK_MS:
-        # Running and not usable is a failed start as well, once its time is over.
-        return _is_late(failed_ms, row, truth)
+    if _told_ms("instance.running", row, books) is not None:
+        return False
     return _shows_failure(made, failed_ms) or _is_late(failed_ms, row, truth)
 
 
-def _failed_ms(row: Row, books: Books) -> int | None:
+def _told_ms(event_type: str, row: Row, books: Books) -> int | None:
     moments = (
         _ms(event["occurred_at"])
         for event in books.events
-        if event["instance_id"] == row["id"] and event["type"] == "instance.failed"
+        if event["instance_id"] == row["id"] and event["type"] == event_type
     )
     return next(moments, None)
 

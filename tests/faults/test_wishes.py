@@ -132,6 +132,14 @@ def test_a_start_has_failed_if_its_time_was_over(failed_after: float, is_wanted:
         assert (text == []) is is_wanted
 
 
+def test_what_ran_unseen_and_then_stopped_is_a_failed_start_unless_running_was_told() -> None:
+    rows = [row(status="failed", error_code="STARTUP_FAILED")]
+    stopped = gpu(raw={"phases": [[at(20), "running"], [at(30), "freezing"], [at(31), "exited"]]})
+    told = [{"instance_id": 1, "type": "instance.running", "occurred_at": iso(25)}]
+    assert found(gpus=[stopped], rows=rows, events=failed(40), start_seconds=90) == []
+    assert found(gpus=[stopped], rows=rows, events=[*told, *failed(40)], start_seconds=90) != []
+
+
 def test_what_failed_and_was_to_be_kept_is_kept() -> None:
     kept = row(status="failed", on_start_failure="keep")
     broken = gpu(first_running_ms=None, raw={"statusError": "no such image"})
