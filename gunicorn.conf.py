@@ -23,7 +23,8 @@ except ConfigError as error:
 gunicorn.http.wsgi.SERVER = "novitai"
 
 wsgi_app = "novitai.wsgi"
-bind = f"{_config.web_host}:{_config.port}"
+_host = f"[{_config.web_host}]" if ":" in _config.web_host else _config.web_host
+bind = f"{_host}:{_config.port}"
 worker_class = "novitai.web_worker.WebWorker"
 workers = _config.web_workers
 # Threads live as long as their process, so each keeps one database connection of its own:

@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from novitai.config_fields import REQUIRED_IN_PRODUCTION, SECRET_FIELDS, Config
+from novitai.config_fields import MAY_HOLD_SECRETS, REQUIRED_IN_PRODUCTION, SECRET_FIELDS, Config
+from novitai.config_texts import TextError, clean, shown
 from novitai.config_types import Region
 
 __all__ = [
@@ -51,13 +52,31 @@ def _read(name: str, environ: Mapping[str, str], errors: list[str]) -> str | Non
     """The variable's text; an empty variable counts as unset, as compose files pass them."""
     variable = name.upper()
     path = environ.get(f"{variable}_FILE") if name in SECRET_FIELDS else None
-    if not path:
-        return environ.get(variable) or None
+    text = _read_file(variable, path, errors) if path else environ.get(variable)
     try:
-        return Path(path).read_text(encoding="utf-8").strip() or None
-    except (OSError, UnicodeDecodeError) as error:
-        errors.append(f"  {variable}_FILE: {path} cannot be read ({type(error).__name__})")
+        return clean(text or "", is_json=name == "regions") or None
+    except TextError as error:
+        errors.append(f"  {variable}: {error}{_value(name, text)}. Hint: {_hint(name)}")
         return None
+
+
+def _read_file(variable: str, path: str, errors: list[str]) -> str:
+    try:
+        # Some editors begin a file with a mark of its encoding.
+        text = Path(path).expanduser().read_text(encoding="utf-8-sig")
+    except (OSError, ValueError, RuntimeError) as error:
+        errors.append(f"  {variable}_FILE: {shown(path)} cannot be read ({type(error).__name__})")
+        return ""
+    if not text.strip():
+        errors.append(f"  {variable}_FILE: {shown(path)} is empty")
+    return text
+
+
+def _value(name: str, value: object) -> str:
+    """What was given, unless it is a secret or may hold one."""
+    text = str(value)
+    is_secret = name in (*SECRET_FIELDS, *MAY_HOLD_SECRETS) or "@" in text
+    return "" if is_secret or not text else f" (given: {shown(text)})"
 
 
 def _decode_json(values: dict[str, str]) -> dict[str, Any]:
@@ -65,8 +84,15 @@ def _decode_json(values: dict[str, str]) -> dict[str, Any]:
     decoded: dict[str, Any] = dict(values)
     if "regions" in values:
         with contextlib.suppress(ValueError):
-            decoded["regions"] = json.loads(values["regions"])
+            decoded["regions"] = json.loads(values["regions"], object_pairs_hook=_once_each)
     return decoded
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A key given twice would silently lose its first value."""
+    if len({key for key, _ in pairs}) < len(pairs):
+        raise ValueError("a key is given twice")
+    return dict(pairs)
 
 
 def _missing_in_production(values: Mapping[str, str]) -> list[str]:
@@ -81,10 +107,11 @@ def _missing_in_production(values: Mapping[str, str]) -> list[str]:
 
 
 def _line(item: Mapping[str, Any]) -> str:
-    """One fault as text. The rejected value is left out: it may be a secret."""
+    """One fault as text, with what was given."""
     name = str(item["loc"][0]) if item["loc"] else ""
     fault = str(item["msg"]).removeprefix("Value error, ")
-    return f"  {name.upper()}: {fault}. Hint: {_hint(name)}" if name else f"  {fault}"
+    given = _value(name, item["input"]) if isinstance(item.get("input"), (str, Path)) else ""
+    return f"  {name.upper()}: {fault}{given}. Hint: {_hint(name)}" if name else f"  {fault}"
 
 
 def _hint(name: str) -> str:

@@ -13,13 +13,17 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from novitai.config_types import (
     BaseUrl,
+    CallingOrigins,
     DatabaseUrl,
+    DataFolder,
     FernetKeys,
     HostNames,
+    ListenHost,
     Networks,
     Origins,
     ProxyAddresses,
     Region,
+    ReportUrl,
     SendableKey,
     WebhookSecret,
 )
@@ -33,6 +37,8 @@ SECRET_FIELDS = (
     "webhook_secret",
     "database_url",
 )
+# Never shown in messages, though they are no secrets by themselves.
+MAY_HOLD_SECRETS = ("report_webhook_url", "novita_api_base_url")
 REQUIRED_IN_PRODUCTION = ("database_url", "secret_key", "novita_api_key")
 DEFAULT_REGIONS = {
     "CN-HK-01": Region(cluster="cn-hongkong-1", name="CN-HK-01"),
@@ -49,7 +55,7 @@ class Config(BaseModel):
     novitai_env: Literal["development", "production"] = Field(
         "development", description="development (defaults for everything) or production"
     )
-    data_dir: Path = Field(
+    data_dir: DataFolder = Field(
         Path(".data"), description="folder of the embedded database and of development's secrets"
     )
     database_url: DatabaseUrl | None = Field(
@@ -78,7 +84,7 @@ class Config(BaseModel):
     allowed_hosts: HostNames = Field(
         ("*",), description="comma-separated host names this service answers to (default: any)"
     )
-    cors_allowed_origins: Origins = Field(
+    cors_allowed_origins: CallingOrigins = Field(
         (),
         description="comma-separated origins (https://app.example.com) that browsers may call from",
     )
@@ -136,7 +142,7 @@ class Config(BaseModel):
     log_format: Literal["json", "console"] | None = Field(
         None, description="json or console (default: json in production, console in development)"
     )
-    web_host: str = Field(
+    web_host: ListenHost = Field(
         "127.0.0.1", description="address the web server listens on; 0.0.0.0 in a container"
     )
     forwarded_allow_ips: ProxyAddresses = Field(
@@ -246,7 +252,7 @@ class Config(BaseModel):
     orphan_grace: float = Field(
         900.0, ge=0, le=604_800, description="seconds an orphan is left alone before ORPHAN_POLICY"
     )
-    report_webhook_url: str = Field(
+    report_webhook_url: ReportUrl = Field(
         "", description="address that is told what the reconciler adopts or ends"
     )
     installation_environment: str = Field(

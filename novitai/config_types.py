@@ -3,7 +3,8 @@
 import base64
 import binascii
 import re
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from instances.webhooks.urls import check_webhook_url
 from novitai.database.address import parse_url
 from novitai.database.sessions import django_entry
 
@@ -48,14 +50,63 @@ def _split(value: Any) -> Any:
 
 
 def _host_names(value: tuple[str, ...]) -> tuple[str, ...]:
-    if any(re.search(r"[/@\s]", host) for host in value):
-        raise ValueError("must be host names, without scheme, port and path")
+    for host in value:
+        if host.startswith("*."):
+            raise ValueError(f"holds {host}: a name with all below it is written {host[1:]}")
+        if host != "*" and not re.fullmatch(r"\.?[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]", host):
+            raise ValueError("must be host names, without scheme, port and path ([::1] for IPv6)")
+    if not value:
+        raise ValueError("names no host")
     return value
 
 
 def _origins(value: tuple[str, ...]) -> tuple[str, ...]:
-    if not all(re.fullmatch(r"https?://[^/\s]+", origin) for origin in value):
+    return tuple(_origin(each) for each in value)
+
+
+def _calling_origins(value: tuple[str, ...]) -> tuple[str, ...]:
+    if any("*" in origin for origin in value):
+        raise ValueError("holds a *: each origin must be named in full")
+    return _origins(value)
+
+
+def _origin(text: str) -> str:
+    """As browsers write it: in small letters, without the port that is the scheme's own."""
+    match = re.fullmatch(
+        r"(https?)://((?:\*\.)?[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", text.lower()
+    )
+    if match is None or int(match[3] or 1) not in range(1, 65536):
         raise ValueError("must be origins: scheme, host and port, without path")
+    scheme, host, port = match.groups()
+    is_own = port is None or int(port) == {"http": 80, "https": 443}[scheme]
+    return f"{scheme}://{host}" if is_own else f"{scheme}://{host}:{int(port)}"
+
+
+def _listen_host(value: str) -> str:
+    """A name or an address, IPv6 with or without its brackets."""
+    bracketed = re.fullmatch(r"\[(.*)\]", value)
+    try:
+        return str(ip_address(bracketed[1] if bracketed else value))
+    except ValueError:
+        is_number = value.replace(".", "").isdecimal()
+        if is_number or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", value):
+            raise ValueError("must be an address or a name, without scheme and port") from None
+    return value
+
+
+def _data_folder(value: Path) -> Path:
+    try:
+        folder = value.expanduser()
+    except RuntimeError:
+        raise ValueError("names the home of a user that there is not") from None
+    if folder.exists() and not folder.is_dir():
+        raise ValueError("is not a folder")
+    return folder
+
+
+def _report_url(value: str) -> str:
+    if value:
+        check_webhook_url(value)
     return value
 
 
@@ -76,8 +127,12 @@ def _base_url(value: str) -> str:
     if not value.startswith(("http://", "https://")):
         raise ValueError("must start with http:// or https://")
     parts = urlsplit(value)
-    if not parts.hostname or parts.username is not None or parts.query or parts.fragment:
+    if not parts.hostname or parts.username is not None or "?" in value or "#" in value:
         raise ValueError("must name a host, without user, query and fragment")
+    if not re.fullmatch(r"[!-~]+", value) or not re.fullmatch(r"[\w.:-]+", parts.hostname):
+        raise ValueError("holds characters that no address has")
+    if parts.port == 0:  # Raises by itself over 65535.
+        raise ValueError("has no possible port")
     return value.rstrip("/")
 
 
@@ -118,6 +173,12 @@ def _webhook_secret(value: SecretStr) -> SecretStr:
 HostNames = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_host_names)]
 Origins = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_origins)]
 ProxyAddresses = Annotated[str, AfterValidator(_proxy_addresses)]
+CallingOrigins = Annotated[
+    tuple[str, ...], BeforeValidator(_split), AfterValidator(_calling_origins)
+]
+ListenHost = Annotated[str, AfterValidator(_listen_host)]
+DataFolder = Annotated[Path, AfterValidator(_data_folder)]
+ReportUrl = Annotated[str, AfterValidator(_report_url)]
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(_networks)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
 import signal
 import socket
@@ -21,6 +20,8 @@ import psycopg
 import pytest
 
 from novitai.embedded_postgres import ensure_running, stop
+from novitai.embedded_postgres.cluster import spawn
+from novitai.embedded_postgres.privileges import Account, choose_account
 from tests.served import ROOT
 
 PATIENCE = 30.0
@@ -36,6 +37,10 @@ class OwnServer:
     def url(self, name: str = "novitai", query: str = "") -> str:
         host = quote(self._info.host, safe="")
         return f"postgresql://{self._info.user}@{host}/{name}{query}"
+
+    @property
+    def account(self) -> Account:
+        return choose_account(self._folder, self._folder / "cluster")
 
     @property
     def folder(self) -> str:
@@ -126,20 +131,13 @@ def pooler(folder: Path, server: OwnServer, name: str, *lines: str) -> Iterator[
             ]
         )
     )
-    command = [program, "-q", str(folder / "pgbouncer.ini")]
-    # It refuses to run as root, and drops nothing by itself without a name.
-    as_root: dict[str, Any] = {}
-    if os.geteuid() == 0:
-        nobody = pwd.getpwnam("nobody")
-        as_root = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-        for place in (folder, folder.parent, folder.parent.parent, folder.parent.parent.parent):
-            if place.stat().st_uid == os.geteuid():
-                place.chmod(place.stat().st_mode | 0o011)
-        (folder / "users.txt").chmod(0o644)
+    # As the server's own account: it refuses to run as root, and the socket is closed to others.
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, **as_root)
+        command = [program, str(folder / "pgbouncer.ini")]
+        process = spawn(command, server.account, output=log.fileno())
     try:
-        eventually(lambda: _answers(port), f"pgbouncer listens: {(folder / 'log').read_text()}")
+        eventually(lambda: process.poll() is not None or _answers(port), "pgbouncer listens")
+        assert process.poll() is None, (folder / "log").read_text()
         yield f"postgresql://{server.user}@127.0.0.1:{port}/{name}"
     finally:
         process.terminate()

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 import requests
 
-from tests.novitai.database.servers import OwnServer, eventually, manage, migrate
+from tests.novitai.database.servers import OwnServer, eventually, manage
 from tests.served import served
 
 PROBE_SECONDS = 3.0
@@ -56,15 +56,10 @@ class Service:
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def service(server: OwnServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("outages")
-    server = OwnServer(folder / "postgres")
-    try:
-        migrate(server.url())
-        with served(folder, server.url()) as url:
-            yield Service(url, server, folder / "web.log")
-    finally:
-        server.stop()
+    with served(folder, server.url()) as url:
+        yield Service(url, server, folder / "web.log")
 
 
 @pytest.fixture(autouse=True)
