@@ -1,6 +1,6 @@
 """Projects and API keys for operators."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from django import forms
@@ -9,15 +9,17 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
+from accounts import admin_users  # noqa: F401 - registers itself
 from accounts.admin_base import ReadOnlyAdmin, WordFilter
+from accounts.admin_webhook_secrets import WebhookSecretPages
 from accounts.models import ApiKey, AuditEntry, Project
 from accounts.scopes import Scope, default_scopes
 from accounts.services import create_api_key, digest_of, revoke_api_key
 
 
 @admin.register(Project)
-class ProjectAdmin(ReadOnlyAdmin):
-    """Projects can be made, not renamed; the signing secret is never shown."""
+class ProjectAdmin(WebhookSecretPages):
+    """Projects can be made, not renamed."""
 
     list_display: tuple[str, ...] = ("name", "public_id", "created_at")
     search_fields = ("name", "public_id__exact")
@@ -26,6 +28,29 @@ class ProjectAdmin(ReadOnlyAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("accounts.add_project")
+
+
+# Nobody gives a key more than they may do in the console themselves.
+_NEEDED = {
+    Scope.READ: {"instances.view_instance"},
+    Scope.METRICS: {"instances.view_instance"},
+    Scope.WRITE: {"instances.view_instance", "instances.change_instance"},
+    Scope.ADMIN: {
+        "instances.view_instance",
+        "instances.change_instance",
+        "accounts.change_apikey",
+        "accounts.view_apikey",
+    },
+}
+
+
+def grantable_by(user: Any) -> list[str]:
+    """The scopes that this operator may give. Passwords of machines are shown nowhere in the
+    console, so the scope for them is superusers' to give.
+    """
+    if user.is_superuser:
+        return list(Scope.values)
+    return [scope.value for scope, needed in _NEEDED.items() if user.has_perms(needed)]
 
 
 class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -39,11 +64,16 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
         " and metrics the figures of the whole installation; both come with nothing else",
     )
 
+    grantable: Collection[str] = Scope.values
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # Browsers cut what is pasted to this length without a word; the server refuses it instead.
         if "name" in self.fields:
             self.fields["name"].widget.attrs.pop("maxlength", None)
+        if "scopes" in self.fields:
+            given = [choice for choice in Scope.choices if choice[0] in self.grantable]
+            self.fields["scopes"].choices = given  # type: ignore[attr-defined]
 
 
 @admin.register(ApiKey)
@@ -64,8 +94,14 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     list_filter = (("revoked_at", admin.EmptyFieldListFilter), "project")
     list_select_related = ("project",)
     search_fields = ("name", "public_id__exact", "start__exact")
-    readonly_fields = ("public_id", "start", "created_at", "last_used_at", "revoked_at")
+    readonly_fields = (
+        "public_id", "start", "created_at", "last_used_at", "revoked_at",
+    )  # fmt: skip
     actions = ("revoke_selected",)
+
+    def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        form = super().get_form(request, *args, **kwargs)
+        return type(form.__name__, (form,), {"grantable": grantable_by(request.user)})
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("accounts.add_apikey")

@@ -38,10 +38,16 @@ class Project(models.Model):
     longest_runtime_minutes = models.PositiveIntegerField(null=True, blank=True)
     default_price_e5_usd = models.PositiveBigIntegerField(null=True, blank=True)
     highest_price_e5_usd = models.PositiveBigIntegerField(null=True, blank=True)
+    # Ids at Novita. Null: all of the account's private templates; empty: none of them.
+    private_templates = ArrayField(models.CharField(max_length=255), null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         ordering = ["name"]
+        permissions = [
+            ("terminate_all", "Can end all instances of a project, or all that a key made"),
+            ("manage_webhook_secret", "Can show and replace a project's webhook secret"),
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -1,6 +1,5 @@
 """The verbs on projects and keys."""
 
-import base64
 import hashlib
 import re
 import secrets
@@ -28,7 +27,11 @@ def get_default_project() -> Project:
 def ensure_project(name: str) -> Project:
     """The project of that name; a new one gets DEFAULT_MAX_INSTANCES as its limit."""
     project, _ = Project.objects.get_or_create(
-        name=name, defaults={"live_instance_limit": default_instance_limit()}
+        name=name,
+        defaults={
+            "live_instance_limit": default_instance_limit(),
+            "private_templates": default_private_templates(name),
+        },
     )
     return project
 
@@ -39,6 +42,31 @@ def default_instance_limit() -> int | None:
     """
     limit: int = settings.CONFIG.default_max_instances
     return limit or None
+
+
+def default_private_templates(name: str) -> list[str] | None:
+    """Of a new project: none of the account's private templates, unless PRIVATE_TEMPLATES says
+    ``all``. The default project is the operator's own, and has them all.
+    """
+    has_all = name == DEFAULT_PROJECT or settings.CONFIG.private_templates == "all"
+    return None if has_all else []
+
+
+def set_private_templates(project: Project, ids: list[str] | None, *, actor: str) -> None:
+    """None: all of the account's. What runs already goes on."""
+    with transaction.atomic():
+        row = Project.objects.select_for_update().get(pk=project.pk)
+        before, row.private_templates = row.private_templates, ids
+        if before != ids:
+            row.save(update_fields=["private_templates"])
+            audit.record(
+                "project.private_templates",
+                actor=actor,
+                subject=project.public_id,
+                project=project,
+                before={"templates": before},
+                after={"templates": ids},
+            )
 
 
 class KeyOptions(TypedDict, total=False):
@@ -116,22 +144,6 @@ _USABLE_KEY = Prepared(
     ),
     digest="the digest",
 )
-
-
-def webhook_secret_of(project: Project) -> str:
-    """What signs a project's webhooks: its own secret, made at the first use.
-
-    WEBHOOK_SECRET, where configured, is the default project's, so that a service with one user
-    needs nothing but its environment.
-    """
-    configured = settings.CONFIG.webhook_secret
-    if configured is not None and project.name == DEFAULT_PROJECT:
-        return "whsec_" + str(configured.get_secret_value()).removeprefix("whsec_")
-    if not project.webhook_secret:
-        made = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
-        Project.objects.filter(pk=project.pk, webhook_secret="").update(webhook_secret=made)
-        project.refresh_from_db(fields=["webhook_secret"])
-    return str(project.webhook_secret)
 
 
 def digest_of(key: str) -> str:

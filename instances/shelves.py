@@ -9,6 +9,8 @@ from django.db import transaction
 from django.db.models import Max
 from django.db.models.functions import Now
 
+from accounts.models import Project
+from instances.allowed_templates import may_use
 from instances.catalogue import product_of
 from instances.choices import BillingMode
 from instances.database_clock import database_now
@@ -119,11 +121,12 @@ def _is_sold_in(place: Place, listed: dict[str, novita.Product]) -> bool:
     return not all(place.is_surely_not(product.regions) for product in listed.values())
 
 
-def templates() -> tuple[Sequence[ListedTemplate], datetime | None]:
-    """What can be chosen, by name, and when it was listed."""
+def templates(project: Project) -> tuple[Sequence[ListedTemplate], datetime | None]:
+    """What the project can choose from, by name, and when it was listed."""
     rows = ListedTemplate.objects.filter(account=settings.CONFIG.upstream_account)
     found = list(rows.order_by("name", "template_id"))
-    return found, min((row.fetched_at for row in found), default=None)
+    as_of = min((row.fetched_at for row in found), default=None)
+    return [row for row in found if may_use(project, row.template_id, row.channel)], as_of
 
 
 def are_templates_older_than(age: timedelta) -> bool:

@@ -35,6 +35,7 @@ SECRET_FIELDS = (
     "credentials_keys",
     "novita_api_key",
     "webhook_secret",
+    "webhook_secret_previous",
     "database_url",
 )
 # Never shown in messages, though they are no secrets by themselves.
@@ -271,10 +272,18 @@ class Config(BaseModel):
         "CN-HK-01", description="region of a request that names none; one of REGIONS"
     )
 
+    private_templates: Literal["all", "listed"] = Field(
+        "listed",
+        description="private templates of the account that a new project may use: all, or those "
+        "that are listed for it in the admin (listed); the project default has all",
+    )
     webhook_secret: WebhookSecret | None = Field(
         None,
         description="signs the default project's webhooks: whsec_ and 24 to 64 random bytes in "
         'base64, e.g. from: echo "whsec_$(openssl rand -base64 32)"',
+    )
+    webhook_secret_previous: WebhookSecret | None = Field(
+        None, description="the former WEBHOOK_SECRET, which signs beside it while it is replaced"
     )
     webhook_allowed_networks: Networks | None = Field(
         None,

@@ -107,8 +107,8 @@ class InstanceAdmin(ControlledAdmin):
     )  # fmt: skip
     list_filter = ("status", GpuFilter, RegionFilter, "billing_mode", FailureFilter)
     list_select_related = ("project",)
-    search_fields = ("public_id__exact", "name__exact", "upstream_id__exact")
-    search_help_text = "An instance's id, its name, or its id at Novita."
+    search_fields = ("public_id__exact", "name__exact", "upstream_id__exact", "made_by__exact")
+    search_help_text = "An instance's id, its name, its id at Novita, or key: and the id of a key."
     inlines = (EventInline, EndingInline, DeliveryInline)
     fieldsets = (
         (None, {"fields": (
@@ -124,7 +124,7 @@ class InstanceAdmin(ControlledAdmin):
         )}),
         ("Wish", {"fields": (
             "name", "product_name", "template_id", "gpu_num", "rootfs_size_gb", "region",
-            "billing_mode", "on_start_failure", "webhook",
+            "billing_mode", "on_start_failure", "webhook", "made_by",
         )}),
         ("Times", {"fields": (
             "created_at", "start_deadline_at", "started_at", "ready_at", "ended_at",

@@ -21,10 +21,14 @@ from django.utils.safestring import SafeString
 
 from accounts.admin import ProjectAdmin
 from accounts.models import Project
-from accounts.services import default_instance_limit
+from accounts.services import (
+    default_instance_limit,
+    default_private_templates,
+    set_private_templates,
+)
 from instances import burn, services
 from instances.admin.controls import cause_of
-from instances.admin.permissions import may_change
+from instances.admin.permissions import may_end_all
 from instances.models import Instance
 from instances.money import E5, usd_text
 from instances.services import set_project_limits, to_be_ended
@@ -51,15 +55,36 @@ def _usd_field(label: str) -> forms.DecimalField:
     )
 
 
+class TemplateIdsField(forms.CharField):
+    """One id a line; a star for all of the account's private templates."""
+
+    widget = forms.Textarea(attrs={"rows": 4})
+    ALL = "*"
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else self.ALL if value is None else value
+
+    def clean(self, value: Any) -> list[str] | None:
+        ids = (super().clean(value) or "").split()
+        return None if ids == [self.ALL] else sorted(set(ids))
+
+
 class ProjectForm(forms.ModelForm):  # type: ignore[type-arg]
     """Limits as people write them: minutes, and dollars."""
+
+    private_templates = TemplateIdsField(
+        required=False,
+        help_text="Ids at Novita of the private templates that it may see and use, one a line;"
+        " * for all, empty for none. Templates of the channels official and community are"
+        " everybody's.",
+    )
 
     default_price_usd = _usd_field("Default price cap")
     highest_price_usd = _usd_field("Highest price cap")
 
     class Meta:
         model = Project
-        fields = ("name", *COUNTS)
+        fields = ("name", *COUNTS, "private_templates")
         labels = {
             "live_instance_limit": "Live instances at most",
             "default_runtime_minutes": "Default runtime",
@@ -76,6 +101,7 @@ class ProjectForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs)
         if self.instance.pk is None:
             self.initial["live_instance_limit"] = default_instance_limit()
+            self.initial["private_templates"] = default_private_templates("")
         for name, column in PRICES.items():
             amount = getattr(self.instance, column)
             self.initial[name] = None if amount is None else Decimal(usd_text(amount))
@@ -120,6 +146,7 @@ class LimitedProjectAdmin(ProjectAdmin):
         return (
             (None, {"fields": ("name", "public_id", "created_at")}),
             ("What its requests may cost", {"fields": (*COUNTS, *PRICES)}),
+            ("What its instances may be made from", {"fields": ("private_templates",)}),
         )
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -158,6 +185,8 @@ class LimitedProjectAdmin(ProjectAdmin):
         if not change:
             super().save_model(request, obj, form, change)
         set_project_limits(obj, actor=actor_of(request), **form.limits())
+        chosen = form.cleaned_data["private_templates"]
+        set_private_templates(obj, chosen, actor=actor_of(request))
 
     # Terminate all
 
@@ -175,12 +204,16 @@ class LimitedProjectAdmin(ProjectAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
-        context = {**(extra_context or {}), "can_terminate": may_change(request)}
+        context = {
+            **(extra_context or {}),
+            "can_terminate": may_end_all(request),
+            "can_manage_secret": self.may_manage_secret(request),
+        }
         return super().changeform_view(request, object_id, form_url, context)
 
     def terminate_all(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         """Asks for the project's name, and ends everything if it is the right one."""
-        if not may_change(request):
+        if not may_end_all(request):
             raise PermissionDenied
         project = get_object_or_404(Project, pk=pk)
         page = reverse("admin:accounts_project_change", args=[pk])

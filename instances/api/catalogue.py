@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from drf_spectacular.utils import extend_schema
@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.authentication import Caller
 from instances import shelves
 from instances.api import catalogue_documentation as documentation
 from instances.choices import BillingMode
@@ -94,7 +95,7 @@ class TemplatesView(APIView):
     @extend_schema(**documentation.TEMPLATES)
     def get(self, request: Request) -> Response:
         _check_parameters(request, ())
-        found, as_of = shelves.templates()
+        found, as_of = shelves.templates(cast(Caller, request.user).project)
         return Response(_listed("templates", [template_details(each) for each in found], as_of))
 
 

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from instances import catalogue, upstream
+from instances import allowed_templates, catalogue, upstream
 from instances.choices import FailureCode
 from instances.creation.common import given_up, wish_of
 from instances.creation.refusing import rejected
@@ -137,7 +137,9 @@ def _judge(instance: Instance, result: Fetched) -> Outcome:
     if result.failure is not None or result.cluster is None:
         return given_up(result.failure or _NO_CLUSTER)
     if result.template is not None:
-        failure = probe_failure(result.template, instance.readiness_probe)
+        failure = allowed_templates.refusal(instance.project, result.template) or probe_failure(
+            result.template, instance.readiness_probe
+        )
         if failure is not None:
             return given_up(failure)
     wish = wish_of(instance)

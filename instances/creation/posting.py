@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 
-from instances import catalogue, gate, upstream
+from instances import allowed_templates, catalogue, gate, upstream
 from instances.choices import CreateStep, InstanceStatus
 from instances.creation.common import given_up, wish_of
 from instances.creation.fetching import MOST_CALLS, FetchWork
@@ -113,7 +113,10 @@ def _plan(job: Job, instance: Instance, shelf: catalogue.Shelf) -> _Plan | Fetch
     port to be probed may have got it meanwhile.
     """
     template = shelf.template(instance.template_id)
-    if template is not None and probe_failure(template, instance.readiness_probe):
+    if template is not None and (
+        allowed_templates.refusal(instance.project, template)
+        or probe_failure(template, instance.readiness_probe)
+    ):
         template = None
     place = shelf.place(instance.region)
     products = shelf.products(place.cluster.id, instance.billing_mode) if place else []

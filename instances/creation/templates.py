@@ -2,6 +2,7 @@
 
 import re
 
+from instances.allowed_templates import no_such_template
 from instances.choices import FailureCode
 from instances.novita.client import NovitaClient
 from instances.novita.errors import TemplateNotFound
@@ -21,8 +22,7 @@ def read_template(client: NovitaClient, template_id: str) -> tuple[Template | No
     try:
         template = client.get_template(template_id)
     except TemplateNotFound:
-        message = f"Novita has no template {template_id} that this account may use."
-        return None, Failure(FailureCode.TEMPLATE_NOT_FOUND, message)
+        return None, no_such_template(template_id)
     failure = _auth_failure(client, template)
     return (None, failure) if failure else (template, None)
 

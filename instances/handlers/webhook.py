@@ -9,7 +9,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from django.conf import settings
 
-from accounts.services import webhook_secret_of
+from accounts.webhook_secrets import Secrets, secrets_of
 from instances import environment, outbox, tally
 from instances.choices import DeliveryStatus
 from instances.database_clock import database_now
@@ -37,7 +37,7 @@ class Message:
     message_id: str
     url: str
     body: bytes
-    secret: str
+    secrets: Secrets
     sent_at: datetime
 
 
@@ -65,7 +65,13 @@ class SendWebhook(Handler[Message, DeliveryResult]):
     def talk(self, work: Message) -> DeliveryResult:
         headers = {
             "Content-Type": "application/json",
-            **signed_headers(work.secret, work.message_id, work.body, work.sent_at),
+            **signed_headers(
+                work.secrets.current,
+                work.message_id,
+                work.body,
+                work.sent_at,
+                also_sign_with=work.secrets.former,
+            ),
         }
         result = deliver(
             work.url,
@@ -197,7 +203,7 @@ def _message(delivery: WebhookDelivery, now: datetime) -> Message:
         message_id=delivery.public_id,
         url=delivery.instance.webhook_url,
         body=json.dumps(delivery.payload, separators=(",", ":")).encode(),
-        secret=webhook_secret_of(delivery.project),
+        secrets=secrets_of(delivery.project, now),
         sent_at=now,
     )
 

@@ -47,6 +47,7 @@ INSTANCE_INDEXES: list[models.Index] = [
         name="instance_list_prefix",
     ),
     GinIndex(TAG_WORDS, name="instance_tags", fastupdate=False),
+    models.Index(fields=["made_by", "id"], condition=~Q(made_by=""), name="instance_made_by"),
     models.Index(
         fields=["product_name", "-ready_at"],
         condition=Q(ready_at__isnull=False),

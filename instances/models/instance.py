@@ -112,6 +112,9 @@ class Instance(models.Model):
         db_default="terminate",
     )
 
+    # Who asked for it, as in events: key:ID, or an operator. Empty: before 0.6.0, or adopted.
+    made_by = models.CharField(max_length=160, blank=True, default="", db_default="")
+
     # Labels of the caller's own, never sent to Novita.
     tags = models.JSONField(default=dict, blank=True, db_default={})
     # Counts what its callers can see change; a trigger does it (migration 0009), so that no way of

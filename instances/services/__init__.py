@@ -10,7 +10,12 @@ from instances.services.creating import Created, create_instance
 from instances.services.limits import set_project_limits
 from instances.services.planning import Objection, Plan, plan_instance
 from instances.services.templates import find_template
-from instances.services.terminating import terminate_all, terminate_instance, to_be_ended
+from instances.services.terminating import (
+    made_by,
+    terminate_all,
+    terminate_instance,
+    to_be_ended,
+)
 from instances.services.updating import update_instance
 
 __all__ = [
@@ -20,6 +25,7 @@ __all__ = [
     "create_again",
     "create_instance",
     "find_template",
+    "made_by",
     "made_from",
     "plan_instance",
     "restart_instance",

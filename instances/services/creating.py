@@ -40,6 +40,7 @@ def create_instance(
     now = now or database_now()
     instance = Instance(
         project=project,
+        made_by=cause.actor[:160],
         created_at=now,
         status_changed_at=now,
         start_deadline_at=now + timedelta(seconds=settings.CONFIG.instance_start_timeout),

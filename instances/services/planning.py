@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from accounts.models import Project
-from instances import catalogue, shelves
+from instances import allowed_templates, catalogue, shelves
 from instances.choices import FailureCode
 from instances.database_clock import database_now
 from instances.errors import InstanceLimitReached, WishRefused
@@ -58,6 +58,8 @@ def plan_instance(*, project: Project, wish: Wish) -> Plan:
         refusals.append(Objection(full.code, str(full)))
     template = catalogue.known_template(wish.template_id)
     warnings: tuple[Objection, ...] = ()
+    if isinstance(template, Template):
+        template = allowed_templates.refusal(project, template) or template
     if isinstance(template, Template):
         wish = sized(wish, template)
         warnings = tuple(Objection(*note) for note in notes_on(template, wish))

@@ -3,14 +3,15 @@
 from datetime import datetime, timedelta
 
 from django.db import OperationalError, transaction
+from django.db.models import Q
 
 from accounts import audit
-from accounts.models import Project
+from accounts.models import ApiKey, Project
 from instances.choices import InstanceStatus, StatusReason
 from instances.creation_job import enqueue_create
 from instances.database_clock import database_now
 from instances.ending import begin_ending, keep_wish
-from instances.models import Instance
+from instances.models import Instance, InstanceEvent
 from instances.models.instance import InstanceQuerySet
 from instances.services.auditing import audit_verb
 from instances.services.versions import check_version
@@ -67,15 +68,16 @@ def _resume_create(instance: Instance, cause: Cause) -> None:
         enqueue_create(instance, request_id=cause.request_id)
 
 
-def terminate_all(*, project: Project, cause: Cause) -> list[str]:
-    """Every instance of the project that is not ended, or that failed and still holds a GPU.
+def terminate_all(*, project: Project, cause: Cause, key: ApiKey | None = None) -> list[str]:
+    """Every instance of the project that is not ended, or that failed and still holds a GPU; with
+    ``key``, of those that it made.
 
     One transaction each, so that one that cannot be locked does not keep the others running.
     Returns the public ids of those that are ended; raises the database's error, when all the others
     are, for one that is not.
     """
-    public_ids = to_be_ended(project).order_by("pk").values_list("public_id", flat=True)
-    unasked = _gone_unasked(project).order_by("pk").values_list("public_id", flat=True)
+    public_ids = to_be_ended(project, key).order_by("pk").values_list("public_id", flat=True)
+    unasked = _gone_unasked(project, key).order_by("pk").values_list("public_id", flat=True)
     for public_id in unasked:
         terminate_instance(public_id=public_id, cause=cause)
     ended: list[str] = []
@@ -87,9 +89,9 @@ def terminate_all(*, project: Project, cause: Cause) -> list[str]:
         except OperationalError as caught:
             error = caught
     audit.record(
-        "project.terminate_all",
+        "project.terminate_all" if key is None else "api_key.terminate_all",
         actor=cause.actor,
-        subject=project.public_id,
+        subject=project.public_id if key is None else key.public_id,
         project=project,
         after={"instances": len(ended)},
         reason=cause.reason,
@@ -103,20 +105,29 @@ def terminate_all(*, project: Project, cause: Cause) -> list[str]:
 PERHAPS_BACK = timedelta(days=1)
 
 
-def _gone_unasked(project: Project) -> InstanceQuerySet:
+def _gone_unasked(project: Project, key: ApiKey | None) -> InstanceQuerySet:
     """Concluded to be gone lately, and never asked to be: whoever ends all wants these ended, too,
     if they reappear.
     """
-    return Instance.objects.of(project).filter(
+    mine = Instance.objects.of(project) if key is None else made_by(key)
+    return mine.filter(
         status=InstanceStatus.TERMINATED,
         reason_code=StatusReason.DELETED_AT_NOVITA,
         status_changed_at__gte=database_now() - PERHAPS_BACK,
     )
 
 
-def to_be_ended(project: Project) -> InstanceQuerySet:
+def made_by(key: ApiKey) -> InstanceQuerySet:
+    """What this key asked for. Rows from before 0.6.0 do not say so; their first events do."""
+    actor = f"key:{key.public_id}"
+    told = InstanceEvent.objects.filter(project=key.project, sequence=1, actor=actor)
+    of_before = Q(made_by="", pk__in=told.values("instance"))
+    return Instance.objects.of(key.project).filter(Q(made_by=actor) | of_before)
+
+
+def to_be_ended(project: Project, key: ApiKey | None = None) -> InstanceQuerySet:
     """What ``terminate_all`` would end."""
-    mine = Instance.objects.of(project)
+    mine = Instance.objects.of(project) if key is None else made_by(key)
     alive = mine.not_ended().exclude(status=InstanceStatus.TERMINATING)
     failed = mine.holding().filter(status=InstanceStatus.FAILED)
     pks = [*alive.values_list("pk", flat=True), *failed.values_list("pk", flat=True)]

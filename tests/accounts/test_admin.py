@@ -6,7 +6,8 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import ApiKey, Project
-from accounts.services import create_api_key, find_api_key, webhook_secret_of
+from accounts.services import create_api_key, find_api_key
+from accounts.webhook_secrets import webhook_secret_of
 from tests.conftest import client_of
 
 KEYS = "/admin/accounts/apikey/"

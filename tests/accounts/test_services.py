@@ -15,8 +15,8 @@ from accounts.services import (
     get_default_project,
     keep_api_key,
     revoke_api_key,
-    webhook_secret_of,
 )
+from accounts.webhook_secrets import webhook_secret_of
 from instances.webhooks.signing import is_usable_secret
 from tests.engine import database_time
 

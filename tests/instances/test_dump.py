@@ -17,7 +17,8 @@ from pydantic import SecretStr
 
 from accounts.models import Project
 from accounts.sealing import Unreadable
-from accounts.services import create_api_key, webhook_secret_of
+from accounts.services import create_api_key
+from accounts.webhook_secrets import webhook_secret_of
 from instances import catalogue, resealing, upstream
 from instances.models import CachedTemplate, Installation, Instance, WebhookDelivery
 from instances.novita.access import Access

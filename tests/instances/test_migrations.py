@@ -18,6 +18,8 @@ from tests.stacks import copied_database
 
 BEFORE_STREAMS, BEFORE_INDEXES = "0007_credentials_and_readiness", "0009_lists_tags_version"
 NEWEST = "0010_indexes_of_lists_and_streams"
+# Indexes of later releases, which have tests of their own.
+LATER = {"instance_made_by"}
 # Less than a build has to wait for here, and enough for what a busy machine has to do besides.
 LIMITS = "-c lock_timeout=1500ms -c statement_timeout=1500ms"
 
@@ -62,7 +64,7 @@ def validity() -> dict[str, bool]:
 
 def declared() -> set[str]:
     indexes: list[Index] = [*Instance._meta.indexes, *InstanceEvent._meta.indexes]
-    return {index.name for index in indexes}
+    return {index.name for index in indexes} - LATER
 
 
 def test_an_upgrade_keeps_what_is_there_and_builds_every_index(upgraded: None) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db.models import Q
 
-from accounts.models import Project
+from accounts.models import ApiKey, Project
 from instances import burn, environment
 from instances.choices import InstanceStatus
 from instances.models import Instance
@@ -17,15 +18,21 @@ from instances.types import Cause
 CAUSE = Cause("operator:manage.py", "terminate-all was asked for")
 LONGEST_WAIT_SECONDS = 600
 LOOK_EVERY_SECONDS = 1.0
+# Of a key, as it is kept.
+START_LENGTH = 9
 
 
 class Command(BaseCommand):
     """Accepted here, done by the worker: --wait tells when nothing is left at Novita."""
 
-    help = "End every instance of a project. Their disks are lost."
+    help = "End every instance of a project, or all that one API key made. Their disks are lost."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--project", required=True, help="the project's name")
+        whose = parser.add_mutually_exclusive_group(required=True)
+        whose.add_argument("--project", help="the project's name")
+        whose.add_argument(
+            "--key", help="what an API key made: its first characters (nvt_…) or its id (key_…)"
+        )
         parser.add_argument("--yes", action="store_true", help="do it; else only say what it is")
         parser.add_argument(
             "--wait",
@@ -38,15 +45,13 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        project = Project.objects.filter(name=options["project"]).first()
-        if project is None:
-            raise CommandError(f"There is no project {options['project']}.")
-        count = self._say(project)
+        project, key = _whose(options)
+        count = self._say(project, key)
         if not count:
             return
         if not options["yes"]:
             raise CommandError("Nothing was ended: that takes --yes.", returncode=2)
-        ended = terminate_all(project=project, cause=CAUSE)
+        ended = terminate_all(project=project, cause=CAUSE, key=key)
         self.stdout.write(f"{len(ended)} of them are being terminated.")
         if not environment.is_ours():
             self.stderr.write(
@@ -56,17 +61,18 @@ class Command(BaseCommand):
         if options["wait"] is not None:
             self._wait(ended, options["wait"])
 
-    def _say(self, project: Project) -> int:
+    def _say(self, project: Project, key: ApiKey | None) -> int:
         """One line each, and what they cost."""
-        rows = list(to_be_ended(project).order_by("pk"))
+        rows = list(to_be_ended(project, key).order_by("pk"))
         for row in rows:
             hourly = burn.of_confirmation([row]).text
             self.stdout.write(f"{row.public_id}  {row.status:<10}  {hourly} USD/h  {row.name}")
         total = burn.of_confirmation(rows).text
+        whose = project.name if key is None else f"{project.name} that {key} made"
         self.stdout.write(
-            f"{len(rows)} instances of {project.name}, {total} USD an hour"
+            f"{len(rows)} instances of {whose}, {total} USD an hour"
             if rows
-            else f"Nothing of {project.name} is to be ended."
+            else f"Nothing of {whose} is to be ended."
         )
         return len(rows)
 
@@ -88,3 +94,20 @@ class Command(BaseCommand):
         rows = Instance.objects.filter(public_id__in=public_ids)
         left = rows.exclude(status=InstanceStatus.TERMINATED).order_by("pk")
         return list(left.values_list("public_id", flat=True))
+
+
+def _whose(options: dict[str, Any]) -> tuple[Project, ApiKey | None]:
+    if options["project"] is not None:
+        project = Project.objects.filter(name=options["project"]).first()
+        if project is None:
+            raise CommandError(f"There is no project {options['project']}.")
+        return project, None
+    word = options["key"]
+    # Exactly these: the beginning of a beginning could be another key's, too.
+    is_meant = Q(public_id=word) | Q(start=word[:START_LENGTH])
+    keys = list(ApiKey.objects.select_related("project").filter(is_meant)[:2])
+    if len(keys) != 1:
+        raise CommandError(
+            f"{len(keys) or 'No'} API keys are called so. Say its id (key_…); the admin shows it."
+        )
+    return keys[0].project, keys[0]

@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from standardwebhooks import Webhook
+from standardwebhooks import Webhook, WebhookVerificationError
 
-from accounts.services import webhook_secret_of
+from accounts.webhook_secrets import end_overlap, rotate, webhook_secret_of
 from instances import outbox
 from instances.choices import InstanceStatus
 from instances.handlers import webhook
@@ -145,3 +145,22 @@ def test_a_message_is_frozen_at_its_event(service: Service, instance: Instance) 
     assert told["eventId"] == event.public_id
     assert told["elapsedTime"] >= 0
     assert timedelta(milliseconds=told["elapsedTime"]) < timedelta(minutes=1)
+
+
+def test_while_a_secret_is_replaced_receivers_with_either_verify(
+    service: Service, receiver: Receiver
+) -> None:
+    former = webhook_secret_of(service.project)
+    new = rotate(service.project, overlap=timedelta(hours=1), actor="operator:ada")
+    service.create(webhook_url=HOOK)
+    send(service)
+    _, body, headers = receiver.got[0]
+    for secret in (former, new):
+        assert Webhook(secret).verify(body, headers)
+    end_overlap(service.project, actor="operator:ada")
+    service.create(webhook_url=HOOK)
+    send(service)
+    _, body, headers = receiver.got[1]
+    assert Webhook(new).verify(body, headers)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(former).verify(body, headers)
