@@ -34,12 +34,14 @@ def test_a_private_address_is_never_connected_to(start_stack) -> None:
     instance_id = stack.create()
     stack.wait_for(instance_id, "running")
 
-    def refused() -> list[dict[str, object]]:
-        jobs = stack.call("GET", f"/api/jobs?instance={instance_id}").json()["jobs"]
-        return [job for job in jobs if job["type"] == "send_webhook" and job.get("error")]
+    def told() -> list[dict[str, object]]:
+        events = stack.call("GET", f"/api/instances/{instance_id}/events").json()["events"]
+        return [event for event in events if event["type"] == "instance.webhook_given_up"]
 
-    (job,) = wait_until(refused)
-    assert job["status"] == "pending"
+    first = wait_until(told)[0]
+    assert "private" in str(first["data"])
+    jobs = stack.call("GET", f"/api/jobs?instance={instance_id}").json()["jobs"]
+    assert "failed" in {job["status"] for job in jobs if job["type"] == "send_webhook"}
     assert stack.receiver.control.deliveries("/hook") == []
 
 
