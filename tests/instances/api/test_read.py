@@ -52,6 +52,7 @@ def make_full(project: Project) -> Instance:
         readiness_probe={"type": "tcp", "port": 22, "timeoutSeconds": 5},
         probe_error="port 22: no answer within 5 s",
         expires_at=now,
+        spot_noticed_at=now,
         spot_reclaim_at=now,
         wait_code="NOVITA_KEY_REFUSED",
         wait_message="Novita refuses the key.",
