@@ -13,7 +13,7 @@ TYPES = {
     "instance.stopped": "Stopped; the disk stays",
     "instance.migrating": "Novita moves it to another machine",
     "instance.terminating": "A termination is under way",
-    "instance.terminated": "Ended for good: nothing is left at Novita",
+    "instance.terminated": "Ended: nothing is left at Novita, unless it reappears there",
     "instance.failed": "Failed for good; error says why",
     "instance.expiring": "maxRuntimeMinutes ends it soon",
     "instance.spot_notice": "Novita will take the spot instance back (data.spotReclaimAt)",
@@ -25,6 +25,13 @@ TYPES = {
     "instance.stuck": "No progress at Novita for minutes",
     "instance.stray_found": "A second GPU was found and is being ended",
     "instance.gone": "The kept GPU of a failed instance has left",
+    "instance.reappeared": "That GPU is there after all",
+    "instance.ending_held_up": "Its end takes long: the event says what Novita answers",
+}
+_STATUSES = {
+    "instance.gone": "failed",
+    "instance.reappeared": "failed",
+    "instance.ending_held_up": "terminating",
 }
 _SIGNING = {
     "webhook-id": "The same on every retry: drop what you have seen.",
@@ -96,7 +103,7 @@ def _operation(name: str, summary: str, details: dict[str, Any] | None) -> dict[
 def _example(name: str, details: dict[str, Any]) -> dict[str, Any]:
     status = name.removeprefix("instance.")
     if status not in InstanceStatus.values:
-        status = "failed" if name == "instance.gone" else "running"
+        status = _STATUSES.get(name, "running")
     message = {
         "type": name,
         "timestamp": "2023-12-01T10:04:30.000Z",

@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 from instances.creation import answering
 from instances.creation.posting import Posted
-from instances.handlers import terminate
+from instances.handlers import ended
 from instances.reconciling import strays
 from jobs import leasing
 from jobs.models import Job
@@ -49,13 +49,13 @@ def absence_is_a_wish() -> Iterator[None]:
 @contextmanager
 def no_look_after_a_delete() -> Iterator[None]:
     """A delete that was taken counts as an end."""
-    judge = terminate._judge
+    judge = ended._judge
 
-    def trust(ending, result, now):
-        if result.is_deleted:
+    def trust(ending, look, work, result, now):
+        if look.is_deleted:
             ending.confirmed_at = now
             return Done()
-        return judge(ending, result, now)
+        return judge(ending, look, work, result, now)
 
-    with patch.object(terminate, "_judge", trust):
+    with patch.object(ended, "_judge", trust):
         yield
