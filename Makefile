@@ -3,7 +3,7 @@
 # Only relative paths, so that a checkout may live below a folder with spaces in its name.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check format bench faults clean
+.PHONY: help setup lock demo run test check format bench faults clean
 MAKEFLAGS += --no-print-directory
 
 # The first Python on the path that is new enough; choose another with PYTHON=/path/to/python.
@@ -28,6 +28,9 @@ help: ## list these targets
 
 setup: ## install everything into .venv; again only when the requirements change
 	@"$(or $(PYTHON),python3)" scripts/setup.py
+
+lock: setup ## remake locks/*.txt after a change of requirements
+	@sh scripts/lock.sh
 
 demo: setup ## watch one instance from request to signed webhook, on a simulated Novita (30 s)
 	@exec "$(VENV)/python" -m launcher demo

@@ -20,7 +20,9 @@ VENV = os.path.join(ROOT, NAME)
 VENV_PYTHON = os.path.join(VENV, "bin", "python")
 # A copy of the requirements as they were when they were installed.
 INSTALLED = os.path.join(VENV, "installed-requirements.txt")
-WANTED = "benchmarks/requirements.txt" if IS_BENCH else "requirements-dev.txt"
+# The lock pins every file by its hash; the peers of the benchmark are not part of it.
+WANTED = "benchmarks/requirements.txt" if IS_BENCH else "locks/dev.txt"
+HOW = ["-c", "constraints.txt"] if IS_BENCH else ["--require-hashes"]
 REQUIREMENTS = ("requirements.txt", WANTED, "constraints.txt")
 
 
@@ -90,7 +92,7 @@ def install_requirements():
     if run(pip + ["--version"])[0] != 0:
         pip = [sys.executable, "-m", "pip", "--python", VENV_PYTHON]
     options = ["--quiet", "--disable-pip-version-check", "--no-input"]
-    code, output = run(pip + ["install"] + options + ["-r", WANTED, "-c", "constraints.txt"])
+    code, output = run(pip + ["install"] + options + ["-r", WANTED] + HOW)
     if code == 0:
         return None
     return "pip could not install %s (it needs the network this once):\n" % WANTED + output
