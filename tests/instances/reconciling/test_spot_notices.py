@@ -83,7 +83,9 @@ def test_a_notice_taken_back_is_told_once_though_its_time_is_left_over(
 
 
 @pytest.mark.parametrize(
-    "unsaid", [{Fact.SPOT_STATUS, Fact.SPOT_RECLAIM_TIME}, {Fact.SPOT_STATUS}], ids=str
+    "unsaid",
+    [{Fact.SPOT_STATUS, Fact.SPOT_RECLAIM_TIME}, {Fact.SPOT_STATUS}],
+    ids=["status and time", "status"],
 )
 def test_looks_that_do_not_speak_of_spot_take_no_notice_back(
     service: Service, novita: FakeNovita, spot: Instance, unsaid: set[Fact]
