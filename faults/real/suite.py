@@ -11,6 +11,7 @@ from faults.real.scenarios import (
     predecessor,
     repeating,
     running,
+    unusable,
 )
 
 
@@ -30,6 +31,7 @@ SCENARIOS: tuple[Scenario, ...] = tuple(
             *repeating.SCENARIOS,
             *predecessor.SCENARIOS,
             *incidents.SCENARIOS,
+            *unusable.SCENARIOS,
         ),
         key=_number,
     )
