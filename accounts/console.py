@@ -14,8 +14,10 @@ from accounts import logins
 
 V = TypeVar("V", bound=Callable[..., HttpResponse])
 _BUSY_SECONDS = 2
-# Refusals come late, so that those who send the next attempt after each answer send few.
-_HELD_SECONDS = 1.5
+# Answers to those who are not signed in come late, so that who sends the next attempt after each
+# answer sends few. A person who mistypes waits less than a refused one.
+_WRONG_SECONDS = 1.5
+_REFUSED_SECONDS = 4.0
 _SIGNED_IN = 302
 
 
@@ -46,22 +48,25 @@ class Console(AdminSite):
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Whose user or address is locked gets no further, right password or not."""
-        if request.method == "POST" and logins.is_locked(request):
-            logins.note(request, "locked")
-            return locked(request)
-        response = self._checked_login(request, extra_context)
-        if getattr(request, "axes_locked_out", False):
-            return locked(request)
-        if request.method == "POST" and response.status_code != _SIGNED_IN:
-            hold_back(request)
-        return response
+        """A form is refused before anything is asked of the database if no place is free."""
+        if request.method != "POST":
+            return super().login(request, extra_context)
+        return self._checked_login(request, extra_context)
 
     @hashes_a_password
     def _checked_login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        return super().login(request, extra_context)
+        """Whose user or address is locked gets no further, right password or not."""
+        if logins.is_locked(request):
+            logins.note(request, "locked")
+            return locked(request)
+        response = super().login(request, extra_context)
+        if getattr(request, "axes_locked_out", False):
+            return locked(request)
+        if response.status_code != _SIGNED_IN:
+            hold_back(request, _WRONG_SECONDS)
+        return response
 
     @hashes_a_password
     def password_change(
@@ -77,15 +82,15 @@ def locked(request: HttpRequest) -> HttpResponse:
 
 def refusal(request: HttpRequest, status: int, title: str, seconds: int) -> HttpResponse:
     """A page for people."""
-    hold_back(request)
+    hold_back(request, _REFUSED_SECONDS)
     context = {"title": title, "seconds": seconds, "minutes": -(-seconds // 60)}
     response = render(None, "admin/login_refused.html", context, status=status)
     response["Retry-After"] = str(seconds)
     return response
 
 
-def hold_back(request: HttpRequest) -> None:
+def hold_back(request: HttpRequest, seconds: float) -> None:
     """Where the server can: it holds no thread (novitai/client_socket.py)."""
     server_socket = request.META.get("gunicorn.socket")
     if hold := getattr(server_socket, "hold_back", None):
-        hold(_HELD_SECONDS)
+        hold(seconds)

@@ -277,6 +277,7 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # Log-ins (accounts/logins.py)
 
+PASSWORD_HASHERS = ["accounts.hashers.LowPriorityHasher"]
 AUTHENTICATION_BACKENDS = [
     # Refuses before the next one hashes a password.
     "axes.backends.AxesStandaloneBackend",

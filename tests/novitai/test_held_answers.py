@@ -30,7 +30,7 @@ def wrong_log_in(url: str) -> tuple[int, float]:
 
 @pytest.mark.django_db(transaction=True)
 def test_wrong_passwords_wait_and_the_api_does_not(tmp_path: Path) -> None:
-    """More of them than there are threads; all of them are answered, in one second and a half."""
+    """More of them than there are threads; all of them are answered after four seconds."""
     key = create_api_key(project=Project.objects.create(name="a"), name="k")
     knobs = {"WEB_WORKERS": "1", "WEB_THREADS": "2", "ADMIN_LOGIN_FAILURES": "1"}
     database = url_of_this_database()
@@ -45,7 +45,7 @@ def test_wrong_passwords_wait_and_the_api_does_not(tmp_path: Path) -> None:
             for _ in range(5)
         ]
         assert answered == [200] * 5
-        assert {future.result()[0] for future in refused} == {429}
-        assert all(future.result()[1] >= 1.4 for future in refused)
-        # Two threads that waited would have taken nine seconds for them.
-        assert time.monotonic() - began < 8
+        assert {future.result()[0] for future in refused} <= {429, 503}
+        assert all(future.result()[1] >= 3.9 for future in refused)
+        # Two threads that waited would have taken twenty-four seconds for them.
+        assert time.monotonic() - began < 16
