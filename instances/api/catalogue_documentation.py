@@ -60,6 +60,8 @@ _PLAN = {
     "wouldBePlaced": True,
     "templateChecked": True,
     "reasons": [],
+    "warnings": [],
+    "rootfsSize": 100,
     "chosen": _OFFER,
     "offers": [_OFFER],
     "rejected": [{"productId": "prod-a100-usca7", "code": "SOLD_OUT", "reason": "sold out"}],

@@ -148,9 +148,6 @@ def _follow(
         sighting, before = seen.sightings[instance.upstream_id], instance.status
         if _is_perhaps_stale(instance, sighting, work):
             continue
-        word = sighting.seen.status if sighting.seen is not None else ""
-        if sighting.seen is not None and word and not sighting.seen.is_known_status:
-            _found(report, "unknown_status", f"Novita says {word!r}", instance)
         if sighting.is_gone:
             has_changed = _weigh(instance, sighting, seen, limits, report, cause=cause, now=now)
         elif before in MOVING_STATUSES:

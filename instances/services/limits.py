@@ -93,6 +93,8 @@ def set_project_limits(project: Project, *, actor: str = COMMAND, **limits: int 
         if value is not None and value < (0 if name == "live_instance_limit" else 1):
             raise ValueError(f"{name} must be more, or None for no limit: {value}")
         setattr(project, name, value)
+    if not limits:
+        return
     with transaction.atomic():
         # By the row: a form has put the new values into the project already.
         before = Project.objects.select_for_update().values(*limits).get(pk=project.pk)

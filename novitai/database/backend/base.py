@@ -80,7 +80,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _is_read_only(self) -> bool:
         """By what the server reports by itself; a pooler may keep it back."""
-        if self.connection is None:
+        if self.connection is None or self.connection.closed:
             return False
         said = self.connection.info.parameter_status
         return "on" in (said("default_transaction_read_only"), said("in_hot_standby"))

@@ -40,7 +40,7 @@ def test_a_price_cap_is_taken_by_its_digits(api: Client, raw: str, e5: int) -> N
     [
         *("NaN", "Infinity", "-Infinity", "1e400", "-1e400", "1e-400", "-1", "-0.5", "0", "0.0"),
         *('"0"', '"0.00000"', '"-1"', '"NaN"', '"inf"', '"1e2"', '"1.234567"', "0.000009"),
-        *("10000.00001", '"10000.00001"', "1e5", "99999", "true", "false", "null", "[]", "{}"),
+        *("10000.00001", '"10000.00001"', "1e5", "99999", "true", "false", "[]", "{}"),
         *('""', '" 1"', '"1 "', '"1\\n"', '"\u0661"', '"1,5"', '"+1"', '".5"', '"5."', '"0x1"'),
         *('["1.5"]', '{"usd": 1}', "1" * 400, '"' + "1" * 4000 + '"'),
     ],
@@ -53,17 +53,17 @@ def test_what_is_no_price_is_refused(api: Client, raw: str) -> None:
     assert not Instance.objects.exists()
 
 
-@pytest.mark.parametrize("raw", ["1", "60", "527040"])
+@pytest.mark.parametrize("raw", ["1", "60", "527040", "1.0", "1e2"])
 def test_a_runtime_is_taken_in_minutes(api: Client, raw: str) -> None:
     assert post(api, f'"maxRuntimeMinutes": {raw}').status_code == 201
-    assert Instance.objects.get().max_runtime_minutes == int(raw)
+    assert Instance.objects.get().max_runtime_minutes == int(float(raw))
 
 
 @pytest.mark.parametrize(
     "raw",
     [
-        *("0", "-1", "527041", "1.5", "1.0", '"60"', "true", "false", "null", "NaN", "1e400"),
-        *("1e2", "[]", "{}", "1" * 400),
+        *("0", "-1", "527041", "1.5", '"60"', "true", "false", "NaN", "1e400"),
+        *("[]", "{}", "1" * 400),
     ],
 )
 def test_what_is_no_runtime_is_refused(api: Client, raw: str) -> None:

@@ -181,7 +181,7 @@ def test_an_unknown_word_of_what_runs_is_told_and_never_passes_as_good(
 ) -> None:
     instance = service.running(novita, webhook_url=HOOK)
     novita.put("up-1", status="hibernating")
-    assert [kinds(reconcile()) for _ in range(3)] == [["unknown_status"]] * 3
+    assert [kinds(reconcile()) for _ in range(3)] == [["unknown_word"]] * 3
     found = reason(instance)
     assert (instance.status, found["code"]) == ("running", "UNKNOWN_STATUS")
     assert "hibernating" in found["message"]
