@@ -150,7 +150,7 @@ def test_many_that_are_gone_are_believed_after_an_hour(
 ) -> None:
     instances = [run_one(service, novita, name=f"n{n}") for n in range(3)]
     novita.instances.clear()
-    reconcile_for(timedelta(hours=1))
+    reconcile_for(timedelta(hours=1, minutes=5))
     assert {after(each)[0] for each in instances} == {"terminated"}
     reconcile()
     assert Installation.objects.get().braked_at is None
