@@ -1,6 +1,7 @@
 """What a caller of the service does and sees."""
 
 import hashlib
+import json
 import secrets
 import time
 from collections.abc import Mapping
@@ -8,7 +9,6 @@ from typing import Any
 
 import psycopg
 import requests
-from standardwebhooks import Webhook
 
 from faults.real.processes import wait_until
 from simulator.control import InstanceTruth
@@ -100,12 +100,13 @@ class Caller:
         return [truth for truth in ledger.instances if truth.name.startswith(f"{name}-")]
 
     def messages(self, instance_id: str | None = None) -> list[dict[str, Any]]:
-        """What the receiver accepted, in order, each verified here as a receiver would."""
+        """What the receiver accepted, in order, each verified by it at the moment it arrived."""
         verified = []
         for delivery in self.receiver.control.deliveries("/hook"):
             if delivery["status"] != 200:
                 continue
-            body = Webhook(SECRET).verify(delivery["body"], delivery["headers"])
+            assert delivery["verified"] == "ok", delivery
+            body = json.loads(delivery["body"])
             if instance_id in (None, body["instanceId"]):
                 verified.append(body)
         return verified

@@ -80,7 +80,7 @@ def test_a_start_that_finds_no_gpu_leaves_it_stopped_with_its_disk(stack: Stack)
 
 
 def test_what_novita_and_its_console_do_is_followed_and_told(start_stack: Any) -> None:
-    stack: Stack = start_stack(RECONCILE_INTERVAL="1", ORPHAN_GRACE="3")
+    stack: Stack = start_stack(RECONCILE_INTERVAL="1", ORPHAN_GRACE="3", ABSENCE_AFTER="60")
     control = stack.simulator.control
     names = ("stopped", "reclaimed", "crashed", "deleted", "kept")
     ids = {name: stack.create() for name in names}
@@ -102,7 +102,7 @@ def test_what_novita_and_its_console_do_is_followed_and_told(start_stack: Any) -
         details = stack.wait_for(ids[name], "stopped", seconds=60)
         assert details["statusReason"]["code"] == code, details
         stack.wait_for_message(ids[name], "instance.stopped")
-    details = stack.wait_for(ids["deleted"], "terminated", seconds=60)
+    details = stack.wait_for(ids["deleted"], "terminated", seconds=100)
     assert details["statusReason"]["code"] == "DELETED_AT_NOVITA"
     stack.wait_for_message(ids["deleted"], "instance.terminated")
     assert stack.get(ids["kept"])["status"] == "running"
