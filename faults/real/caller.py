@@ -29,6 +29,10 @@ class RefusedError(AssertionError):
     """The service answered a good request with something else than success."""
 
 
+class UnverifiedError(AssertionError):
+    """The receiver accepted a message whose signature does not hold."""
+
+
 class Caller:
     """A client with a key of its own, that remembers what it was promised."""
 
@@ -105,7 +109,8 @@ class Caller:
         for delivery in self.receiver.control.deliveries("/hook"):
             if delivery["status"] != 200:
                 continue
-            assert delivery["verified"] == "ok", delivery
+            if delivery["verified"] != "ok":
+                raise UnverifiedError(delivery["verified"])
             body = json.loads(delivery["body"])
             if instance_id in (None, body["instanceId"]):
                 verified.append(body)
