@@ -33,6 +33,9 @@ PAUSE_SECONDS = 0.5
 # Times that the database refuses a unit, while it takes others, before the unit is to blame.
 MOST_REFUSALS = 3
 
+# SQLSTATEs of a server that is read-only (a failover) or has no space left.
+TAKES_NO_WRITES = ("25006", "53100")
+
 DatabaseTrouble = (OperationalError, InterfaceError)
 
 
@@ -96,6 +99,8 @@ class Keeper:
             _write(group)
         except DatabaseTrouble as error:
             connection.close()
+            if _concerns_all(error):
+                raise
             _ask_database()
             if len(group) == 1:
                 return self._bear(group[0], error, waiting)
@@ -126,6 +131,11 @@ class Keeper:
         for unit in group:
             waiting.remove(unit)
             self._live.discard(unit.jobs)
+
+
+def _concerns_all(error: Exception) -> bool:
+    """Whether no unit can be written now: a database that takes no writes may still answer."""
+    return getattr(error.__cause__, "sqlstate", None) in TAKES_NO_WRITES
 
 
 def _ask_database() -> None:

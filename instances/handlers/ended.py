@@ -25,6 +25,7 @@ from instances.watching import (
     weigh_asked,
 )
 from instances.watching.absence import BETWEEN_LOOKS
+from instances.witnesses import lacks_all
 from jobs.models import Job
 from jobs.outcomes import Again, Done, Outcome
 
@@ -133,8 +134,7 @@ def _pass(ending: UpstreamEnding, look: Look, work: EndWork, result: Looked) -> 
     if not work.has_list:
         return Pass(look.evidence, ListWord.FAILED)
     listing = result.listing
-    is_blind = bool(work.known) and listing is not None
-    is_blind &= listing is None or not any(each in listing.instances for each in work.known)
+    is_blind = listing is not None and lacks_all(listing, work.known)
     is_doubted = is_blind or not result.is_list_readable
     return Pass(look.evidence, list_word(listing, ending.upstream_id), is_doubted)
 

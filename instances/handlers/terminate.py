@@ -14,12 +14,13 @@ from instances import environment, gate, habits, upstream
 from instances.database_clock import database_now
 from instances.handlers import ended
 from instances.handlers.ended import EndWork, Looked
-from instances.models import Instance, UpstreamEnding
+from instances.models import UpstreamEnding
 from instances.novita.client import NovitaClient
 from instances.novita.errors import InstanceNotFound, NovitaError, UnreadableAnswer
 from instances.novita.types import Listing, UpstreamInstance
 from instances.subjects import locked_instances
 from instances.watching import Evidence, evidence_of
+from instances.witnesses import known_to_live
 from jobs.crashpoints import crashpoint
 from jobs.models import Job
 from jobs.outcomes import Again, Done, Outcome
@@ -28,9 +29,6 @@ from jobs.registry import Decided, Handler, Unit
 OTHER_ACCOUNT = timedelta(minutes=1)
 # Endings that share one list; the looks of one unit follow each other.
 TOGETHER = 5
-# What is known to live, for a list to show that it is not blind.
-CONTROLS = 20
-SEEN_LATELY = timedelta(minutes=3)
 
 
 class TerminateInstance(Handler[EndWork, Looked]):
@@ -94,7 +92,7 @@ def _together(
 ) -> Sequence[Unit[EndWork] | Decided]:
     """Those that a look did not find: what their absence needs is a list of the same moment."""
     parts: list[Unit[EndWork] | Decided] = []
-    known = _known_to_live() if suspects else ()
+    known = known_to_live() if suspects else ()
     pages = habits.recall_whole()
     for start in range(0, len(suspects), TOGETHER):
         some = suspects[start : start + TOGETHER]
@@ -106,17 +104,6 @@ def _together(
         ids = tuple(ending.upstream_id for _, ending in some)
         parts.append(Unit(jobs, EndWork(ids, permit, jobs[0].request_id, True, known)))
     return parts
-
-
-def _known_to_live() -> tuple[str, ...]:
-    """What was seen a moment ago and is not ending: a list that shows none of it is blind."""
-    rows = Instance.objects.holding().filter(
-        upstream_account=settings.CONFIG.upstream_account,
-        status__in=("running", "stopped"),
-        absence_seen_at=None,
-        upstream_seen_at__gte=database_now() - SEEN_LATELY,
-    )
-    return tuple(rows.values_list("upstream_id", flat=True)[:CONTROLS])
 
 
 def _list(client: NovitaClient, work: EndWork) -> tuple[Listing | None, str, bool]:

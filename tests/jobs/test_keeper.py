@@ -13,6 +13,7 @@ from django.db import (
     connection,
     connections,
 )
+from psycopg.errors import DiskFull, ReadOnlySqlTransaction
 from structlog.testing import capture_logs
 
 from jobs import counters, keeper, settle
@@ -163,6 +164,25 @@ def test_while_the_database_is_away_everything_waits_and_nothing_is_held_against
     assert statuses() == {"a": "completed", "b": "completed"}
     assert {job.attempts for job in Job.objects.all()} == {1}
     assert not Counter.objects.exists()
+
+
+@pytest.mark.parametrize("error", [ReadOnlySqlTransaction, DiskFull])
+def test_while_no_write_succeeds_results_are_kept_and_nothing_is_held_against_them(
+    register: Register, error: type[Exception]
+) -> None:
+    """Such a database answers reads, so it looks as if it refused these units only."""
+    refused = OperationalError("refused")
+    refused.__cause__ = error()
+    handler = Bad(*[refused] * 3 * MOST_REFUSALS, names=("a", "b"))
+    register(handler=handler)
+    runner = worked_on("a", "b")
+    waiting = taken_from(runner)
+    for _ in range(3 * MOST_REFUSALS):
+        runner.keeper.write(waiting)
+    assert [unit.refusals for unit in waiting] == [0, 0]
+    assert len(runner.live.jobs()) == 2
+    runner.keeper.write(waiting)
+    assert statuses() == {"a": "completed", "b": "completed"}
 
 
 def _refuse(self: Any) -> None:

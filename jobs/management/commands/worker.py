@@ -1,14 +1,18 @@
 """``manage.py worker``: the supported way to run the cluster."""
 
 import sys
+import time
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
+from django.db import InterfaceError, OperationalError, connection
 
 from jobs import heartbeat, queue
 from jobs.cluster import Cluster
 from jobs.signals import cluster_starting
+
+PAUSE_SECONDS = 1.0
 
 
 class Command(BaseCommand):
@@ -21,6 +25,20 @@ class Command(BaseCommand):
             cluster_starting.send(sender=type(self))
         except ImproperlyConfigured as error:
             raise CommandError(str(error)) from None
-        queue.ensure_recurring()
-        heartbeat.forget_dead()
+        _prepare()
         sys.exit(Cluster().run())
+
+
+def _prepare() -> None:
+    """Write what a cluster needs. A database that is away or read-only is waited for, as later on:
+    nothing has to be started by hand after a failover.
+    """
+    while True:
+        try:
+            queue.ensure_recurring()
+            heartbeat.forget_dead()
+        except (OperationalError, InterfaceError):
+            connection.close()
+            time.sleep(PAUSE_SECONDS)
+        else:
+            return

@@ -78,6 +78,24 @@ def test_looks_before_the_settle_time_and_one_that_fails_after_it_prove_nothing(
     assert instance.create_step == "choose"
 
 
+def test_a_list_that_lacks_what_was_seen_a_moment_ago_proves_no_absence(
+    service: Service, novita: FakeNovita
+) -> None:
+    """Novita is blind for a while: a create must not be sent twice because of it."""
+    watched = service.placed()
+    novita.put("up-1", status="running")
+    service.watch(watched)
+    novita.fail("create_instance", TIMED_OUT, acts=True)
+    instance = create(service, service.create())
+    hidden, novita.instances = novita.instances, {}
+    age(instance, posted_at=SETTLED)
+    create(service, instance, times=8)
+    assert (instance.create_step, len(novita.created)) == ("look_up", 2)
+    novita.instances = hidden
+    create(service, instance)
+    assert (instance.status, len(novita.created)) == ("starting", 2)
+
+
 def test_a_list_that_does_not_show_it_by_name_is_read_whole(
     service: Service, novita: FakeNovita
 ) -> None:

@@ -143,6 +143,10 @@ def test_an_instance_in_an_envelope_is_found(wrap):
     assert parsers.parse_instance({wrap: {"id": "ab"}}, "ab").id == "ab"
 
 
+def test_an_id_in_another_case_is_the_same_and_is_read_as_it_was_asked_for():
+    assert parsers.parse_instance({"id": "3560B7FE"}, "3560b7fe").id == "3560b7fe"
+
+
 def test_another_instance_than_the_one_asked_for_is_refused():
     with pytest.raises(UnreadableAnswer, match="another instance"):
         parsers.parse_instance(INSTANCE, "ffff")

@@ -73,6 +73,17 @@ def test_what_reappears_is_taken_back_as_novita_shows_it(
     assert "reappeared" not in kinds(reconcile())
 
 
+def test_what_reappears_is_taken_back_by_the_next_pass(
+    service: Service, novita: FakeNovita
+) -> None:
+    instance = run_one(service, novita)
+    gone = vanish(novita, instance)
+    novita.instances[gone.id] = gone
+    assert "reappeared" in kinds(reconcile())
+    instance.refresh_from_db()
+    assert instance.status == "running"
+
+
 def test_what_reappears_is_read_again_for_its_connect_blocks(
     service: Service, novita: FakeNovita
 ) -> None:

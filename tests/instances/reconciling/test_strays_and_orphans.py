@@ -130,6 +130,14 @@ def test_a_double_found_later_is_ended_and_the_stored_one_stays(
     assert "instance.stray_found" in events(running)
 
 
+def test_an_id_that_the_list_writes_in_another_case_is_no_double(
+    service: Service, novita: FakeNovita, running: Instance
+) -> None:
+    Instance.objects.update(upstream_id="UP-1")
+    assert "double" not in kinds(reconcile())
+    assert not UpstreamEnding.objects.exists()
+
+
 def test_a_create_that_acts_after_its_instance_was_failed_is_ended(
     service: Service, novita: FakeNovita
 ) -> None:
