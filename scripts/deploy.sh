@@ -46,6 +46,6 @@ failed_start() {
     fail "$text" \
         "Its last lines are above; all of them: $COMPOSE_SHOWN logs $*" \
         "A setting is wrong: mend it, then run $0 again." \
-        "The release is wrong: check out the one before (git checkout TAG), then run $0 again; its code runs on the migrated database." \
+        "The release is wrong: docs/operations.md, Upgrade, says whether the one before runs on the migrated database; if so, git checkout TAG and run $0 again." \
         "Docs: docs/operations.md"
 }
