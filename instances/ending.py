@@ -7,6 +7,9 @@ seen for a while is no wish (docs/absence.md).
 
 from datetime import datetime
 
+from django.db import transaction
+from django.db.models import Q
+
 from instances.choices import EndingWish, InstanceStatus, JobType, StatusReason
 from instances.errors import NotAsked
 from instances.models import Instance, UpstreamEnding
@@ -25,6 +28,10 @@ _WISHES_BY_STATUS: dict[str, EndingWish] = {
     InstanceStatus.FAILED: EndingWish.FAILED_START,
 }
 
+# Release 0.5.0 began endings of what it had wrongly concluded to be gone. Nobody asked for those.
+_CAME_BACK = "it is listed although its absence was proven"
+_UNASKED = Q(wish="", reason=_CAME_BACK)
+
 
 def begin_ending(instance: Instance, upstream_id: str, *, cause: Cause, now: datetime) -> None:
     """Make sure that this GPU ends; a second call changes nothing. The instance is locked.
@@ -42,6 +49,10 @@ def begin_ending(instance: Instance, upstream_id: str, *, cause: Cause, now: dat
             "wish": wish_of(instance, upstream_id),
         },
     )
+    if not is_new and not ending.wish:
+        # Of a release before 0.6.0: from here on it stands for this wish.
+        ending.wish, ending.reason = wish_of(instance, upstream_id), cause.reason[:300]
+        ending.save(update_fields=["wish", "reason"])
     if not is_new and ending.confirmed_at is None:
         return
     if not is_new:
@@ -69,14 +80,17 @@ def keep_wish(instance: Instance, *, cause: Cause, now: datetime) -> None:
     """
     if not instance.upstream_id or is_ended_by_wish(instance):
         return
-    UpstreamEnding.objects.create(
+    asked = {
+        "project": instance.project,
+        "instance": instance,
+        "reason": cause.reason[:300],
+        "wish": EndingWish.CALLER,
+    }
+    UpstreamEnding.objects.update_or_create(
         account=instance.upstream_account,
         upstream_id=instance.upstream_id,
-        project=instance.project,
-        instance=instance,
-        reason=cause.reason[:300],
-        wish=EndingWish.CALLER,
-        confirmed_at=now,
+        defaults=asked,
+        create_defaults={**asked, "confirmed_at": now},
     )
     data = {"novitaInstanceId": instance.upstream_id}
     record_event(instance, "instance.end_asked_later", cause=cause, now=now, data=data)
@@ -84,9 +98,27 @@ def keep_wish(instance: Instance, *, cause: Cause, now: datetime) -> None:
 
 def is_ended_by_wish(instance: Instance) -> bool:
     """Whether the end of its own GPU was ever asked for."""
-    return UpstreamEnding.objects.filter(
+    mine = UpstreamEnding.objects.filter(
         account=instance.upstream_account, upstream_id=instance.upstream_id
-    ).exists()
+    )
+    return mine.exclude(_UNASKED).exists()
+
+
+def drop_if_unasked(ending: UpstreamEnding, *, cause: Cause, now: datetime) -> bool:
+    """Delete an ending that no wish stands for, in a transaction of its own; the reconciler then
+    takes the instance back. Locks the instance.
+    """
+    if ending.wish or ending.reason != _CAME_BACK:
+        return False
+    with transaction.atomic():
+        instance = Instance.objects.select_for_update().get(pk=ending.instance_id)
+        dropped, _ = UpstreamEnding.objects.filter(_UNASKED, pk=ending.pk).delete()
+        if not dropped:
+            # Asked for a moment ago.
+            return False
+        data = {"novitaInstanceId": ending.upstream_id}
+        record_event(instance, "instance.ending_dropped", cause=cause, now=now, data=data)
+    return True
 
 
 def enqueue_ending(ending: UpstreamEnding, instance: Instance, *, request_id: str = "") -> None:

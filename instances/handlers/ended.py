@@ -74,10 +74,11 @@ class Looked:
     is_list_readable: bool = True
 
 
-def ending_of(job: Job) -> UpstreamEnding:
-    return UpstreamEnding.objects.get(
+def ending_of(job: Job) -> UpstreamEnding | None:
+    """None for one that was dropped meanwhile."""
+    return UpstreamEnding.objects.filter(
         instance__public_id=job.subject, upstream_id=job.payload["novitaInstanceId"]
-    )
+    ).first()
 
 
 def trail_of(ending: UpstreamEnding) -> AskedTrail:
@@ -95,6 +96,8 @@ def conclude(
 ) -> Outcome:
     """Write what one look means. The instance is locked."""
     ending = ending_of(job)
+    if ending is None:
+        return Done()
     look = result.looks.get(ending.upstream_id)
     if look is None:
         return Again(AFTER_DELETE)

@@ -12,13 +12,14 @@ from django.conf import settings
 
 from instances import environment, gate, habits, upstream
 from instances.database_clock import database_now
+from instances.ending import drop_if_unasked
 from instances.handlers import ended
 from instances.handlers.ended import EndWork, Looked
 from instances.models import UpstreamEnding
 from instances.novita.client import NovitaClient
 from instances.novita.errors import InstanceNotFound, NovitaError, UnreadableAnswer
 from instances.novita.types import Listing, UpstreamInstance
-from instances.subjects import locked_instances
+from instances.subjects import cause_of, locked_instances
 from instances.watching import Evidence, evidence_of
 from instances.witnesses import known_to_live
 from jobs.crashpoints import crashpoint
@@ -42,7 +43,7 @@ class TerminateInstance(Handler[EndWork, Looked]):
         suspects: list[tuple[Job, UpstreamEnding]] = []
         for job in jobs:
             ending = ended.ending_of(job)
-            if ending.confirmed_at is not None:
+            if ending is None or ending.confirmed_at is not None or _is_dropped(job, ending):
                 parts.append(Decided({job.pk: Done()}))
             elif ending.account != settings.CONFIG.upstream_account:
                 parts.append(Decided({job.pk: Again(OTHER_ACCOUNT)}))
@@ -78,6 +79,11 @@ class TerminateInstance(Handler[EndWork, Looked]):
 
     def is_redrivable(self, job: Job) -> bool:
         return True
+
+
+def _is_dropped(job: Job, ending: UpstreamEnding) -> bool:
+    cause = cause_of(job, "its end was never asked for")
+    return drop_if_unasked(ending, cause=cause, now=database_now())
 
 
 def _alone(job: Job, ending: UpstreamEnding) -> Unit[EndWork] | Decided:
