@@ -103,7 +103,8 @@ def conclude(
         return Again(AFTER_DELETE)
     _note(instance, ending, look, now)
     is_own = instance.upstream_id == ending.upstream_id
-    if look.evidence == Evidence.SAID_GONE and is_own and is_perhaps_too_young(instance, now):
+    is_unseen = look.evidence in (Evidence.SAID_GONE, Evidence.REFUSED)
+    if is_unseen and is_own and is_perhaps_too_young(instance, now):
         return Again(BETWEEN_LOOKS)
     outcome = _judge(ending, look, work, result, now)
     if ending.confirmed_at is not None:

@@ -76,6 +76,20 @@ def test_a_refused_id_is_deleted_all_the_same_and_ends_by_refusals_and_lists(
     assert (ending.status, set(novita.instances)) == ("terminated", {"up-9"})
 
 
+def test_what_was_made_a_moment_ago_is_not_gone_for_being_refused(
+    service: Service, novita: FakeNovita
+) -> None:
+    service.ask("terminate", service.placed())
+    novita.put("up-9", name="another", status="running")
+    fresh = novita.instances.pop("up-1")
+    novita.fail("get_instance", ODD, times=9)
+    for _ in range(5):
+        assert look(service, later=30).confirmed_at is None
+    novita.instances["up-1"] = fresh
+    look(service)
+    assert set(novita.instances) == {"up-9"}
+
+
 def test_what_novita_goes_on_answering_is_told_with_count_and_since_when(
     service: Service, novita: FakeNovita, ending: Instance
 ) -> None:
