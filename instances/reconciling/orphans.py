@@ -1,13 +1,14 @@
 """GPUs that carry our signature and that no row knows: reported, adopted or ended by policy."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.utils.text import slugify
 
 from accounts.services import get_default_project
+from instances.billing import CHARGED_WORDS
 from instances.choices import (
+    MOVING_STATUSES,
     BillingMode,
     CreateStep,
     InstanceStatus,
@@ -25,6 +26,7 @@ from instances.services.terminating import begin_termination
 from instances.transitions import record_event
 from instances.types import Cause, Reason
 from instances.watch_job import enqueue_watch
+from instances.watching import status_shown
 
 # An orphan that a complete list has not shown for so long has left by itself.
 FORGOTTEN_AFTER = timedelta(minutes=10)
@@ -113,7 +115,7 @@ def _adopt(item: UpstreamInstance, reference: str, *, cause: Cause, now: datetim
 
     ``posted_at`` stays empty: its start is no example of how long starts take.
     """
-    status = _status(item)
+    status = status_shown(item, has_run=True)
     instance = Instance(
         project=get_default_project(),
         name=slugify(item.name.rsplit("-", 3)[0])[:100] or "orphan",
@@ -128,7 +130,7 @@ def _adopt(item: UpstreamInstance, reference: str, *, cause: Cause, now: datetim
         status_changed_at=now,
         created_at=item.created_at or now,
         started_at=item.created_at or now,
-        billing_since=(item.created_at or now) if item.is_running else None,
+        billing_since=(item.created_at or now) if item.status in CHARGED_WORDS else None,
         ready_at=(item.last_started_at or now) if status != InstanceStatus.STARTING else None,
         start_deadline_at=now + timedelta(seconds=settings.CONFIG.instance_start_timeout),
         create_step=CreateStep.PLACED,
@@ -146,17 +148,9 @@ def _adopt(item: UpstreamInstance, reference: str, *, cause: Cause, now: datetim
     because = Cause(cause.actor, "found at Novita with our signature", "", cause.job_id)
     data = {"novitaInstanceId": item.id, "isOrphan": True}
     record_event(instance, f"instance.{status}", cause=because, now=now, after=status, data=data)
-    if status == InstanceStatus.STARTING:
+    if status in MOVING_STATUSES:
         enqueue_watch(instance, at=next_look(now))
     return instance
-
-
-def _status(item: UpstreamInstance) -> InstanceStatus:
-    by_word: Mapping[str, InstanceStatus] = {
-        "running": InstanceStatus.RUNNING,
-        "exited": InstanceStatus.STOPPED,
-    }
-    return by_word.get(item.status, InstanceStatus.STARTING)
 
 
 def _region_of(item: UpstreamInstance) -> str:

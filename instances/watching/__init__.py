@@ -11,7 +11,7 @@ from instances.watching.absence import (
     weigh_asked,
 )
 from instances.watching.absence import limits as absence_limits
-from instances.watching.comeback import take_back
+from instances.watching.comeback import status_shown, take_back
 from instances.watching.evidence import (
     MANY,
     Evidence,
@@ -53,6 +53,7 @@ __all__ = [
     "observe",
     "save_notes",
     "settle",
+    "status_shown",
     "take_back",
     "weigh_asked",
 ]

@@ -17,7 +17,7 @@ from instances.schedule import next_look
 from instances.transitions import change_status, record_event
 from instances.types import Cause
 from instances.watch_job import enqueue_watch
-from instances.watching.settled import FROZEN, STARTING_WORDS, STOPPING_WORDS
+from instances.watching.settled import FROZEN, MIGRATING, STARTING_WORDS, STOPPING_WORDS
 
 
 def take_back(instance: Instance, seen: UpstreamInstance, *, cause: Cause, now: datetime) -> None:
@@ -34,11 +34,11 @@ def take_back(instance: Instance, seen: UpstreamInstance, *, cause: Cause, now: 
     instance.upstream_status, instance.upstream_changed_at = seen.status, now
     instance.upstream_seen_at = now
     instance.has_details = False
-    to = _status_of(instance, seen)
-    if to is None:
+    if instance.status == InstanceStatus.FAILED:
         instance.upstream_gone_at = None
         record_event(instance, "instance.reappeared", cause=cause, now=now, data=data, is_told=True)
         return
+    to = status_shown(seen, has_run=instance.ready_at is not None)
     if to == InstanceStatus.STARTING:
         limit = timedelta(seconds=settings.CONFIG.instance_start_timeout)
         instance.start_deadline_at = now + limit
@@ -50,16 +50,14 @@ def take_back(instance: Instance, seen: UpstreamInstance, *, cause: Cause, now: 
         enqueue_watch(instance, at=next_look(now))
 
 
-def _status_of(instance: Instance, seen: UpstreamInstance) -> InstanceStatus | None:
-    """By Novita's word; None for one that failed and stays so."""
-    if instance.status == InstanceStatus.FAILED:
-        return None
+def status_shown(seen: UpstreamInstance, *, has_run: bool) -> InstanceStatus:
+    """The status by Novita's word alone. An unknown word of what has run before is no end."""
     if seen.is_stopped or seen.status in FROZEN:
         return InstanceStatus.STOPPED
     if seen.status in STOPPING_WORDS:
         return InstanceStatus.STOPPING
-    if seen.status == "migrating":
+    if seen.status == MIGRATING:
         return InstanceStatus.MIGRATING
-    if seen.status in STARTING_WORDS or instance.ready_at is None:
+    if seen.status in STARTING_WORDS or not has_run:
         return InstanceStatus.STARTING
     return InstanceStatus.RUNNING

@@ -12,6 +12,7 @@ from django.db.models import F
 
 from accounts.models import Project
 from instances import environment
+from instances.billing import CHARGED_WORDS
 from instances.models import Installation, Instance, Orphan, ReconcileRun, UpstreamEnding
 from instances.naming import Mark
 from jobs.models import Job
@@ -54,6 +55,31 @@ def test_the_policy_may_adopt_it_instead(
     assert (instance.status, events(instance)) == ("running", ["instance.running"])
     assert instance.deliveries.get().payload["type"] == "instance.running"
     assert kinds(reconcile()) == []
+    assert UpstreamEnding.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("word", "status"),
+    [
+        ("pulling", "starting"),
+        ("toStop", "stopping"),
+        ("exited", "stopped"),
+        ("freezing", "stopped"),
+        ("migrating", "migrating"),
+        ("hibernating", "running"),
+    ],
+)
+def test_an_adopted_orphan_is_what_novita_shows_and_is_not_ended_for_it(
+    service: Service, novita: FakeNovita, configure: Configure, word: str, status: str
+) -> None:
+    configure(orphan_policy="adopt", orphan_grace=0)
+    novita.put("lost-1", name=signed_name(), status=word)
+    reconcile()
+    instance = Instance.objects.get()
+    assert (instance.status, instance.upstream_status) == (status, word)
+    assert (instance.billing_since is not None) is (word in CHARGED_WORDS)
+    novita.put("lost-1", status="exited" if word == "toStop" else word)
+    service.watch(instance, times=2)
     assert UpstreamEnding.objects.count() == 0
 
 
