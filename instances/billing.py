@@ -9,11 +9,15 @@ from datetime import datetime, timedelta
 from instances.models import Instance
 from instances.money import cost_e5_usd
 from instances.novita.types import UpstreamInstance
+from instances.novita.vocabulary import STATUSES
 
 CHARGED_WORDS = frozenset(
     {"pulling", "running", "toStop", "stopping"}
     | {"toRestart", "restarting", "toReset", "resetting"}
 )
+# Not charged. A word that is neither (`migrating`, one that is not known here) leaves the period as
+# it was: only the word of a stop or of an end stops the charge.
+FREE_WORDS = STATUSES.words - CHARGED_WORDS - {"migrating"}
 
 
 def note(instance: Instance, seen: UpstreamInstance, *, now: datetime) -> None:
@@ -28,7 +32,7 @@ def note(instance: Instance, seen: UpstreamInstance, *, now: datetime) -> None:
         began = _began(instance, seen, now)
         instance.billing_since = began
         _begin_lifetime(instance, began)
-    elif not is_charged:
+    elif seen.status in FREE_WORDS:
         close(instance, _between(_last_look(instance), now, seen.last_stopped_at))
 
 

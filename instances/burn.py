@@ -1,8 +1,9 @@
 """What Novita charges right now, by what was seen last, whatever was asked for since.
 
-One definition for all figures: held, not proven gone, and in a word of Novita's that is charged. A
-wish to end something does not make it cheaper. Three kinds of GPUs are ours: those of instances,
-those of endings beside them (duplicates), and orphans, which belong to no project.
+One definition for all figures: held, not proven gone, and in a word of Novita's that is charged, or
+in one that does not say, while the charged period is open (``billing.FREE_WORDS``). A wish to end
+something does not make it cheaper. Three kinds of GPUs are ours: those of instances, those of
+endings beside them (duplicates), and orphans, which belong to no project.
 """
 
 from collections.abc import Iterable
@@ -12,17 +13,21 @@ from django.conf import settings
 from django.db.models import Count, F, Model, Q, QuerySet, Sum
 
 from accounts.models import Project
-from instances.billing import CHARGED_WORDS
+from instances.billing import CHARGED_WORDS, FREE_WORDS
 from instances.choices import OrphanState
 from instances.models import Instance, Orphan, UpstreamEnding
 from instances.money import usd_text
 
 _HELD = Q(upstream_gone_at=None) & ~Q(upstream_id="")
 # The same rows as Instance.objects.holding(), and so by the same index.
-CHARGED = _HELD & Q(upstream_status__in=CHARGED_WORDS)
-# A duplicate that was not looked at yet has been made, and is taken to be charged.
+CHARGED = _HELD & (
+    Q(upstream_status__in=CHARGED_WORDS)
+    | (Q(billing_since__isnull=False) & ~Q(upstream_status__in=FREE_WORDS))
+)
+# A duplicate that was not looked at yet has been made, and is taken to be charged; so is what is in
+# a word that is not known here.
 _DUPLICATE = Q(confirmed_at=None) & ~Q(upstream_id=F("instance__upstream_id"))
-_CHARGED_DUPLICATE = _DUPLICATE & Q(upstream_status__in=("", *CHARGED_WORDS))
+_CHARGED_DUPLICATE = _DUPLICATE & ~Q(upstream_status__in=FREE_WORDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +69,8 @@ def of_duplicates(endings: QuerySet[UpstreamEnding]) -> Burn:
 def of_orphans() -> Burn:
     """Of GPUs with our signature that no row asked for."""
     account = settings.CONFIG.upstream_account
-    rows = Orphan.objects.filter(
-        account=account, state=OrphanState.SEEN, upstream_status__in=CHARGED_WORDS
+    rows = Orphan.objects.filter(account=account, state=OrphanState.SEEN).exclude(
+        upstream_status__in=FREE_WORDS
     )
     return _sum(rows, "price_e5_usd", "gpu_num")
 
@@ -78,7 +83,8 @@ def of_confirmation(rows: Iterable[Instance]) -> Burn:
 
 
 def is_charged(instance: Instance) -> bool:
-    return instance.is_holding and instance.upstream_status in CHARGED_WORDS
+    is_open = instance.billing_since is not None and instance.upstream_status not in FREE_WORDS
+    return instance.is_holding and (is_open or instance.upstream_status in CHARGED_WORDS)
 
 
 def of(instance: Instance) -> Burn:
@@ -95,7 +101,7 @@ def of_ending(ending: UpstreamEnding) -> Burn:
         return Burn()
     if instance.upstream_id == ending.upstream_id:
         return of(instance)
-    if ending.upstream_status not in ("", *CHARGED_WORDS):
+    if ending.upstream_status in FREE_WORDS:
         return Burn()
     return _one(instance.price_e5_usd, instance.gpu_num)
 

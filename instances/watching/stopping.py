@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from instances import addresses
+from instances import addresses, billing
 from instances.choices import Action, InstanceStatus, StatusReason
 from instances.models import Instance
 from instances.novita.types import UpstreamInstance, UpstreamJob
@@ -51,9 +51,10 @@ def has_failed_to_move(
     if not is_migrating or seen is None or seen.status != MIGRATING:
         return False
     stuck = timedelta(seconds=settings.CONFIG.instance_stuck_timeout)
-    if failed.created_at is None or now - instance.status_changed_at >= stuck:
+    if now - instance.status_changed_at >= stuck:
         return True
-    return failed.created_at >= instance.status_changed_at - NOTICED_LATE
+    begun_at = failed.created_at
+    return begun_at is not None and begun_at >= instance.status_changed_at - NOTICED_LATE
 
 
 def stay_behind(instance: Instance, failed: UpstreamJob, job: Job, now: datetime) -> Outcome:
@@ -80,6 +81,9 @@ def stopped(
 ) -> Outcome:
     if seen is not None:
         spot_notes.rest(instance, seen)
+    if instance.upstream_status == MIGRATING:
+        # The word of what Novita could not move: it does not run.
+        billing.close(instance, now)
     instance.action = ""
     cause = cause_of(job, reason.message if reason else "Novita shows it stopped")
     change_status(instance, InstanceStatus.STOPPED, cause=cause, now=now, reason=reason)

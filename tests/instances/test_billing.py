@@ -54,6 +54,18 @@ def test_a_charged_word_opens_a_period_between_the_two_looks(word: str) -> None:
     assert cost(instance, NOON + 15 * SECOND + HOUR) == PRICE
 
 
+@pytest.mark.parametrize("word", ["migrating", "hibernating"])
+@pytest.mark.parametrize(("before", "is_charged"), [("running", True), ("exited", False)])
+def test_a_word_that_says_nothing_of_money_leaves_the_period_as_it_was(
+    word: str, before: str, is_charged: bool
+) -> None:
+    instance = made()
+    look(instance, NOON, before)
+    look(instance, NOON + HOUR, word)
+    assert (instance.billing_since is not None) is is_charged
+    assert cost(instance, NOON + 2 * HOUR) == (2 * PRICE if is_charged else 0)
+
+
 def test_novitas_clock_ends_a_period_where_it_tells_the_time() -> None:
     instance = made()
     look(instance, NOON, "running")

@@ -61,9 +61,13 @@ def test_the_burn_is_what_is_held_and_charged_and_nothing_else(api: Client, make
     make("stopped", upstream_status="exited", billing_since=now)
     make("terminated", upstream_status="running", billing_since=now)
     make("creating", upstream_id="", billing_since=now)
+    make("stopped", upstream_status="migrating", billing_since=None)
+    make("migrating", upstream_status="migrating", billing_since=now)
+    make("running", upstream_status="hibernating", billing_since=now)
     samples = scrape(api)
-    assert value(samples, "novitai_burn_usd_per_hour") == pytest.approx(2.1)
-    assert value(samples, "novitai_instances_held") == 5
+    assert value(samples, "novitai_burn_usd_per_hour") == pytest.approx(3.5)
+    assert value(samples, "novitai_instances_held") == 8
+    assert sum(burn.of(each).e5_usd for each in Instance.objects.all()) == 350_000
 
 
 def test_projects_and_orphans_add_up_to_the_burn_of_all(
@@ -74,6 +78,7 @@ def test_projects_and_orphans_add_up_to_the_burn_of_all(
     end(mine, "double", upstream_status="running")
     end(theirs, "going", upstream_status="removing")
     end(theirs, "not seen yet")
+    end(theirs, "in a word that is not known", upstream_status="hibernating")
     end(theirs, theirs.upstream_id)
     make("running", price_e5_usd=None)
     for number, status in enumerate(("running", "exited", "pulling")):
@@ -86,9 +91,9 @@ def test_projects_and_orphans_add_up_to_the_burn_of_all(
         upstream_status="running", price_e5_usd=10_000,
     )  # fmt: skip
     parts = [burn.of_project(project), burn.of_project(other_project), burn.of_orphans()]
-    assert parts == [Burn(140_000, 1), Burn(140_000, 0), Burn(20_000, 1)]
+    assert parts == [Burn(140_000, 1), Burn(210_000, 0), Burn(20_000, 1)]
     assert sum(parts, Burn()) == burn.of_project()
-    assert burn.of_project().text == "3.00 and 2 of unknown price"
+    assert burn.of_project().text == "3.70 and 2 of unknown price"
 
 
 def test_creates_in_doubt_are_counted_with_the_age_of_the_oldest(api: Client, make: Make) -> None:

@@ -62,7 +62,7 @@ def test_a_move_that_failed_is_told_with_novitas_reason_and_ends_nothing(
         reconcile()
     moving.refresh_from_db()
     assert (moving.status, moving.reason_code) == ("stopped", "MIGRATION_FAILED")
-    assert moving.is_holding
+    assert (moving.is_holding, moving.billing_since) == (True, None)
     assert not moving.endings.exists()
     assert "delete_instance" not in novita.calls
 
@@ -78,6 +78,7 @@ def test_a_move_that_failed_is_told_with_novitas_reason_and_ends_nothing(
         [{"instance_id": "up-2"}],
         [{"type": "saveImage"}],
         [{"created_at": -60 * MINUTE}],
+        [{"created_at": None}],
         [{"created_at": -2 * MINUTE}, {"id": "j-2", "state": "running"}],
     ],
     ids=str,
@@ -86,7 +87,7 @@ def test_without_a_failed_job_of_this_move_it_goes_on_migrating(
     service: Service, novita: FakeNovita, moving: Instance, jobs: list[dict[str, Any]]
 ) -> None:
     for fields in jobs:
-        if "created_at" in fields:
+        if fields.get("created_at"):
             fields = {**fields, "created_at": database_time(fields["created_at"])}
         novita.jobs.append(move(**fields))
     watch(service, moving)
