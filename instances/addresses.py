@@ -87,11 +87,12 @@ def is_watch_needed(instance: Instance) -> bool:
     return not instance.has_details or is_patient
 
 
-def doubt(instance: Instance, seen: UpstreamInstance) -> bool:
-    """Whether a list shows other addresses than are known, and those were not looked into yet.
-    Notes them, so that a list that always differs costs one look by id and not one a pass.
+def doubt(instance: Instance, seen: UpstreamInstance, *, place: str) -> bool:
+    """Whether a list shows other addresses than are known, or another ``place``, and those were not
+    looked into yet. Notes both together, so that a list that always differs costs one look by id
+    and not one a pass.
     """
-    other = _contradictions(instance.port_mappings, seen)
+    other = (*_contradictions(instance.port_mappings, seen), *filter(None, [place]))
     digest = hashlib.sha256(repr(other).encode()).hexdigest()[:16] if other else ""
     if not other or digest == instance.details_doubt:
         return False

@@ -20,6 +20,7 @@ from instances.novita.errors import NovitaError
 from instances.novita.types import Listing, UpstreamInstance
 from instances.subjects import cause_of, locked_instances
 from instances.transitions import record_event
+from instances.wait_reasons import end_wait
 from jobs.crashpoints import crashpoint
 from jobs.models import Job
 from jobs.outcomes import Again, Outcome
@@ -216,6 +217,7 @@ def _create_anew(job: Job, instance: Instance, now: datetime) -> Outcome:
     instance.create_step = CreateStep.CHOOSE
     instance.posted_at = None
     count_unanswered(instance)
+    end_wait(instance)
     cause = cause_of(job, f"not at Novita after {instance.lookup_count} looks")
     record_event(instance, "instance.create_disproved", cause=cause, now=now)
     return Again()

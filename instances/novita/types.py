@@ -180,12 +180,6 @@ class UpstreamInstance:
         return self.status == "removed"
 
     @property
-    def is_explained(self) -> bool:
-        """Whether it says itself why it does not run: a spot reclaim, or an error."""
-        has_reclaim = self.spot_status in ("reclaiming", "terminated")
-        return has_reclaim or self.spot_reclaim_at is not None or bool(self.failure_reason)
-
-    @property
     def failure_reason(self) -> str | None:
         """Why creation failed or the instance is unavailable; there is no status for it."""
         return self.status_error_message or self.status_error_state or None

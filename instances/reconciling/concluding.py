@@ -135,12 +135,15 @@ def _follow(
     job: Job | None,
     now: datetime,
 ) -> None:
-    """Bring the rows where Novita is. What changed here since the pass began is left alone."""
+    """Bring the rows where Novita is. What changed here, or was looked at by its own watch, since
+    the pass began is left alone: what the pass saw is older.
+    """
     rows = (
         Instance.objects.select_for_update(of=["self"])
         .select_related("project")
         .filter(upstream_id__in=list(seen.sightings), status_changed_at__lt=work.begun_at)
         .filter(pk__in=watched_here().values("pk"))
+        .exclude(upstream_seen_at__gt=work.begun_at)
         .order_by("public_id")
     )
     noted: list[Instance] = []

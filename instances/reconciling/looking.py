@@ -134,12 +134,12 @@ def _confirmed_by_a_second_list(
 def _is_in_arrears(
     client: NovitaClient, work: ReconcileWork, sightings: Mapping[str, Sighting]
 ) -> bool:
-    """Whether the money is gone, asked when something stopped and nothing there says why: Novita
-    shows `freezing` for a moment only.
+    """Whether the money is gone, asked when something stopped without an error: Novita shows
+    `freezing` for a moment only. A spot reclaim, which only the row's history tells, goes first.
     """
     running = {held.upstream_id for held in work.held if held.expected == "running"}
     seen = [sighting.seen for each, sighting in sightings.items() if each in running]
-    if not any(item is not None and item.is_stopped and not item.is_explained for item in seen):
+    if not any(item is not None and item.is_stopped and not item.failure_reason for item in seen):
         return False
     try:
         return client.get_balance().available_e5_usd <= 0

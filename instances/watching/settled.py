@@ -67,7 +67,7 @@ def _is_doubtful(instance: Instance, sighting: Sighting) -> bool:
     seen = sighting.seen
     if seen is None or sighting.has_details:
         return False
-    return whereabouts.is_doubtful(instance, seen) or addresses.doubt(instance, seen)
+    return addresses.doubt(instance, seen, place=whereabouts.place_in_doubt(instance, seen))
 
 
 def _read_again(instance: Instance, now: datetime) -> None:

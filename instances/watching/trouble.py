@@ -39,7 +39,8 @@ def note(instance: Instance, seen: UpstreamInstance, cause: Cause, now: datetime
         return
     is_new = (found.code, found.message) != (instance.trouble_code, instance.trouble_message)
     instance.trouble_since = instance.trouble_since or now
-    instance.trouble_looks += 1
+    # A look that does not speak of errors leaves one standing, and is no second witness of it.
+    instance.trouble_looks += Fact.STATUS_ERROR in seen.facts
     instance.trouble_code, instance.trouble_message = found.code, found.message
     if is_new:
         _tell(instance, found, cause, now)

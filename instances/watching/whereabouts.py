@@ -35,15 +35,10 @@ def follow(instance: Instance, sighting: Sighting, cause: Cause, now: datetime) 
         _move(instance, place, cause, now)
 
 
-def is_doubtful(instance: Instance, seen: UpstreamInstance) -> bool:
-    """Whether a list shows a running instance elsewhere, and that was not looked into yet."""
+def place_in_doubt(instance: Instance, seen: UpstreamInstance) -> str:
+    """Where a list shows a running instance, if that is elsewhere; else ""."""
     place = _place(seen)
-    if place is None or not _is_elsewhere(instance, place):
-        return False
-    digest = _digest(place)
-    is_new = instance.details_doubt != digest
-    instance.details_doubt = digest
-    return is_new
+    return place.id if place is not None and _is_elsewhere(instance, place) else ""
 
 
 def _place(seen: UpstreamInstance) -> Cluster | None:

@@ -162,14 +162,21 @@ def test_a_list_that_shows_another_address_is_looked_into_once(
     data: dict[str, Any], is_doubted: bool
 ) -> None:
     instance = known()
-    assert addresses.doubt(instance, answer(**data)) is is_doubted
-    assert not addresses.doubt(instance, answer(**data))
+    assert addresses.doubt(instance, answer(**data), place="") is is_doubted
+    assert not addresses.doubt(instance, answer(**data), place="")
 
 
 def test_each_other_address_of_a_list_is_looked_into_anew() -> None:
     instance = known()
     for endpoint in ("b", "c", "b"):
-        assert addresses.doubt(instance, answer(portMappings=[port(80, endpoint=endpoint)]))
+        seen = answer(portMappings=[port(80, endpoint=endpoint)])
+        assert addresses.doubt(instance, seen, place="")
+
+
+def test_another_place_and_another_address_are_looked_into_once_together() -> None:
+    instance, seen = known(), answer(portMappings=[port(80, endpoint="b")])
+    assert addresses.doubt(instance, seen, place="elsewhere")
+    assert not addresses.doubt(instance, seen, place="elsewhere")
 
 
 @pytest.mark.parametrize(

@@ -123,9 +123,11 @@ def test_an_answer_that_does_not_speak_of_errors_neither_heals_nor_ends(
 ) -> None:
     service.watch(pulling)
     novita.put("up-1", status_error_message="", facts=ALL_FACTS - {Fact.STATUS_ERROR})
-    service.watch(pulling)
+    service.watch(pulling, times=3)
     assert reason(pulling)["code"] == "STARTUP_TROUBLE"
     assert trouble(pulling) == ["instance.trouble"]
+    age(pulling, trouble_since=LONG)
+    assert service.watch(pulling).status == "starting"
 
 
 def test_texts_that_change_at_every_look_are_told_a_few_times(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db.models import F
@@ -197,8 +198,16 @@ def test_a_list_that_is_not_whole_does_not_take_the_brake_off(
     assert Installation.objects.get().braked_at is None
 
 
-def test_what_stopped_for_want_of_money_says_so(novita: FakeNovita, running: Instance) -> None:
-    novita.put("up-1", status="exited")
+@pytest.mark.parametrize(
+    "left_over",
+    [{}, {"spot_reclaim_at": LONG_AGO}, {"spot_status": "terminated"}],
+    ids=str,
+)
+def test_what_stopped_for_want_of_money_says_so(
+    novita: FakeNovita, running: Instance, left_over: dict[str, Any]
+) -> None:
+    Instance.objects.update(spot_status=left_over.get("spot_status", ""))
+    novita.put("up-1", status="exited", **left_over)
     novita.balance_e5_usd = -1
     reconcile()
     assert after(running) == ("stopped", "ARREARS")
@@ -214,7 +223,20 @@ def test_many_that_moved_are_confirmed_by_a_second_list_and_not_one_by_one(
     novita.calls.clear()
     reconcile()
     assert {after(each) for each in instances} == {("stopped", "SPOT_RECLAIMED")}
-    assert novita.calls == ["list_instances", "list_instances"]
+    assert novita.calls == ["list_instances", "list_instances", "get_balance"]
+
+
+def test_a_pass_writes_nothing_over_what_was_seen_after_it_began(
+    novita: FakeNovita, running: Instance
+) -> None:
+    Instance.objects.update(status_changed_at=F("status_changed_at") - timedelta(hours=1))
+    novita.put("up-1", status="exited")
+    work = reconciling.plan()
+    seen = reconciling.look(work)
+    Instance.objects.update(upstream_seen_at=database_now())
+    account = running.upstream_account
+    reconciling.conclude(work, seen, account=account, cause=Cause("worker", "a test"))
+    assert after(running)[0] == "running"
 
 
 def test_lists_contradict_nothing_that_changed_here_a_moment_ago(
