@@ -150,6 +150,7 @@ def _why_no_form(request: HttpRequest, reason: str) -> str:
         seen = f"{request.scheme}://{request.get_host()}"
         return (
             f"The browser shows another address than the one that this request came by, {seen}. "
+            f"{_scheme_header(request)} "
             "Behind a proxy with TLS: let the proxy send X-Forwarded-Proto, name the proxy's "
             "address in FORWARDED_ALLOW_IPS, and let it pass on the Host header; or name the "
             "address of the browser in CSRF_TRUSTED_ORIGINS (https://gpu.example.com)."
@@ -158,9 +159,20 @@ def _why_no_form(request: HttpRequest, reason: str) -> str:
         return (
             "The browser sent no cookie: in production cookies go over https only. Open the admin "
             "by https; if you did, let the proxy send X-Forwarded-Proto and name the proxy's "
-            "address in FORWARDED_ALLOW_IPS."
+            f"address in FORWARDED_ALLOW_IPS. {_scheme_header(request)}"
         )
     return "The form has expired; reload it and try again."
+
+
+def _scheme_header(request: HttpRequest) -> str:
+    """What the server made its decision about https on: its server takes nothing but "https"."""
+    value = request.headers.get("X-Forwarded-Proto")
+    if value is None:
+        return "It came without X-Forwarded-Proto."
+    return (
+        f"It came with X-Forwarded-Proto: {value[:40]!a}; what counts is the one word https in "
+        "small letters, from an address in FORWARDED_ALLOW_IPS."
+    )
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -46,16 +46,22 @@ def cut_long_values(
 ) -> structlog.typing.EventDict:
     """Nothing is logged whole that may come from outside: an exception's message may hold it."""
     for name, value in event.items():
-        if isinstance(value, str) and len(value) > _MOST_CHARACTERS:
-            lines = value.splitlines() if name == "exception" else [value]
-            event[name] = "\n".join(map(_cut, lines))
+        if name == "exception" and isinstance(value, str):
+            event[name] = "\n".join(map(_cut, value.splitlines()))
+        else:
+            event[name] = _cut(value)
     return event
 
 
-def _cut(line: str) -> str:
-    if len(line) <= _MOST_CHARACTERS:
-        return line
-    return f"{line[:_MOST_CHARACTERS]}… ({len(line)} characters)"
+def _cut(value: Any) -> Any:
+    """Of lists and dicts each text by itself."""
+    if isinstance(value, dict):
+        return {_cut(name): _cut(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_cut(each) for each in value]
+    if not isinstance(value, str) or len(value) <= _MOST_CHARACTERS:
+        return value
+    return f"{value[:_MOST_CHARACTERS]}… ({len(value)} characters)"
 
 
 def logging_config(*, level: str, style: str) -> dict[str, Any]:

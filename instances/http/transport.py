@@ -37,7 +37,10 @@ _CHUNK_BYTES = 16_384
 _STRANGERS_FRAMING_BYTES = 16_384
 _STRANGERS_RECEIVES = 2_000
 _STRANGERS_LINES = 2_000
-_NETWORK_ERRORS = (requests.RequestException, Urllib3Error, http.client.HTTPException, OSError)
+# ValueError: urllib3 lets one through for numbers in the framing that make no sense.
+_NETWORK_ERRORS = (
+    *(requests.RequestException, Urllib3Error, http.client.HTTPException, OSError, ValueError),
+)
 
 
 @dataclass(frozen=True, slots=True)

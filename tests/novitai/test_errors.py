@@ -257,7 +257,16 @@ LOG_IN = "/admin/login/"
     [
         ({"origin": "https://gpu.example"}, ["FORWARDED_ALLOW_IPS", "CSRF_TRUSTED_ORIGINS"]),
         ({"origin": "null"}, ["X-Forwarded-Proto", "http://testserver"]),
-        ({}, ["https only", "X-Forwarded-Proto"]),
+        ({}, ["https only", "without X-Forwarded-Proto"]),
+        ({"x-forwarded-proto": "HTTPS"}, ["https only", "HTTPS", "small letters"]),
+        (
+            {"origin": "https://gpu.example", "x-forwarded-proto": "https,http"},
+            ["https,http", "the one word https", "FORWARDED_ALLOW_IPS"],
+        ),
+        (
+            {"origin": "https://gpu.example", "x-forwarded-proto": "<b>" + "x" * 4_000},
+            ["&lt;b&gt;" + "x" * 37, "the one word https"],
+        ),
     ],
 )
 def test_a_form_refused_by_a_mistake_of_the_proxy_names_the_settings_that_mend_it(

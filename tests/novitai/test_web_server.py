@@ -62,6 +62,27 @@ def test_what_is_no_http_is_refused_in_the_error_format_too(lost: str) -> None:
     assert "NONSENSE" not in answer
 
 
+@pytest.mark.parametrize(
+    "second",
+    [{"X-Forwarded-Ssl": "off"}, {"X-Forwarded-Protocol": "http"}, {"X-Forwarded-Ssl": ""}],
+)
+def test_headers_of_a_proxy_that_contradict_each_other_are_named(
+    lost: str, second: dict[str, str]
+) -> None:
+    headers = {"X-Forwarded-Proto": "https", **second}
+    answer = requests.get(f"{lost}/livez", headers=headers, timeout=PATIENCE)
+    assert answer.status_code == 400
+    assert "Let the proxy send X-Forwarded-Proto alone." in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "word", ["https,http", "HTTPS", "https, https", "garbage", "", "on", "wss"]
+)
+def test_any_word_for_the_scheme_leaves_the_service_usable(lost: str, word: str) -> None:
+    headers = {"X-Forwarded-Proto": word}
+    assert requests.get(f"{lost}/livez", headers=headers, timeout=PATIENCE).status_code == 200
+
+
 @pytest.mark.django_db(transaction=True)
 def test_metrics_add_up_over_processes_and_chunked_bodies_are_read(tmp_path: Path) -> None:
     project = Project.objects.create(name="web")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import time
 import tracemalloc
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -161,12 +163,15 @@ def test_the_bound_is_exact(size: int) -> None:
 
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+PACKED = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n"
 BODIES = {
     "endless": endless(b"a" * 9_000, b"HTTP/1.1 200 OK\r\n\r\n"),
     "chunks of a byte": endless(b"1\r\na\r\n" * 500, CHUNKED),
     "a chunk's size without end": endless(b"0" * 9_000, CHUNKED),
     "a chunk's extension without end": endless(b";a" * 4_000, CHUNKED + b"1"),
     "trailers without end": endless(b"X: y\r\n" * 500, CHUNKED + b"0\r\n"),
+    "a chunk of less than nothing": sending(CHUNKED + b"-5\r\nhello\r\n0\r\n\r\n"),
+    "a chunk whose size is no number": sending(CHUNKED + b"zz\r\n"),
     "a large trailer": endless(b"a" * 9_000, CHUNKED + b"0\r\nX: "),
 }
 
@@ -203,6 +208,18 @@ def test_memory_stays_flat_whatever_they_send() -> None:
     # The servers' own threads are counted, too.
     assert peak < 12_000_000
     assert held < 2_000_000
+
+
+def test_what_a_process_grew_by_for_hostile_receivers_is_given_back() -> None:
+    """Two hundred exchanges, twelve at a time, after some that fill the allocator's stores."""
+    bomb = sending(PACKED + gzip.compress(b"a" * 10_000_000))
+    scripts = [endless(b"X: " + b"a" * 65_000 + b"\r\n", b"HTTP/1.1 200 OK\r\n"), bomb]
+    process = psutil.Process()
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(delivered, scripts * 12))
+        before = process.memory_info().rss
+        list(pool.map(delivered, scripts * 100))
+    assert process.memory_info().rss < 1.3 * before
 
 
 @settings(max_examples=300, deadline=None, database=None)
