@@ -21,6 +21,7 @@ from instances.novita.types import Listing, UpstreamInstance
 from instances.subjects import cause_of, locked_instances
 from instances.transitions import record_event
 from instances.wait_reasons import end_wait
+from instances.witnesses import known_to_live, lacks_any
 from jobs.crashpoints import crashpoint
 from jobs.models import Job
 from jobs.outcomes import Again, Outcome
@@ -37,7 +38,8 @@ NAMED_CALLS = 4
 @dataclass(frozen=True, slots=True)
 class LookUpWork:
     """The exact names to find. A thorough look reads the whole list, in case the upstream's loose
-    name filter does not find what is there; one list answers for all who look.
+    name filter does not find what is there; one list answers for all who look. ``known``: some
+    that live, which a whole list must show.
     """
 
     upstream_names: tuple[str, ...]
@@ -47,6 +49,7 @@ class LookUpWork:
     begun_at: datetime
     pages: int = 1
     request_id: str = ""
+    known: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +100,16 @@ def _look(
     permit = gate.reserve(calls, at_least=NAMED_CALLS if is_thorough else 2)
     if not permit.is_granted:
         return Decided({job.pk: Again(permit.wait) for job in jobs})
-    names = tuple(instances[job.subject].upstream_name for job in jobs)
-    return Unit(
-        jobs, LookUpWork(names, is_thorough, permit, database_now(), pages, jobs[0].request_id)
+    work = LookUpWork(
+        tuple(instances[job.subject].upstream_name for job in jobs),
+        is_thorough,
+        permit,
+        begun_at=database_now(),
+        pages=pages,
+        request_id=jobs[0].request_id,
+        known=known_to_live() if is_thorough else (),
     )
+    return Unit(jobs, work)
 
 
 def talk(work: LookUpWork) -> LookedUp:
@@ -126,7 +135,9 @@ def _read_whole(client: NovitaClient, work: LookUpWork, names: Set[str]) -> Look
     pages = habits.pages_of(listing, calls=len(client.calls))
     found = _named(listing, names)
     if listing.is_complete:
-        return LookedUp(client.calls, found, names, pages)
+        # A list that lacks what lives proves no absence: a create must not be sent again by it.
+        absent_names = frozenset() if lacks_any(listing, work.known) else names
+        return LookedUp(client.calls, found, absent_names, pages)
     absent: set[str] = set()
     try:
         if _has_working_filter(client, listing):

@@ -7,7 +7,7 @@ says nothing about Novita's health.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from instances.novita.envelopes import find_created_id, find_list, objects
@@ -61,14 +61,15 @@ def _has_list(body: Any) -> bool:
 def parse_instance(body: Any, instance_id: str) -> UpstreamInstance:
     """A bare object, or one under "instance" or "data".
 
-    Another instance than the one asked for must never be acted upon, so its id is compared.
+    Another instance than the one asked for must never be acted upon, so its id is compared,
+    in whatever case Novita writes it.
     """
     for candidate in objects(body, "instance"):
         instance = read_instance(candidate)
         if instance is not None:
-            if instance.id != instance_id:
+            if instance.id.casefold() != instance_id.casefold():
                 raise UnreadableAnswer("the upstream answered with another instance")
-            return instance
+            return replace(instance, id=instance_id)
     raise UnreadableAnswer("expected an instance with an id")
 
 

@@ -13,7 +13,8 @@ from instances.transitions import record_event
 from instances.types import Cause
 from instances.watching import take_back
 
-# A list may go on showing for a while what is gone.
+# A list may go on showing for a while what was ended. What nobody asked to end was concluded to be
+# gone from lists that lacked it for long: shown again, it is there.
 LISTED_AFTER_END = timedelta(seconds=60)
 
 
@@ -46,7 +47,7 @@ def _suspects(seen: Seen, work: ReconcileWork, account: str) -> Sequence[int]:
         row.pk
         for row in rows.only(
             "reference", "status", "upstream_id", "upstream_gone_at", "create_step",
-            "on_start_failure", "status_changed_at", "upstream_name",
+            "on_start_failure", "status_changed_at", "upstream_name", "upstream_account",
         )
         if any(_what_is_wrong(row, item, work) for item in seen.ours[row.reference])
     ]  # fmt: skip
@@ -61,12 +62,13 @@ def _what_is_wrong(instance: Instance, item: UpstreamInstance, work: ReconcileWo
     if instance.is_in_doubt or instance.status == InstanceStatus.CREATING:
         # Its create job looks for it, and knows what to keep. It is resumed if it is dead.
         return None
-    if instance.upstream_id and instance.upstream_id != item.id:
+    if instance.upstream_id and instance.upstream_id.casefold() != item.id.casefold():
         return "double"
     if not instance.upstream_id:
         return "late_arrival" if is_settled_before else None
     if instance.upstream_gone_at is not None:
-        return "came_back" if instance.upstream_gone_at + LISTED_AFTER_END < work.begun_at else None
+        lag = LISTED_AFTER_END if is_ended_by_wish(instance) else timedelta(0)
+        return "came_back" if instance.upstream_gone_at + lag < work.begun_at else None
     is_unwanted = instance.status == InstanceStatus.FAILED
     is_unwanted &= instance.on_start_failure == OnStartFailure.TERMINATE
     return "left_running" if is_unwanted and is_settled_before else None
