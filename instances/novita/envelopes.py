@@ -17,6 +17,8 @@ _LISTS = ("list", "items", "records", "rows")
 _TOTALS = ("total", "totalCount", "total_count", "count")
 # An id that stands alone, without a name: hexadecimal or a UUID, so that it is no "ok".
 _BARE_ID = re.compile(r"[0-9a-f]{8,64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# What servers write where there is no id.
+_NO_IDS = frozenset({"", "0", "-1", "null", "none", "None", "undefined"})
 _ID_KEYS = ("id", "instanceId", "Id", "instance_id", "instanceID")
 
 
@@ -56,7 +58,7 @@ def find_created_id(body: Any) -> str:
         found |= {identifier(holder.get(key)) for key in _ID_KEYS}
         found |= {_bare_id(holder.get(key)) for key in _WRAPPINGS}
         found |= {_only(holder.get(key)) for key in ("ids", "instanceIds")}
-    found.discard("")
+    found -= _NO_IDS
     return found.pop() if len(found) == 1 else ""
 
 

@@ -31,6 +31,7 @@ from instances.novita.values import (
     sequence,
     text,
     verbatim,
+    word_set,
 )
 from instances.novita.vocabulary import (
     BILLING_MODES,
@@ -177,16 +178,26 @@ def read_instance(value: Any) -> UpstreamInstance | None:
     )
 
 
+_NO_ERROR = word_set("0 - none null nil false ok normal success healthy n/a")
+
+
 def _status_error(value: object) -> tuple[str, str]:
-    """State and message; a bare text is the message, and of several errors the first counts."""
+    """State and message; a bare text is the message, and of several errors the first counts. What
+    stands there for "no error" is none.
+    """
     if isinstance(value, list):
         found = map(_status_error, value[:10])
         return next((each for each in found if any(each)), ("", ""))
     if isinstance(value, str):
-        return "", clean_text(text(value))
+        return "", _error_text(value)
     problem = mapping(value)
     message = problem.get("message") or problem.get("error") or problem.get("errorMessage")
-    return clean_text(text(problem.get("state"))), clean_text(text(message))
+    return _error_text(problem.get("state")), _error_text(message)
+
+
+def _error_text(value: object) -> str:
+    found = clean_text(text(value))
+    return "" if found.lower() in _NO_ERROR else found
 
 
 def read_job(value: Any) -> UpstreamJob | None:

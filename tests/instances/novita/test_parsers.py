@@ -177,6 +177,7 @@ def test_the_failure_reason_prefers_the_message_and_is_none_when_blank():
     assert reason(state="IMAGE", message="pull\nfailed") == "pull failed"
     assert reason(state="IMAGE", message="") == "IMAGE"
     assert reason(state="", message="") is None
+    assert reason(state="normal", message="None") is None
 
 
 def test_a_product_is_read_with_string_and_integer_prices():
@@ -292,7 +293,9 @@ def test_the_id_of_a_created_instance_is_found(body):
     assert parsers.parse_created_id(body) == "ab"
 
 
-@pytest.mark.parametrize("body", [None, {}, [], {"id": ""}, {"id": None}, {"id": "a b"}, "ab"])
+@pytest.mark.parametrize(
+    "body", [None, {}, [], {"id": ""}, {"id": None}, {"id": "a b"}, {"id": 0}, "ab"]
+)
 def test_a_create_answer_without_an_id_leaves_the_outcome_unknown(body):
     with pytest.raises(UnreadableAnswer) as caught:
         parsers.parse_created_id(body)
