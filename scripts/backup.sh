@@ -14,7 +14,7 @@ set -euo pipefail
 # shellcheck source=scripts/database.sh
 . "$ROOT/scripts/database.sh"
 
-place='' keep='' folder=backups
+place='' keep='' folder=''
 while [ $# -gt 0 ]; do
     case $1 in
         --help | -h) show_help; exit 0 ;;
@@ -23,11 +23,14 @@ while [ $# -gt 0 ]; do
             if [ "$1" = --keep ]; then keep=$2; else place=$2; fi
             shift ;;
         -*) usage_error "Unknown option $1." ;;
-        *) folder=$1 ;;
+        *)
+            [ -z "$folder" ] || usage_error "One folder at a time."
+            folder=$1 ;;
     esac
     shift
 done
-case $keep in *[!0-9]* | 0) usage_error "--keep takes a whole number from 1." ;; esac
+case $keep in *[!0-9]* | 0* | ??????????*) usage_error "--keep takes a whole number from 1." ;; esac
+folder=${folder:-backups}
 
 find_database "$place"
 mkdir -p -- "$folder"

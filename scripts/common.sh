@@ -1,6 +1,8 @@
 # Shared by the scripts beside it, which source it: messages, and the settings of this checkout.
 # shellcheck shell=bash
 
+# With it set, cd may go elsewhere, and prints where.
+unset CDPATH
 ROOT=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 # A secret may pass through a file of ours: for its owner only.
 umask 077
@@ -25,7 +27,7 @@ usage_error() {
 show_help() { sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "$0"; }
 
 # setting NAME: from the environment, else from .env, else nothing. Compose's rules for .env: the last
-# line counts, quotes around a value are no part of it.
+# line counts, quotes around a value and a comment behind it are no part of it.
 setting() {
     local value=${!1:-}
     if [ -z "$value" ] && [ -r "$ROOT/.env" ]; then
@@ -34,6 +36,7 @@ setting() {
         case $value in
             \"*\") value=${value#\"} value=${value%\"} ;;
             \'*\') value=${value#\'} value=${value%\'} ;;
+            *) value=${value%%[[:space:]]#*} value=${value%"${value##*[![:space:]]}"} ;;
         esac
     fi
     printf '%s' "$value"

@@ -23,21 +23,25 @@ while [ $# -gt 0 ]; do
             if [ "$1" = --wait ]; then wait=$2; else path=$2; fi
             shift ;;
         -*) wrong "Unknown option $1." ;;
-        *) url=$1 ;;
+        *)
+            [ -z "$url" ] || wrong "One address at a time."
+            url=$1 ;;
     esac
     shift
 done
-case $wait in '' | *[!0-9]*) wrong "--wait takes whole seconds." ;; esac
+case $wait in '' | *[!0-9]* | 0?* | ??????????*) wrong "--wait takes whole seconds." ;; esac
 case $path in /health | /readyz | /livez) ;; *) wrong "--path is /health, /readyz or /livez." ;; esac
 command -v curl >/dev/null || wrong "curl is needed."
 port=$(setting PORT)
 url=${url:-http://127.0.0.1:${port:-8000}}
 url=${url%/}
+# A proxy of this shell's environment does not lead to this machine.
+export no_proxy="${no_proxy:-${NO_PROXY:-}},127.0.0.1,localhost,::1"
 
 # ask: sets code (000 when nothing answers) and body.
 ask() {
     local answer
-    answer=$(curl --silent --show-error --max-time 15 --max-filesize 1000000 --write-out '\n%{http_code}' \
+    answer=$(curl --disable --silent --show-error --max-time 15 --max-filesize 1000000 --write-out '\n%{http_code}' \
         --header 'Accept: application/json' -- "$url$path" 2>&1) || true
     code=${answer##*$'\n'}
     body=${answer%$'\n'*}
@@ -48,10 +52,10 @@ part() { printf '%s' "$body" | sed -n "s/.*\"$1\":[[{]\([^]}]*\)[]}].*/\1/p" | t
 
 report() {
     local details
-    case $code in
-        200) state=healthy status=0 ;;
-        503) state=unhealthy status=1 ;;
-        000) state="no answer: $(printf '%s' "$body" | head -n 1)" status=2 ;;
+    case $code$body in
+        200*\"status\":*) state=healthy status=0 ;;
+        503*) state=unhealthy status=1 ;;
+        000*) state="no answer: $(printf '%s' "$body" | head -n 1)" status=2 ;;
         *) state="answered $code, which is no answer of $path" status=2 ;;
     esac
     details=$(part services)

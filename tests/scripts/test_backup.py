@@ -8,6 +8,7 @@ import tarfile
 from pathlib import Path
 
 import psycopg
+import pytest
 from psycopg.types.json import Jsonb
 
 from faults.real.databases import Database
@@ -51,7 +52,7 @@ def test_a_server_is_restored_with_what_it_held_and_nothing_since(
     with_default_project(checkout, database)
     add_project(database, "it's 'quoted' ünïcode")
     before = projects(database)
-    made = checkout.run("backup.sh", DATABASE_URL=database.url)
+    made = checkout.run("backup.sh", DATABASE_URL=database.url, CDPATH=f"/:{checkout.folder}")
     assert (made.code, made.complaints) == (0, "")
     add_project(database, "made since")
 
@@ -228,6 +229,17 @@ def test_no_database_no_backup(checkout: Checkout, tmp_path: Path) -> None:
     assert "no database was found" in nowhere.complaints
     assert "secret-word" not in dead.complaints
     assert list((checkout.folder / "backups").glob("*")) == []
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--keep", "08"], ["--keep", "0"], ["--keep", "9" * 20], ["one", "two"]]
+)
+def test_a_call_that_is_not_understood_makes_nothing(
+    checkout: Checkout, arguments: list[str]
+) -> None:
+    done = checkout.run("backup.sh", *arguments, DATABASE_URL="postgresql://nobody@127.0.0.1:9/x")
+    assert (done.code, "--help" in done.complaints) == (2, True)
+    assert not list(checkout.folder.glob("backups")) + list(checkout.folder.glob("one"))
 
 
 def test_no_password_stands_in_the_arguments_of_a_process() -> None:

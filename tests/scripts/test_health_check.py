@@ -63,14 +63,17 @@ def test_a_real_service_without_a_worker_is_reported_as_such(
         ((503, SICK), 1, "unhealthy (novitaApi down, jobQueue up): Novita refuses the key"),
         ((503, b"<html>upstream</html>"), 1, "unhealthy"),
         ((404, b"{}"), 2, "answered 404"),
-        ((200, b""), 0, "healthy"),
+        ((200, b""), 2, "answered 200, which is no answer of /health"),
+        ((200, b"<html>welcome</html>"), 2, "answered 200, which is no answer of /health"),
     ],
 )
 def test_the_line_says_what_the_code_means(
     checkout: Checkout, answer: tuple[int, bytes], code: int, words: str
 ) -> None:
     with answering(answer) as url:
-        done = checkout.run("health-check.sh", url)
+        # A proxy of the environment, and CDPATH, are no business of ours.
+        surroundings = {"http_proxy": "http://127.0.0.1:9", "CDPATH": "/:."}
+        done = checkout.run("health-check.sh", url, **surroundings)
 
     assert done.code == code
     assert words in done.output
@@ -88,15 +91,19 @@ def test_it_waits_until_the_service_is_healthy_and_no_longer(checkout: Checkout)
 
 def test_the_port_comes_from_the_settings(checkout: Checkout) -> None:
     port = free_port()
-    checkout.write_env(f'PORT="{port}"\r\n')
-    done = checkout.run("health-check.sh")
-
-    assert done.code == 2
-    assert f"http://127.0.0.1:{port}/health: no answer" in done.output
+    for line in (f'PORT="{port}"\r', f"PORT={port} # the web server's", f"PORT={port}  "):
+        checkout.write_env(f"{line}\n")
+        done = checkout.run("health-check.sh")
+        assert done.code == 2
+        assert f"http://127.0.0.1:{port}/health: no answer" in done.output
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--wait", "soon"], ["--path", "/admin"], ["--what"], ["--wait"]]
+    "arguments",
+    [
+        *(["--wait", "soon"], ["--wait", "08"], ["--wait", "9" * 20], ["--wait"]),
+        *(["--path", "/admin"], ["--what"], ["http://127.0.0.1:9", "http://127.0.0.1:9"]),
+    ],
 )
 def test_a_wrong_call_has_a_code_of_its_own(checkout: Checkout, arguments: list[str]) -> None:
     done = checkout.run("health-check.sh", *arguments)
