@@ -169,6 +169,7 @@ class WaitCode(TextChoices):
     CREATE_REFUSED = "CREATE_REFUSED"
     CREATE_IN_DOUBT = "CREATE_IN_DOUBT"
     HELD_BACK = "HELD_BACK"
+    JOBS_PAUSED = "JOBS_PAUSED"
 
 
 class Hold(TextChoices):

@@ -54,9 +54,7 @@ class Weather:
                 return kind
         if self.random.random() >= (self.harsh if is_write else self.share):
             return ""
-        kind = self.random.choice(self.kinds)
-        # A key that is refused once fails a create for good, as it should.
-        return "" if kind == "403" and self.random.random() < 0.8 else kind
+        return self.random.choice(self.kinds)
 
     def latency_seconds(self) -> float:
         return self.random.choice((0.02, 0.05, 0.1, 0.4))

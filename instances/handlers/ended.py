@@ -36,6 +36,7 @@ LONGEST_PAUSE = timedelta(seconds=30)
 QUICK_LOOKS = 5
 # After so long the instance's events say what Novita goes on answering.
 HELD_UP_AFTER = timedelta(minutes=5)
+_HELD_UP = StatusReason.ENDING_HELD_UP
 # By the second look after an accepted delete it should be leaving.
 DELETES_IGNORED = 2
 
@@ -191,13 +192,17 @@ _NO_DIGITS = str.maketrans("", "", "0123456789")
 
 def _tell_if_held_up(instance: Instance, ending: UpstreamEnding, job: Job, now: datetime) -> None:
     """Once, after some minutes, whatever Novita answered meanwhile."""
+    is_of_a_pause = ending.held_up_at is None and instance.reason_code == _HELD_UP
+    if is_of_a_pause:
+        instance.reason_code = instance.reason_message = ""
+        instance.save(update_fields=["reason_code", "reason_message"])
     is_early = now - ending.created_at < HELD_UP_AFTER
     if ending.held_up_at is not None or not ending.last_error or is_early:
         return
     ending.held_up_at = now
     message = f"Its end takes long: {ending.last_error}"
     if instance.status == InstanceStatus.TERMINATING and not instance.reason_code:
-        instance.reason_code = StatusReason.ENDING_HELD_UP
+        instance.reason_code = _HELD_UP
         instance.reason_message = message
     data = {"novitaInstanceId": ending.upstream_id, "message": message}
     cause = cause_of(job, message)
@@ -246,6 +251,6 @@ def _confirmed(instance: Instance, ending: UpstreamEnding, job: Job, now: dateti
     is_left = instance.is_holding or instance.is_in_doubt or others.exists()
     if instance.status == InstanceStatus.TERMINATING and not is_left:
         why = reason_of(instance)
-        if why is not None and why.code == StatusReason.ENDING_HELD_UP:
+        if why is not None and why.code == _HELD_UP:
             why = None
         change_status(instance, InstanceStatus.TERMINATED, cause=cause, now=now, reason=why)

@@ -1,4 +1,5 @@
-"""enforce_limits: ends what has reached its end, after a warning; runs for ever.
+"""enforce_limits: ends what has reached its end, after a warning, and says what a pause holds;
+runs for ever.
 
 What is due is read from the rows each time: there is nothing that could be lost.
 """
@@ -10,7 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import DurationField, ExpressionWrapper, F, Q, Value
 
-from instances import environment
+from instances import environment, pauses
 from instances.choices import InstanceStatus, OnStartFailure, StatusReason
 from instances.clock import iso
 from instances.database_clock import database_now
@@ -44,6 +45,7 @@ class EnforceLimits(Handler[None, None]):
             now = database_now()
             _warn(job, now)
             _end(job, now)
+            pauses.tell(job, now)
         return [Decided({job.pk: Again(at=_next(database_now())) for job in jobs})]
 
     def talk(self, work: None) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from instances.http.transport import Transport
-from instances.novita import items, parsers
+from instances.novita import items, parsers, template_items
 from instances.novita.caller import Call, Caller
 from instances.novita.calls import CallBudget, CallRecord
 from instances.novita.consequences import CallKind
@@ -106,7 +106,7 @@ class NovitaClient:
                 pageSize=_TEMPLATE_PAGE,
             )
             call = Call(endpoint="list_templates", path="/templates", params=params)
-            page = self._parsed(call, "template", items.read_template)
+            page = self._parsed(call, "template", template_items.read_template)
             before = len(found)
             found |= {template.id: template for template in page.items}
             if len(found) == before or len(found) >= (page.total or 0):
@@ -126,7 +126,7 @@ class NovitaClient:
 
     def list_registry_auths(self) -> tuple[RegistryAuth, ...]:
         call = Call(endpoint="list_registry_auths", path="/repository/auths")
-        return self._list(call, "data", items.read_registry_auth)
+        return self._list(call, "data", template_items.read_registry_auth)
 
     def get_balance(self) -> Balance:
         """Lives beside the GPU API, under another base path of the same host."""

@@ -11,13 +11,8 @@ from instances.novita.errors import clean_text
 from instances.novita.facts import facts_in
 from instances.novita.types import (
     Cluster,
-    EnvVar,
     PortMapping,
     Product,
-    RegistryAuth,
-    Template,
-    TemplatePort,
-    Tool,
     UpstreamInstance,
     UpstreamJob,
 )
@@ -25,12 +20,11 @@ from instances.novita.values import (
     count,
     flag,
     identifier,
-    integer,
     mapping,
     moment,
+    port_number,
     sequence,
     text,
-    verbatim,
     word_set,
 )
 from instances.novita.vocabulary import (
@@ -92,45 +86,6 @@ def _billing_modes(words: WordReader, value: object) -> frozenset[str]:
     listed = sequence(value) or text(value).split(",")
     found = {words.word(BILLING_MODES, "billingMethods", each) for each in listed}
     return frozenset(found & BILLING_MODES.words)
-
-
-# What a template may ask for, and create has no field for or is not given.
-_UNUSED_BY_TEMPLATES = ("volumes", "networkStorages", "networkVolumes", "localStorageMountPoint")
-
-
-def read_template(value: Any) -> Template | None:
-    data, words = mapping(value), WordReader()
-    template_id = identifier(data.get("Id")) or identifier(data.get("id"))
-    if not template_id:
-        return None
-    ports, tools = _template_ports(words, data.get("ports")), _tools(words, data.get("tools"))
-    auth_id, auth = read_image_auth(data.get("imageAuth"))
-    return Template(
-        id=template_id,
-        name=text(data.get("name")),
-        image=text(data.get("image")),
-        image_auth_id=auth_id,
-        image_auth=auth,
-        start_command=text(data.get("startCommand")),
-        entrypoint=text(data.get("entrypoint")),
-        rootfs_size_gb=count(data.get("rootfsSize")),
-        ports=ports,
-        envs=_envs(data.get("envs")),
-        tools=tools,
-        min_cuda_version=text(data.get("minCudaVersion")),
-        type=text(data.get("type")),
-        channel=text(data.get("channel")),
-        unknown_values=words.unknown_values,
-        unused=tuple(name for name in _UNUSED_BY_TEMPLATES if data.get(name)),
-    )
-
-
-def read_registry_auth(value: Any) -> RegistryAuth | None:
-    data = mapping(value)
-    auth_id = identifier(data.get("id")) or identifier(data.get("Id"))
-    if not auth_id:
-        return None
-    return RegistryAuth(auth_id, text(data.get("name")), text(data.get("username")))
 
 
 def read_instance(value: Any) -> UpstreamInstance | None:
@@ -219,27 +174,8 @@ def read_job(value: Any) -> UpstreamJob | None:
     )
 
 
-def read_image_auth(value: object) -> tuple[str, str]:
-    """The id of stored credentials, or ``user:password`` itself: what is no id is a secret, and
-    stands in no text. Both empty: the image needs none.
-    """
-    data = mapping(value)
-    if data:
-        user, password = text(data.get("username")), text(data.get("password"))
-        return "", f"{user}:{password}" if user and password else ""
-    found = identifier(value)
-    if found and ":" not in found:
-        return ("", "") if found == "0" else (found, "")
-    return "", text(value)
-
-
 def _texts(value: object) -> tuple[str, ...]:
     return tuple(filter(None, map(text, sequence(value))))
-
-
-def _port(value: object) -> int | None:
-    number = integer(value)
-    return number if number is not None and 0 < number < 65536 else None
 
 
 def _port_mappings(words: WordReader, value: object) -> tuple[PortMapping, ...]:
@@ -248,7 +184,7 @@ def _port_mappings(words: WordReader, value: object) -> tuple[PortMapping, ...]:
     """
     found: dict[tuple[int, str], PortMapping] = {}
     for item in map(mapping, sequence(value)):
-        if port := _port(item.get("port")):
+        if port := port_number(item.get("port")):
             kind = words.word(PORT_TYPES, "portMappings.type", item.get("type"))
             told = PortMapping(port, _endpoint(item), kind)
             known = found.get((port, told.type))
@@ -261,33 +197,6 @@ def _endpoint(item: Mapping[str, Any]) -> str | None:
     """None where the item does not speak of it."""
     told = item.get("endpoint")
     return None if told is None else text(told)
-
-
-def _template_ports(words: WordReader, value: object) -> tuple[TemplatePort, ...]:
-    """`{type, ports: [..]}` groups, flattened; a group with a single `port` is taken as well."""
-    return tuple(
-        TemplatePort(words.word(PORT_TYPES, "ports.type", group.get("type")) or "http", port)
-        for group in map(mapping, sequence(value))
-        for number in [*sequence(group.get("ports")), group.get("port")]
-        if (port := _port(number))
-    )
-
-
-def _envs(value: object) -> tuple[EnvVar, ...]:
-    """One client calls the key `env`."""
-    return tuple(
-        EnvVar(key, verbatim(item.get("value")))
-        for item in map(mapping, sequence(value))
-        if (key := text(item.get("key")) or text(item.get("env")))
-    )
-
-
-def _tools(words: WordReader, value: object) -> tuple[Tool, ...]:
-    return tuple(
-        Tool(name, port, words.word(PORT_TYPES, "tools.type", item.get("type")) or "http")
-        for item in map(mapping, sequence(value))
-        if (name := text(item.get("name"))) and (port := _port(item.get("port")))
-    )
 
 
 def _without_login(value: object) -> str:

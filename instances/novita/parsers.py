@@ -12,7 +12,8 @@ from typing import Any, Generic, TypeVar
 
 from instances.novita.envelopes import find_created_id, find_list, objects
 from instances.novita.errors import UnreadableAnswer
-from instances.novita.items import read_instance, read_template
+from instances.novita.items import read_instance
+from instances.novita.template_items import read_template
 from instances.novita.types import Balance, InstancePage, Skipped, Template, UpstreamInstance
 from instances.novita.values import mapping, whole
 

@@ -139,6 +139,11 @@ def moment(value: object) -> datetime | None:
     return datetime.fromtimestamp(seconds, tz=UTC)
 
 
+def port_number(value: object) -> int | None:
+    number = integer(value)
+    return number if number is not None and 0 < number < 65536 else None
+
+
 def mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 

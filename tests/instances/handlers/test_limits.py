@@ -9,7 +9,7 @@ import pytest
 
 from instances.handlers.limits import EnforceLimits
 from instances.models import Instance, InstanceEvent, WebhookDelivery
-from jobs import queue
+from jobs import control, queue
 from jobs.models import Job
 from tests.engine import database_time
 from tests.fakes import FakeNovita
@@ -169,3 +169,39 @@ def test_what_ends_already_is_not_warned_of(service: Service, novita: FakeNovita
     service.ask("terminate", instance)
     enforce(service)
     assert "instance.expiring" not in events(instance)
+
+
+# What an operator has paused
+
+
+def test_a_create_whose_jobs_are_paused_says_so_and_goes_on(
+    service: Service, novita: FakeNovita
+) -> None:
+    instance = service.create()
+    control.pause("create_instance", actor="admin:ann", reason="a test of stock")
+    enforce(service, times=2)
+    instance.refresh_from_db()
+    assert (instance.wait_code, events(instance)[-1]) == ("JOBS_PAUSED", "instance.waiting")
+    assert events(instance).count("instance.waiting") == 1
+    assert "create_instance: a test of stock" in instance.wait_message
+    control.resume("create_instance", actor="admin:ann")
+    service.run("create_instance", times=3)
+    instance.refresh_from_db()
+    assert (instance.status, instance.wait_code) == ("starting", "")
+
+
+def test_an_end_whose_jobs_are_paused_says_so_until_it_goes_on(
+    service: Service, novita: FakeNovita
+) -> None:
+    instance = service.running(novita)
+    service.ask("terminate", instance)
+    control.pause("terminate_instance", actor="admin:ann")
+    enforce(service, times=2)
+    instance.refresh_from_db()
+    assert instance.reason_code == "ENDING_HELD_UP"
+    assert "terminate_instance" in instance.reason_message
+    assert events(instance).count("instance.ending_held_up") == 1
+    control.resume("terminate_instance", actor="admin:ann")
+    service.run("terminate_instance")
+    instance.refresh_from_db()
+    assert (instance.status, instance.reason_code) == ("terminating", "")

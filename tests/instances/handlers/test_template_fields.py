@@ -11,7 +11,7 @@ from django.test import Client
 
 from instances import catalogue
 from instances.models import CachedTemplate, Instance
-from instances.novita.items import read_image_auth, read_template
+from instances.novita.template_items import read_image_auth, read_template
 from instances.novita.types import RegistryAuth
 from tests.fakes import CLUSTER, PRODUCT, TEMPLATE, FakeNovita
 from tests.instances.handlers.conftest import Service
@@ -110,6 +110,10 @@ def test_the_size_of_a_request_over_the_api_is_told_from_none(
         ({"volumes": None}, ()),
         ({"volumes": [{"type": "local", "size": 50}]}, ("volumes",)),
         ({"networkStorages": [{"Id": "x"}]}, ("networkStorages",)),
+        ({"recommendCards": [{"gpuSpecId": "4090.18c", "cardNum": "2"}]}, ("recommendCards",)),
+        ({"recommendCards": [{"gpuSpecId": "", "cardNum": "0"}]}, ()),
+        ({"shmSize": 8, "networkId": "", "diskSize": "0", "isPrivate": False}, ("shmSize",)),
+        ({"readme": "text", "createdAt": "1756959094", "user": {"id": "7"}, "isUsed": True}, ()),
     ],
 )
 def test_what_an_instance_does_not_get_is_noted(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instances.novita import items, parsers
+from instances.novita import items, parsers, template_items
 from instances.novita.errors import UnreadableAnswer
 from instances.novita.types import EnvVar, PortMapping, TemplatePort, Tool
 
@@ -41,8 +41,8 @@ def test_whatever_the_json_only_an_unreadable_answer_comes_out(body):
     readers = (
         items.read_cluster,
         items.read_product,
-        items.read_template,
-        items.read_registry_auth,
+        template_items.read_template,
+        template_items.read_registry_auth,
         items.read_instance,
     )
     for reader in readers:
@@ -256,7 +256,9 @@ def test_a_template_is_flattened_and_hides_its_values():
 
 
 def test_a_registry_password_is_not_kept():
-    auth = items.read_registry_auth({"id": 7, "name": "n", "username": "u", "password": "hush"})
+    auth = template_items.read_registry_auth(
+        {"id": 7, "name": "n", "username": "u", "password": "hush"}
+    )
     assert auth is not None
     assert (auth.id, auth.username) == ("7", "u")
     assert not any("hush" in str(getattr(auth, name)) for name in type(auth).__slots__)

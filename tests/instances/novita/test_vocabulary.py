@@ -5,7 +5,7 @@ import responses
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instances.novita import items
+from instances.novita import items, template_items
 from instances.novita.client import DEFAULT_BASE_URL, NovitaClient
 from instances.novita.types import PortMapping, TemplatePort, Tool
 from instances.novita.vocabulary import (
@@ -103,7 +103,7 @@ def test_a_port_s_type_has_one_spelling():
 
 
 def test_a_template_s_ports_and_tools_have_one_spelling():
-    template = items.read_template(
+    template = template_items.read_template(
         {
             "Id": "212",
             "ports": [{"type": "HTTP", "ports": [80]}],
