@@ -219,6 +219,10 @@ def test_many_at_once_take_an_hour_and_an_operator_shortens_it() -> None:
     assert gone_after(passes, ACCEPTED) == 60
     assert gone_after(every(60, 100, GONE, LACKS, DOUBTED), ACCEPTED) is None
     assert gone_after(every(60, 100, GONE, SHOWS), ACCEPTED) is None
+    # Two passes agree, more than ten seconds apart; the last one counts only if it agrees, too.
+    trail = Trail(NOON, NOON, passes=2, agreeing=2)
+    later = NOON + timedelta(minutes=1)
+    assert not weigh(trail, Pass(GONE, LACKS, is_doubted=True), later, ACCEPTED)[1]
 
 
 # What was asked to end
