@@ -1,4 +1,4 @@
-"""What Novita charges right now, by what was seen last, whatever was asked for since.
+"""What Novita charges right now, by the status seen last and not by what was asked for since.
 
 One definition for all figures: held, not proven gone, and in a word of Novita's that is charged, or
 in one that does not say, while the charged period is open (``billing.FREE_WORDS``). A wish to end

@@ -28,7 +28,7 @@ _WISHES_BY_STATUS: dict[str, EndingWish] = {
     InstanceStatus.FAILED: EndingWish.FAILED_START,
 }
 
-# Release 0.5.0 began endings of what it had wrongly concluded to be gone. Nobody asked for those.
+# Release 0.5.0 began endings, without a wish, of what it had wrongly concluded to be gone.
 _CAME_BACK = "it is listed although its absence was proven"
 _UNASKED = Q(wish="", reason=_CAME_BACK)
 
@@ -37,7 +37,7 @@ def begin_ending(instance: Instance, upstream_id: str, *, cause: Cause, now: dat
     """Make sure that this GPU ends; a second call changes nothing. The instance is locked.
 
     One whose absence was proven, and which is there after all, is ended anew. Raises NotAsked for
-    the GPU of an instance that nobody wanted to end.
+    the GPU of an instance for which no wish to end it exists.
     """
     ending, is_new = UpstreamEnding.objects.get_or_create(
         account=instance.upstream_account,

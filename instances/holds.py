@@ -23,7 +23,7 @@ from instances.novita.errors import Source
 
 logger = structlog.get_logger()
 
-# The breaker opens after so many outages in a row, for this long, doubling while they go on.
+# Outages in a row that open the breaker; then for FIRST_OPEN, doubled with each further one.
 OUTAGES_TO_OPEN = 5
 # Short, since one try is cheap, and the end of an outage must not go unnoticed for a minute.
 FIRST_OPEN = timedelta(seconds=5)
@@ -35,7 +35,7 @@ READS_ARE_SILENT = timedelta(seconds=30)
 # One caller at a time tries a half-open breaker; a prober that died frees the place after this.
 PROBE = timedelta(seconds=30)
 DEFAULT_PAUSE = timedelta(seconds=5)
-# Nobody calls meanwhile, not even to end a GPU: one header must not decide that for a day.
+# No call is made meanwhile, not even to end a GPU: one header must not decide that for a day.
 LONGEST_PAUSE = timedelta(minutes=1)
 # The account's refusal is told for this long after the last create that met it.
 ACCOUNT_REFUSAL_KEPT = timedelta(minutes=2)

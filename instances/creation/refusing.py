@@ -1,4 +1,4 @@
-"""The failure of a request that Novita refuses whatever the offer."""
+"""The failure of a request that Novita refuses for every offer."""
 
 from instances.choices import FailureCode
 from instances.novita.errors import NovitaError, TemplateNotFound

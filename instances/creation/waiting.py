@@ -1,7 +1,7 @@
 """Creates that wait: which reason, in which words, how long until the next try, and what a create
 that waited too long fails with.
 
-What the operator, Novita or the way there must mend is never the customer's failure: the create
+A fault of the operator, of Novita or of the network is never the customer's failure: the create
 waits, says why, and goes on when it can, until its start deadline.
 """
 

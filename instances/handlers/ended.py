@@ -31,10 +31,10 @@ from jobs.outcomes import Again, Done, Outcome
 
 AFTER_DELETE = timedelta(seconds=3)
 AFTER_ERROR = timedelta(seconds=15)
-# A delete without effect is repeated more slowly, the longer it goes on: at most so much.
+# Deletes without effect are repeated at growing intervals, up to this one.
 LONGEST_PAUSE = timedelta(seconds=30)
 QUICK_LOOKS = 5
-# After so long the instance's events say what Novita goes on answering.
+# An ending open for this long tells in the instance's events what Novita answers.
 HELD_UP_AFTER = timedelta(minutes=5)
 _HELD_UP = StatusReason.ENDING_HELD_UP
 # By the second look after an accepted delete it should be leaving.
@@ -191,7 +191,7 @@ _NO_DIGITS = str.maketrans("", "", "0123456789")
 
 
 def _tell_if_held_up(instance: Instance, ending: UpstreamEnding, job: Job, now: datetime) -> None:
-    """Once, after some minutes, whatever Novita answered meanwhile."""
+    """Once, HELD_UP_AFTER after the ending began, in Novita's last words."""
     is_of_a_pause = ending.held_up_at is None and instance.reason_code == _HELD_UP
     if is_of_a_pause:
         instance.reason_code = instance.reason_message = ""

@@ -13,7 +13,7 @@ from instances.novita.errors import NovitaError
 from instances.novita.types import UpstreamJob
 
 JOB_TYPES = ("instanceMigrate", "autoInstanceMigrate")
-# Migrations of less time are not asked about, others once in so many seconds.
+# Seconds of a migration before its jobs are read, and between two reads of them.
 EVERY_SECONDS = 30
 _BEGINNING = datetime.fromtimestamp(0, tz=UTC)
 

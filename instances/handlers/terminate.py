@@ -2,7 +2,7 @@
 
 A delete that was accepted, refused or lost proves nothing. Absence is proven under the account that
 made it, by the first theorem of docs/absence.md: by Novita's word twice while its list works, or by
-refusals of the id in whatever words and lists that lack it.
+refusals of the id in any words and lists that lack it.
 """
 
 from collections.abc import Mapping, Sequence

@@ -138,7 +138,7 @@ class NovitaServerError(NovitaUnavailable):
 
 
 class EdgeAnswered(NovitaUnavailable):
-    """Something in front of Novita answered, whatever the status, a 2xx included.
+    """Something in front of Novita answered, under any status, a 2xx included.
 
     It proves nothing about any instance or request: hold, and try again. A write stays in doubt.
     """

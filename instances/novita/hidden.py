@@ -27,7 +27,7 @@ def hidden_error(value: Any) -> tuple[int, Spoken] | None:
     """The status that the body stands for, and its words; None for a success.
 
     Without a code it is a 500: for a write, only a reason or words that decline are certain.
-    An error code from 400 to 599 is one whatever else is there: an error with an empty list must
+    An error code from 400 to 599 is one beside any other field: an error with an empty list must
     not be read as an empty list. Other codes are unknown conventions: there, contents decide.
     """
     if not isinstance(value, dict):
@@ -74,7 +74,7 @@ def _spoken(status: int, value: Mapping[str, Any]) -> Spoken:
     spoken = listen_to(status, inner if inner.get("reason") else value)
     if spoken.is_novita or not _text(value, "message"):
         return spoken
-    # Under a 2xx, a bare code and message are Novita's, unless they speak of the way there.
+    # Under a 2xx, a bare code and message are Novita's, unless they speak of routes and gateways.
     is_foreign = is_of_the_way(_text(value, "message")) or any(value.get(k) for k in _FAILURES)
     return spoken if is_foreign else Spoken(Source.NOVITA, message=_text(value, "message"))
 

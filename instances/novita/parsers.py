@@ -1,6 +1,6 @@
 """Novita's answers, read: a broken item is skipped and recorded, a broken envelope raises.
 
-Only UnreadableAnswer ever leaves this module, whatever the JSON: the one call failed, and that
+Only UnreadableAnswer ever leaves this module, for any JSON: the one call failed, and that
 says nothing about Novita's health.
 """
 
@@ -63,7 +63,7 @@ def parse_instance(body: Any, instance_id: str) -> UpstreamInstance:
     """A bare object, or one under "instance" or "data".
 
     Another instance than the one asked for must never be acted upon, so its id is compared,
-    in whatever case Novita writes it.
+    in upper or lower case.
     """
     for candidate in objects(body, "instance"):
         instance = read_instance(candidate)

@@ -1,6 +1,6 @@
 """What a message says, where the reason says nothing: sentences to the meanings of `reasons`.
 
-The order counts: a sentence that names an image is about the image, whatever else it says.
+The order counts: a sentence that names an image is about the image and nothing else.
 """
 
 from __future__ import annotations

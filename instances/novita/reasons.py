@@ -1,7 +1,7 @@
 """The one table of Novita's reasons: what each means, and who has to change something.
 
 Reasons are compared without regard to case, blanks, hyphens, underscores and camelCase. Each of
-them means that nothing was done, whatever the status; what may have acted stands in `DOUBTFUL`.
+them means that nothing was done, under any status; what may have acted stands in `DOUBTFUL`.
 Sources: Novita's error page and console; the spellings that other services use for the same.
 """
 
@@ -46,7 +46,7 @@ STATE = Meaning(InvalidStateChange, Blame.UPSTREAM)
 TEMPLATE = Meaning(TemplateNotFound, Blame.REQUEST)
 BAD_REQUEST = Meaning(InvalidRequest, Blame.REQUEST)
 BAD_OFFER = Meaning(InvalidRequest, Blame.OFFER)
-# These name another thing than the instance, whatever the call: none proves its absence.
+# These name another thing than the instance, in every kind of call: none proves its absence.
 OTHER_OF_REQUEST = Meaning(NotFound, Blame.REQUEST)
 OTHER_OF_OFFER = Meaning(NotFound, Blame.OFFER)
 OTHER = Meaning(NotFound, Blame.UPSTREAM)
@@ -126,7 +126,7 @@ MISSING = _keys(
     "RESOURCE_NOT_FOUND NOT_FOUND NOT_FOUNT RESOURCE_NOT_FOUNT NOT_EXIST NOT_EXISTS"
     " RESOURCE_NOT_EXIST RECORD_NOT_FOUND DATA_NOT_FOUND NO_SUCH_RESOURCE"
 )
-# The request is wrong. In which field, and so whose matter it is, only the message says.
+# The request is wrong. Only the message names the field, and so who must change it.
 INVALID = _keys(
     "VALIDATOR_PARAM VALIDATOR VALIDATION_ERROR VALIDATION_FAILED INVALID_PARAM INVALID_PARAMS"
     " INVALID_PARAMETER PARAM_INVALID PARAM_ERROR INVALID_ARGUMENT INVALID_REQUEST"

@@ -32,7 +32,7 @@ _FOREIGN_KEYS = word_set(
 _SUSPICIOUS_KEYS = word_set(
     "timestamp path title type request_id requestid x-request-id status trace traceid"
 )
-# Sentences of gateways, meshes, firewalls and web servers, in whatever shape they come.
+# Sentences of gateways, meshes, firewalls and web servers, in any shape.
 _OF_THE_WAY = re.compile(
     r"\bno route|route (?:was )?not|no healthy|\bupstream|gateway|\bproxy\b|\bbackend\b"
     r"|page not foun[dt]|cannot (?:get|post|put|delete) /"

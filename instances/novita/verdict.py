@@ -72,7 +72,7 @@ def error_of(
     retry_after: float | None = None,
     secrets: Iterable[str] = (),
 ) -> NovitaError:
-    """The exception for words that have been listened to already, whoever spoke."""
+    """The exception for words that have been attributed already, to Novita or an edge."""
     if spoken.is_novita and 400 <= status < 600:
         verdict = _verdict(status, spoken, kind)
     else:
@@ -80,7 +80,7 @@ def error_of(
     return _error(status, spoken, verdict, kind, retry_after, tuple(secrets))
 
 
-# What to raise, whose matter it is, whether nothing was done for certain, and a note.
+# What to raise, whom to blame, whether it is certain that nothing was done, and a note.
 _Verdict = tuple[type[NovitaError], Blame, bool, str]
 
 
@@ -131,7 +131,7 @@ def _of_an_edge(status: int) -> _Verdict:
 def _verdict(status: int, spoken: Spoken, kind: CallKind) -> _Verdict:
     """Of Novita's own words: the reason, then the message, then the status."""
     key = reason_key(spoken.reason)
-    # A 401 is about the key, whatever it says besides, and proves nothing about an instance.
+    # A 401 is about the key, beside all other words in it, and proves nothing about an instance.
     missing = _missing(key, spoken) if status != 401 else None
     if missing is Missing.INSTANCE or (missing is Missing.UNNAMED and status != 403):
         return _not_there(status, missing, kind)
@@ -211,7 +211,7 @@ def _bare_404(kind: CallKind) -> _Verdict:
         return InstanceNotFound, Blame.REQUEST, True, ""
     if kind is CallKind.TEMPLATE:
         return _meant(TEMPLATE, kind)
-    # No list of Novita is ever "not found": the way there is.
+    # No list of Novita is ever "not found"; a route at a gateway may be.
     return (EdgeAnswered, Blame.UPSTREAM, False, "") if kind is CallKind.LIST else _doubtful_404()
 
 

@@ -21,8 +21,8 @@ EXPECTED: dict[str, str] = {InstanceStatus.RUNNING: "running", InstanceStatus.ST
 
 
 def watched_here() -> InstanceQuerySet:
-    """What nobody else looks at, at rest or failed with its GPU kept; and what moves and was not
-    found by its own watch, which sees no list and so cannot weigh that.
+    """Rows without a watch of their own, at rest or failed with the GPU kept; and what moves and
+    was not found by its own watch, which sees no list and so cannot weigh that.
     """
     account = settings.CONFIG.upstream_account
     mine = Instance.objects.holding().filter(upstream_account=account)

@@ -90,7 +90,7 @@ def _take_back(
     cause: Cause,
     now: datetime,
 ) -> None:
-    """Nobody asked for its end: not having seen it for a while was a mistake, and no wish."""
+    """Its end was not asked for: its absence was a wrong conclusion, and is no wish."""
     words = "Novita shows it again, and nobody asked for its end"
     because = Cause(cause.actor, words, cause.request_id, cause.job_id)
     take_back(instance, item, cause=because, now=now)

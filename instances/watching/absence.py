@@ -25,7 +25,7 @@ BETWEEN_LISTS = timedelta(seconds=30)
 PASSES = 3
 REFUSALS = 3
 LISTS = 2
-# What is less certain needs so many times ABSENCE_AFTER.
+# Less certain evidence needs this many times ABSENCE_AFTER.
 PATIENCE = 6
 
 
@@ -92,7 +92,7 @@ def _is_gone(trail: Trail, seen: Pass, now: datetime, limits: Limits) -> bool:
         return seen.agrees and trail.agreeing >= LISTS
     if seen.agrees and trail.agreeing >= PASSES and not limits.is_mass:
         return waited >= limits.after
-    # Its own word alone, for so long that nothing else can be waited for.
+    # Its own word alone, after the longer time: a better witness may never come.
     is_word = seen.evidence == Evidence.SAID_GONE or seen.list_word == ListWord.EMPTY
     is_enough = (seen.agrees or is_word) and trail.passes >= PASSES
     return is_enough and waited >= limits.after * PATIENCE
@@ -132,7 +132,7 @@ def _is_said_gone(trail: AskedTrail, seen: Pass, now: datetime, after: timedelta
 
 
 def _is_refused_long(trail: AskedTrail, seen: Pass, now: datetime, after: timedelta) -> bool:
-    """In whatever words, again and again, while lists do not show it."""
+    """Refused REFUSALS times, in any words, while lists do not show it."""
     if trail.refused_since is None or trail.refusals < REFUSALS:
         return False
     if seen.list_word == ListWord.LACKS and trail.lists >= LISTS:
@@ -175,7 +175,7 @@ def suspect(instance: Instance, *, cause: Cause, now: datetime) -> None:
 
 
 def note_sighting(instance: Instance, *, now: datetime) -> None:
-    """It is there: whatever spoke against that is forgotten, and its reason is the earlier one."""
+    """It is there: the trail of its absence is cleared, and its earlier reason restored."""
     if instance.absence_seen_at is None:
         return
     data = {"unseenSince": iso(instance.absence_seen_at)}

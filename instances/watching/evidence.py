@@ -11,7 +11,7 @@ from enum import Enum, auto
 from instances.novita.errors import InstanceNotFound, NovitaError
 from instances.novita.types import Listing, UpstreamInstance
 
-# So many at once, and so large a share of all, is more likely Novita's mistake than the truth.
+# At least MANY at once, and more than a LARGE_SHARE-th of all: more likely a mistake of Novita's.
 MANY = 3
 LARGE_SHARE = 5
 
@@ -36,7 +36,7 @@ class ListWord(Enum):
     LACKS = auto()
     # The whole list is empty, and says so by a total of 0.
     EMPTY = auto()
-    # Only a part was read, or nobody says how much there is.
+    # Only a part was read, or the answer has no total.
     PART = auto()
     # No list of Novita's own came back: no absence is believed.
     FAILED = auto()

@@ -18,9 +18,9 @@ SLACK = timedelta(minutes=1)
 HORIZON = timedelta(hours=24)
 # The hour that a notice without a time leaves, by Novita's guide.
 NOTICE = timedelta(hours=1)
-# A notice that only a time stands for is over so long after that time.
+# A notice that rests on a time alone is over this long after that time.
 OVERDUE = timedelta(minutes=30)
-# A time is told again only if it moved by so much.
+# A time is told again only if it moved by at least this much.
 MOVED = timedelta(minutes=5)
 
 
@@ -96,7 +96,7 @@ def is_reclaim(history: SpotHistory, said: SpotSaid, now: datetime) -> bool:
 
 
 def at_rest(history: SpotHistory, said: SpotSaid) -> SpotHistory:
-    """It stopped, for whatever reason: the notice is over, and what it leaves behind proves nothing
+    """It stopped, for any reason: the notice is over, and what it leaves behind proves nothing
     about the next run.
     """
     return replace(

@@ -20,7 +20,7 @@ from jobs.outcomes import Done, Outcome
 
 # A verb that Novita took and that shows no effect after so long is sent again.
 EFFECT = timedelta(seconds=15)
-# So long a migration may have been under way before it was noticed here.
+# A migration may have begun this long before it was noticed here.
 NOTICED_LATE = timedelta(minutes=10)
 
 
