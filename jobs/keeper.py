@@ -33,8 +33,8 @@ PAUSE_SECONDS = 0.5
 # Times that the database refuses a unit, while it takes others, before the unit is to blame.
 MOST_REFUSALS = 3
 
-# SQLSTATEs of a server that is read-only (a failover) or has no space left.
-TAKES_NO_WRITES = ("25006", "53100")
+# SQLSTATEs of a server that is read-only (a failover), has no space left, or denies us the right.
+TAKES_NO_WRITES = ("25006", "53100", "42501")
 
 DatabaseTrouble = (OperationalError, InterfaceError)
 

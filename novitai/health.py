@@ -26,7 +26,7 @@ from novitai.vitals import Vitals, is_cache_up, look, up
 # Within this every probe is answered, whatever the database does.
 PROBE_SECONDS = 2.6
 # Reads may still be answered, so the rest can be told.
-_READABLE = (Cause.READ_ONLY, Cause.FULL, Cause.BUSY)
+_READABLE = (Cause.READ_ONLY, Cause.FULL, Cause.FORBIDDEN, Cause.BUSY)
 
 _window = Window()
 
@@ -97,9 +97,12 @@ class Findings:
         cause = cause_against_writing()
         if cause is not None and cause not in _READABLE:
             return cls(cause, None, False)
-        vitals = look()
-        if vitals is None and cause is None:
-            cause = Cause.SILENT
+        vitals = None
+        try:
+            vitals = look()
+        except Error as error:
+            # What was found a moment ago may be over.
+            cause = cause or cause_of(error) or Cause.FAILED
         return cls(cause, vitals, cause is None and is_cache_up())
 
     def conditions(self) -> list[Condition]:

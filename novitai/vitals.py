@@ -104,23 +104,20 @@ def breaker_state(gate: UpstreamGate | None, now: datetime) -> str:
     return "open" if gate.opened_until > now else "half-open"
 
 
-def look() -> Vitals | None:
-    """Read everything in one bounded transaction; None when the database does not answer."""
-    try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL statement_timeout = '{QUERY_TIMEOUT}'")
-            now = database_now()
-            workers = count_workers(now)
-            return Vitals(
-                now=now,
-                worker_count=workers,
-                oldest_due_at=oldest_due(now),
-                jobs_ended_per_minute=stats.ended_per_minute(),
-                gate=_gate(),
-                upkeep=tuple(_upkeep(now, has_workers=workers > 0)),
-            )
-    except Error:
-        return None
+def look() -> Vitals:
+    """Read everything in one bounded transaction. Raises Django's errors of the database."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL statement_timeout = '{QUERY_TIMEOUT}'")
+        now = database_now()
+        workers = count_workers(now)
+        return Vitals(
+            now=now,
+            worker_count=workers,
+            oldest_due_at=oldest_due(now),
+            jobs_ended_per_minute=stats.ended_per_minute(),
+            gate=_gate(),
+            upkeep=tuple(_upkeep(now, has_workers=workers > 0)),
+        )
 
 
 def count_workers(now: datetime) -> int:

@@ -22,6 +22,7 @@ class Cause(StrEnum):
     STARTING = "starting"
     REFUSED = "refused"
     TOO_MANY_CONNECTIONS = "too_many_connections"
+    FORBIDDEN = "forbidden"
     READ_ONLY = "read_only"
     FULL = "full"
     POOLER = "pooler"
@@ -45,6 +46,9 @@ FAILURES: dict[Cause, Failure] = {
     Cause.STARTING: Failure("The database is starting, stopping or recovering."),
     Cause.REFUSED: Failure("The database refuses the service's connection."),
     Cause.TOO_MANY_CONNECTIONS: Failure("The database has no connection left."),
+    Cause.FORBIDDEN: Failure(
+        "The database denies the service's role a right that it needs (GRANT).", ends_session=False
+    ),
     Cause.READ_ONLY: Failure("The database is read-only."),
     Cause.FULL: Failure("The database has no space left.", ends_session=False),
     Cause.POOLER: Failure(
@@ -86,6 +90,7 @@ class BehindPooler(Unsuitable):
 
 _BY_STATE = {
     "25006": Cause.READ_ONLY,
+    "42501": Cause.FORBIDDEN,
     "53100": Cause.FULL,
     "53200": Cause.FAILED,
     "53300": Cause.TOO_MANY_CONNECTIONS,
@@ -114,6 +119,7 @@ _BY_WORDS = tuple(
         (r"cannot connect to server|server login has been failing", Cause.UNREACHABLE),
         (r"unsupported startup parameter|pgbouncer|pooler", Cause.POOLER),
         (r"read-only|hot standby|TransactionIds during recovery", Cause.READ_ONLY),
+        (r"not currently accepting connections", Cause.REFUSED),
         (r"starting up|shutting down|recovery|not (yet )?accepting connections", Cause.STARTING),
         (r"no space left", Cause.FULL),
         (r"timeout expired|timed out", Cause.SILENT),

@@ -15,7 +15,7 @@ from novitai.database.failures import FAILURES, Cause
 logger = structlog.get_logger(__name__)
 
 # Reads may succeed meanwhile, so that only a write proves that they are over.
-_ENDED_BY_WRITES = frozenset({Cause.READ_ONLY, Cause.FULL, Cause.FAILED})
+_ENDED_BY_WRITES = frozenset({Cause.READ_ONLY, Cause.FULL, Cause.FORBIDDEN, Cause.FAILED})
 _TEXT_LENGTH = 300
 
 _failures = Counter(

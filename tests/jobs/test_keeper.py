@@ -13,7 +13,7 @@ from django.db import (
     connection,
     connections,
 )
-from psycopg.errors import DiskFull, ReadOnlySqlTransaction
+from psycopg.errors import DiskFull, InsufficientPrivilege, ReadOnlySqlTransaction
 from structlog.testing import capture_logs
 
 from jobs import counters, keeper, settle
@@ -166,7 +166,7 @@ def test_while_the_database_is_away_everything_waits_and_nothing_is_held_against
     assert not Counter.objects.exists()
 
 
-@pytest.mark.parametrize("error", [ReadOnlySqlTransaction, DiskFull])
+@pytest.mark.parametrize("error", [ReadOnlySqlTransaction, DiskFull, InsufficientPrivilege])
 def test_while_no_write_succeeds_results_are_kept_and_nothing_is_held_against_them(
     register: Register, error: type[Exception]
 ) -> None:

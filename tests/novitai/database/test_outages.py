@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +155,65 @@ def test_a_disk_without_space_is_told(service: Service) -> None:
         service.server.run("DROP FUNCTION full_disk() CASCADE", name="novitai")
     eventually(service.is_well, "well again", seconds=5)
     assert service.create().status_code == 201
+
+
+def test_a_role_that_lost_its_rights_is_told(service: Service) -> None:
+    """By the server's own code for it: the tests' role may do everything."""
+    service.server.run(
+        "CREATE FUNCTION denied() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION"
+        " 'permission denied for table' USING ERRCODE = '42501'; END $$",
+        "CREATE TRIGGER denied BEFORE UPDATE ON novitai_write_probe"
+        " FOR EACH ROW EXECUTE FUNCTION denied()",
+        "CREATE TRIGGER denied BEFORE INSERT ON instances_instance"
+        " FOR EACH ROW EXECUTE FUNCTION denied()",
+        name="novitai",
+    )
+    try:
+        time.sleep(1.1)
+        assert_is_told(service.create(), "forbidden", "denies the service's role a right")
+        ready = service.call("GET", "/readyz")
+        assert "denies the service's role" in ready.json()["reasons"][0]
+        assert "database_forbidden" in service.problems()
+    finally:
+        service.server.run("DROP FUNCTION denied() CASCADE", name="novitai")
+    eventually(lambda: service.create().status_code == 201, "creates succeed again", seconds=5)
+
+
+@pytest.mark.parametrize(
+    ("closing", "opening"),
+    [
+        ("ALLOW_CONNECTIONS false", "novitai ALLOW_CONNECTIONS true"),
+        ("RENAME TO x", "x RENAME TO novitai"),
+    ],
+)
+def test_a_database_that_takes_no_sessions_is_told_in_the_same_word_everywhere(
+    service: Service, closing: str, opening: str
+) -> None:
+    service.server.end_sessions()
+    service.server.run(f"ALTER DATABASE novitai {closing}")
+    try:
+        service.server.end_sessions()
+        assert_takes_no_session(service, "refused")
+    finally:
+        service.server.run(f"ALTER DATABASE {opening}")
+    eventually(lambda: service.create().status_code == 201, "creates succeed again", seconds=5)
+
+
+def test_a_server_without_a_connection_left_is_told(service: Service) -> None:
+    with ExitStack() as held:
+        service.server.end_sessions()
+        with suppress(psycopg.OperationalError):
+            for _ in range(1_000):
+                held.enter_context(psycopg.connect(service.server.url()))
+        assert_takes_no_session(service, "too_many_connections")
+    eventually(lambda: service.create().status_code == 201, "creates succeed again", seconds=5)
+
+
+def assert_takes_no_session(service: Service, cause: str) -> None:
+    eventually(lambda: f"database_{cause}" in service.problems(), "told by /health", seconds=5)
+    answer = service.call("GET", "/api/instances")
+    assert (answer.status_code, answer.json()["error"]["details"]) == (503, {"cause": cause})
+    assert service.call("GET", "/readyz").status_code == 503
 
 
 def test_a_frozen_server_holds_neither_probes_nor_threads(service: Service) -> None:
