@@ -14,7 +14,7 @@ from instances.gate import Permit
 from instances.models import Instance
 from instances.novita.calls import CallRecord
 from instances.novita.client import NovitaClient
-from instances.novita.errors import Blame, NovitaError
+from instances.novita.errors import Blame, NovitaError, UnreadableAnswer
 from instances.novita.types import Cluster, Product, Template
 from instances.placement import ABOVE_CAP, SOLD_OUT, Ranking, is_same_name, rank
 from instances.publishing import probe_failure, sized
@@ -71,6 +71,8 @@ def talk(work: FetchWork) -> Fetched:
 
 def _fetch(client: NovitaClient, work: FetchWork) -> Fetched:
     clusters = client.list_clusters()
+    if not clusters:
+        raise UnreadableAnswer("Novita lists no cluster at all")
     cluster = cluster_for(work.region, clusters)
     if cluster is None:
         names = ", ".join(sorted(item.name for item in clusters))
@@ -89,8 +91,12 @@ def _fetch(client: NovitaClient, work: FetchWork) -> Fetched:
 
 
 def _not_sold_here(client: NovitaClient, work: FetchWork, cluster: Cluster) -> Failure:
-    """Unknown everywhere and sold elsewhere are different mistakes of the caller."""
+    """Unknown everywhere and sold elsewhere are different mistakes of the caller. That nothing at
+    all is sold is no request's: Novita is blind.
+    """
     anywhere = [*client.list_products(billing_mode=work.billing_mode), *client.list_products()]
+    if not anywhere:
+        raise UnreadableAnswer("Novita lists no product at all")
     known = [product for product in anywhere if is_same_name(product.name, work.product_name)]
     if not known:
         message = f"Novita has no product named {work.product_name}."

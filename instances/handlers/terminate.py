@@ -17,7 +17,12 @@ from instances.handlers import ended
 from instances.handlers.ended import EndWork, Looked
 from instances.models import UpstreamEnding
 from instances.novita.client import NovitaClient
-from instances.novita.errors import InstanceNotFound, NovitaError, UnreadableAnswer
+from instances.novita.errors import (
+    BlankAnswer,
+    InstanceNotFound,
+    NovitaError,
+    UnreadableAnswer,
+)
 from instances.novita.types import Listing, UpstreamInstance
 from instances.subjects import cause_of, locked_instances
 from instances.watching import Evidence, evidence_of
@@ -127,9 +132,13 @@ def _list(client: NovitaClient, work: EndWork) -> tuple[Listing | None, str, boo
 def _end(client: NovitaClient, upstream_id: str) -> ended.Look:
     """Look, and delete what is there, or what is refused in words that may mean anything."""
     seen: UpstreamInstance | None = None
+    error: NovitaError | None
     try:
         seen = client.get_instance(upstream_id)
         evidence, error = evidence_of(seen, None), None
+    except BlankAnswer as caught:
+        # Enough for what was asked to end, with lists that lack it; for nothing else.
+        evidence, error = Evidence.REFUSED, caught
     except NovitaError as caught:
         evidence, error = evidence_of(None, caught), caught
     is_leaving = seen is not None and seen.is_leaving_word

@@ -9,6 +9,7 @@
     │   ├── EdgeAnswered           a proxy, gateway or web page answered in place of Novita
     │   └── NovitaProtocolError    an answer that this API does not give
     │       └── UnreadableAnswer   Novita's own 2xx in an unknown form; no outage
+    │           └── BlankAnswer    a look's, without any instance in it
     └── NovitaRefused              the upstream works, and says no
         ├── RateLimited
         ├── AuthenticationFailed   the key is refused; also named KeyRefused
@@ -154,6 +155,10 @@ class UnreadableAnswer(NovitaProtocolError):
     """Novita's own 2xx in a form that we cannot read: this one call failed, Novita works."""
 
     counts_as_outage = False
+
+
+class BlankAnswer(UnreadableAnswer):
+    """A look's 2xx without any instance in it: `{}`, null. How some servers say "not there"."""
 
 
 class NovitaRefused(NovitaError):

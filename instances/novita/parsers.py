@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from instances.novita.envelopes import find_created_id, find_list, objects
-from instances.novita.errors import UnreadableAnswer
+from instances.novita.errors import BlankAnswer, UnreadableAnswer
 from instances.novita.items import read_instance
 from instances.novita.template_items import read_template
 from instances.novita.types import Balance, InstancePage, Skipped, Template, UpstreamInstance
@@ -71,7 +71,7 @@ def parse_instance(body: Any, instance_id: str) -> UpstreamInstance:
             if instance.id.casefold() != instance_id.casefold():
                 raise UnreadableAnswer("the upstream answered with another instance")
             return replace(instance, id=instance_id)
-    raise UnreadableAnswer("expected an instance with an id")
+    raise BlankAnswer("the upstream answered without an instance")
 
 
 def parse_template(body: Any, template_id: str) -> Template:

@@ -142,6 +142,13 @@ def field_meaning(message: str) -> Meaning:
     return BAD_OFFER
 
 
+def is_forbidden_thing(message: str) -> bool:
+    """A refusal that names the instance or resource, and neither key nor account."""
+    text = _plain(message)
+    is_of_key = _ACCOUNT_THING.search(text) or re.search(_KEY, text)
+    return bool(re.search(r"\b(?:instance|resource)s?\b|实例|资源", text)) and not is_of_key
+
+
 def missing_thing(message: str) -> Meaning:
     """Who has to do something about a thing, not the instance, that is not there."""
     text = _plain(message)

@@ -26,7 +26,13 @@ from instances.novita.errors import (
     TemplateNotFound,
     clean_text,
 )
-from instances.novita.phrases import field_meaning, has_failed, meaning_of, missing_thing
+from instances.novita.phrases import (
+    field_meaning,
+    has_failed,
+    is_forbidden_thing,
+    meaning_of,
+    missing_thing,
+)
 from instances.novita.reasons import (
     BALANCE,
     DOUBTFUL,
@@ -136,6 +142,9 @@ def _verdict(status: int, spoken: Spoken, kind: CallKind) -> _Verdict:
     if missing is Missing.INSTANCE or (missing is Missing.UNNAMED and status != 403):
         return _not_there(status, missing, kind)
     meaning = MEANINGS.get(key)
+    if kind.is_about_an_instance and status == 403 and is_forbidden_thing(spoken.message):
+        # The key works, and this one is not its own: many answer so for what is gone.
+        return NovitaRefused, Blame.REQUEST, False, ""
     if meaning is None and missing is Missing.OTHER and status < 500 and status != 403:
         meaning = missing_thing(f"{as_words(spoken.reason)} {spoken.message}")
     if meaning is None and key in INVALID and status < 500:

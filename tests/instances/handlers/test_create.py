@@ -12,7 +12,7 @@ from instances import upstream
 from instances.handlers.create import CreateInstance
 from instances.models import CachedProduct, UpstreamGate
 from instances.novita.errors import InvalidRequest, NovitaConnectionError
-from instances.novita.types import RegistryAuth
+from instances.novita.types import Cluster, RegistryAuth
 from jobs.models import Job
 from jobs.registry import Unit
 from tests.fakes import CLUSTER, DOWN, PRODUCT, TEMPLATE, TOO_MANY, FakeNovita
@@ -105,12 +105,24 @@ def test_the_next_offer_is_posted_under_the_same_name(service: Service, novita: 
     assert instance.price_e5_usd == 36_000
 
 
+@pytest.mark.parametrize("kind", ["clusters", "products"])
+def test_an_empty_catalogue_is_no_requests_fault_and_is_waited_out(
+    service: Service, novita: FakeNovita, kind: str
+) -> None:
+    listed = getattr(novita, kind)
+    setattr(novita, kind, [])
+    instance = create(service, service.create())
+    assert (instance.status, instance.wait_code) == ("creating", "CATALOGUE_UNREADABLE")
+    setattr(novita, kind, listed)
+    assert create(service, instance, times=2).status == "starting"
+
+
 @pytest.mark.parametrize(
     ("wish", "change", "code", "words"),
     [
         ({"template_id": "nope"}, {}, "TEMPLATE_NOT_FOUND", "nope"),
         ({"product_name": "H900"}, {}, "PRODUCT_NOT_FOUND", "H900"),
-        ({}, {"clusters": []}, "NO_OPTIMAL_PRODUCT", "US-WEST-01"),
+        ({}, {"clusters": [Cluster("x", "X")]}, "NO_OPTIMAL_PRODUCT", "US-WEST-01"),
         ({"rootfs_size_gb": 9000}, {}, "NO_OPTIMAL_PRODUCT", "at most 500 GB"),
         (
             {},

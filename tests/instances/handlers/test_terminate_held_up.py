@@ -9,7 +9,13 @@ from django.db.models import F
 
 from instances import burn
 from instances.models import Instance, UpstreamEnding
-from instances.novita.errors import EdgeAnswered, InvalidRequest, UnreadableAnswer
+from instances.novita.errors import (
+    BlankAnswer,
+    EdgeAnswered,
+    InvalidRequest,
+    NovitaError,
+    UnreadableAnswer,
+)
 from tests.fakes import DOWN, FakeNovita
 from tests.instances.handlers.conftest import Service, events
 
@@ -61,11 +67,12 @@ def test_what_is_leaving_is_charged_no_more(
     assert (ending.billing_since, burn.of_project(), found.last_error) == (None, burn.Burn(), "")
 
 
+@pytest.mark.parametrize("error", [ODD, BlankAnswer("no instance in it")])
 def test_a_refused_id_is_deleted_all_the_same_and_ends_by_refusals_and_lists(
-    service: Service, novita: FakeNovita, ending: Instance
+    service: Service, novita: FakeNovita, ending: Instance, error: NovitaError
 ) -> None:
     novita.put("up-9", name="another", status="running")
-    novita.fail("get_instance", ODD, times=9)
+    novita.fail("get_instance", error, times=9)
     look(service)
     assert novita.calls == ["get_instance", "delete_instance"]
     for later in (15, 15):

@@ -97,7 +97,7 @@ HIDDEN = [
     (LIST, {"instances": None}, "novita", "UnreadableAnswer", HOLD),
     (LIST, {"instances": "x", "total": 3}, "novita", "UnreadableAnswer", HOLD),
     (LIST, {"total": 3}, "novita", "UnreadableAnswer", HOLD),
-    (LOOK, {}, "novita", "UnreadableAnswer", HOLD),
+    (LOOK, {}, "novita", "BlankAnswer", HOLD),
     (LOOK, {"id": "ffff"}, "novita", "UnreadableAnswer", HOLD),
     (TEMPLATE, {"template": {"Id": "6"}}, "novita", "UnreadableAnswer", HOLD),
     (CREATE, {}, "novita", "UnreadableAnswer", UNKNOWN),
