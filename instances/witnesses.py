@@ -35,5 +35,8 @@ def lacks_all(listing: Listing, known: Collection[str]) -> bool:
 
 
 def _shown(listing: Listing) -> set[str]:
-    """Ids in one case: a list may write them otherwise than a look does."""
-    return {each.casefold() for each in listing.instances}
+    """Ids in one case: a list may write them otherwise than a look does. What it shows as removed
+    it does not show.
+    """
+    items = listing.instances.values()
+    return {item.id.casefold() for item in items if not (item.is_gone_word or item.is_leaving_word)}

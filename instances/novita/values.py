@@ -132,11 +132,24 @@ def flag(value: object) -> bool | None:
 
 
 def moment(value: object) -> datetime | None:
-    """Unix seconds as aware UTC; "0" is never, "-1" is not applicable: both None."""
+    """Unix seconds as aware UTC; "0" is never, "-1" is not applicable: both None. What is too large
+    for seconds is in milliseconds; a text with its zone is read as well.
+    """
     seconds = integer(value)
-    if seconds is None or not 0 < seconds <= _MAX_UNIX_SECONDS:
+    if seconds is None:
+        return _iso_moment(text(value))
+    if seconds > _MAX_UNIX_SECONDS:
+        seconds //= 1000
+    return datetime.fromtimestamp(seconds, tz=UTC) if 0 < seconds <= _MAX_UNIX_SECONDS else None
+
+
+def _iso_moment(value: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(value)
+    except ValueError:
         return None
-    return datetime.fromtimestamp(seconds, tz=UTC)
+    is_sure = found.tzinfo is not None and 1970 < found.year < 2242
+    return found.astimezone(UTC) if is_sure else None
 
 
 def port_number(value: object) -> int | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from instances.models import Instance, UpstreamEnding
@@ -78,8 +80,9 @@ def test_looks_before_the_settle_time_and_one_that_fails_after_it_prove_nothing(
     assert instance.create_step == "choose"
 
 
+@pytest.mark.parametrize("shows", ["nothing", "all as removed"])
 def test_a_list_that_lacks_what_was_seen_a_moment_ago_proves_no_absence(
-    service: Service, novita: FakeNovita
+    service: Service, novita: FakeNovita, shows: str
 ) -> None:
     """Novita is blind for a while: a create must not be sent twice because of it."""
     watched = service.placed()
@@ -87,7 +90,8 @@ def test_a_list_that_lacks_what_was_seen_a_moment_ago_proves_no_absence(
     service.watch(watched)
     novita.fail("create_instance", TIMED_OUT, acts=True)
     instance = create(service, service.create())
-    hidden, novita.instances = novita.instances, {}
+    removed = {each: replace(item, status="removed") for each, item in novita.instances.items()}
+    hidden, novita.instances = novita.instances, {} if shows == "nothing" else removed
     age(instance, posted_at=SETTLED)
     create(service, instance, times=8)
     assert (instance.create_step, len(novita.created)) == ("look_up", 2)

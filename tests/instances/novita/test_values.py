@@ -76,7 +76,11 @@ def test_a_cent_and_a_thousand_dollars_an_hour_are_the_bounds_of_a_price(value):
     [
         ("1785780950", datetime(2026, 8, 3, 18, 15, 50, tzinfo=UTC)),
         (1785780950, datetime(2026, 8, 3, 18, 15, 50, tzinfo=UTC)),
-        *((never, None) for never in ("0", 0, "-1", "", None, [], "soon", 10**13, "1785780950123")),
+        ("1785780950123", datetime(2026, 8, 3, 18, 15, 50, tzinfo=UTC)),
+        ("2026-08-03T20:15:50+02:00", datetime(2026, 8, 3, 18, 15, 50, tzinfo=UTC)),
+        *((never, None) for never in ("0", 0, "-1", "", None, [], "soon", 10**13, 10**17)),
+        *((never, None) for never in ("2026-08-03T20:15:50", "0001-01-01T00:00:00Z")),
+        ("9999-12-31T23:59:59-12:00", None),
     ],
 )
 def test_times_are_utc_or_never(value, expected):
