@@ -11,18 +11,20 @@ from instances.novita.types import Listing
 
 MOST = 20
 SEEN_LATELY = timedelta(minutes=3)
+_ALIVE = ("starting", "running", "stopping", "stopped", "migrating")
 
 
 def known_to_live() -> tuple[str, ...]:
-    """Upstream ids of some at rest that Novita showed a moment ago, even if it does not show them
-    now: when all of Novita is blind, looks by id fail together with the list.
+    """Upstream ids of some that Novita showed a moment ago, even if it does not show them now: when
+    all of Novita is blind, looks by id fail together with the list. The newest, which a list that
+    is too short leaves out.
     """
     rows = Instance.objects.holding().filter(
         upstream_account=settings.CONFIG.upstream_account,
-        status__in=("running", "stopped"),
+        status__in=_ALIVE,
         upstream_seen_at__gte=database_now() - SEEN_LATELY,
     )
-    return tuple(rows.values_list("upstream_id", flat=True)[:MOST])
+    return tuple(rows.order_by("-pk").values_list("upstream_id", flat=True)[:MOST])
 
 
 def lacks_any(listing: Listing, known: Collection[str]) -> bool:
