@@ -194,16 +194,23 @@ def _told(request: HttpRequest, button: Button, instances: Iterable[Instance]) -
         return
     cause = cause_of(request, f"{button.label} in the console")
     done: list[str] = []
+    spared: list[str] = []
     refused: list[str] = []
     for instance in instances:
         try:
             acted = button.act(public_id=instance.public_id, cause=cause)
-            done.append(str(acted))
         except InstanceError as error:
             refused.append(str(error))
+            continue
+        is_spared = button is not AGAIN and acted.status == instance.status
+        (spared if is_spared else done).append(str(acted))
     if done:
         what = f"{done[0]} is" if len(done) == 1 else f"{len(done)} instances are"
         messages.success(request, f"{what} {button.done}.")
+    if spared:
+        # The services take the same wish twice, and change nothing the second time.
+        what = f"{spared[0]} is" if len(spared) == 1 else f"{len(spared)} instances are"
+        messages.info(request, f"Nothing was changed: {what} there already, or on the way.")
     if refused:
         others = len(refused) - TOLD_REFUSALS
         rest = f" And {others} more." if others > 0 else ""
