@@ -44,6 +44,8 @@ from instances.novita.vocabulary import UnknownValue
 T = TypeVar("T")
 # What Novita answers to these is not documented, and may be nothing.
 _ANSWERED_WITHOUT_WORDS = (CallKind.VERB, CallKind.DELETE)
+# Seconds. A Retry-After beyond is a date gone wrong or a page's cache, and no pace of this API.
+_LONGEST_PACE = 3600.0
 MAX_BODY_BYTES = 10_000_000
 _HEADER_VALUE = re.compile(r"[!-~]{1,255}")
 
@@ -206,12 +208,12 @@ class Caller:
     def _error(
         self, call: Call, response: HttpResponse, status: int, spoken: Spoken
     ) -> NovitaError:
-        now = datetime.now(UTC)
+        told = parse_retry_after(response.headers.get("retry-after"), datetime.now(UTC))
         return error_of(
             status,
             spoken,
             kind=call.kind,
-            retry_after=parse_retry_after(response.headers.get("retry-after"), now),
+            retry_after=told if told is not None and told <= _LONGEST_PACE else None,
             secrets=self._secrets(call),
         )
 

@@ -111,6 +111,12 @@ def test_an_edge_s_429_is_obeyed_and_proves_nothing():
     assert (ended.record.outcome, ended.record.retry_after) == ("rate_limited", 7.0)
 
 
+@pytest.mark.parametrize("told", ["86400", "3601", "Fri, 31 Dec 2099 23:59:59 GMT"])
+def test_a_retry_after_of_more_than_an_hour_is_none(told):
+    ended = answer(CREATE, 429, "error code: 1015", {"Retry-After": told})
+    assert ended.record.retry_after is None
+
+
 @pytest.mark.parametrize(("kind", "body", "source", "name", "follows"), HIDDEN)
 @pytest.mark.parametrize("status", [200, 201])
 def test_a_2xx_that_is_no_success_is_an_error(status, kind, body, source, name, follows):
