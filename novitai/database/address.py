@@ -7,6 +7,7 @@ the URL that may be the password.
 """
 
 import difflib
+import ipaddress
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -130,6 +131,11 @@ def _check_hosts(parameters: Mapping[str, str]) -> None:
     hosts = parameters.get("host", "").split(",")
     if any(re.search(r"[@\s]", host[1:]) for host in hosts):
         raise AddressError("names no possible host. An @ in the password must be written as %40")
+    for address in filter(None, parameters.get("hostaddr", "").split(",")):
+        try:
+            ipaddress.ip_address(address.partition("%")[0])
+        except ValueError:
+            raise AddressError(f"has hostaddr={_short(address)}, which is no IP address") from None
     is_socket = any(host.startswith(("/", "@")) for host in hosts)
     if is_socket and parameters.get("sslmode") in _DEMANDS_TLS:
         raise AddressError(

@@ -131,6 +131,8 @@ def test_several_hosts_and_a_socket() -> None:
         ("postgresql:///n?host=a,/run&sslmode=require", "over a Unix socket"),
         ("postgresql://h/n?client_encoding=LATIN1", "UTF8 only"),
         ("postgresql://h/n?replication=database", "replication"),
+        ("postgresql://h/n?hostaddr=db.internal", "no IP address"),
+        ("postgresql://a,b/n?hostaddr=10.0.0.1,::g", "no IP address"),
         ("postgresql://h:0/n", "a port that is not"),
         ("postgresql://h:65536/n", "a port that is not"),
         ("postgresql://h:http/n", "a port that is not"),
