@@ -33,6 +33,8 @@ from jobs.outcomes import Again, Outcome
 BRIEF = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(minutes=1)
 KEY_PAUSE = timedelta(seconds=5)
+# An outage is over when it is over, whatever its page says; the breaker tries as often.
+OUTAGE_PAUSE = timedelta(seconds=15)
 
 _SAID: dict[WaitCode, str] = {
     WaitCode.NOVITA_UNREACHABLE: "Novita does not answer.",
@@ -127,7 +129,8 @@ def _pause(instance: Instance, error: NovitaError, code: WaitCode) -> timedelta:
     now = database_now()
     pause = RETRY_AFTER
     if error.retry_after:
-        pause = timedelta(seconds=error.retry_after)
+        most = LONGEST_PAUSE if isinstance(error, RateLimited) else OUTAGE_PAUSE
+        pause = min(timedelta(seconds=error.retry_after), most)
     elif code == WaitCode.NOVITA_KEY_REFUSED:
         pause = KEY_PAUSE
     elif code in (WaitCode.BALANCE_NOT_ENOUGH, WaitCode.QUOTA_EXCEEDED, WaitCode.CREATE_REFUSED):

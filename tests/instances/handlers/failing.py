@@ -28,6 +28,7 @@ EDGE_WRITE = EdgeAnswered(
 )
 REFUSED = NovitaConnectionError("connection refused", is_sent=False, is_outcome_unknown=False)
 DOWN = NovitaServerError("500", status=500)
+LONG_DOWN = NovitaServerError("503", status=503, retry_after=3600)
 FORM = UnreadableAnswer("200: no list", status=200)
 BUSY = RateLimited("429 RATE_LIMIT_EXCEEDED", status=429, retry_after=7)
 ODD = NovitaRefused("418 TEAPOT", status=418, reason="TEAPOT")

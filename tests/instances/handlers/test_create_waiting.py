@@ -23,6 +23,7 @@ from tests.instances.handlers.failing import (
     EDGE,
     FORM,
     KEY,
+    LONG_DOWN,
     MONEY,
     ODD,
     QUOTA,
@@ -75,6 +76,7 @@ CERTAIN = [
     (REFUSED, "NOVITA_UNREACHABLE", 2),
     (BUSY, "RATE_LIMITED", 7),
     (ODD, "CREATE_REFUSED", 2),
+    (LONG_DOWN, "NOVITA_UNREACHABLE", 15),
 ]
 
 
