@@ -26,6 +26,7 @@ from instances.watching.evidence import (
     Pass,
     contradicted,
     evidence_of,
+    is_brake_on,
     list_word,
 )
 
@@ -223,6 +224,16 @@ def test_many_at_once_take_an_hour_and_an_operator_shortens_it() -> None:
     trail = Trail(NOON, NOON, passes=2, agreeing=2)
     later = NOON + timedelta(minutes=1)
     assert not weigh(trail, Pass(GONE, LACKS, is_doubted=True), later, ACCEPTED)[1]
+
+
+@pytest.mark.parametrize(
+    ("vanished", "held", "is_on"),
+    [(2, 2, False), (3, 3, True), (3, 14, True), (3, 15, False), (4, 15, True), (0, 0, False)],
+)
+def test_three_at_least_and_over_a_fifth_are_too_many_at_once(
+    vanished: int, held: int, is_on: bool
+) -> None:
+    assert is_brake_on(vanished=vanished, held=held) is is_on
 
 
 # What was asked to end
