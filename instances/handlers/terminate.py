@@ -25,7 +25,7 @@ from instances.novita.errors import (
 )
 from instances.novita.types import Listing, UpstreamInstance
 from instances.subjects import cause_of, locked_instances
-from instances.watching import Evidence, evidence_of
+from instances.watching import Evidence, ListWord, evidence_of, list_word
 from instances.witnesses import known_to_live
 from jobs.crashpoints import crashpoint
 from jobs.models import Job
@@ -67,7 +67,8 @@ class TerminateInstance(Handler[EndWork, Looked]):
         for upstream_id in work.upstream_ids:
             if work.permit.calls - len(client.calls) < 1:
                 break
-            found[upstream_id] = _end(client, upstream_id)
+            is_listed = list_word(listing, upstream_id) == ListWord.SHOWS
+            found[upstream_id] = _end(client, upstream_id, is_listed=is_listed)
         return Looked(client.calls, found, listing, list_error, is_readable)
 
     def book(self, talks: Sequence[tuple[EndWork, Looked]]) -> None:
@@ -129,8 +130,10 @@ def _list(client: NovitaClient, work: EndWork) -> tuple[Listing | None, str, boo
     return listing, "", True
 
 
-def _end(client: NovitaClient, upstream_id: str) -> ended.Look:
-    """Look, and delete what is there, or what is refused in words that may mean anything."""
+def _end(client: NovitaClient, upstream_id: str, *, is_listed: bool) -> ended.Look:
+    """Look, and delete what is there: by this look, by the list of the same moment, or perhaps,
+    where the id is refused in words of unknown meaning.
+    """
     seen: UpstreamInstance | None = None
     error: NovitaError | None
     try:
@@ -142,7 +145,9 @@ def _end(client: NovitaClient, upstream_id: str) -> ended.Look:
     except NovitaError as caught:
         evidence, error = evidence_of(None, caught), caught
     is_leaving = seen is not None and seen.is_leaving_word
-    if evidence not in (Evidence.SEEN, Evidence.REFUSED) or is_leaving:
+    is_there = evidence in (Evidence.SEEN, Evidence.REFUSED)
+    is_there |= evidence == Evidence.SAID_GONE and is_listed
+    if not is_there or is_leaving:
         return ended.Look(evidence, seen, error)
     try:
         crashpoint("terminate.before_delete")

@@ -12,6 +12,7 @@ from instances.models import Instance, UpstreamEnding
 from instances.novita.errors import (
     BlankAnswer,
     EdgeAnswered,
+    InstanceNotFound,
     InvalidRequest,
     NovitaError,
     UnreadableAnswer,
@@ -81,6 +82,20 @@ def test_a_refused_id_is_deleted_all_the_same_and_ends_by_refusals_and_lists(
     assert found.confirmed_at is not None
     ending.refresh_from_db()
     assert (ending.status, set(novita.instances)) == ("terminated", {"up-9"})
+
+
+def test_what_a_look_says_is_gone_and_the_list_shows_is_deleted_all_the_same(
+    service: Service, novita: FakeNovita, ending: Instance
+) -> None:
+    novita.put("up-9", name="another", status="running")
+    novita.fail("get_instance", InstanceNotFound("400 INSTANCE_NOT_EXIST", status=400), times=9)
+    look(service)
+    assert "delete_instance" not in novita.calls
+    assert look(service, later=15).confirmed_at is None
+    assert (novita.calls.count("delete_instance"), set(novita.instances)) == (1, {"up-9"})
+    assert look(service, later=15).confirmed_at is not None
+    ending.refresh_from_db()
+    assert ending.status == "terminated"
 
 
 def test_what_was_made_a_moment_ago_is_not_gone_for_being_refused(
