@@ -99,6 +99,29 @@ def test_while_reads_are_refused_only_reads_try_the_key(clock: Clock) -> None:
     assert row().hold == ""
 
 
+@pytest.mark.parametrize("call", [EDGE, DOWN])
+def test_only_a_word_of_novita_proves_the_key_again(clock: Clock, call: CallRecord) -> None:
+    report(READ_KEY)
+    report(call)
+    clock.pass_(CREATE_PAUSE + SECOND)
+    assert (creates().is_granted, row().hold) == (False, "key_refused")
+
+
+def test_an_edge_that_asks_for_fewer_calls_ends_no_hold_of_creates(clock: Clock) -> None:
+    report(CREATE_KEY)
+    report(replace(CREATE, outcome=CallOutcome.RATE_LIMITED, status=429, source=Source.EDGE))
+    clock.pass_(2 * CREATE_PAUSE)
+    assert (creates().calls, row().hold) == (1, "key_refused")
+
+
+def test_the_end_of_an_outage_lets_one_create_try_at_once(clock: Clock) -> None:
+    report(*[replace(DOWN, endpoint="create_instance")] * OUTAGES_TO_OPEN)
+    assert not creates().is_granted
+    report(READ)
+    assert creates().calls == 1
+    assert not creates().is_granted
+
+
 def test_a_create_tries_the_key_if_no_read_does(clock: Clock) -> None:
     report(READ_KEY)
     clock.pass_(CREATE_PAUSE + READS_ARE_SILENT - SECOND)

@@ -153,6 +153,7 @@ def test_a_notice_taken_back_and_given_again_is_told_again() -> None:
         (NOTICED, "terminated", SOON, True),
         (TIMELESS, "reclaiming", NEVER, True),
         (replace(NOTICED, word="reclaiming"), "reclaiming", PAST, True),
+        (replace(NOTICED, word="reclaiming"), "reclaiming", SOON, True),
         (replace(FRESH, word=""), "terminated", NEVER, True),
         (replace(FRESH, word=""), "terminated", PAST, True),
         # A time that has come, whatever the word.
