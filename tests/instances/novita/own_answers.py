@@ -201,6 +201,9 @@ ACCOUNT = [
         (400, "RateLimitExceeded", "", "RateLimited"),
         (503, "", "too many requests", "RateLimited"),
     ]
+] + [
+    # What a 403 misses may be hidden from a key: nothing of it is certain.
+    (CREATE, 403, "UNKNOWN", "snapshot not found", "AuthenticationFailed", HOLD),
 ]
 IN_DOUBT = [
     (kind, status, reason, message, name, UNKNOWN)
