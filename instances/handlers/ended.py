@@ -82,6 +82,11 @@ def ending_of(job: Job) -> UpstreamEnding | None:
     ).first()
 
 
+def needs_list(ending: UpstreamEnding) -> bool:
+    """Looks by id are not enough: one did not find it, or none brings Novita's word for long."""
+    return trail_of(ending).is_suspect or ending.held_up_at is not None
+
+
 def trail_of(ending: UpstreamEnding) -> AskedTrail:
     return AskedTrail(
         said_gone_at=ending.absence_seen_at,

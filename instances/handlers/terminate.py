@@ -52,7 +52,7 @@ class TerminateInstance(Handler[EndWork, Looked]):
                 parts.append(Decided({job.pk: Done()}))
             elif ending.account != settings.CONFIG.upstream_account:
                 parts.append(Decided({job.pk: Again(OTHER_ACCOUNT)}))
-            elif ended.trail_of(ending).is_suspect:
+            elif ended.needs_list(ending):
                 suspects.append((job, ending))
             else:
                 parts.append(_alone(job, ending))
@@ -102,7 +102,7 @@ def _alone(job: Job, ending: UpstreamEnding) -> Unit[EndWork] | Decided:
 def _together(
     suspects: Sequence[tuple[Job, UpstreamEnding]],
 ) -> Sequence[Unit[EndWork] | Decided]:
-    """Those that a look did not find: what their absence needs is a list of the same moment."""
+    """Those that a look did not find, or that no look reaches: they need a list of that moment."""
     parts: list[Unit[EndWork] | Decided] = []
     known = known_to_live() if suspects else ()
     pages = habits.recall_whole()
@@ -146,7 +146,7 @@ def _end(client: NovitaClient, upstream_id: str, *, is_listed: bool) -> ended.Lo
         evidence, error = evidence_of(None, caught), caught
     is_leaving = seen is not None and seen.is_leaving_word
     is_there = evidence in (Evidence.SEEN, Evidence.REFUSED)
-    is_there |= evidence == Evidence.SAID_GONE and is_listed
+    is_there |= is_listed
     if not is_there or is_leaving:
         return ended.Look(evidence, seen, error)
     try:

@@ -105,7 +105,8 @@ def weigh_asked(
     if seen.evidence == Evidence.SEEN:
         return AskedTrail(), False
     if seen.evidence == Evidence.NOTHING:
-        return trail, False
+        new = _listed(trail, seen, now)
+        return new, _is_unlisted_long(new, after)
     new = _noted(trail, seen, now)
     if not seen.is_absence:
         return new, False
@@ -116,12 +117,22 @@ def _noted(trail: AskedTrail, seen: Pass, now: datetime) -> AskedTrail:
     new = replace(trail, refused_since=trail.refused_since or now, refusals=trail.refusals + 1)
     if seen.evidence == Evidence.SAID_GONE:
         new = replace(new, said_gone_at=trail.said_gone_at or now)
+    return _listed(new, seen, now)
+
+
+def _listed(trail: AskedTrail, seen: Pass, now: datetime) -> AskedTrail:
+    """Lists that lack it, each BETWEEN_LISTS after the one before."""
     if seen.list_word == ListWord.SHOWS:
-        return replace(new, lists=0, list_at=None)
+        return replace(trail, lists=0, list_at=None)
     is_news = trail.list_at is None or now - trail.list_at >= BETWEEN_LISTS
     if seen.list_word == ListWord.LACKS and not seen.is_doubted and is_news:
-        return replace(new, lists=trail.lists + 1, list_at=now)
-    return new
+        return replace(trail, lists=trail.lists + 1, list_at=now)
+    return trail
+
+
+def _is_unlisted_long(trail: AskedTrail, after: timedelta) -> bool:
+    """Lists that see have lacked it for ``after``, though no look by id brings Novita's word."""
+    return trail.lists > max(LISTS, after / BETWEEN_LISTS)
 
 
 def _is_said_gone(trail: AskedTrail, seen: Pass, now: datetime, after: timedelta) -> bool:

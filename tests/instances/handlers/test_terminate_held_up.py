@@ -146,6 +146,25 @@ def test_while_the_list_fails_no_absence_is_believed(
     assert look(service, later=10).confirmed_at is not None
 
 
+EDGE = EdgeAnswered("404 no Route matched", status=404)
+
+
+def test_lists_end_what_no_look_by_id_reaches(
+    service: Service, novita: FakeNovita, ending: Instance
+) -> None:
+    """Something in front of Novita answers that one route; the lists are Novita's own."""
+    novita.put("up-9", name="another", status="running")
+    novita.fail("get_instance", EDGE, times=99)
+    UpstreamEnding.objects.update(created_at=F("created_at") - timedelta(minutes=6))
+    look(service)
+    assert novita.calls.count("delete_instance") == 0
+    look(service, later=15)
+    assert novita.calls.count("delete_instance") == 1
+    for _ in range(20):
+        assert look(service, later=30).confirmed_at is None
+    assert look(service, later=30).confirmed_at is not None
+
+
 def test_a_list_that_cannot_be_read_delays_novitas_word_and_does_not_void_it(
     service: Service, novita: FakeNovita, ending: Instance
 ) -> None:

@@ -257,7 +257,14 @@ def test_three_at_least_and_over_a_fifth_are_too_many_at_once(
         (every(60, 99, REFUSED, PART), 3600),
         (every(60, 99, REFUSED, SHOWS), None),
         (every(60, 99, REFUSED, FAILED), None),
-        (every(60, 99, NOTHING, LACKS), None),
+        # No look brings a word of Novita's own: its lists, for long enough.
+        (every(15, 99, NOTHING, LACKS), 600),
+        (every(60, 99, NOTHING, LACKS), 1200),
+        (every(60, 99, NOTHING, LACKS, DOUBTED), None),
+        (every(60, 99, NOTHING, EMPTY), None),
+        (every(60, 99, NOTHING, PART), None),
+        (every(60, 99, NOTHING, SHOWS), None),
+        (every(60, 99, NOTHING, FAILED), None),
         (every(60, 99, SEEN, LACKS), None),
     ],
 )
