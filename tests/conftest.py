@@ -18,6 +18,18 @@ from accounts.services import create_api_key
 from tests.stacks import made_database
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Spread the long tests over the first half: at the end no process waits for one of them."""
+    long = [item for item in items if item.get_closest_marker("long")]
+    if not long:
+        return
+    spread = [item for item in items if not item.get_closest_marker("long")]
+    step = len(spread) // (2 * len(long)) + 1
+    for number, item in enumerate(long):
+        spread.insert(number * step, item)
+    items[:] = spread
+
+
 @pytest.fixture(autouse=True)
 def nothing_is_slow_on_purpose(settings: Any) -> None:
     """Listing static files takes each new client a tenth of a second, a password's hash half."""

@@ -109,6 +109,7 @@ def no_time_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # What hypothesis says of a generated request that is long to print.
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore:Generating overly large repr")
 def test_every_answer_is_what_the_schema_says(
     served: str,

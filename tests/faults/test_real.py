@@ -36,6 +36,7 @@ def broken(outcomes: Sequence[Outcome]) -> dict[str, list[str]]:
     return {f"{each.fault} {each.seed}": each.violations for each in outcomes if each.violations}
 
 
+@pytest.mark.long
 def test_deaths_lost_answers_vain_deletes_and_strangers_break_no_promise(play: Play) -> None:
     """A death after the POST (F1), answers lost with and without effect (F2, F3), a delete that
     does nothing (F13), GPUs of others (F14): all at once.
@@ -53,6 +54,7 @@ def test_a_fleet_of_two_outlives_a_blindness_of_novita(play: Play) -> None:
     assert outcome.figures["hidden"] == 2
 
 
+@pytest.mark.long
 def test_a_worker_that_stands_still_past_its_lease_writes_nothing(play: Play) -> None:
     """F4: it is about to send a create when it stops; others prove that nothing was sent."""
     (outcome,) = play(Shape(clusters=2), {"F4": [1]})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import requests
 
 from faults.real.stack import Stack, wait_until
@@ -79,6 +80,7 @@ def test_a_start_that_finds_no_gpu_leaves_it_stopped_with_its_disk(stack: Stack)
     accepted(stack, instance_id, "delete")
 
 
+@pytest.mark.long
 def test_what_novita_and_its_console_do_is_followed_and_told(start_stack: Any) -> None:
     stack: Stack = start_stack(RECONCILE_INTERVAL="1", ORPHAN_GRACE="3", ABSENCE_AFTER="60")
     control = stack.simulator.control

@@ -12,6 +12,7 @@ def busy(start_stack: StackFactory) -> Stack:
     return start_stack(RECONCILE_INTERVAL="0.3")
 
 
+@pytest.mark.long
 def test_trouble_that_heals_and_a_move_and_one_that_fails(busy: Stack) -> None:
     control = busy.simulator.control
     control.settings(start_seconds=8)

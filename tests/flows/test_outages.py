@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from faults.real.stack import Stack, wait_until
 
 
@@ -42,6 +44,7 @@ def test_requests_are_accepted_while_no_worker_lives_and_done_when_one_comes(sta
     assert stack.wait_for(instance_id, "running", "failed")["status"] == "running"
 
 
+@pytest.mark.long
 def test_a_second_cluster_shares_the_work_and_takes_over_when_the_first_is_killed(
     start_stack,
 ) -> None:

@@ -3,6 +3,8 @@
 from collections import Counter
 from typing import Any
 
+import pytest
+
 from faults.real.stack import Stack, wait_until
 
 COUNT = 200
@@ -11,6 +13,7 @@ POLL_SECONDS = 1
 CALLS_PER_LOOK = 6
 
 
+@pytest.mark.long
 def test_two_hundred_pending_instances_cost_a_handful_of_pages_a_look(start_stack) -> None:
     stack: Stack = start_stack(SIMULATED_START="600", INSTANCE_POLL_INTERVAL=str(POLL_SECONDS))
     wish = {"gpuNum": 1, "rootfsSize": 60, "productName": "RTX 4090 24GB"}

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+import pytest
 
 from launcher.client import call
 from launcher.ports import free_port
@@ -32,6 +33,7 @@ def announced(run: Launcher) -> dict[str, list[str]]:
     return {words[0]: words[1:] for words in map(str.split, run.output)}
 
 
+@pytest.mark.long
 def test_a_second_run_finds_what_the_first_one_left_and_neither_leaves_a_process(
     tmp_path: Path,
 ) -> None:
