@@ -77,8 +77,8 @@ def prepare(
     thorough: list[Job] = []
     for job in jobs:
         if job not in strange:
-            looks = instances[job.subject].lookup_count
-            if looks % LOOKS_TO_PROVE_ABSENCE:
+            if instances[job.subject].lookup_count:
+                # Only a whole list shows whether it sees: no other may prove absence.
                 thorough.append(job)
             else:
                 parts.append(_look([job], instances, NAMED_CALLS, pages=1, is_thorough=False))

@@ -100,6 +100,22 @@ def test_a_list_that_lacks_what_was_seen_a_moment_ago_proves_no_absence(
     assert (instance.status, len(novita.created)) == ("starting", 2)
 
 
+def test_a_search_by_name_proves_no_absence_after_lists_that_saw(
+    service: Service, novita: FakeNovita
+) -> None:
+    """It finds nothing while Novita is blind, and cannot show that it is."""
+    watched = service.placed()
+    novita.put("up-1", status="running")
+    service.watch(watched)
+    novita.fail("create_instance", TIMED_OUT, acts=False)
+    instance = create(service, service.create())
+    create(service, instance, times=3)
+    novita.instances = {}
+    age(instance, posted_at=SETTLED)
+    create(service, instance, times=6)
+    assert (instance.create_step, len(novita.created)) == ("look_up", 1)
+
+
 def test_a_list_that_does_not_show_it_by_name_is_read_whole(
     service: Service, novita: FakeNovita
 ) -> None:
