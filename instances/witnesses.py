@@ -1,28 +1,22 @@
 """What is known to live, against which a list is held: one that lacks it is blind."""
 
 from collections.abc import Collection
-from datetime import timedelta
 
 from django.conf import settings
 
-from instances.database_clock import database_now
 from instances.models import Instance
 from instances.novita.types import Listing
 
 MOST = 20
-SEEN_LATELY = timedelta(minutes=3)
 _ALIVE = ("starting", "running", "stopping", "stopped", "migrating")
 
 
 def known_to_live() -> tuple[str, ...]:
-    """Upstream ids of some that Novita showed a moment ago, even if it does not show them now: when
-    all of Novita is blind, looks by id fail together with the list. The newest, which a list that
-    is too short leaves out.
+    """Upstream ids of the newest that are held: Novita has shown them or taken their create, and
+    they are not concluded to be gone. However long ago that was: a blindness may last.
     """
     rows = Instance.objects.holding().filter(
-        upstream_account=settings.CONFIG.upstream_account,
-        status__in=_ALIVE,
-        upstream_seen_at__gte=database_now() - SEEN_LATELY,
+        upstream_account=settings.CONFIG.upstream_account, status__in=_ALIVE
     )
     return tuple(rows.order_by("-pk").values_list("upstream_id", flat=True)[:MOST])
 

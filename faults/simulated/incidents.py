@@ -16,6 +16,8 @@ from simulator.world.blindness import Blindness
 
 LONGEST_LIFE_SECONDS = 240.0
 LENGTHS = (15.0, 45.0, 90.0, 200.0)
+# Less than CREATE_SETTLE.
+SHORT_SECONDS = 45.0
 KEY_REFUSALS: tuple[Mapping[str, Any], ...] = (
     {"status": 401, "reason": "UNAUTHORIZED", "message": "invalid api key"},
     {"status": 403, "reason": "INVALID_API_KEY", "message": "api key disabled"},
@@ -106,6 +108,10 @@ def _blind(users: Users, random: Random) -> None:
             "direct": random.random() < 0.6,
             "for_seconds": random.choice(LENGTHS),
         }
+        if not alive:
+            # Where nothing else is held no list can be caught being blind: a create in doubt relies
+            # on CREATE_SETTLE alone.
+            body["for_seconds"] = min(float(str(body["for_seconds"])), SHORT_SECONDS)
         service.world.set_blindness(Blindness.parse(body, now_ms))
     if body["direct"]:
         service.blind_spans.append((now_ms, now_ms + round(float(str(body["for_seconds"])) * 1000)))
