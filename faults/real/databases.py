@@ -66,7 +66,7 @@ def copy_of(server: Server, template: str) -> Iterator[Database]:
     """A copy of a migrated database, dropped at the end. Nobody may be using the original."""
     name = f"{template}_{secrets.token_hex(4)}"
     with psycopg.connect(server.url("postgres"), autocommit=True) as maintenance:
-        # A thread of an earlier test may have kept its session.
+        # A template that is in use cannot be copied: a test may have left a session behind.
         ended = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s"
         maintenance.execute(ended, [template])
         copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}")

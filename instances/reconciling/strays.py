@@ -13,8 +13,8 @@ from instances.transitions import record_event
 from instances.types import Cause
 from instances.watching import take_back
 
-# A list may go on showing for a while what was ended. What nobody asked to end was concluded to be
-# gone from lists that lacked it for long: shown again, it is there.
+# Lists may show a GPU for this long after its end was proven. It does not count for GPUs without a
+# wish to end: lists had lacked those for ABSENCE_AFTER, so one that is shown again is there.
 LISTED_AFTER_END = timedelta(seconds=60)
 
 

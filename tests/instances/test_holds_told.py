@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -11,29 +10,28 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from instances import call_log, gate
-from instances.gate import Permit
+from instances import call_log
 from instances.holds import (
     OUTAGES_TO_OPEN,
 )
-from instances.models import UpstreamGate
-from instances.novita.calls import CallOutcome, CallRecord
-from instances.novita.errors import Source
+from instances.novita.calls import CallRecord
 from tests.instances.conftest import Clock, Limit
+from tests.instances.holding import (
+    CREATE_KEY,
+    DOWN,
+    EDGE,
+    READ,
+    READ_KEY,
+    SOLD_OUT,
+    WORDS,
+    creates,
+    logged,
+    report,
+    row,
+)
 from tests.instances.test_gate import SECOND
 
 pytestmark = pytest.mark.django_db
-
-READ = CallRecord("list_clusters", CallOutcome.OK, 0.1, 200)
-CREATE = replace(READ, endpoint="create_instance")
-WORDS = "401 UNAUTHORIZED: invalid api key"
-READ_KEY = replace(
-    *(READ,), outcome=CallOutcome.KEY_REFUSED, status=401, reason="UNAUTHORIZED", text=WORDS
-)
-CREATE_KEY = replace(READ_KEY, endpoint="create_instance")
-SOLD_OUT = replace(CREATE, outcome=CallOutcome.CLIENT_ERROR, status=400)
-DOWN = replace(READ, outcome=CallOutcome.SERVER_ERROR, status=500, counts_as_outage=True)
-EDGE = replace(DOWN, outcome=CallOutcome.EDGE_ANSWERED, source=Source.EDGE, status=404)
 
 
 @pytest.fixture(autouse=True)
@@ -41,28 +39,6 @@ def _limited(clock: Clock, limit: Limit) -> Iterator[None]:
     call_log.forget()
     yield
     call_log.forget()
-
-
-def report(*calls: CallRecord) -> None:
-    gate.report([(Permit(len(calls)), calls)])
-
-
-def row() -> UpstreamGate:
-    return UpstreamGate.objects.get()
-
-
-def creates() -> Permit:
-    return gate.reserve(6, at_least=1, is_create=True)
-
-
-def reads() -> Permit:
-    return gate.reserve(6, at_least=1)
-
-
-@contextmanager
-def logged(capture: Any) -> Iterator[list[Any]]:
-    with capture_logs() as lines, capture(execute=True):
-        yield lines
 
 
 def test_a_hold_is_one_line_where_it_begins_and_one_where_it_ends(

@@ -63,7 +63,7 @@ def _stand_still(trial: Trial) -> None:
 
 
 def _ask(trial: Trial, seconds: float) -> None:
-    """Readers, a writer and a probe, one after the other, for so long."""
+    """For ``seconds``: a create, a list and a probe, one after the other."""
     answers: Counter[str] = Counter()
     deadline = time.monotonic() + seconds
     wish = trial.stack.wish(name=f"{trial.tag}refused")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -80,14 +81,25 @@ def test_looks_before_the_settle_time_and_one_that_fails_after_it_prove_nothing(
     assert instance.create_step == "choose"
 
 
-@pytest.mark.parametrize("shows", ["nothing", "all as removed"])
-def test_a_list_that_lacks_what_was_seen_a_moment_ago_proves_no_absence(
-    service: Service, novita: FakeNovita, shows: str
-) -> None:
-    """Novita is blind for a while: a create must not be sent twice because of it."""
-    watched = service.placed()
+def watched(service: Service, novita: FakeNovita) -> Instance:
+    """One that runs, as Novita has shown."""
+    instance = service.placed()
     novita.put("up-1", status="running")
-    service.watch(watched)
+    service.watch(instance)
+    return instance
+
+
+@pytest.mark.parametrize("seen", [0, 300, None], ids=["now", "five minutes ago", "never"])
+@pytest.mark.parametrize("shows", ["nothing", "all as removed"])
+def test_a_list_that_lacks_what_is_held_proves_no_absence(
+    service: Service, novita: FakeNovita, shows: str, seen: int | None
+) -> None:
+    """Novita is blind, for however long: a create must not be sent twice because of it."""
+    other = watched(service, novita)
+    if seen is None:
+        Instance.objects.filter(pk=other.pk).update(upstream_seen_at=None)
+    else:
+        age(other, upstream_seen_at=timedelta(seconds=seen))
     novita.fail("create_instance", TIMED_OUT, acts=True)
     instance = create(service, service.create())
     removed = {each: replace(item, status="removed") for each, item in novita.instances.items()}
@@ -104,9 +116,7 @@ def test_a_search_by_name_proves_no_absence_after_lists_that_saw(
     service: Service, novita: FakeNovita
 ) -> None:
     """It finds nothing while Novita is blind, and cannot show that it is."""
-    watched = service.placed()
-    novita.put("up-1", status="running")
-    service.watch(watched)
+    watched(service, novita)
     novita.fail("create_instance", TIMED_OUT, acts=False)
     instance = create(service, service.create())
     create(service, instance, times=3)

@@ -18,31 +18,8 @@ from instances.http.errors import (
     InvalidTarget,
     TransportError,
 )
-from instances.http.exchange import Deadline
-from instances.http.transport import HttpRequest, Transport
+from tests.instances.http.exchanging import CAP, answering, exchange
 from tests.instances.http.raw_server import Peer, polite, serving
-
-CAP = 10_000
-
-
-@pytest.fixture(scope="module")
-def transport():
-    transport = Transport(max_body_bytes=CAP)
-    yield transport
-    transport.close()
-
-
-def exchange(transport, url, *, method="GET", headers=None, body=None, **options):
-    request = HttpRequest(method, url, headers or {}, body)
-    return transport.exchange(request, Deadline(5), **options)
-
-
-def answering(data: bytes):
-    def script(peer: Peer) -> None:
-        peer.read_request()
-        peer.send(data)
-
-    return script
 
 
 def test_it_sends_method_path_headers_and_body_and_reads_the_answer(transport):

@@ -10,31 +10,9 @@ from instances.http.errors import (
     AddressRefused,
     TlsFailed,
 )
-from instances.http.exchange import Deadline
-from instances.http.transport import HttpRequest, Transport
+from instances.http.transport import Transport
+from tests.instances.http.exchanging import CAP, exchange
 from tests.instances.http.raw_server import Peer, polite, serving
-
-CAP = 10_000
-
-
-@pytest.fixture(scope="module")
-def transport():
-    transport = Transport(max_body_bytes=CAP)
-    yield transport
-    transport.close()
-
-
-def exchange(transport, url, *, method="GET", headers=None, body=None, **options):
-    request = HttpRequest(method, url, headers or {}, body)
-    return transport.exchange(request, Deadline(5), **options)
-
-
-def answering(data: bytes):
-    def script(peer: Peer) -> None:
-        peer.read_request()
-        peer.send(data)
-
-    return script
 
 
 def test_tls_goes_to_the_name_whatever_the_address(certificate, monkeypatch):

@@ -6,31 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
-import responses
 
 from instances.novita import errors as e
 from instances.novita.calls import CallBudget, CallOutcome
-from instances.novita.client import DEFAULT_BASE_URL, NovitaClient
-from instances.novita.types import CreateRequest, EnvVar
-
-BASE = DEFAULT_BASE_URL
-KEY = "sk_test-key-0123"
-WISH = CreateRequest("n", "4090.16c62g", 1, 60, "img", envs=(EnvVar("TOKEN", "hush-hush"),))
-
-
-@pytest.fixture
-def upstream():
-    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
-        yield mock
-
-
-@pytest.fixture
-def client():
-    return NovitaClient(BASE, KEY, request_id="req-1")
-
-
-def sent(upstream, index=-1):
-    return upstream.calls[index].request
+from instances.novita.client import NovitaClient
+from tests.instances.novita.calling import BASE, KEY
 
 
 @pytest.mark.parametrize(
