@@ -106,7 +106,7 @@ def is_ended_by_wish(instance: Instance) -> bool:
 
 def drop_if_unasked(ending: UpstreamEnding, *, cause: Cause, now: datetime) -> bool:
     """Delete an ending that no wish stands for, in a transaction of its own; the reconciler then
-    takes the instance back. Locks the instance.
+    takes the instance back. Locks the instance. True if the ending is gone.
     """
     if ending.wish or ending.reason != _CAME_BACK:
         return False
@@ -114,8 +114,8 @@ def drop_if_unasked(ending: UpstreamEnding, *, cause: Cause, now: datetime) -> b
         instance = Instance.objects.select_for_update().get(pk=ending.instance_id)
         dropped, _ = UpstreamEnding.objects.filter(_UNASKED, pk=ending.pk).delete()
         if not dropped:
-            # Asked for a moment ago.
-            return False
+            # Asked for a moment ago, or dropped by another process.
+            return not UpstreamEnding.objects.filter(pk=ending.pk).exists()
         data = {"novitaInstanceId": ending.upstream_id}
         record_event(instance, "instance.ending_dropped", cause=cause, now=now, data=data)
     return True

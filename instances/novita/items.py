@@ -141,8 +141,12 @@ def _status_error(value: object) -> tuple[str, str]:
     stands there for "no error" is none.
     """
     if isinstance(value, list):
-        found = map(_status_error, value[:10])
+        found = map(_one_error, value[:10])
         return next((each for each in found if any(each)), ("", ""))
+    return _one_error(value)
+
+
+def _one_error(value: object) -> tuple[str, str]:
     if isinstance(value, str):
         return "", _error_text(value)
     problem = mapping(value)

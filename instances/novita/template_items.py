@@ -64,10 +64,12 @@ def _unused_of_template(data: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(sorted(filter(None, asked))[:10])
 
 
-def _says_something(value: object) -> bool:
-    if isinstance(value, (list, dict)):
-        return any(map(_says_something, value.values() if isinstance(value, dict) else value))
-    return value not in _NOTHING
+def _says_something(value: object, levels: int = 3) -> bool:
+    """Whether there is a value in it. What is nested below ``levels`` counts as one."""
+    if not isinstance(value, (list, dict)) or not levels:
+        return value not in _NOTHING and value not in ([], {})
+    inner = value.values() if isinstance(value, dict) else value
+    return any(_says_something(each, levels - 1) for each in inner)
 
 
 def read_registry_auth(value: Any) -> RegistryAuth | None:

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+import pytest
+
 from instances.novita import items, parsers, template_items
+from instances.novita.template_items import read_template
 from instances.novita.types import EnvVar, TemplatePort, Tool
+
+
+def nested(depth: int) -> object:
+    value: object = 1
+    for _ in range(depth):
+        value = [value]
+    return value
 
 
 def test_a_product_is_read_with_string_and_integer_prices():
@@ -88,3 +98,28 @@ def test_a_registry_password_is_not_kept():
     assert auth is not None
     assert (auth.id, auth.username) == ("7", "u")
     assert not any("hush" in str(getattr(auth, name)) for name in type(auth).__slots__)
+
+
+@pytest.mark.parametrize(
+    ("value", "is_told"),
+    [
+        ([], False),
+        ({"a": [{}, 0, ""]}, False),
+        ([[[[]]]], False),
+        ({"a": [{"b": 1}]}, True),
+        (nested(900), True),
+    ],
+    ids=["empty", "holds nothing", "nested and empty", "holds something", "nested 900 deep"],
+)
+def test_a_field_that_is_not_used_is_told_if_it_says_something(
+    value: object, is_told: bool
+) -> None:
+    template = read_template({"id": "t", "odd": value})
+    assert template is not None
+    assert template.unused == (("odd",) if is_told else ())
+
+
+def test_an_error_that_is_nested_without_end_is_none():
+    instance = items.read_instance({"id": "a", "statusError": nested(900)})
+    assert instance is not None
+    assert instance.failure_reason is None

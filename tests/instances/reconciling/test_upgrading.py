@@ -6,8 +6,9 @@ import pytest
 
 from instances.choices import EndingWish
 from instances.database_clock import database_now
-from instances.ending import enqueue_ending
+from instances.ending import drop_if_unasked, enqueue_ending
 from instances.models import Instance, UpstreamEnding
+from instances.types import Cause
 from tests.fakes import FakeNovita
 from tests.instances.handlers.conftest import Service, events
 from tests.instances.reconciling.conftest import run_one
@@ -44,6 +45,23 @@ def test_an_ending_of_0_5_0_that_nobody_asked_for_sends_no_delete(
     assert show_again(novita, gone) == ["reappeared"]
     instance.refresh_from_db()
     assert (instance.status, events(instance)[-3]) == ("running", "instance.ending_dropped")
+
+
+def test_an_unasked_ending_that_another_process_dropped_is_gone_as_well(
+    service: Service, novita: FakeNovita
+) -> None:
+    ending = begin_as_0_5_0(run_one(service, novita))
+    cause, now = Cause("worker", "its end was never asked for"), database_now()
+    assert [drop_if_unasked(ending, cause=cause, now=now) for _ in range(2)] == [True, True]
+    UpstreamEnding.objects.create(
+        project=ending.project,
+        instance=ending.instance,
+        account=ending.account,
+        upstream_id=ending.upstream_id,
+        wish=EndingWish.CALLER,
+        pk=ending.pk,
+    )
+    assert not drop_if_unasked(ending, cause=cause, now=now)
 
 
 def test_what_0_5_0_ended_unasked_is_taken_back_as_well(
