@@ -14,10 +14,14 @@ RUN /opt/venv/bin/pip install --no-compile --require-hashes -r server.txt \
     && /opt/venv/bin/pip uninstall --yes pip setuptools
 COPY manage.py gunicorn.conf.py ./
 COPY accounts accounts
+COPY core core
+COPY egress egress
 COPY instances instances
 COPY jobs jobs
 COPY novitai novitai
-COPY simulator simulator
+COPY upstream upstream
+COPY devtools/__init__.py devtools/
+COPY devtools/simulator devtools/simulator
 # Static files are served from the packages themselves (whitenoise), so there is nothing to
 # collect. Compiled ahead, as the user that runs them cannot write here.
 RUN /opt/venv/bin/python -m compileall -q /app /opt/venv \

@@ -33,10 +33,10 @@ lock: setup ## remake locks/*.txt after a change of requirements
 	@sh scripts/lock.sh
 
 demo: setup ## watch one instance from request to signed webhook, on a simulated Novita (30 s)
-	@exec "$(VENV)/python" -m launcher demo
+	@exec "$(VENV)/python" -m devtools.launcher demo
 
 run: setup ## serve in the foreground until Ctrl-C; PORT=8000, DATA_DIR=.data, README.md has more
-	@exec "$(VENV)/python" -m launcher run
+	@exec "$(VENV)/python" -m devtools.launcher run
 
 test: setup ## run the tests; ARGS="-k word" passes options to pytest
 	@exec $(HERMETIC) "$(VENV)/python" -m pytest $(ARGS)
@@ -51,11 +51,11 @@ format: setup ## rewrite the code in its style
 # PART=compare, recovery or engine measures one part; a full run rewrites docs/benchmarks.*.
 bench: ## the job engine beside its peers, half an hour; QUICK=1 for 4 minutes, ROUNDS=5
 	@"$(or $(PYTHON),python3)" scripts/setup.py bench
-	@exec $(HERMETIC) .venv-bench/bin/python -m benchmarks
+	@exec $(HERMETIC) .venv-bench/bin/python -m devtools.benchmarks
 
 # ONLY=F2 SEED=17 replays one run; RUNS=50 plays so many seeds; a full run rewrites docs/reliability.md.
 faults: setup ## kill, freeze and cut off what can be, half an hour; QUICK=1 for 6 minutes, ONLY=F2
-	@exec $(HERMETIC) "$(VENV)/python" -m faults
+	@exec $(HERMETIC) "$(VENV)/python" -m devtools.faults
 
 clean: ## remove .venv and caches; keeps .data, the database of `make run`
 	@rm -rf .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache staticfiles

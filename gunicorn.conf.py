@@ -12,7 +12,7 @@ from typing import Any
 
 import gunicorn.http.wsgi
 
-from novitai.config import ConfigError, load_config
+from novitai.env.config import ConfigError, load_config
 
 try:
     _config = load_config()
@@ -25,7 +25,7 @@ gunicorn.http.wsgi.SERVER = "novitai"
 wsgi_app = "novitai.wsgi"
 _host = f"[{_config.web_host}]" if ":" in _config.web_host else _config.web_host
 bind = f"{_host}:{_config.port}"
-worker_class = "novitai.web_worker.WebWorker"
+worker_class = "novitai.server.web_worker.WebWorker"
 workers = _config.web_workers
 # Threads live as long as their process, so each keeps one database connection of its own:
 # WEB_WORKERS x WEB_THREADS connections at most, and no pool that forks could share.

@@ -13,7 +13,8 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         # drf-spectacular knows its extensions by their import.
-        from accounts import logins, schema  # noqa: F401
+        from accounts.console import logins
+        from accounts.rest import schema  # noqa: F401
 
         logins.listen()
 
@@ -22,4 +23,4 @@ class ConsoleConfig(admin_apps.AdminConfig):
     """In place of django.contrib.admin: its site is ours."""
 
     default = False
-    default_site = "accounts.console.Console"
+    default_site = "accounts.console.site.Console"

@@ -5,9 +5,9 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from accounts.ids import new_public_id
 from accounts.scopes import DEFAULT_SCOPES, Scope, default_scopes
-from accounts.sealed_fields import SealedTextField
+from core.ids import new_public_id
+from core.sealed_fields import SealedTextField
 
 DEFAULT_PROJECT = "default"
 

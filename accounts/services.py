@@ -11,9 +11,9 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from accounts import audit
-from accounts.database_clock import ClockTimestamp
 from accounts.models import DEFAULT_PROJECT, ApiKey, Project
-from accounts.prepared import Prepared
+from core.clock import ClockTimestamp
+from core.prepared import Prepared
 
 KEY_PREFIX = "nvt_"
 _KEY = re.compile(r"[\x21-\x7e]{16,200}")

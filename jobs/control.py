@@ -17,11 +17,11 @@ from django.utils import timezone
 
 from accounts import audit
 from jobs import registry
+from jobs.engine.outcome_writer import KEPT_ERRORS
 from jobs.errors import JobError, JobNotCancellable, JobNotRedrivable, UnknownJobType
 from jobs.models import Job, JobStatus, PausedType
 from jobs.queue import notify
 from jobs.registry import JobType
-from jobs.settle import KEPT_ERRORS
 
 logger = structlog.get_logger()
 

@@ -15,7 +15,8 @@ import structlog
 from django.conf import settings
 from django.db import connection, transaction
 
-from accounts import audit, idempotency, ratelimits
+from accounts import audit
+from accounts.rest import idempotency, rate_limits
 from jobs import counters, registry
 from jobs.models import Job, JobStatus
 from jobs.outcomes import Again, Outcome
@@ -45,7 +46,7 @@ class PruneJobs(Handler[None, None]):
 
     def load(self, jobs: Sequence[Job]) -> Sequence[Unit[None] | Decided]:
         idempotency.forget_old()
-        ratelimits.forget_old()
+        rate_limits.forget_old()
         audit.forget_old()
         is_finished = prune(_limits(), seconds=RUN_SECONDS)
         pause = UNTIL_NEXT_LOOK if is_finished else BREATHER

@@ -8,9 +8,9 @@ class NovitaiConfig(AppConfig):
     name = "novitai"
 
     def ready(self) -> None:
+        from core.database.bounds import serve_with_bounds
+        from core.database.starting import check_database, refuse_for_workers
         from jobs.signals import cluster_starting
-        from novitai.database.bounds import serve_with_bounds
-        from novitai.database.starting import check_database, refuse_for_workers
 
         checks.register(check_database, checks.Tags.database)
         cluster_starting.connect(refuse_for_workers, dispatch_uid="novitai.refuse_for_workers")

@@ -7,12 +7,12 @@ from typing import Any
 from corsheaders.defaults import default_headers
 from django.core.exceptions import ImproperlyConfigured
 
+from core.database.address import parse_url
+from core.database.sessions import django_entry, embedded_options
 from novitai import VERSION
-from novitai.config import ConfigError, load_config
-from novitai.database.address import parse_url
-from novitai.database.sessions import django_entry, embedded_options
-from novitai.development import kept_secret
-from novitai.logs import logging_config
+from novitai.env.config import ConfigError, load_config
+from novitai.env.dev_secrets import kept_secret
+from novitai.monitoring.logs import logging_config
 from novitai.openapi.introduction import DESCRIPTION
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -55,24 +55,24 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "novitai.hosts.HostMiddleware",
+    "novitai.middleware.hosts.HostMiddleware",
     # Outside of whatever may refuse a request, so that refusals are counted, too.
-    "novitai.request_metrics.RequestMetricsMiddleware",
-    "novitai.middleware.RequestIdMiddleware",
-    "novitai.middleware.RequestLogMiddleware",
-    "novitai.middleware.SecurityHeadersMiddleware",
+    "novitai.monitoring.request_metrics.RequestMetricsMiddleware",
+    "novitai.middleware.requests.RequestIdMiddleware",
+    "novitai.middleware.requests.RequestLogMiddleware",
+    "novitai.middleware.requests.SecurityHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "novitai.admin_door.AdminDoorMiddleware",
-    "novitai.page_middleware.PageStaticFiles",
+    "novitai.middleware.admin_access.AdminDoorMiddleware",
+    "novitai.middleware.pages.PageStaticFiles",
     "corsheaders.middleware.CorsMiddleware",
-    "novitai.deprecations.DeprecationMiddleware",
-    "novitai.middleware.SingleHeadersMiddleware",
-    "novitai.middleware.BodyLimitMiddleware",
-    "novitai.page_middleware.PageSession",
+    "novitai.rest.deprecations.DeprecationMiddleware",
+    "novitai.middleware.requests.SingleHeadersMiddleware",
+    "novitai.middleware.requests.BodyLimitMiddleware",
+    "novitai.middleware.pages.PageSession",
     "django.middleware.common.CommonMiddleware",
-    "novitai.page_middleware.PageCsrf",
-    "novitai.page_middleware.PageUser",
-    "novitai.page_middleware.PageMessages",
+    "novitai.middleware.pages.PageCsrf",
+    "novitai.middleware.pages.PageUser",
+    "novitai.middleware.pages.PageMessages",
 ]
 
 ROOT_URLCONF = "novitai.urls"
@@ -99,7 +99,7 @@ TEMPLATES = [
 def _database() -> dict[str, Any]:
     if CONFIG.database_url is None:
         return {
-            "ENGINE": "novitai.embedded_postgres.backend",
+            "ENGINE": "devtools.embedded_postgres.backend",
             "NAME": "novitai",
             "DATA_DIR": DATA_DIR / "postgres",
             "OPTIONS": embedded_options(),
@@ -148,17 +148,17 @@ WHITENOISE_AUTOREFRESH = False
 # API
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.ApiKeyAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.HasApiKey"],
-    "DEFAULT_THROTTLE_CLASSES": ["accounts.throttling.KeyRateThrottle"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.rest.authentication.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.rest.permissions.HasApiKey"],
+    "DEFAULT_THROTTLE_CLASSES": ["accounts.rest.throttling.KeyRateThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "novitai.negotiation.ByWeight",
-    "DEFAULT_PARSER_CLASSES": ["novitai.parsers.StrictJSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "novitai.rest.negotiation.ByWeight",
+    "DEFAULT_PARSER_CLASSES": ["novitai.rest.parsers.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "novitai.openapi.scopes.ScopedSchema",
-    "DEFAULT_PAGINATION_CLASS": "novitai.pagination.KeysetPagination",
+    "DEFAULT_PAGINATION_CLASS": "novitai.rest.pagination.KeysetPagination",
     # OPTIONS describes nothing: that is the schema's. Preflights are the CORS middleware's.
     "DEFAULT_METADATA_CLASS": None,
-    "EXCEPTION_HANDLER": "novitai.errors.exception_handler",
+    "EXCEPTION_HANDLER": "novitai.errors.responses.exception_handler",
     # ?format=… would answer 404 for formats that there are not.
     "URL_FORMAT_OVERRIDE": None,
     "UNAUTHENTICATED_USER": None,
@@ -180,11 +180,11 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "ENUM_NAME_OVERRIDES": {
-        "InstanceStatus": "instances.choices.InstanceStatus",
-        "BillingMode": "instances.choices.BillingMode",
-        "FailureCode": "instances.choices.FailureCode",
-        "StatusReason": "instances.choices.StatusReason",
-        "OnStartFailure": "instances.choices.OnStartFailure",
+        "InstanceStatus": "instances.domain.enums.InstanceStatus",
+        "BillingMode": "instances.domain.enums.BillingMode",
+        "FailureCode": "instances.domain.enums.FailureCode",
+        "StatusReason": "instances.domain.enums.StatusReason",
+        "OnStartFailure": "instances.domain.enums.OnStartFailure",
         "JobStatus": "jobs.models.JobStatus",
         "JobPriority": "jobs.models.JobPriority",
         "UpOrDown": ["up", "down"],
@@ -193,19 +193,19 @@ SPECTACULAR_SETTINGS = {
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "novitai.schema.complete",
+        "novitai.openapi.hooks.complete",
     ],
 }
 
-# The worker cluster (jobs/cluster.py runs it; the queue is the job rows themselves)
+# The worker cluster (jobs/cluster/supervisor.py runs it; the queue is the job rows themselves)
 
 Q_CLUSTER = {
     "name": "novitai",
-    "broker_class": "jobs.broker.JobBroker",
+    "broker_class": "jobs.cluster.broker.JobBroker",
     "workers": CONFIG.job_workers,
     # One message waits while the others are worked on: more would sit unstarted past its lease.
     "queue_limit": 1,
-    # Run limits are the heartbeat's (jobs/heartbeat.py): q2's alarm interrupts at any bytecode.
+    # Run limits are the heartbeat's (engine/heartbeat.py): q2's alarm interrupts at any bytecode.
     "timeout": 1_000_000_000,
     "retry": 2_000_000_000,
     # A recycled worker would end the calls that its threads still make.
@@ -251,10 +251,10 @@ CORS_EXPOSE_HEADERS = [
     "WWW-Authenticate",
     "X-Request-Id",
 ]
-CSRF_FAILURE_VIEW = "novitai.errors.csrf_failure"
+CSRF_FAILURE_VIEW = "novitai.errors.responses.csrf_failure"
 CSRF_TRUSTED_ORIGINS = list(CONFIG.csrf_trusted_origins)
 SESSION_COOKIE_HTTPONLY = True
-SESSION_ENGINE = "accounts.sessions"
+SESSION_ENGINE = "accounts.console.sessions"
 SESSION_COOKIE_AGE = int(timedelta(hours=CONFIG.admin_session_hours).total_seconds())
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = CONFIG.is_production
 # gunicorn judges X-Forwarded-Proto, by FORWARDED_ALLOW_IPS: here anyone's header would count.
@@ -275,9 +275,9 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
-# Log-ins (accounts/logins.py)
+# Log-ins (accounts/console/logins.py)
 
-PASSWORD_HASHERS = ["accounts.hashers.LowPriorityHasher"]
+PASSWORD_HASHERS = ["accounts.console.hashers.LowPriorityHasher"]
 AUTHENTICATION_BACKENDS = [
     # Refuses before the next one hashes a password.
     "axes.backends.AxesStandaloneBackend",
@@ -286,8 +286,8 @@ AUTHENTICATION_BACKENDS = [
 AXES_FAILURE_LIMIT = CONFIG.admin_login_failures
 AXES_COOLOFF_TIME = timedelta(seconds=CONFIG.admin_login_lock)
 AXES_LOCKOUT_PARAMETERS = ["username", "ip_address"]
-AXES_USERNAME_CALLABLE = "accounts.logins.user_name"
-AXES_CLIENT_IP_CALLABLE = "accounts.logins.address"
+AXES_USERNAME_CALLABLE = "accounts.console.logins.user_name"
+AXES_CLIENT_IP_CALLABLE = "accounts.console.logins.address"
 # A lock ends after its time, however often it is tried meanwhile; nothing is written then.
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 # An operator who guesses a colleague's password could set the count back by signing in.

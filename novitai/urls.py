@@ -5,10 +5,10 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularRedocView, SpectacularSwaggerSplitView
 
-from novitai.documentation_pages import only_to_read, redoc_script_view, schema_view
-from novitai.entrance import UnknownAddress, entrance
-from novitai.health import HealthView, LivezView, ReadyzView
-from novitai.metrics import MetricsView
+from novitai.monitoring.health import HealthView, LivezView, ReadyzView
+from novitai.monitoring.metrics import MetricsView
+from novitai.openapi.views import only_to_read, redoc_script_view, schema_view
+from novitai.rest.root import UnknownAddress, entrance
 
 _docs = SpectacularSwaggerSplitView.as_view(url_name="schema")
 _redoc = SpectacularRedocView.as_view(url_name="schema", template_name="novitai/redoc.html")
@@ -35,7 +35,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
 ]
 
-handler400 = "novitai.errors.bad_request"
-handler403 = "novitai.errors.permission_denied"
-handler404 = "novitai.errors.not_found"
-handler500 = "novitai.errors.server_error"
+handler400 = "novitai.errors.responses.bad_request"
+handler403 = "novitai.errors.responses.permission_denied"
+handler404 = "novitai.errors.responses.not_found"
+handler500 = "novitai.errors.responses.server_error"

@@ -17,7 +17,7 @@ def _refuse_what_cannot_work() -> None:
     from django.core.exceptions import ImproperlyConfigured
     from django.db import connections
 
-    from novitai.database.starting import refuse_for_web
+    from core.database.starting import refuse_for_web
 
     try:
         refuse_for_web()
@@ -32,8 +32,8 @@ def _refuse_what_cannot_work() -> None:
 def _bound_the_database() -> None:
     from django.db import connection
 
-    from novitai.database.bounds import serve_with_bounds
-    from novitai.database.pulse import watch
+    from core.database.bounds import serve_with_bounds
+    from core.database.pulse import watch
 
     serve_with_bounds()
     watch(connection.get_connection_params)
@@ -46,7 +46,7 @@ def _serve_quickly() -> None:
     from django.db import reset_queries
     from django.db.backends.signals import connection_created
 
-    from accounts.prepared import keep_plans
+    from core.prepared import keep_plans
 
     if settings.CONFIG.database_pooler != "transaction":
         connection_created.connect(keep_plans)

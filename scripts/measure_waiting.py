@@ -51,7 +51,7 @@ def main() -> None:
     finally:
         from django.db import connections
 
-        from novitai.embedded_postgres import stop
+        from devtools.embedded_postgres import stop
 
         connections.close_all()
         stop(folder / "postgres")
@@ -174,10 +174,10 @@ def _wake_ups(streams: list[socket.socket], instance: Any) -> list[float]:
     """Seconds from the commit of an event to its arrival, for each event and stream."""
     from django.db import transaction
 
-    from instances.database_clock import database_now
+    from core.clock import database_now
+    from instances.domain.types import Cause
+    from instances.lifecycle.transitions import record_event
     from instances.models import Instance
-    from instances.transitions import record_event
-    from instances.types import Cause
 
     taken: list[float] = []
     for _ in range(EVENTS):
@@ -198,8 +198,8 @@ def _wake_ups(streams: list[socket.socket], instance: Any) -> list[float]:
 
 
 def _new_instance(project: Any) -> Any:
+    from instances.domain.types import Cause, Wish
     from instances.services import create_instance
-    from instances.types import Cause, Wish
 
     wish = Wish("measured", "RTX 4090", "1", "CN-HK-01")
     return create_instance(project=project, wish=wish, cause=Cause("measure")).instance

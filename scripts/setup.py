@@ -21,7 +21,7 @@ VENV_PYTHON = os.path.join(VENV, "bin", "python")
 # A copy of the requirements as they were when they were installed.
 INSTALLED = os.path.join(VENV, "installed-requirements.txt")
 # The lock pins every file by its hash; the peers of the benchmark are not part of it.
-WANTED = "benchmarks/requirements.txt" if IS_BENCH else "locks/dev.txt"
+WANTED = "devtools/benchmarks/requirements.txt" if IS_BENCH else "locks/dev.txt"
 HOW = ["-c", "constraints.txt"] if IS_BENCH else ["--require-hashes"]
 REQUIREMENTS = ("requirements.txt", WANTED, "constraints.txt")
 

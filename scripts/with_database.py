@@ -17,8 +17,8 @@ sys.path.insert(0, os.fspath(Path(__file__).resolve().parent.parent))
 from psycopg import Error
 from psycopg.conninfo import conninfo_to_dict
 
-from novitai.embedded_postgres import EmbeddedPostgresError, ensure_running
-from novitai.embedded_postgres.binaries import bin_folder
+from devtools.embedded_postgres import EmbeddedPostgresError, ensure_running
+from devtools.embedded_postgres.binaries import bin_folder
 
 
 def main() -> int:

@@ -10,11 +10,11 @@ from django.db.backends.signals import connection_created
 from django.test import Client
 from pytest_django.plugin import DjangoDbBlocker
 
-from accounts import ratelimits, usage
 from accounts.models import Project
-from accounts.prepared import keep_plans
+from accounts.rest import last_used, rate_limits
 from accounts.scopes import Scope
 from accounts.services import create_api_key
+from core.prepared import keep_plans
 from tests.stacks import made_database
 
 
@@ -41,8 +41,8 @@ def nothing_is_slow_on_purpose(settings: Any) -> None:
 def nothing_is_remembered() -> None:
     """Rows come and go with each test; a process remembers them."""
     caches["local"].clear()
-    usage.forget()
-    ratelimits.forget()
+    last_used.forget()
+    rate_limits.forget()
 
 
 @pytest.fixture

@@ -8,12 +8,13 @@ from typing import Any
 
 from django.db import connection
 
-from jobs import broker, settle
-from jobs.claim import Claimer
+from jobs.cluster import broker
+from jobs.engine import outcome_writer
+from jobs.engine.claim import Claimer
+from jobs.engine.executor import Runner
 from jobs.models import Job
 from jobs.outcomes import Done, Outcome
 from jobs.registry import Decided, Handler, JobType, Unit
-from jobs.runner import Runner
 
 
 class ScriptedHandler(Handler[Any, Any]):
@@ -91,7 +92,7 @@ def run_due() -> list[str]:
     """Claim everything that is due and run it once; the types that ran, in order."""
     runner = DrivenRunner(threads=4)
     leases = Claimer("test").claim()
-    settle.bury([lease for lease in leases if lease.is_suspect and lease.is_exhausted])
+    outcome_writer.bury([lease for lease in leases if lease.is_suspect and lease.is_exhausted])
     for batch in broker.batches(leases):
         runner.run([(lease.job_id, lease.token) for lease in batch])
     runner.keep()

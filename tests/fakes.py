@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from instances.gate import Permit
-from instances.novita.access import Access
-from instances.novita.calls import CallBudget, CallRecord, outcome_of
-from instances.novita.errors import (
+from instances.novita.limiter import Permit
+from upstream.access import Access
+from upstream.call_records import CallBudget, CallRecord, outcome_of
+from upstream.errors import (
     InstanceNotFound,
     InvalidStateChange,
     NovitaError,
@@ -20,9 +20,9 @@ from instances.novita.errors import (
     Source,
     TemplateNotFound,
 )
-from instances.novita.facts import CONNECT_FACTS
-from instances.novita.listing import read_all_pages
-from instances.novita.types import (
+from upstream.facts import CONNECT_FACTS
+from upstream.listing import read_all_pages
+from upstream.types import (
     Balance,
     Cluster,
     CreateRequest,

@@ -15,7 +15,7 @@ if "TEST_DATABASE" in os.environ:
     DATABASES = {
         "default": {
             **DATABASES["default"],
-            "ENGINE": "novitai.database.backend",
+            "ENGINE": "core.database.backend",
             **json.loads(os.environ["TEST_DATABASE"]),
         }
     }

@@ -7,7 +7,7 @@ from django.db import connection
 from django.db.backends.base.creation import TEST_DATABASE_PREFIX
 from django.test.utils import setup_databases, teardown_databases
 
-from faults.real.databases import Database, Server, copy_of
+from devtools.faults.real.databases import Database, Server, copy_of
 
 
 @contextmanager

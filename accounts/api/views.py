@@ -12,8 +12,8 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from accounts.api import schemas
-from accounts.authentication import Caller
 from accounts.models import ApiKey
+from accounts.rest.authentication import Caller
 from accounts.scopes import Scope
 from accounts.services import revoke_api_key
 

@@ -14,13 +14,14 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST
 
-from accounts.admin_base import ReadOnlyAdmin
-from instances import burn, services
+from core.admin_base import ReadOnlyAdmin
+from instances import services
 from instances.admin.permissions import may_change
-from instances.choices import InstanceStatus
-from instances.errors import InstanceError
+from instances.domain.enums import InstanceStatus
+from instances.domain.errors import InstanceError
+from instances.domain.types import Cause
+from instances.lifecycle import spend_rate
 from instances.models import Instance
-from instances.types import Cause
 from jobs.admin.permissions import actor_of
 
 MOST_AT_ONCE = 500
@@ -136,8 +137,8 @@ class ControlledAdmin(ReadOnlyAdmin):
             **self.admin_site.each_context(request),
             "title": "Terminate?",
             "opts": self.opts,
-            "rows": [(each, burn.of(each).text) for each in instances],
-            "total": burn.of_confirmation(instances).text,
+            "rows": [(each, spend_rate.of(each).text) for each in instances],
+            "total": spend_rate.of_confirmation(instances).text,
             "back": back,
             "action": action,
         }

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.utils.safestring import SafeString
 
-from accounts.admin_base import ReadOnlyAdmin
+from core.admin_base import ReadOnlyAdmin
 from instances.models import WebhookDelivery
 from jobs.display import pretty_json
 

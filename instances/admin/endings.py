@@ -11,8 +11,8 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from accounts.admin_base import ReadOnlyAdmin
-from instances import burn
+from core.admin_base import ReadOnlyAdmin
+from instances.lifecycle import spend_rate
 from instances.models import UpstreamEnding
 
 # Longer than any ending takes while Novita answers.
@@ -84,4 +84,4 @@ class UpstreamEndingAdmin(ReadOnlyAdmin):
 
     @admin.display(description="USD/h")
     def hourly(self, ending: UpstreamEnding) -> str:
-        return "-" if ending.confirmed_at is not None else burn.of_ending(ending).text
+        return "-" if ending.confirmed_at is not None else spend_rate.of_ending(ending).text

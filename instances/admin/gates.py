@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from accounts.admin_base import ReadOnlyAdmin
+from core.admin_base import ReadOnlyAdmin
 from instances.models import UpstreamGate
 
 

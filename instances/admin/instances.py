@@ -10,14 +10,14 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.admin_base import ReadOnlyInline, WordFilter
-from instances import burn
+from core.admin_base import ReadOnlyInline, WordFilter
+from core.clock import database_now
 from instances.admin.controls import ControlledAdmin
-from instances.billing import cost_so_far_e5_usd
-from instances.choices import CreateStep, FailureCode
-from instances.database_clock import database_now
+from instances.domain.enums import CreateStep, FailureCode
+from instances.domain.money import usd_text
+from instances.lifecycle import spend_rate
+from instances.lifecycle.charges import cost_so_far_e5_usd
 from instances.models import Instance, InstanceEvent, UpstreamEnding, WebhookDelivery
-from instances.money import usd_text
 from jobs.display import pretty_json
 from jobs.models import Job
 from jobs.redaction import redact_url
@@ -90,7 +90,7 @@ class GpuFilter(admin.SimpleListFilter):
             case "held":
                 return queryset.filter(upstream_gone_at=None).exclude(upstream_id="")
             case "charged":
-                return queryset.filter(burn.CHARGED)
+                return queryset.filter(spend_rate.CHARGED)
             case "doubt":
                 return queryset.filter(create_step__in=[CreateStep.POST, CreateStep.LOOK_UP])
             case _:
@@ -158,7 +158,7 @@ class InstanceAdmin(ControlledAdmin):
 
     @admin.display(description="USD/h now")
     def hourly(self, instance: Instance) -> str:
-        return burn.of(instance).text if burn.is_charged(instance) else "-"
+        return spend_rate.of(instance).text if spend_rate.is_charged(instance) else "-"
 
     @admin.display(description="cost so far")
     def cost(self, instance: Instance) -> str:

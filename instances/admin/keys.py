@@ -15,12 +15,13 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from accounts.admin import ApiKeyAdmin
+from accounts.admin.projects_and_keys import ApiKeyAdmin
 from accounts.models import ApiKey
-from instances import burn, services
+from instances import services
 from instances.admin.permissions import may_end_all
+from instances.domain.types import Cause
+from instances.lifecycle import spend_rate
 from instances.services import made_by, to_be_ended
-from instances.types import Cause
 from jobs.admin.permissions import actor_of
 
 SHOWN = 20
@@ -88,8 +89,8 @@ def _doomed(key: ApiKey) -> dict[str, Any]:
     return {
         "title": f"Terminate everything that {key} made?",
         "key": key,
-        "rows": [(each, burn.of_confirmation([each]).text) for each in first],
+        "rows": [(each, spend_rate.of_confirmation([each]).text) for each in first],
         "count": count,
         "more": max(count - SHOWN, 0),
-        "total": burn.of_confirmation(rows).text,
+        "total": spend_rate.of_confirmation(rows).text,
     }

@@ -19,18 +19,19 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from accounts.admin import ProjectAdmin
+from accounts.admin.projects_and_keys import ProjectAdmin
 from accounts.models import Project
 from accounts.services import (
     default_instance_limit,
     default_private_templates,
     set_private_templates,
 )
-from instances import burn, services
+from instances import services
 from instances.admin.controls import cause_of
 from instances.admin.permissions import may_end_all
+from instances.domain.money import E5, usd_text
+from instances.lifecycle import spend_rate
 from instances.models import Instance
-from instances.money import E5, usd_text
 from instances.services import set_project_limits, to_be_ended
 from jobs.admin.permissions import actor_of
 
@@ -229,10 +230,10 @@ class LimitedProjectAdmin(ProjectAdmin):
             "title": f"Terminate everything of {project.name}?",
             "opts": self.opts,
             "project": project,
-            "rows": [(each, burn.of_confirmation([each]).text) for each in first],
+            "rows": [(each, spend_rate.of_confirmation([each]).text) for each in first],
             "count": count,
             "more": max(count - SHOWN, 0),
-            "total": burn.of_confirmation(rows).text,
+            "total": spend_rate.of_confirmation(rows).text,
             "back": page,
         }
         return TemplateResponse(request, "admin/instances/project/terminate_all.html", context)

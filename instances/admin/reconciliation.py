@@ -6,10 +6,10 @@ from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.admin_base import ReadOnlyAdmin
-from instances import environment
+from core.admin_base import ReadOnlyAdmin
+from instances.domain.money import usd_text
 from instances.models import Installation, OpenFinding, Orphan, ReconcileRun
-from instances.money import usd_text
+from instances.novita import installation
 
 
 @admin.register(Orphan)
@@ -100,4 +100,4 @@ class InstallationAdmin(ReadOnlyAdmin):
     @admin.display(description="may act at Novita", boolean=True)
     def acts(self, row: Installation) -> bool:
         """Not a copy of another installation's database: else `manage.py reconcile --accept`."""
-        return environment.is_bound_here(row)
+        return installation.is_bound_here(row)

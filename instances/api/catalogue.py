@@ -12,16 +12,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.authentication import Caller
-from instances import shelves
+from accounts.rest.authentication import Caller
+from core.clock import database_now, iso
 from instances.api import catalogue_documentation as documentation
-from instances.choices import BillingMode
-from instances.clock import iso
-from instances.database_clock import database_now
+from instances.catalogue import browse
+from instances.catalogue.browse import Article
+from instances.catalogue.placement import is_same_name
+from instances.domain.enums import BillingMode
+from instances.domain.money import usd_text
 from instances.models import ListedTemplate
-from instances.money import usd_text
-from instances.placement import is_same_name
-from instances.shelves import Article
 from jobs.api.filters import SearchedText
 from jobs.api.query_fields import OneOf
 
@@ -84,7 +83,7 @@ class ProductsView(APIView):
         _check_parameters(request, asked.fields)
         asked.is_valid(raise_exception=True)
         region = asked.validated_data.get("region")
-        goods = shelves.goods(None if region is None else [region])
+        goods = browse.goods(None if region is None else [region])
         rows = [product_details(article) for article in asked.choose(goods.articles)]
         return Response(_listed("products", rows, goods.as_of))
 
@@ -95,7 +94,7 @@ class TemplatesView(APIView):
     @extend_schema(**documentation.TEMPLATES)
     def get(self, request: Request) -> Response:
         _check_parameters(request, ())
-        found, as_of = shelves.templates(cast(Caller, request.user).project)
+        found, as_of = browse.templates(cast(Caller, request.user).project)
         return Response(_listed("templates", [template_details(each) for each in found], as_of))
 
 
@@ -105,7 +104,7 @@ class RegionsView(APIView):
     @extend_schema(**documentation.REGIONS)
     def get(self, request: Request) -> Response:
         _check_parameters(request, ())
-        found, as_of = shelves.regions()
+        found, as_of = browse.regions()
         return Response(_listed("regions", [region_details(each) for each in found], as_of))
 
 
@@ -158,7 +157,7 @@ def template_details(template: ListedTemplate) -> dict[str, Any]:
     return details | {name: value for name, value in optional.items() if value}
 
 
-def region_details(region: shelves.Region) -> dict[str, Any]:
+def region_details(region: browse.Region) -> dict[str, Any]:
     details: dict[str, Any] = {
         "code": region.code,
         "isDefault": region.code == settings.CONFIG.default_region,

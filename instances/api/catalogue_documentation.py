@@ -7,7 +7,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 
 from instances.api import catalogue_schemas as schemas
 from instances.api.serializers import CreateInstance
-from instances.choices import BillingMode
+from instances.domain.enums import BillingMode
 
 TAG = ["Catalogue"]
 _CACHED = "From what the workers listed last, with its age; Novita is not asked."

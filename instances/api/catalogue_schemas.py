@@ -4,7 +4,7 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from instances.api.schema_fields import MomentField, Object, UsdField
-from instances.choices import BillingMode, RejectionCode
+from instances.domain.enums import BillingMode, RejectionCode
 
 OLDEST = "when the oldest of the lists behind this was read from Novita; absent before the first"
 

@@ -8,14 +8,14 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.scopes import Scope
-from accounts.sealing import Unreadable
-from instances import credentials
+from core.clock import iso
+from core.sealing import Unreadable
 from instances.api import schemas
 from instances.api.documentation import TAG
 from instances.api.parameters import ID
 from instances.api.views import Conflict, caller_of, find_instance
-from instances.clock import iso
-from instances.credentials import Opened
+from instances.lifecycle import credentials
+from instances.lifecycle.credentials import Opened
 from instances.models import Instance
 
 _EXAMPLE = {

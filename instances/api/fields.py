@@ -8,8 +8,8 @@ from typing import Any, NoReturn
 from drf_spectacular.drainage import set_override
 from rest_framework import serializers
 
-from instances.money import E5
-from instances.webhooks.urls import MAX_LENGTH, WebhookUrlError, check_webhook_url
+from egress.webhooks.urls import MAX_LENGTH, WebhookUrlError, check_webhook_url
+from instances.domain.money import E5
 
 # RFC 8259, section 6: integers beyond this do not survive every JSON parser.
 MAX_SAFE_INTEGER = 2**53 - 1

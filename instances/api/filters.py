@@ -11,10 +11,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.models import Project
-from instances.choices import BillingMode, InstanceStatus
-from instances.models import Instance
-from instances.models.instance import InstanceQuerySet
-from instances.tags import (
+from instances.domain.enums import BillingMode, InstanceStatus
+from instances.domain.tags import (
     KEY,
     LONGEST_VALUE,
     MOST_TAGS,
@@ -23,6 +21,8 @@ from instances.tags import (
     stored_forms,
     value_fault,
 )
+from instances.models import Instance
+from instances.models.instance import InstanceQuerySet
 from jobs.api.filters import Moment, SearchedText, Words
 from jobs.api.query_fields import OneOf, Several, Text
 

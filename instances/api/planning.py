@@ -8,14 +8,14 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.scopes import Scope
+from core.clock import iso
 from instances import services
 from instances.api import catalogue_documentation as documentation
 from instances.api.catalogue import aged
 from instances.api.serializers import CreateInstance
 from instances.api.views import caller_of
-from instances.clock import iso
-from instances.money import usd_text
-from instances.placement import Offer
+from instances.catalogue.placement import Offer
+from instances.domain.money import usd_text
 
 
 class PlanView(APIView):

@@ -11,8 +11,8 @@ import re
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
+from instances.domain.types import Versions
 from instances.models import Instance
-from instances.types import Versions
 
 _TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
 _LIST = re.compile(rf"[ \t,]*{_TAG}(?:[ \t]*,[ \t,]*{_TAG})*[ \t,]*")

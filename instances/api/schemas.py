@@ -1,12 +1,18 @@
-"""What the API answers, for the OpenAPI document. ``instances.details`` writes the real thing; a
-test keeps the two equal.
+"""What the API answers, for the OpenAPI document. ``lifecycle/representation.py`` writes the real
+thing; a test keeps the two equal.
 """
 
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from instances.api.schema_fields import MomentField, Object, UsdField
-from instances.choices import BillingMode, FailureCode, InstanceStatus, StatusReason, WaitCode
+from instances.domain.enums import (
+    BillingMode,
+    FailureCode,
+    InstanceStatus,
+    StatusReason,
+    WaitCode,
+)
 
 
 @extend_schema_field({"type": "string", "examples": ["port 8888 answered 503, not 200"]})

@@ -18,8 +18,8 @@ from instances.api.fields import (
     WebhookUrlField,
 )
 from instances.api.tag_fields import MergedTagsField, TagsField
-from instances.choices import BillingMode, OnStartFailure
-from instances.types import DEFAULT_ROOTFS_GB, Changes, Wish
+from instances.domain.enums import BillingMode, OnStartFailure
+from instances.domain.types import DEFAULT_ROOTFS_GB, Changes, Wish
 
 MINUTES_OF_A_YEAR = 366 * 24 * 60
 NAME_PATTERN = re.compile(r"[a-zA-Z0-9_-]+")

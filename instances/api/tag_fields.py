@@ -6,7 +6,7 @@ from typing import Any
 from rest_framework import serializers
 
 from instances.api.fields import StrictField
-from instances.tags import (
+from instances.domain.tags import (
     KEY,
     LONGEST_VALUE,
     MOST_TAGS,

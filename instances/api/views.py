@@ -19,9 +19,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from accounts.authentication import Caller
-from accounts.idempotency import idempotent
-from accounts.prepared import Prepared
+from accounts.rest.authentication import Caller
+from accounts.rest.idempotency import idempotent
+from core.clock import ClockTimestamp, database_now, iso
+from core.prepared import Prepared
 from instances import services
 from instances.api import documentation
 from instances.api.filters import SORTS, InstanceFilter, asked_for
@@ -30,13 +31,11 @@ from instances.api.parsers import MergePatchParser
 from instances.api.preconditions import etag_of, is_unchanged, is_wanted, wanted_versions
 from instances.api.serializers import CreateInstance, UpdateInstance
 from instances.api.waiting_filters import TimelineQuery, read_query
-from instances.choices import InstanceStatus
-from instances.clock import iso
-from instances.database_clock import ClockTimestamp, database_now
-from instances.details import event_details, instance_details
-from instances.errors import InstanceError, VersionMismatch, WishRefused
+from instances.domain.enums import InstanceStatus
+from instances.domain.errors import InstanceError, VersionMismatch, WishRefused
+from instances.domain.types import Cause, Versions
+from instances.lifecycle.representation import event_details, instance_details
 from instances.models import Instance, InstanceEvent
-from instances.types import Cause, Versions
 
 
 class InstanceViewSet(GenericViewSet[Instance]):

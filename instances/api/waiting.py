@@ -19,7 +19,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.authentication import KEY_REFUSED, Caller
+from accounts.rest.authentication import KEY_REFUSED, Caller
+from core.clock import database_now
 from instances.api import waiting_documentation as documentation
 from instances.api.views import caller_of, find_instance
 from instances.api.waiting_filters import (
@@ -30,10 +31,13 @@ from instances.api.waiting_filters import (
     WaitQuery,
     read_query,
 )
-from instances.database_clock import database_now
-from instances.details import instance_details
-from instances.live import looking, process
-from instances.live.clients import (
+from instances.lifecycle.representation import instance_details
+from instances.models import Instance, InstanceEvent
+from instances.streaming import process, queries
+from instances.streaming.connection_limits import NoSeat
+from instances.streaming.deferred_response import LaterResponse
+from instances.streaming.queries import BEGINNING, Key
+from instances.streaming.subscribers import (
     Refusal,
     Stream,
     Wait,
@@ -41,10 +45,6 @@ from instances.live.clients import (
     is_out_of_reach,
     wait_answer,
 )
-from instances.live.looking import BEGINNING, Key
-from instances.live.response import LaterResponse
-from instances.live.seats import NoSeat
-from instances.models import Instance, InstanceEvent
 
 RETRY_AFTER_SECONDS = 5
 STREAM_TYPE = "text/event-stream"
@@ -95,10 +95,10 @@ def _wait_for(
 def _is_over(wait: Wait, instance: Instance, query: dict[str, Any]) -> bool:
     """Whether there is nothing to wait for: it is there, never will be, or has no time left."""
     if "after_sequence" in query:
-        wait.take(looking.arrivals_after({instance.pk: wait.after}))
+        wait.take(queries.arrivals_after({instance.pk: wait.after}))
     elif instance.status in wait.statuses:
         wait.end = WaitEnd.REACHED
-        wait.reached = looking.Arrival(instance.pk, instance.sequence, instance.status)
+        wait.reached = queries.Arrival(instance.pk, instance.sequence, instance.status)
     if wait.end is None and is_out_of_reach(instance.status, wait.statuses):
         wait.end = WaitEnd.UNREACHABLE
     if wait.end is None and query.get("timeout") == 0:
@@ -165,7 +165,7 @@ def _position(project_id: int, last_event_id: str) -> tuple[str, Key]:
     would leave out something that the client believes it has seen.
     """
     if not last_event_id:
-        return looking.newest_settled(project_id) or ("start", BEGINNING)
+        return queries.newest_settled(project_id) or ("start", BEGINNING)
     if last_event_id == "start":
         return "start", BEGINNING
     row = InstanceEvent.objects.filter(project_id=project_id, public_id=last_event_id)

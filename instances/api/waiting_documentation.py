@@ -23,8 +23,8 @@ from instances.api.waiting_filters import (
     STATUSES_SCHEMA,
     TYPES_SCHEMA,
 )
-from instances.choices import InstanceStatus
-from instances.live.clients import WaitEnd
+from instances.domain.enums import InstanceStatus
+from instances.streaming.subscribers import WaitEnd
 
 _TOO_MANY = (
     "RATE_LIMIT_EXCEEDED: the key's rate is used up. TOO_MANY_WAITING: the project has as many "

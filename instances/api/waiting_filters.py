@@ -7,7 +7,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
-from instances.choices import InstanceStatus
+from instances.domain.enums import InstanceStatus
 from jobs.api.query_fields import Text
 
 MOST_SECONDS = 60

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from instances.choices import JobType
+from instances.domain.enums import JobType
 from jobs import registry
 from jobs.registry import FOREVER, RetryPolicy
 

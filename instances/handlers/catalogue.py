@@ -6,17 +6,18 @@ from datetime import timedelta
 
 from django.conf import settings
 
-from instances import catalogue, gate, shelves, upstream
-from instances.choices import BillingMode
-from instances.gate import Permit
-from instances.novita.calls import CallRecord
-from instances.novita.client import NovitaClient
-from instances.novita.errors import NovitaError
-from instances.novita.types import Cluster, Product, Template
-from instances.regions import cluster_for, place_of, tell_unknown_regions
+from instances.catalogue import browse, cache
+from instances.catalogue.regions import cluster_for, place_of, tell_unknown_regions
+from instances.domain.enums import BillingMode
+from instances.novita import client_factory, limiter
+from instances.novita.limiter import Permit
 from jobs.models import Job
 from jobs.outcomes import Again, Outcome
 from jobs.registry import Decided, Handler, Unit
+from upstream.call_records import CallRecord
+from upstream.client import NovitaClient
+from upstream.errors import NovitaError
+from upstream.types import Cluster, Product, Template
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +51,15 @@ class RefreshCatalogue(Handler[Errand, Listed]):
 
     def load(self, jobs: Sequence[Job]) -> Sequence[Unit[Errand] | Decided]:
         least = 1 + len(settings.CONFIG.regions) * len(BillingMode)
-        is_due = shelves.are_templates_older_than(TEMPLATES_EVERY)
+        is_due = browse.are_templates_older_than(TEMPLATES_EVERY)
         more = len(CHANNELS) * TEMPLATE_PAGES if is_due else 0
-        permit = gate.reserve(least + more, at_least=least)
+        permit = limiter.reserve(least + more, at_least=least)
         if not permit.is_granted:
             return [Decided({job.pk: Again(permit.wait) for job in jobs})]
         return [Unit(jobs, Errand(permit, is_due and permit.calls > least))]
 
     def talk(self, work: Errand) -> Listed:
-        client = upstream.client(work.permit)
+        client = client_factory.client(work.permit)
         products: dict[tuple[str, str], Sequence[Product]] = {}
         clusters: Sequence[Cluster] = ()
         try:
@@ -75,15 +76,15 @@ class RefreshCatalogue(Handler[Errand, Listed]):
         return Listed(client.calls, clusters, products, templates)
 
     def book(self, talks: Sequence[tuple[Errand, Listed]]) -> None:
-        gate.report((work.permit, result.calls) for work, result in talks)
+        limiter.report((work.permit, result.calls) for work, result in talks)
 
     def apply(self, jobs: Sequence[Job], work: Errand, result: Listed) -> Mapping[int, Outcome]:
-        catalogue.keep_clusters(result.clusters)
+        cache.keep_clusters(result.clusters)
         by_id = {cluster.id: cluster for cluster in result.clusters}
         for (cluster_id, mode), products in result.products.items():
-            catalogue.keep_products(cluster_id, mode, products)
+            cache.keep_products(cluster_id, mode, products)
             tell_unknown_regions(place_of(by_id[cluster_id], result.clusters), products)
-        shelves.keep_templates(result.templates)
+        browse.keep_templates(result.templates)
         return {job.pk: Again(interval()) for job in jobs}
 
 

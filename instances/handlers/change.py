@@ -11,24 +11,24 @@ from datetime import timedelta
 
 from django.conf import settings
 
-from instances import environment, gate, upstream
-from instances.choices import Action
-from instances.database_clock import database_now
-from instances.gate import Permit
+from core.clock import database_now
+from instances.domain.enums import Action
+from instances.domain.schedule import next_look
 from instances.handlers.changed import Changed, conclude
+from instances.lifecycle.watch_job import enqueue_watch
 from instances.models import Instance
-from instances.novita.client import NovitaClient
-from instances.novita.errors import NovitaError
-from instances.novita.types import UpstreamInstance
-from instances.schedule import next_look
-from instances.services.acting import VERBS
-from instances.subjects import instances_of, locked_instances
-from instances.watch_job import enqueue_watch
-from jobs import leasing
-from jobs.crashpoints import crashpoint
+from instances.models.locking import instances_of, locked_instances
+from instances.novita import client_factory, installation, limiter
+from instances.novita.limiter import Permit
+from instances.services.power_actions import VERBS
+from jobs.engine import leasing
+from jobs.failpoints import crashpoint
 from jobs.models import Job
 from jobs.outcomes import Again, Done, Outcome
 from jobs.registry import Decided, Handler, Unit
+from upstream.client import NovitaClient
+from upstream.errors import NovitaError
+from upstream.types import UpstreamInstance
 
 OTHER_ACCOUNT = timedelta(minutes=1)
 
@@ -61,7 +61,7 @@ class ChangeInstance(Handler[ChangeWork, Changed]):
     """One handler for the three verbs; the job's type is the verb."""
 
     def load(self, jobs: Sequence[Job]) -> Sequence[Unit[ChangeWork] | Decided]:
-        held = environment.held_back(jobs)
+        held = installation.held_back(jobs)
         if held:
             return held
         instances = instances_of(jobs)
@@ -74,7 +74,7 @@ class ChangeInstance(Handler[ChangeWork, Changed]):
             return Decided({job.pk: Again(OTHER_ACCOUNT)})
         # What stops costing money may use the reserve, and passes an open breaker.
         is_critical = instance.action == Action.STOP
-        permit = gate.reserve(2, is_critical=is_critical)
+        permit = limiter.reserve(2, is_critical=is_critical)
         if not permit.is_granted:
             return Decided({job.pk: Again(permit.wait)})
         spare = leasing.LEASE.total_seconds() - settings.CONFIG.novita_timeout
@@ -88,7 +88,7 @@ class ChangeInstance(Handler[ChangeWork, Changed]):
         return Unit([job], work)
 
     def talk(self, work: ChangeWork) -> Changed:
-        client = upstream.client(work.permit, request_id=work.request_id)
+        client = client_factory.client(work.permit, request_id=work.request_id)
         seen = None
         try:
             seen = client.get_instance(work.upstream_id)
@@ -104,7 +104,7 @@ class ChangeInstance(Handler[ChangeWork, Changed]):
         return Changed(client.calls, seen)
 
     def book(self, talks: Sequence[tuple[ChangeWork, Changed]]) -> None:
-        gate.report((work.permit, result.calls) for work, result in talks)
+        limiter.report((work.permit, result.calls) for work, result in talks)
 
     def apply(
         self, jobs: Sequence[Job], work: ChangeWork, result: Changed

@@ -4,11 +4,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from instances.choices import Action, InstanceStatus, StatusReason
-from instances.database_clock import database_now
+from core.clock import database_now
+from instances.domain.enums import Action, InstanceStatus, StatusReason
+from instances.domain.schedule import next_look
+from instances.domain.types import Reason
+from instances.lifecycle.transitions import change_status
+from instances.lifecycle.watch_job import enqueue_watch
 from instances.models import Instance
-from instances.novita.calls import CallRecord
-from instances.novita.errors import (
+from instances.models.locking import cause_of
+from instances.monitoring import snapshot
+from instances.monitoring.observation import Sighting
+from instances.monitoring.steady import FROZEN, MIGRATING, why_stopped
+from jobs.models import Job
+from jobs.outcomes import Again, Done, Outcome
+from upstream.call_records import CallRecord
+from upstream.errors import (
     AuthenticationFailed,
     InstanceNotFound,
     InsufficientResource,
@@ -17,17 +27,7 @@ from instances.novita.errors import (
     NovitaRefused,
     Source,
 )
-from instances.novita.types import UpstreamInstance
-from instances.schedule import next_look
-from instances.subjects import cause_of
-from instances.transitions import change_status
-from instances.types import Reason
-from instances.watch_job import enqueue_watch
-from instances.watching import notes
-from instances.watching.looks import Sighting
-from instances.watching.settled import FROZEN, MIGRATING, why_stopped
-from jobs.models import Job
-from jobs.outcomes import Again, Done, Outcome
+from upstream.types import UpstreamInstance
 
 SOON = timedelta(seconds=2)
 AFTER_ERROR = timedelta(seconds=10)
@@ -47,7 +47,7 @@ def conclude(instance: Instance, result: Changed, job: Job) -> Outcome:
     """The verb is still wanted, and the instance locked."""
     now = database_now()
     if result.seen is not None and not result.seen.is_gone_word:
-        notes.take(instance, Sighting(result.seen), now)
+        snapshot.take(instance, Sighting(result.seen), now)
     if result.is_under_way or _is_missing(result):
         return _left_to_the_watch(instance, job, now)
     error = result.error
@@ -123,8 +123,8 @@ def _give_up(
     """Back to where Novita shows it to rest; where it moves, the watch ends what does not end."""
     if seen.is_running:
         # This look was one by id: what it showed needs no second one.
-        notes.take(instance, Sighting(seen, has_details=True), now)
-        notes.keep_access([instance], now=now)
+        snapshot.take(instance, Sighting(seen, has_details=True), now)
+        snapshot.keep_access([instance], now=now)
         return _back(instance, InstanceStatus.RUNNING, _in_vain(seen, error), job, now)
     if seen.status in FROZEN or (instance.action == Action.RESTART and seen.is_stopped):
         return _back(instance, InstanceStatus.STOPPED, why_stopped(instance, seen, now), job, now)

@@ -7,19 +7,19 @@ that a crash at any line leads to a look-up and never to a second create.
 
 from collections.abc import Mapping, Sequence
 
-from instances import environment, gate
-from instances.choices import CreateStep, InstanceStatus, WaitCode
-from instances.creation import answering, fetching, looking_up, posting
-from instances.creation.common import failure_of
-from instances.creation.fetching import Fetched, FetchWork
-from instances.creation.looking_up import LookedUp, LookUpWork
-from instances.creation.posting import Posted, PostWork
-from instances.database_clock import database_now
+from core.clock import database_now
+from instances.domain.enums import CreateStep, InstanceStatus, WaitCode
+from instances.domain.types import Wait
+from instances.lifecycle.transitions import fail
+from instances.lifecycle.waiting import note_waits
 from instances.models import Instance
-from instances.subjects import cause_of, instances_of
-from instances.transitions import fail
-from instances.types import Wait
-from instances.wait_reasons import note_waits
+from instances.models.locking import cause_of, instances_of
+from instances.novita import installation, limiter
+from instances.provisioning import prefetch, recover, results, submit
+from instances.provisioning.common import failure_of
+from instances.provisioning.prefetch import Fetched, FetchWork
+from instances.provisioning.recover import LookedUp, LookUpWork
+from instances.provisioning.submit import Posted, PostWork
 from jobs.models import Job
 from jobs.outcomes import Done, Outcome
 from jobs.registry import Decided, Handler, Unit
@@ -38,7 +38,7 @@ class CreateInstance(Handler[Work, Result]):
 
     def load(self, jobs: Sequence[Job]) -> Sequence[Unit[Work] | Decided]:
         instances = instances_of(jobs)
-        held = environment.held_back(jobs)
+        held = installation.held_back(jobs)
         if held:
             note_waits(jobs, instances, HELD_BACK)
             return held
@@ -48,8 +48,8 @@ class CreateInstance(Handler[Work, Result]):
             if instance is not None and _has_work(instance):
                 by_step[_step(instance)].append(job)
         parts = [
-            *posting.prepare(by_step[CreateStep.CHOOSE], instances),
-            *looking_up.prepare(by_step[CreateStep.LOOK_UP], instances),
+            *submit.prepare(by_step[CreateStep.CHOOSE], instances),
+            *recover.prepare(by_step[CreateStep.LOOK_UP], instances),
         ]
         covered = {pk for part in parts for pk in _job_ids(part)}
         return [*parts, Decided({job.pk: Done() for job in jobs if job.pk not in covered})]
@@ -57,23 +57,23 @@ class CreateInstance(Handler[Work, Result]):
     def talk(self, work: Work) -> Result:
         match work:
             case FetchWork():
-                return fetching.talk(work)
+                return prefetch.talk(work)
             case PostWork():
-                return posting.talk(work)
+                return submit.talk(work)
             case LookUpWork():
-                return looking_up.talk(work)
+                return recover.talk(work)
 
     def book(self, talks: Sequence[tuple[Work, Result]]) -> None:
-        gate.report((work.permit, result.calls) for work, result in talks)
+        limiter.report((work.permit, result.calls) for work, result in talks)
 
     def apply(self, jobs: Sequence[Job], work: Work, result: Result) -> Mapping[int, Outcome]:
         match work, result:
             case FetchWork(), Fetched():
-                return fetching.apply(jobs, work, result)
+                return prefetch.apply(jobs, work, result)
             case PostWork(), Posted():
-                return answering.apply(jobs, work, result)
+                return results.apply(jobs, work, result)
             case LookUpWork(), LookedUp():
-                return looking_up.apply(jobs, work, result)
+                return recover.apply(jobs, work, result)
             case _:
                 raise TypeError(f"{type(work).__name__} with {type(result).__name__}")
 

@@ -4,17 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from instances import billing
-from instances.choices import InstanceStatus, StatusReason
-from instances.clock import iso
-from instances.gate import Permit
+from core.clock import iso
+from instances.domain.enums import InstanceStatus, StatusReason
+from instances.lifecycle import charges
+from instances.lifecycle.transitions import change_status, reason_of, record_event
 from instances.models import Instance, UpstreamEnding
-from instances.novita.calls import CallRecord
-from instances.novita.errors import NovitaError
-from instances.novita.types import Listing, UpstreamInstance
-from instances.subjects import cause_of
-from instances.transitions import change_status, reason_of, record_event
-from instances.watching import (
+from instances.models.locking import cause_of
+from instances.monitoring import (
     AskedTrail,
     Evidence,
     ListWord,
@@ -24,10 +20,14 @@ from instances.watching import (
     list_word,
     weigh_asked,
 )
-from instances.watching.absence import BETWEEN_LOOKS
-from instances.witnesses import lacks_all
+from instances.monitoring.absence import BETWEEN_LOOKS
+from instances.novita.limiter import Permit
+from instances.novita.witnesses import lacks_all
 from jobs.models import Job
 from jobs.outcomes import Again, Done, Outcome
+from upstream.call_records import CallRecord
+from upstream.errors import NovitaError
+from upstream.types import Listing, UpstreamInstance
 
 AFTER_DELETE = timedelta(seconds=3)
 AFTER_ERROR = timedelta(seconds=15)
@@ -231,14 +231,14 @@ def _note(instance: Instance, ending: UpstreamEnding, look: Look, now: datetime)
     is_gone = look.evidence == Evidence.SAID_GONE
     is_leaving = is_gone or (seen is not None and seen.is_leaving_word)
     if is_leaving and ending.looks:
-        billing.close(instance, instance.upstream_seen_at or now)
+        charges.close(instance, instance.upstream_seen_at or now)
     if seen is not None and not is_gone:
-        billing.go_on(instance, seen)
-        billing.note(instance, seen, now=now)
+        charges.go_on(instance, seen)
+        charges.note(instance, seen, now=now)
         instance.upstream_status = seen.status
         instance.upstream_seen_at = now
     if is_gone:
-        billing.close_unseen(instance, now)
+        charges.close_unseen(instance, now)
     instance.save()
 
 
@@ -248,7 +248,7 @@ def _confirmed(instance: Instance, ending: UpstreamEnding, job: Job, now: dateti
     data = {"novitaInstanceId": ending.upstream_id}
     ending.upstream_status = "removed"
     if instance.upstream_id == ending.upstream_id:
-        billing.close_unseen(instance, now)
+        charges.close_unseen(instance, now)
         instance.upstream_gone_at = now
         instance.upstream_status = "removed"
     record_event(instance, "instance.ending_confirmed", cause=cause, now=now, data=data)

@@ -11,17 +11,17 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import DurationField, ExpressionWrapper, F, Q, Value
 
-from instances import environment, pauses
-from instances.choices import InstanceStatus, OnStartFailure, StatusReason
-from instances.clock import iso
-from instances.database_clock import database_now
+from core.clock import database_now, iso
+from instances.domain.enums import InstanceStatus, OnStartFailure, StatusReason
+from instances.domain.types import Reason
+from instances.lifecycle import pauses
+from instances.lifecycle.transitions import record_event
 from instances.models import Instance
 from instances.models.instance import InstanceQuerySet
-from instances.services.terminating import begin_termination
-from instances.subjects import cause_of
-from instances.transitions import record_event
-from instances.types import Reason
-from jobs import leasing
+from instances.models.locking import cause_of
+from instances.novita import installation
+from instances.services.terminate import begin_termination
+from jobs.engine import leasing
 from jobs.models import Job
 from jobs.outcomes import Again, Outcome
 from jobs.registry import Decided, Handler, Unit
@@ -38,7 +38,7 @@ class EnforceLimits(Handler[None, None]):
     """Nothing to talk about: the rows and the clock decide."""
 
     def load(self, jobs: Sequence[Job]) -> Sequence[Unit[None] | Decided]:
-        held = environment.held_back(jobs)
+        held = installation.held_back(jobs)
         if held:
             return held
         for job in jobs:

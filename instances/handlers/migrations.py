@@ -6,11 +6,11 @@ A migration that fails leaves the instance in `migrating`: only the job that was
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 
-from instances.choices import InstanceStatus
+from instances.domain.enums import InstanceStatus
 from instances.models import Instance
-from instances.novita.client import NovitaClient
-from instances.novita.errors import NovitaError
-from instances.novita.types import UpstreamJob
+from upstream.client import NovitaClient
+from upstream.errors import NovitaError
+from upstream.types import UpstreamJob
 
 JOB_TYPES = ("instanceMigrate", "autoInstanceMigrate")
 # Seconds of a migration before its jobs are read, and between two reads of them.

@@ -10,25 +10,27 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from instances import gate, habits, upstream, watching
-from instances.choices import MOVING_STATUSES, InstanceStatus
-from instances.database_clock import database_now
-from instances.gate import Permit
-from instances.habits import Habits
+from core.clock import database_now
+from instances import monitoring
+from instances.domain.enums import MOVING_STATUSES, InstanceStatus
+from instances.domain.schedule import next_look
 from instances.handlers import migrations, probing
 from instances.handlers.probing import Probe
 from instances.models import Instance
-from instances.novita.calls import CallRecord
-from instances.novita.client import NovitaClient
-from instances.novita.errors import InstanceNotFound, NovitaError
-from instances.novita.types import UpstreamJob
-from instances.schedule import next_look
-from instances.subjects import instances_of, locked_instances
-from instances.watching import Sighting
-from jobs.crashpoints import crashpoint
+from instances.models.locking import instances_of, locked_instances
+from instances.monitoring import Sighting
+from instances.novita import client_factory, limiter
+from instances.novita import listing_profile as habits
+from instances.novita.limiter import Permit
+from instances.novita.listing_profile import Habits
+from jobs.failpoints import crashpoint
 from jobs.models import Job
 from jobs.outcomes import Again, Done, Outcome
 from jobs.registry import Decided, Handler, Talk, Unit
+from upstream.call_records import CallRecord
+from upstream.client import NovitaClient
+from upstream.errors import InstanceNotFound, NovitaError
+from upstream.types import UpstreamJob
 
 # So few, or fewer than a listing has pages, are read one by one: that costs no more and tells more.
 FEW = 2
@@ -78,7 +80,7 @@ class MonitorInstance(Handler[WatchWork, Watched]):
         outcomes: dict[int, Outcome] = {}
         for job in jobs:
             instance = instances.get(job.subject)
-            if instance is None or not watching.is_watched(instance):
+            if instance is None or not monitoring.is_watched(instance):
                 outcomes[job.pk] = Done()
             elif instance.upstream_account != settings.CONFIG.upstream_account:
                 outcomes[job.pk] = Again(OTHER_ACCOUNT)
@@ -91,13 +93,13 @@ class MonitorInstance(Handler[WatchWork, Watched]):
         ]
 
     def talk(self, work: WatchWork) -> Watched:
-        client = upstream.client(work.permit, request_id=work.request_id)
+        client = client_factory.client(work.permit, request_id=work.request_id)
         watched = _list_and_get(client, work) if work.is_listing else _get_and_probe(client, work)
         moves = migrations.failed_moves(client, work.migrating_ids)
         return replace(watched, failed_moves=moves)
 
     def book(self, talks: Sequence[tuple[WatchWork, Watched]]) -> None:
-        gate.report((work.permit, result.calls) for work, result in talks)
+        limiter.report((work.permit, result.calls) for work, result in talks)
 
     def apply(self, jobs: Sequence[Job], work: WatchWork, result: Watched) -> Mapping[int, Outcome]:
         return self.apply_all([Talk(jobs, work, result)])
@@ -110,11 +112,11 @@ class MonitorInstance(Handler[WatchWork, Watched]):
         noted: list[Instance] = []
         seen: list[Instance] = []
         for talk in talks:
-            next_at = next_look(now, pause=gate.fair_pause(len(talk.result.calls)))
+            next_at = next_look(now, pause=limiter.fair_pause(len(talk.result.calls)))
             for job in talk.jobs:
                 instance = instances[job.subject]
                 sighting = talk.result.sightings.get(instance.upstream_id)
-                look = watching.observe(
+                look = monitoring.observe(
                     instance,
                     sighting,
                     job=job,
@@ -130,7 +132,7 @@ class MonitorInstance(Handler[WatchWork, Watched]):
                 seen += [instance] if has_seen else []
             if talk.result.habits is not None:
                 habits.learn(talk.result.habits)
-        watching.save_notes(noted, seen, now=now)
+        monitoring.save_notes(noted, seen, now=now)
         crashpoint("monitor.before_commit")
         return outcomes
 
@@ -139,7 +141,7 @@ class MonitorInstance(Handler[WatchWork, Watched]):
         instance = Instance.objects.select_for_update().filter(public_id=job.subject).first()
         is_starting = instance is not None and instance.status == InstanceStatus.STARTING
         if instance is not None and is_starting and instance.ready_at is None:
-            watching.fail_unwatched(instance, error, job=job, now=database_now())
+            monitoring.fail_unwatched(instance, error, job=job, now=database_now())
 
     def is_redrivable(self, job: Job) -> bool:
         return Instance.objects.filter(public_id=job.subject, status__in=MOVING_STATUSES).exists()
@@ -157,7 +159,9 @@ def _list(
         (instances[job.subject] for job in jobs), database_now()
     )
     looks = len(jobs) if is_few else pages + 1 + SINGLE_LOOKS
-    permit = gate.reserve(looks + migrations.calls_for(migrating_ids), at_least=1 if is_few else 2)
+    permit = limiter.reserve(
+        looks + migrations.calls_for(migrating_ids), at_least=1 if is_few else 2
+    )
     if not permit.is_granted:
         return [Decided({job.pk: Again(permit.wait) for job in jobs})]
     longest_unseen = sorted((instances[job.subject] for job in jobs), key=_last_seen)
@@ -165,7 +169,7 @@ def _list(
         tuple(instance.upstream_id for instance in longest_unseen),
         permit,
         is_listing=not is_few,
-        search_word=upstream.mark().search_word if known.has_name_filter else "",
+        search_word=client_factory.mark().search_word if known.has_name_filter else "",
         migrating_ids=migrating_ids,
     )
     return [Unit(jobs, work)]
@@ -188,7 +192,7 @@ def _get_each(
     """One read each, as far as the budget goes; the others are told without the connect blocks,
     since a webhook must not wait for them, and read later.
     """
-    permit = gate.reserve(len(jobs), at_least=1, is_spare=True) if jobs else Permit(0)
+    permit = limiter.reserve(len(jobs), at_least=1, is_spare=True) if jobs else Permit(0)
     parts: list[Unit[WatchWork] | Decided] = []
     for number, job in enumerate(jobs):
         instance = instances[job.subject]

@@ -5,15 +5,15 @@ from datetime import timedelta
 
 from django.conf import settings
 
-from instances import gate, holds, upstream
-from instances.database_clock import database_now
-from instances.gate import Permit
+from core.clock import database_now
 from instances.models import UpstreamGate
-from instances.novita.calls import CallOutcome, CallRecord
-from instances.novita.errors import NovitaError
+from instances.novita import client_factory, holds, limiter
+from instances.novita.limiter import Permit
 from jobs.models import Job
 from jobs.outcomes import Again, Outcome
 from jobs.registry import Decided, Handler, Unit
+from upstream.call_records import CallOutcome, CallRecord
+from upstream.errors import NovitaError
 
 EVERY = timedelta(seconds=10)
 # While something holds creates, so that its end is known within seconds.
@@ -29,13 +29,13 @@ class ProbeUpstream(Handler[Permit, Sequence[CallRecord]]):
             age = database_now() - row.last_success_at
             if age < EVERY:
                 return [Decided({job.pk: Again(EVERY - age) for job in jobs})]
-        permit = gate.reserve(1)
+        permit = limiter.reserve(1)
         if not permit.is_granted:
             return [Decided({job.pk: Again(min(permit.wait, EVERY_WHILE_HELD)) for job in jobs})]
         return [Unit(jobs, permit)]
 
     def talk(self, work: Permit) -> Sequence[CallRecord]:
-        client = upstream.client(work)
+        client = client_factory.client(work)
         try:
             client.list_clusters()
         except NovitaError:
@@ -43,7 +43,7 @@ class ProbeUpstream(Handler[Permit, Sequence[CallRecord]]):
         return client.calls
 
     def book(self, talks: Sequence[tuple[Permit, Sequence[CallRecord]]]) -> None:
-        gate.report((work, result) for work, result in talks)
+        limiter.report((work, result) for work, result in talks)
 
     def apply(
         self, jobs: Sequence[Job], work: Permit, result: Sequence[CallRecord]

@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from instances import readiness
-from instances.addresses import ssh_url
+from instances.catalogue.ports import SSH_PORT
 from instances.handlers.webhook import allowed_networks
+from instances.lifecycle.addresses import ssh_url
 from instances.models import Instance
-from instances.novita.types import UpstreamInstance
-from instances.publishing import SSH_PORT
-from instances.watching import Sighting
+from instances.monitoring import Sighting, readiness
+from upstream.types import UpstreamInstance
 
 
 @dataclass(frozen=True, slots=True)

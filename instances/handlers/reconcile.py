@@ -5,10 +5,11 @@ from datetime import timedelta
 
 from django.conf import settings
 
-from instances import gate, reconciling
-from instances.reconciling import ReconcileWork, Seen
-from instances.subjects import cause_of
-from jobs.crashpoints import crashpoint
+from instances import reconciliation
+from instances.models.locking import cause_of
+from instances.novita import limiter
+from instances.reconciliation import ReconcileWork, Seen
+from jobs.failpoints import crashpoint
 from jobs.models import Job
 from jobs.outcomes import Again, Outcome
 from jobs.registry import Decided, Handler, Unit
@@ -18,24 +19,24 @@ class Reconcile(Handler[ReconcileWork, Seen]):
     """One pass a minute: its cost grows with the pages of the account's list."""
 
     def load(self, jobs: Sequence[Job]) -> Sequence[Unit[ReconcileWork] | Decided]:
-        work = reconciling.plan()
+        work = reconciliation.plan()
         if not work.permit.is_granted:
             return [Decided({job.pk: Again(work.permit.wait) for job in jobs})]
         return [Unit(jobs, work)]
 
     def talk(self, work: ReconcileWork) -> Seen:
-        seen = reconciling.look(work)
+        seen = reconciliation.look(work)
         crashpoint("reconcile.after_look")
         return seen
 
     def book(self, talks: Sequence[tuple[ReconcileWork, Seen]]) -> None:
-        gate.report((work.permit, seen.calls) for work, seen in talks)
+        limiter.report((work.permit, seen.calls) for work, seen in talks)
 
     def apply(
         self, jobs: Sequence[Job], work: ReconcileWork, result: Seen
     ) -> Mapping[int, Outcome]:
         job = jobs[0]
-        reconciling.conclude(
+        reconciliation.conclude(
             work,
             result,
             account=settings.CONFIG.upstream_account,
@@ -43,7 +44,7 @@ class Reconcile(Handler[ReconcileWork, Seen]):
             job=job,
         )
         crashpoint("reconcile.before_commit")
-        pause = max(_pause(result), gate.fair_pause(len(result.calls)))
+        pause = max(_pause(result), limiter.fair_pause(len(result.calls)))
         return {each.pk: Again(pause) for each in jobs}
 
 

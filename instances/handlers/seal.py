@@ -7,7 +7,7 @@ processes of the earlier release write plainly until the last of them is gone.
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from instances import resealing
+from instances.services import resealing
 from jobs.models import Job
 from jobs.outcomes import Again, Outcome
 from jobs.registry import Decided, Handler, Unit

@@ -3,16 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from instances import catalogue, gate, upstream
-from instances.creation.templates import MOST_CALLS, read_template
-from instances.gate import Permit
-from instances.novita.calls import CallRecord
-from instances.novita.errors import NovitaError
-from instances.novita.types import Template
-from instances.types import Failure
+from instances.catalogue import cache
+from instances.domain.types import Failure
+from instances.novita import client_factory, limiter
+from instances.novita.limiter import Permit
+from instances.provisioning.templates import MOST_CALLS, read_template
 from jobs.models import Job
 from jobs.outcomes import Done, Outcome
 from jobs.registry import Decided, Handler, Unit
+from upstream.call_records import CallRecord
+from upstream.errors import NovitaError
+from upstream.types import Template
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +42,15 @@ class LookUpTemplate(Handler[LookUp, LookedUp]):
 
     def _work(self, job: Job) -> Unit[LookUp] | Decided:
         template_id = job.payload["templateId"]
-        if catalogue.known_template(template_id) is not None:
+        if cache.known_template(template_id) is not None:
             return Decided({job.pk: Done()})
-        permit = gate.reserve(MOST_CALLS, is_spare=True)
+        permit = limiter.reserve(MOST_CALLS, is_spare=True)
         if not permit.is_granted:
             return Decided({job.pk: Done()})
         return Unit([job], LookUp(template_id, permit, job.request_id))
 
     def talk(self, work: LookUp) -> LookedUp:
-        client = upstream.client(work.permit, request_id=work.request_id)
+        client = client_factory.client(work.permit, request_id=work.request_id)
         try:
             template, failure = read_template(client, work.template_id)
         except NovitaError:
@@ -57,11 +58,11 @@ class LookUpTemplate(Handler[LookUp, LookedUp]):
         return LookedUp(client.calls, template, failure)
 
     def book(self, talks: Sequence[tuple[LookUp, LookedUp]]) -> None:
-        gate.report((work.permit, result.calls) for work, result in talks)
+        limiter.report((work.permit, result.calls) for work, result in talks)
 
     def apply(self, jobs: Sequence[Job], work: LookUp, result: LookedUp) -> Mapping[int, Outcome]:
         if result.template is not None:
-            catalogue.keep_template(work.template_id, result.template)
+            cache.keep_template(work.template_id, result.template)
         if result.failure is not None:
-            catalogue.keep_template_failure(work.template_id, result.failure)
+            cache.keep_template_failure(work.template_id, result.failure)
         return {job.pk: Done() for job in jobs}

@@ -10,27 +10,22 @@ from datetime import timedelta
 
 from django.conf import settings
 
-from instances import environment, gate, habits, upstream
-from instances.database_clock import database_now
-from instances.ending import drop_if_unasked
+from core.clock import database_now
 from instances.handlers import ended
 from instances.handlers.ended import EndWork, Looked
+from instances.lifecycle.terminations import drop_if_unasked
 from instances.models import UpstreamEnding
-from instances.novita.client import NovitaClient
-from instances.novita.errors import (
-    BlankAnswer,
-    InstanceNotFound,
-    NovitaError,
-    UnreadableAnswer,
-)
-from instances.novita.types import Listing, UpstreamInstance
-from instances.subjects import cause_of, locked_instances
-from instances.watching import Evidence, ListWord, evidence_of, list_word
-from instances.witnesses import known_to_live
-from jobs.crashpoints import crashpoint
+from instances.models.locking import cause_of, locked_instances
+from instances.monitoring import Evidence, ListWord, evidence_of, list_word
+from instances.novita import client_factory, installation, limiter, listing_profile
+from instances.novita.witnesses import known_to_live
+from jobs.failpoints import crashpoint
 from jobs.models import Job
 from jobs.outcomes import Again, Done, Outcome
 from jobs.registry import Decided, Handler, Unit
+from upstream.client import NovitaClient
+from upstream.errors import BlankAnswer, InstanceNotFound, NovitaError, UnreadableAnswer
+from upstream.types import Listing, UpstreamInstance
 
 OTHER_ACCOUNT = timedelta(minutes=1)
 # Endings that share one list; the looks of one unit follow each other.
@@ -41,7 +36,7 @@ class TerminateInstance(Handler[EndWork, Looked]):
     """Look, delete, look again, until its absence is proven."""
 
     def load(self, jobs: Sequence[Job]) -> Sequence[Unit[EndWork] | Decided]:
-        held = environment.held_back(jobs)
+        held = installation.held_back(jobs)
         if held:
             return held
         parts: list[Unit[EndWork] | Decided] = []
@@ -59,7 +54,7 @@ class TerminateInstance(Handler[EndWork, Looked]):
         return [*parts, *_together(suspects)]
 
     def talk(self, work: EndWork) -> Looked:
-        client = upstream.client(work.permit, request_id=work.request_id)
+        client = client_factory.client(work.permit, request_id=work.request_id)
         listing, list_error, is_readable = None, "", True
         if work.has_list:
             listing, list_error, is_readable = _list(client, work)
@@ -72,7 +67,7 @@ class TerminateInstance(Handler[EndWork, Looked]):
         return Looked(client.calls, found, listing, list_error, is_readable)
 
     def book(self, talks: Sequence[tuple[EndWork, Looked]]) -> None:
-        gate.report((work.permit, result.calls) for work, result in talks)
+        limiter.report((work.permit, result.calls) for work, result in talks)
 
     def apply(self, jobs: Sequence[Job], work: EndWork, result: Looked) -> Mapping[int, Outcome]:
         instances = locked_instances(jobs)
@@ -93,7 +88,7 @@ def _is_dropped(job: Job, ending: UpstreamEnding) -> bool:
 
 
 def _alone(job: Job, ending: UpstreamEnding) -> Unit[EndWork] | Decided:
-    permit = gate.reserve(2, is_critical=True)
+    permit = limiter.reserve(2, is_critical=True)
     if not permit.is_granted:
         return Decided({job.pk: Again(permit.wait)})
     return Unit([job], EndWork((ending.upstream_id,), permit, job.request_id))
@@ -105,11 +100,11 @@ def _together(
     """Those that a look did not find, or that no look reaches: they need a list of that moment."""
     parts: list[Unit[EndWork] | Decided] = []
     known = known_to_live() if suspects else ()
-    pages = habits.recall_whole()
+    pages = listing_profile.recall_whole()
     for start in range(0, len(suspects), TOGETHER):
         some = suspects[start : start + TOGETHER]
         jobs = [job for job, _ in some]
-        permit = gate.reserve(2 * len(some) + pages + 1, at_least=3, is_critical=True)
+        permit = limiter.reserve(2 * len(some) + pages + 1, at_least=3, is_critical=True)
         if not permit.is_granted:
             parts.append(Decided({job.pk: Again(permit.wait) for job in jobs}))
             continue
@@ -122,7 +117,9 @@ def _list(client: NovitaClient, work: EndWork) -> tuple[Listing | None, str, boo
     """The list, or why there is none, and whether what came could be read."""
     most = work.permit.calls - 2 * len(work.upstream_ids) - 1
     try:
-        listing = client.list_all_instances(page_size=habits.PAGE_SIZE, max_pages=max(most, 1))
+        listing = client.list_all_instances(
+            page_size=listing_profile.PAGE_SIZE, max_pages=max(most, 1)
+        )
     except UnreadableAnswer as error:
         return Listing({}, None, is_complete=False), str(error), False
     except NovitaError as error:

@@ -10,16 +10,17 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from django.conf import settings
 
 from accounts.webhook_secrets import Secrets, secrets_of
-from instances import environment, outbox, tally
-from instances.choices import DeliveryStatus
-from instances.database_clock import database_now
+from core.clock import database_now
+from egress.webhooks.sending import DeliveryResult, deliver
+from egress.webhooks.signing import signed_headers
+from instances.domain.enums import DeliveryStatus
+from instances.lifecycle import outbox
+from instances.lifecycle.transitions import record_event
 from instances.models import Instance, WebhookDelivery
-from instances.subjects import cause_of, locked_instances
-from instances.transitions import record_event
-from instances.webhooks.signing import signed_headers
-from instances.webhooks.transport import DeliveryResult, deliver
+from instances.models.locking import cause_of, locked_instances
+from instances.novita import installation, metric_counters
 from jobs import registry
-from jobs.crashpoints import crashpoint
+from jobs.failpoints import crashpoint
 from jobs.models import Job
 from jobs.outcomes import Done, GiveUp, Outcome, Retry
 from jobs.registry import Decided, Handler, Talk, Unit
@@ -46,7 +47,7 @@ class SendWebhook(Handler[Message, DeliveryResult]):
 
     def load(self, jobs: Sequence[Job]) -> Sequence[Unit[Message] | Decided]:
         # A copy of the database has the original's messages, too: nobody must hear them twice.
-        if held := environment.held_back(jobs):
+        if held := installation.held_back(jobs):
             return held
         deliveries = _deliveries(jobs)
         now = database_now()
@@ -85,10 +86,12 @@ class SendWebhook(Handler[Message, DeliveryResult]):
 
     def book(self, talks: Sequence[tuple[Message, DeliveryResult]]) -> None:
         delivered = sum(result.is_delivered for _, result in talks)
-        tally.add(
+        metric_counters.add(
             {
-                tally.key("webhook_attempts_total", outcome="delivered"): Decimal(delivered),
-                tally.key("webhook_attempts_total", outcome="refused"): Decimal(
+                metric_counters.key("webhook_attempts_total", outcome="delivered"): Decimal(
+                    delivered
+                ),
+                metric_counters.key("webhook_attempts_total", outcome="refused"): Decimal(
                     len(talks) - delivered
                 ),
             }

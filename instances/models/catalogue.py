@@ -3,8 +3,8 @@
 from django.db import models
 from django.db.models.functions import Now
 
-from accounts.sealed_fields import SealedJSONField
-from instances.choices import BillingMode
+from core.sealed_fields import SealedJSONField
+from instances.domain.enums import BillingMode
 
 
 class Cluster(models.Model):

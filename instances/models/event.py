@@ -5,8 +5,8 @@ from typing import Any
 from django.db import models
 from django.db.models.functions import Now
 
-from accounts.ids import new_public_id
 from accounts.models import Project
+from core.ids import new_public_id
 from instances.models.instance import Instance
 
 

@@ -9,10 +9,10 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower, Now
 
-from accounts.ids import new_public_id
 from accounts.models import Project
-from accounts.sealed_fields import SealedTextField
-from instances.choices import (
+from core.ids import new_public_id
+from core.sealed_fields import SealedTextField
+from instances.domain.enums import (
     ENDED_STATUSES,
     PENDING_STATUSES,
     Action,
@@ -185,13 +185,13 @@ class Instance(models.Model):
     upstream_changed_at = models.DateTimeField(
         null=True, blank=True, help_text="since when Novita says the same"
     )
-    # The notice of a spot reclaim (instances.watching.spot): Novita's last word, since when a
+    # The notice of a spot reclaim (instances.monitoring.spot): Novita's last word, since when a
     # notice stands, its time if there is one, and a time that is left over.
     spot_status = models.CharField(max_length=40, blank=True, default="", db_default="")
     spot_noticed_at = models.DateTimeField(null=True, blank=True)
     spot_reclaim_at = models.DateTimeField(null=True, blank=True)
     spot_past_at = models.DateTimeField(null=True, blank=True)
-    # What Novita reports while it lasts (instances.watching.trouble), and what of it was told.
+    # What Novita reports while it lasts (instances.monitoring.trouble), and what of it was told.
     trouble_code = models.CharField(max_length=40, blank=True, default="", db_default="")
     trouble_message = models.CharField(max_length=300, blank=True, default="", db_default="")
     trouble_since = models.DateTimeField(null=True, blank=True)
@@ -225,7 +225,7 @@ class Instance(models.Model):
 
     objects = InstanceQuerySet.as_manager()
 
-    # What a look has just shown of access: no column, and sealed apart (instances.credentials).
+    # What a look has just shown of access: no column, sealed apart (lifecycle/credentials.py).
     seen_access: Any = None
 
     class Meta:

@@ -3,7 +3,7 @@
 from django.db import models
 from django.db.models.functions import Now
 
-from instances.choices import OrphanState
+from instances.domain.enums import OrphanState
 from instances.models.instance import Instance
 
 

@@ -6,8 +6,8 @@ from django.db import models
 from django.db.models.functions import Now
 
 from accounts.models import Project
-from accounts.sealed_fields import SealedTextField
-from instances.choices import EndingWish, Hold
+from core.sealed_fields import SealedTextField
+from instances.domain.enums import EndingWish, Hold
 from instances.models.instance import Instance
 
 
@@ -29,8 +29,8 @@ class Installation(models.Model):
     installation_id = models.CharField(max_length=16, default=new_installation_id)
     signing_key = SealedTextField(default=new_signing_key)
     created_at = models.DateTimeField(db_default=Now())
-    # Where its database lives (instances/environment.py); a copy that was restored elsewhere must
-    # not act in the name of the original.
+    # Where its database lives (novita/installation.py); a copy that was restored elsewhere must not
+    # act in the name of the original.
     environment = models.CharField(max_length=64, blank=True, db_default="")
     # Too many vanished in one pass: the reconciler concludes nothing until an operator agrees.
     braked_at = models.DateTimeField(null=True, blank=True)
@@ -49,7 +49,7 @@ class Installation(models.Model):
 class UpstreamGate(models.Model):
     """Call budget and circuit breaker of one upstream account, shared by all processes.
 
-    Tokens refill with time (``calls`` per minute, see instances/gate.py). The breaker: closed
+    Tokens refill with time (``calls`` per minute, see novita/limiter.py). The breaker: closed
     while ``opened_until`` is null; open until that moment; then half-open, where one caller at a
     time may try (``probe_until`` is its reservation).
     """

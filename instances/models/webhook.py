@@ -4,9 +4,9 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from accounts.ids import new_public_id
 from accounts.models import Project
-from instances.choices import DeliveryStatus
+from core.ids import new_public_id
+from instances.domain.enums import DeliveryStatus
 from instances.models.event import InstanceEvent
 from instances.models.instance import Instance
 

@@ -1,1 +1,1 @@
-"""The upstream's GPU instance API as a plain library: no Django, no database, no retries."""
+"""Our side of the account at Novita: call budget, holds, names, installation."""

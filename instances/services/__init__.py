@@ -4,19 +4,14 @@ Locks are taken in one order everywhere: job rows first (by the runner), then th
 what hangs on it.
 """
 
-from instances.services.acting import restart_instance, start_instance, stop_instance
-from instances.services.again import create_again, made_from
-from instances.services.creating import Created, create_instance
+from instances.services.create import Created, create_instance
+from instances.services.create_again import create_again, made_from
 from instances.services.limits import set_project_limits
-from instances.services.planning import Objection, Plan, plan_instance
+from instances.services.plan import Objection, Plan, plan_instance
+from instances.services.power_actions import restart_instance, start_instance, stop_instance
 from instances.services.templates import find_template
-from instances.services.terminating import (
-    made_by,
-    terminate_all,
-    terminate_instance,
-    to_be_ended,
-)
-from instances.services.updating import update_instance
+from instances.services.terminate import made_by, terminate_all, terminate_instance, to_be_ended
+from instances.services.update import update_instance
 
 __all__ = [
     "Created",

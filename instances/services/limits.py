@@ -9,10 +9,10 @@ from django.db import transaction
 from accounts import audit
 from accounts.models import Project
 from accounts.services import COMMAND
-from instances.errors import InstanceLimitReached, WishRefused
+from instances.domain.errors import InstanceLimitReached, WishRefused
+from instances.domain.money import usd_text
+from instances.domain.types import Wish
 from instances.models import Instance
-from instances.money import usd_text
-from instances.types import Wish
 
 
 def limited(wish: Wish, project: Project) -> Wish:

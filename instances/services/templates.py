@@ -4,9 +4,9 @@ import hashlib
 import threading
 from time import monotonic, sleep
 
-from instances import catalogue
-from instances.choices import JobType
-from instances.database_clock import database_now
+from core.clock import database_now
+from instances.catalogue import cache
+from instances.domain.enums import JobType
 from jobs import queue
 from jobs.models import Job, JobPriority, Worker
 from jobs.stats import WORKER_SILENCE
@@ -23,7 +23,7 @@ def find_template(template_id: str, *, request_id: str = "") -> None:
 
     Not in a transaction: what it would wait for is seen by others only after its commit.
     """
-    if catalogue.known_template(template_id) is not None or not _has_workers():
+    if cache.known_template(template_id) is not None or not _has_workers():
         return
     if not SEATS.acquire(blocking=False):
         return

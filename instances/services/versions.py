@@ -1,8 +1,8 @@
 """If-Match, If-None-Match: nobody changes what they have not seen, or what they exclude."""
 
-from instances.errors import VersionMismatch
+from instances.domain.errors import VersionMismatch
+from instances.domain.types import Versions
 from instances.models import Instance
-from instances.types import Versions
 
 
 def check_version(instance: Instance, versions: Versions) -> None:

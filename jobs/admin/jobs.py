@@ -12,7 +12,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
-from accounts.admin_base import ReadOnlyAdmin, WordFilter
+from core.admin_base import ReadOnlyAdmin, WordFilter
 from jobs import control, registry
 from jobs.admin.permissions import actor_of, may_change
 from jobs.control import Swept

@@ -13,10 +13,10 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST
 
-from accounts.admin_base import ReadOnlyAdmin
+from core.admin_base import ReadOnlyAdmin
+from core.clock import database_now
 from jobs import control, registry, stats
 from jobs.admin.permissions import actor_of, may_change
-from jobs.database_clock import database_now
 from jobs.errors import UnknownJobType
 from jobs.models import PausedType
 from jobs.stats import Count

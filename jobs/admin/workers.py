@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.admin_base import ReadOnlyAdmin
+from core.admin_base import ReadOnlyAdmin
 from jobs import stats
 from jobs.models import Worker
 

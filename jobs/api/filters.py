@@ -9,9 +9,9 @@ from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from core.clock import database_now
 from jobs import ages, registry
 from jobs.api.query_fields import Number, Text
-from jobs.database_clock import database_now
 from jobs.models import Job, JobStatus
 
 # Further than any job, and near enough to calculate with.

@@ -10,15 +10,15 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
-from accounts.authentication import Caller
-from accounts.idempotency import idempotent
-from accounts.permissions import project_to_show
+from accounts.rest.authentication import Caller
+from accounts.rest.idempotency import idempotent
+from accounts.rest.permissions import project_to_show
+from core.clock import database_now
 from jobs import control
 from jobs.api import schemas
 from jobs.api.details import job_details, single_job_details
 from jobs.api.filters import JobFilter
 from jobs.api.stats import stats_details
-from jobs.database_clock import database_now
 from jobs.errors import JobError
 from jobs.models import Job
 

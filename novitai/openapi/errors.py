@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from novitai.error_codes import CODES
+from novitai.errors.codes import CODES
 
 SCHEMA = {"$ref": "#/components/schemas/ErrorResponse"}
 _EXAMPLES = "#/components/examples/"

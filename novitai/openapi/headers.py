@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from accounts.idempotency_keys import PATTERN
+from accounts.rest.idempotency_keys import PATTERN
 from accounts.scopes import Scope
 from novitai.openapi.errors import is_idempotent
 

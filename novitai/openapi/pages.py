@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.generators import SchemaGenerator
 
 from novitai import VERSION
-from novitai.error_codes import CODES
+from novitai.errors.codes import CODES
 
 _ENDPOINTS = """\
 # Endpoints

@@ -1,9 +1,9 @@
-"""The parameters of lists that come in pages, as ``novitai.pagination`` checks them."""
+"""The parameters of lists that come in pages, as ``novitai.rest.pagination`` checks them."""
 
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.views import APIView
 
-from novitai.pagination import DEFAULT_LIMIT, MAX_LIMIT
+from novitai.rest.pagination import DEFAULT_LIMIT, MAX_LIMIT
 
 _LIMIT = OpenApiParameter(
     "limit",

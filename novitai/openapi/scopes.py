@@ -4,7 +4,7 @@ from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
 
-from accounts.permissions import HasApiKey, also_enough, required_scope
+from accounts.rest.permissions import HasApiKey, also_enough, required_scope
 from novitai.openapi.paging import page_parameters
 
 ANY = "any"

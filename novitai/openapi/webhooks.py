@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from instances.choices import InstanceStatus
+from instances.domain.enums import InstanceStatus
 
 # Those of a change of status, then those that are told without one.
 TYPES = {

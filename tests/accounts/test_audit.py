@@ -14,7 +14,7 @@ from django.urls import reverse
 from accounts import audit
 from accounts.models import ApiKey, AuditEntry, Project
 from accounts.services import create_api_key
-from instances.database_clock import database_now
+from core.clock import database_now
 from jobs import control
 from jobs.models import Job
 from tests.conftest import client_of

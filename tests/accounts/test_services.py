@@ -17,7 +17,7 @@ from accounts.services import (
     revoke_api_key,
 )
 from accounts.webhook_secrets import webhook_secret_of
-from instances.webhooks.signing import is_usable_secret
+from egress.webhooks.signing import is_usable_secret
 from tests.engine import database_time
 
 pytestmark = pytest.mark.django_db

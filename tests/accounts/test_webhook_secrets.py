@@ -19,8 +19,8 @@ from accounts import webhook_secrets
 from accounts.models import AuditEntry, Project
 from accounts.services import get_default_project
 from accounts.webhook_secrets import SecretRefused, secrets_of, webhook_secret_of
-from instances.database_clock import database_now
-from instances.webhooks.signing import is_usable_secret
+from core.clock import database_now
+from egress.webhooks.signing import is_usable_secret
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(hours=24)

@@ -10,7 +10,7 @@ import pytest
 from django.core.wsgi import get_wsgi_application
 from django.db import connections
 
-from instances.live import process
+from instances.streaming import process
 
 
 class Silent(WSGIRequestHandler):

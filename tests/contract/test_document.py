@@ -7,13 +7,12 @@ from typing import Any
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from instances.choices import InstanceStatus
-from instances.clock import iso
-from instances.database_clock import database_now
+from core.clock import database_now, iso
+from instances.domain.enums import InstanceStatus
+from instances.lifecycle.outbox import webhook_payload
 from instances.models import Instance, InstanceEvent
-from instances.outbox import webhook_payload
 from novitai import VERSION
-from novitai.error_codes import CODES
+from novitai.errors.codes import CODES
 from novitai.openapi.introduction import TAGS
 from novitai.openapi.webhooks import TYPES
 from tests.contract.documents import ROOT, Operation, document, faults_of, media_of, operations

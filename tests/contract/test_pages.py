@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from novitai.error_codes import CODES
+from novitai.errors.codes import CODES
 from novitai.openapi.pages import documents
 from tests.contract.documents import ROOT, operations
 

@@ -24,8 +24,8 @@ from accounts.models import Project
 from accounts.scopes import Scope
 from accounts.services import create_api_key
 from instances.api import waiting
-from instances.live.clients import Wait, WaitEnd
 from instances.models import Instance
+from instances.streaming.subscribers import Wait, WaitEnd
 from jobs.models import Job, Worker
 from tests.contract.documents import document
 
@@ -61,7 +61,7 @@ def schema_for(url: str, key: str) -> BaseSchema:
         # Conditions: one of its phases sends 0, whatever the pattern says; test_update has them.
         kept = [p for p in operation.get("parameters", ()) if p["name"] not in _LEFT_OUT]
         operation["parameters"] = kept
-    # No work is done here, so that it may say 503, which is right (tests/novitai/test_health.py).
+    # No work is done here, so that it may say 503, which is right (test_health.py).
     del told["paths"]["/health"]
     # A stream has no end.
     del told["paths"]["/api/events/stream"]

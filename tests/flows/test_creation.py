@@ -2,7 +2,7 @@
 
 import pytest
 
-from faults.real.stack import EXAMPLE, Stack, wait_until
+from devtools.faults.real.stack import EXAMPLE, Stack, wait_until
 
 
 def test_one_post_gets_one_gpu_at_the_best_price_and_signed_webhooks_in_order(

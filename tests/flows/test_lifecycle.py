@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 
-from faults.real.stack import Stack, wait_until
+from devtools.faults.real.stack import Stack, wait_until
 
 
 def verb(stack: Stack, instance_id: str, name: str) -> requests.Response:

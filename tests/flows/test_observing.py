@@ -2,7 +2,7 @@
 
 import pytest
 
-from faults.real.stack import Stack, wait_until
+from devtools.faults.real.stack import Stack, wait_until
 from tests.flows.conftest import StackFactory
 
 

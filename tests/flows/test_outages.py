@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from faults.real.stack import Stack, wait_until
+from devtools.faults.real.stack import Stack, wait_until
 
 
 def health(stack: Stack) -> tuple[int, dict[str, Any]]:

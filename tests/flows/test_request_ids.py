@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from faults.real.stack import Stack
+from devtools.faults.real.stack import Stack
 
 CREATING, ENDING = "the-create.1", "the-end.1"
 

@@ -19,8 +19,8 @@ import requests
 from accounts.models import Project
 from accounts.services import create_api_key
 from instances.models import Instance, InstanceEvent
-from tests.instances.live.conftest import make, move
-from tests.launcher.running import eventually
+from tests.devtools.launcher.running import eventually
+from tests.instances.streaming.conftest import make, move
 from tests.served import PATIENCE, served, url_of_this_database
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from faults.real.stack import Stack, wait_until
+from devtools.faults.real.stack import Stack, wait_until
 
 CREATE = {"method": "POST", "path": "/gpu/instance/create"}
 

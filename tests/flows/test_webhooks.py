@@ -1,6 +1,6 @@
 """Receivers that are down, slow or hostile get their messages all the same, or visibly not."""
 
-from faults.real.stack import Stack, wait_until
+from devtools.faults.real.stack import Stack, wait_until
 
 
 def test_a_receiver_that_was_down_gets_every_message_in_order_once_it_is_back(

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from instances import gate
+from instances.novita import limiter
 
 
 @dataclass
@@ -71,7 +71,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(gate, "database_now", clock)
+    monkeypatch.setattr(limiter, "database_now", clock)
     return clock
 
 

@@ -16,20 +16,21 @@ from django.test import Client
 from pydantic import SecretStr
 
 from accounts.models import Project
-from accounts.sealing import Unreadable
 from accounts.services import create_api_key
 from accounts.webhook_secrets import webhook_secret_of
-from instances import catalogue, resealing, upstream
+from core.sealing import Unreadable
+from instances.catalogue import cache
+from instances.domain.types import Cause
 from instances.models import CachedTemplate, Installation, Instance, WebhookDelivery
-from instances.novita.access import Access
-from instances.novita.types import EnvVar
-from instances.services import terminate_instance
-from instances.types import Cause
+from instances.novita import client_factory
+from instances.services import resealing, terminate_instance
 from jobs.models import Job
 from tests.conftest import client_of
 from tests.fakes import TEMPLATE, FakeNovita
 from tests.instances.handlers.conftest import Service, novita, receiver, service
 from tests.instances.handlers.receiving import Receiver, answer, send
+from upstream.access import Access
+from upstream.types import EnvVar
 
 pytestmark = pytest.mark.django_db
 __all__ = ["novita", "receiver", "service"]
@@ -83,7 +84,7 @@ def test_after_a_whole_life_no_secret_stands_in_any_table(
         "/api/instances", wish, "application/json", headers={"Idempotency-Key": "order-1"}
     )
     assert made.status_code == 201
-    catalogue.keep_template(TEMPLATE.id, template)
+    cache.keep_template(TEMPLATE.id, template)
     instance = service.placed(webhook_url=URL)
     novita.put(instance.upstream_id, status="running", access=Access(ssh_password=MACHINE))
     instance = service.watch(instance, times=2)
@@ -97,7 +98,7 @@ def test_after_a_whole_life_no_secret_stands_in_any_table(
     send(service, times=2)
     text = dump()
     assert "instances_instance:" in text
-    secret, signing_key = webhook_secret_of(project), upstream.mark().signing_key
+    secret, signing_key = webhook_secret_of(project), client_factory.mark().signing_key
     assert found_in(text, secret, secret.removeprefix("whsec_"), signing_key) == []
     assert found_in(text, TOKEN, ENV_VALUE, REGISTRY, "s3cr3tPassw0rd", MACHINE, OPERATOR) == []
     assert found_in(text, cookie, key) == []
@@ -115,8 +116,8 @@ def plainly(table: str, column: str, value: str) -> None:
 
 def legacy(service: Service, project: Project) -> Instance:
     instance = service.create(webhook_url="https://a.example/")
-    catalogue.keep_template(TEMPLATE.id, replace(TEMPLATE, envs=(EnvVar("A", ENV_VALUE),)))
-    upstream.mark()
+    cache.keep_template(TEMPLATE.id, replace(TEMPLATE, envs=(EnvVar("A", ENV_VALUE),)))
+    client_factory.mark()
     plainly("instances_instance", "webhook_url", URL)
     plainly("accounts_project", "webhook_secret", "whsec_cGxhaW5seS1rZXB0LXNlY3JldC1vbGQ=")
     plainly("instances_installation", "signing_key", "ab" * 32)
@@ -137,12 +138,12 @@ def test_what_the_release_before_kept_is_read_as_it_is_and_sealed_by_the_worker(
 ) -> None:
     instance = legacy(service, project)
     assert Instance.objects.get(pk=instance.pk).webhook_url == URL
-    assert upstream.mark().signing_key == "ab" * 32
+    assert client_factory.mark().signing_key == "ab" * 32
     assert found_in(dump(), *PLAIN) != []
     assert resealing.seal_plain_values(seconds=60)
     assert found_in(dump(), *PLAIN) == []
     assert Instance.objects.get(pk=instance.pk).webhook_url == URL
-    assert upstream.mark().signing_key == "ab" * 32
+    assert client_factory.mark().signing_key == "ab" * 32
     project.refresh_from_db()
     assert webhook_secret_of(project) == "whsec_cGxhaW5seS1rZXB0LXNlY3JldC1vbGQ="
     assert CachedTemplate.objects.get().data["envs"][0]["value"] == ENV_VALUE
@@ -170,7 +171,7 @@ def test_a_new_secret_key_opens_what_the_former_one_sealed(
     resealing.seal_plain_values(seconds=60)
     former, settings.SECRET_KEY = settings.SECRET_KEY, "a new one of fifty characters or a few more"
     with pytest.raises(Unreadable):
-        upstream.mark()
+        client_factory.mark()
     settings.SECRET_KEY_FALLBACKS = (former,)
     assert Instance.objects.get(pk=instance.pk).webhook_url == URL
     out = StringIO()
@@ -178,7 +179,7 @@ def test_a_new_secret_key_opens_what_the_former_one_sealed(
     assert out.getvalue().strip() == "4 sealed anew"
     settings.SECRET_KEY_FALLBACKS = ()
     assert Instance.objects.get(pk=instance.pk).webhook_url == URL
-    assert upstream.mark().signing_key == "ab" * 32
+    assert client_factory.mark().signing_key == "ab" * 32
 
 
 def test_keys_of_their_own_can_be_introduced(

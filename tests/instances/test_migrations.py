@@ -11,9 +11,9 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Index
 
 from accounts.models import Project
+from instances.domain.types import Cause, Wish
 from instances.models import Instance, InstanceEvent
 from instances.services import create_instance
-from instances.types import Cause, Wish
 from tests.stacks import copied_database
 
 BEFORE_STREAMS, BEFORE_INDEXES = "0007_credentials_and_readiness", "0009_lists_tags_version"

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from jobs import cluster_state, registry
+from jobs import registry
+from jobs.engine import shared_memory
+from jobs.engine.pipe import TaskQueue
 from jobs.registry import JobType
-from jobs.taskqueue import TaskQueue
 from tests.engine import ScriptedHandler
 
 Register = Callable[..., ScriptedHandler]
@@ -36,10 +37,10 @@ def register(monkeypatch: pytest.MonkeyPatch) -> Register:
 @pytest.fixture
 def cluster() -> Iterator[None]:
     """What the processes of a cluster share, as if one had just begun."""
-    cluster_state.begin()
+    shared_memory.begin()
     yield
-    cluster_state.begin()
-    cluster_state.set_stopping(False)
+    shared_memory.begin()
+    shared_memory.set_stopping(False)
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def kept_connection(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequ
     """The test's transaction is the connection's: closing it would undo what the test looks at."""
     marker = request.node.get_closest_marker("django_db")
     if not marker.kwargs.get("transaction"):
-        monkeypatch.setattr("jobs.keeper.connection.close", lambda: None)
+        monkeypatch.setattr("jobs.engine.completer.connection.close", lambda: None)
 
 
 def on_own_connection(work: Callable[[], Any]) -> Any:

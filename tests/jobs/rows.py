@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from jobs import leasing, queue
-from jobs.claim import Claimer, Lease
-from jobs.keeper import Finished
+from jobs import queue
+from jobs.engine import leasing
+from jobs.engine.claim import Claimer, Lease
+from jobs.engine.completer import Finished
+from jobs.engine.executor import Runner
 from jobs.models import Job
-from jobs.runner import Runner
 from tests.engine import DrivenRunner, database_time
 
 SECOND = timedelta(seconds=1)

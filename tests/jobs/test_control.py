@@ -9,8 +9,10 @@ import pytest
 import structlog
 from django.db import connection, transaction
 
-from jobs import broker, control, leasing, settle
-from jobs.claim import Claimer
+from jobs import control
+from jobs.cluster import broker
+from jobs.engine import leasing, outcome_writer
+from jobs.engine.claim import Claimer
 from jobs.errors import JobNotCancellable, JobNotRedrivable
 from jobs.models import Job
 from jobs.outcomes import Done
@@ -119,7 +121,7 @@ def test_a_job_that_is_just_being_finished_is_not_cancelled(register: Register) 
         return True
 
     with transaction.atomic():
-        settle.settle({job.pk: job}, dict.fromkeys(leasing.still_ours([job]), Done()))
+        outcome_writer.settle({job.pk: job}, dict.fromkeys(leasing.still_ours([job]), Done()))
         thread = threading.Thread(target=lambda: in_thread(cancel))
         thread.start()
         until_somebody_waits()
@@ -222,10 +224,10 @@ def until_somebody_waits() -> None:
 def test_however_often_a_job_is_redriven_its_history_stays_short(register: Register) -> None:
     register()
     job = failed()
-    for _ in range(settle.KEPT_ERRORS + 3):
+    for _ in range(outcome_writer.KEPT_ERRORS + 3):
         control.redrive(job, actor="ada")
         Job.objects.update(status="failed", completed_at=database_time())
-    assert history(job) == ["run again by ada"] * settle.KEPT_ERRORS
+    assert history(job) == ["run again by ada"] * outcome_writer.KEPT_ERRORS
 
 
 # By filter

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from novitai.errors import CODES
+from novitai.errors.responses import CODES
 
 
 def error_of(response: Any, status: int, code: str) -> dict[str, Any]:

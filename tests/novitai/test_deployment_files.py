@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from novitai.config import Config, load_config
+from novitai.env.config import Config, load_config
 
 ROOT = Path(__file__).resolve().parents[2]
 # Fixed by the image or composed from other variables.
@@ -62,6 +62,7 @@ def test_the_demo_has_all_that_production_demands() -> None:
 
 
 def test_the_image_contains_every_package_of_the_service() -> None:
-    copied = set(re.findall(r"^COPY (\w+) \1$", (ROOT / "Dockerfile").read_text(), re.MULTILINE))
-    allowed = set(re.findall(r"^!(\w+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE))
-    assert copied == allowed == {"accounts", "instances", "jobs", "novitai", "simulator"}
+    copied = set(re.findall(r"^COPY ([\w/]+) \1$", (ROOT / "Dockerfile").read_text(), re.MULTILINE))
+    allowed = set(re.findall(r"^!([\w/]+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE))
+    apps = {"core", "accounts", "jobs", "instances", "novitai"}
+    assert copied == allowed == {*apps, "upstream", "egress", "devtools/simulator"}

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from faults.real.databases import Database
+from devtools.faults.real.databases import Database
 from tests.scripts.checkouts import Checkout, make_checkout
 from tests.stacks import copied_database
 

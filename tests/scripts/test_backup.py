@@ -11,8 +11,8 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from faults.real.databases import Database
-from novitai.embedded_postgres import ensure_running, stop
+from devtools.embedded_postgres import ensure_running, stop
+from devtools.faults.real.databases import Database
 from tests.scripts.checkouts import ROOT, Checkout, calls, install_engine, make_checkout
 
 SECRET = "for-this-test-only-0123456789-0123456789-0123"

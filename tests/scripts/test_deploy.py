@@ -8,9 +8,9 @@ from pathlib import Path
 
 import requests
 
-from faults.real.databases import Database
-from launcher.ports import free_port
-from simulator.process import SimulatorProcess
+from devtools.faults.real.databases import Database
+from devtools.launcher.ports import free_port
+from devtools.simulator.process import SimulatorProcess
 from tests.scripts.checkouts import Checkout, Finished, calls, install_engine, make_checkout
 from tests.scripts.engine import end_processes
 

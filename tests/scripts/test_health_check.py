@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from faults.real.databases import Database
-from launcher.ports import free_port
+from devtools.faults.real.databases import Database
+from devtools.launcher.ports import free_port
 from tests.scripts.checkouts import Checkout
 from tests.served import served
 

@@ -7,7 +7,7 @@ from axes.utils import reset
 from django.core.management.base import BaseCommand, CommandParser
 from django.db.models import Sum
 
-from accounts.addresses import parse_address, subscriber
+from core.client_addresses import parse_address, subscriber
 
 
 class Command(BaseCommand):

@@ -7,9 +7,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from instances import environment, gate, reconciling
-from instances.reconciling.report import Report
-from instances.types import Cause
+from instances import reconciliation
+from instances.domain.types import Cause
+from instances.novita import installation, limiter
+from instances.reconciliation.report import Report
 
 
 class Command(BaseCommand):
@@ -32,19 +33,19 @@ class Command(BaseCommand):
         if not settings.CONFIG.novita_api_key:
             raise CommandError("NOVITA_API_KEY is not set: this command could not call Novita.")
         if options["accept"]:
-            environment.accept()
-            environment.release_brake()
+            installation.accept()
+            installation.release_brake()
         self._print(self._pass(is_dry=is_dry), is_dry=is_dry)
 
     def _pass(self, *, is_dry: bool) -> Report:
-        work = reconciling.plan()
+        work = reconciliation.plan()
         if not work.permit.is_granted:
             seconds = work.permit.wait.total_seconds()
             raise CommandError(f"No calls are left, or Novita is down; try in {seconds:.0f} s.")
-        seen = reconciling.look(work)
-        gate.report([(work.permit, seen.calls)])
+        seen = reconciliation.look(work)
+        limiter.report([(work.permit, seen.calls)])
         with transaction.atomic():
-            return reconciling.conclude(
+            return reconciliation.conclude(
                 work,
                 seen,
                 account=settings.CONFIG.upstream_account,

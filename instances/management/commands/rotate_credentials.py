@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from instances.resealing import reseal_everything
+from instances.services.resealing import reseal_everything
 
 
 class Command(BaseCommand):

@@ -9,11 +9,12 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Q
 
 from accounts.models import ApiKey, Project
-from instances import burn, environment
-from instances.choices import InstanceStatus
+from instances.domain.enums import InstanceStatus
+from instances.domain.types import Cause
+from instances.lifecycle import spend_rate
 from instances.models import Instance
+from instances.novita import installation
 from instances.services import terminate_all, to_be_ended
-from instances.types import Cause
 
 CAUSE = Cause("operator:manage.py", "terminate-all was asked for")
 LONGEST_WAIT_SECONDS = 600
@@ -53,7 +54,7 @@ class Command(BaseCommand):
             raise CommandError("Nothing was ended: that takes --yes.", returncode=2)
         ended = terminate_all(project=project, cause=CAUSE, key=key)
         self.stdout.write(f"{len(ended)} of them are being terminated.")
-        if not environment.is_ours():
+        if not installation.is_ours():
             self.stderr.write(
                 "But this database has moved, or is a copy: workers act on nothing at Novita until"
                 " it is accepted with: manage.py reconcile --accept"
@@ -65,9 +66,9 @@ class Command(BaseCommand):
         """One line each, and what they cost."""
         rows = list(to_be_ended(project, key).order_by("pk"))
         for row in rows:
-            hourly = burn.of_confirmation([row]).text
+            hourly = spend_rate.of_confirmation([row]).text
             self.stdout.write(f"{row.public_id}  {row.status:<10}  {hourly} USD/h  {row.name}")
-        total = burn.of_confirmation(rows).text
+        total = spend_rate.of_confirmation(rows).text
         whose = project.name if key is None else f"{project.name} that {key} made"
         self.stdout.write(
             f"{len(rows)} instances of {whose}, {total} USD an hour"

@@ -8,8 +8,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 from django.db import InterfaceError, OperationalError, connection
 
-from jobs import heartbeat, queue
-from jobs.cluster import Cluster
+from jobs import queue
+from jobs.cluster.supervisor import Cluster
+from jobs.engine import heartbeat
 from jobs.signals import cluster_starting
 
 PAUSE_SECONDS = 1.0

@@ -12,10 +12,10 @@ from django.db.models.functions import Now
 from django.test import Client
 
 from accounts.models import Project
-from instances.database_clock import database_now
+from core.clock import database_now
+from instances.domain.types import Cause, Wish
 from instances.models import Instance
 from instances.services import create_instance
-from instances.types import Cause, Wish
 
 WISH = Wish(name="mine", product_name="RTX 4090", template_id="1", region="CN-HK-01", gpu_num=2)
 Make = Callable[..., Instance]

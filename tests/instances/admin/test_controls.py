@@ -10,8 +10,8 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import Project
+from core.clock import database_now
 from instances.admin import controls
-from instances.database_clock import database_now
 from instances.models import Instance
 from jobs.models import Job
 from tests.instances.admin.conftest import Make

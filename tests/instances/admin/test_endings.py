@@ -5,7 +5,7 @@ from datetime import timedelta
 from django.test import Client
 from django.urls import reverse
 
-from instances.database_clock import database_now
+from core.clock import database_now
 from instances.models import Instance, UpstreamEnding
 from tests.instances.admin.conftest import Make
 

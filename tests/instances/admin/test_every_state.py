@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from instances.choices import InstanceStatus
+from instances.domain.enums import InstanceStatus
 from instances.models import Instance
 from tests.instances.admin.conftest import Make
 

@@ -11,10 +11,10 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import Project
-from instances.choices import InstanceStatus
+from instances.domain.enums import InstanceStatus
+from instances.domain.types import Cause, Wish
 from instances.models import Instance, UpstreamEnding, UpstreamGate, WebhookDelivery
 from instances.services import create_instance
-from instances.types import Cause, Wish
 from jobs.models import Job
 
 LIST = "/admin/instances/instance/"

@@ -13,9 +13,9 @@ from django.urls import reverse
 
 from accounts.models import ApiKey, AuditEntry, Project
 from accounts.services import create_api_key, digest_of
+from instances.domain.types import Cause, Wish
 from instances.models import Instance
 from instances.services import create_instance, made_by
-from instances.types import Cause, Wish
 from tests.conftest import client_of
 from tests.instances.admin.conftest import Make
 

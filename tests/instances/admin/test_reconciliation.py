@@ -6,8 +6,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from instances import environment
 from instances.models import Installation, Orphan, ReconcileRun
+from instances.novita import installation
 
 pytestmark = pytest.mark.django_db
 
@@ -40,7 +40,7 @@ def test_an_orphan_shows_what_it_costs(admin_client: Client) -> None:
 
 
 def test_a_copy_is_recognised_and_the_key_is_not_shown(admin_client: Client) -> None:
-    environment.is_ours()
+    installation.is_ours()
     row = Installation.objects.get()
     assert "icon-yes" in page(admin_client, "installation_changelist")
     Installation.objects.update(environment="elsewhere")

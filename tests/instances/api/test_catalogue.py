@@ -10,18 +10,18 @@ from django.test import Client
 
 from accounts.models import Project
 from accounts.services import create_api_key
-from instances import catalogue, shelves
+from core.clock import database_now
 from instances.api.catalogue_schemas import InstancePlan, ListedProduct, ListedTemplate
-from instances.database_clock import database_now
+from instances.catalogue import browse, cache
 from instances.models import CachedProduct, Cluster, Instance
-from instances.novita.types import Cluster as UpstreamCluster
-from instances.novita.types import Template, TemplatePort
 from instances.services import set_project_limits
 from jobs.models import Job
 from tests.conftest import client_of
 from tests.fakes import CLUSTER, PRODUCT
 from tests.instances.api.refusals import error_of
 from tests.instances.api.test_read import make
+from upstream.types import Cluster as UpstreamCluster
+from upstream.types import Template, TemplatePort
 
 CHEAP = replace(PRODUCT, id="prod-b", spot_price_e5_usd=20_000, on_demand_price_e5_usd=90_000)
 SOLD_OUT = replace(PRODUCT, id="prod-c", available_deploy=False, inventory_state="none")
@@ -33,9 +33,9 @@ BODY = {"name": "a", "productName": "rtx 4090 24gb", "templateId": "1", "region"
 @pytest.fixture
 def shop(db: None) -> None:
     """What one region's cluster sells, listed a minute ago."""
-    catalogue.keep_clusters([CLUSTER, UpstreamCluster("eu-1", "EU-01 (Somewhere)")])
+    cache.keep_clusters([CLUSTER, UpstreamCluster("eu-1", "EU-01 (Somewhere)")])
     for mode in ("spot", "onDemand"):
-        catalogue.keep_products(CLUSTER.id, mode, [PRODUCT, CHEAP, SOLD_OUT, OTHER, ELSEWHERE])
+        cache.keep_products(CLUSTER.id, mode, [PRODUCT, CHEAP, SOLD_OUT, OTHER, ELSEWHERE])
     ago = database_now() - timedelta(seconds=60)
     CachedProduct.objects.update(fetched_at=ago)
     Cluster.objects.update(fetched_at=ago)
@@ -95,10 +95,10 @@ def test_templates_come_without_what_may_be_secret(api: Client, db: None) -> Non
         type="instance",
         min_cuda_version="12.4",
     )
-    shelves.keep_templates([template, replace(template, id="8", name="also")])
-    shelves.keep_templates([template])
+    browse.keep_templates([template, replace(template, id="8", name="also")])
+    browse.keep_templates([template])
     # Perhaps a listing that failed: nothing is forgotten.
-    shelves.keep_templates([])
+    browse.keep_templates([])
     response = api.get("/api/templates")
     (row,) = response.json()["templates"]
     assert set(row) == set(ListedTemplate().fields)

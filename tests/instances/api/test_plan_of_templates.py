@@ -11,14 +11,14 @@ from django.core.cache import cache
 from django.db.models import F
 from django.test import Client
 
-from instances import catalogue
+from instances.catalogue import cache as catalogue
 from instances.models import CachedTemplate, Instance
-from instances.novita.types import RegistryAuth
 from instances.services import templates
 from jobs.models import Job, Worker
 from tests.engine import run_due
 from tests.fakes import CLUSTER, DOWN, PRODUCT, TEMPLATE, FakeNovita
 from tests.instances.handlers.conftest import Service, novita, service
+from upstream.types import RegistryAuth
 
 __all__ = ["novita", "service"]
 pytestmark = pytest.mark.django_db
@@ -167,8 +167,10 @@ def test_a_plan_asks_for_the_template_and_claims_no_key(
     """Nothing is waited for in a transaction that holds a key."""
     order: list[str] = []
     monkeypatch.setattr(templates, "pause", lambda: (order.append("asked"), run_due()))
-    monkeypatch.setattr("accounts.idempotency._claim", lambda *_: order.append("claimed") or True)
-    monkeypatch.setattr("accounts.idempotency._keep", lambda *_: None)
+    monkeypatch.setattr(
+        "accounts.rest.idempotency._claim", lambda *_: order.append("claimed") or True
+    )
+    monkeypatch.setattr("accounts.rest.idempotency._keep", lambda *_: None)
     answer = api.post(
         "/api/instances/plan",
         json.dumps(BODY),

@@ -9,11 +9,11 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import Project
 from accounts.services import create_api_key
+from core.clock import database_now
 from instances.api.schemas import Event, InstanceDetails
-from instances.database_clock import database_now
+from instances.domain.types import Cause, Wish
 from instances.models import Instance, InstanceEvent
 from instances.services import create_instance
-from instances.types import Cause, Wish
 from tests.conftest import client_of
 
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
@@ -126,7 +126,7 @@ def test_pages_follow_one_another_newest_first_without_gap_or_repeat(
 def test_the_total_stops_at_its_cap(
     api: Client, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("novitai.pagination.COUNT_CAP", 2)
+    monkeypatch.setattr("novitai.rest.pagination.COUNT_CAP", 2)
     for _ in range(3):
         make(project)
     body = api.get("/api/instances").json()

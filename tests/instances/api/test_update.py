@@ -8,10 +8,10 @@ import pytest
 from django.test import Client
 
 from accounts.models import Project
-from instances.database_clock import database_now
+from core.clock import database_now
+from instances.domain.types import Cause, Wish
 from instances.models import Instance, InstanceEvent, WebhookDelivery
 from instances.services import create_instance, set_project_limits
-from instances.types import Cause, Wish
 from tests.instances.api.refusals import error_of
 from tests.instances.api.test_read import make
 from tests.instances.api.test_verbs import STATUSES, call, in_status

@@ -8,10 +8,10 @@ from django.test import Client
 
 from accounts.models import Project
 from accounts.services import create_api_key
-from instances.database_clock import database_now
+from core.clock import database_now
+from instances.domain.types import Cause, Wish
 from instances.models import Instance
 from instances.services import create_instance
-from instances.types import Cause, Wish
 from jobs.models import Job
 from tests.conftest import client_of
 from tests.instances.api.refusals import error_of

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from instances.models import Instance
-from instances.novita.errors import AuthenticationFailed, InsufficientResource, NovitaTimeout
 from jobs.models import Job
 from tests.fakes import FakeNovita
 from tests.instances.handlers.conftest import Service
+from upstream.errors import AuthenticationFailed, InsufficientResource, NovitaTimeout
 
 LOST = NovitaTimeout("no answer", is_outcome_unknown=True)
 SOLD_OUT = InsufficientResource("400 INSUFFICIENT_RESOURCE", status=400)

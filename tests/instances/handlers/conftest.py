@@ -11,9 +11,10 @@ from django.core.cache import cache
 from django.db.models import F
 
 from accounts.models import Project
-from instances import upstream
+from instances.domain.types import Cause, Wish
 from instances.handlers import webhook
 from instances.models import Instance, UpstreamEnding
+from instances.novita import client_factory
 from instances.services import (
     create_instance,
     restart_instance,
@@ -21,7 +22,6 @@ from instances.services import (
     stop_instance,
     terminate_instance,
 )
-from instances.types import Cause, Wish
 from jobs.models import Job
 from tests.engine import make_due, run_due
 from tests.fakes import FakeNovita
@@ -41,7 +41,7 @@ HOOK = "https://hooks.example.com/gpu"
 @pytest.fixture
 def novita(monkeypatch: pytest.MonkeyPatch) -> FakeNovita:
     fake = FakeNovita()
-    monkeypatch.setattr(upstream, "client", fake.client)
+    monkeypatch.setattr(client_factory, "client", fake.client)
     cache.clear()
     return fake
 

@@ -6,11 +6,11 @@ from datetime import timedelta
 
 from instances.handlers.create import CreateInstance
 from instances.models import Instance
-from instances.novita.errors import InsufficientResource
 from jobs.models import Job
 from jobs.registry import Unit
 from tests.fakes import TIMED_OUT, FakeNovita
 from tests.instances.handlers.conftest import Service
+from upstream.errors import InsufficientResource
 
 SETTLED = timedelta(minutes=5)
 SOLD_OUT = InsufficientResource("400 INSUFFICIENT_RESOURCE", status=400)

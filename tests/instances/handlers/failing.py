@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from instances.models import UpstreamGate
-from instances.novita.errors import (
+from upstream.errors import (
     AuthenticationFailed,
     BalanceNotEnough,
     EdgeAnswered,

@@ -6,12 +6,12 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from instances.choices import InstanceStatus
-from instances.database_clock import database_now
+from core.clock import database_now
+from egress.webhooks.sending import DeliveryResult
+from instances.domain.enums import InstanceStatus
+from instances.domain.types import Cause
+from instances.lifecycle.transitions import change_status
 from instances.models import Instance, WebhookDelivery
-from instances.transitions import change_status
-from instances.types import Cause
-from instances.webhooks.transport import DeliveryResult
 from jobs.models import Job
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 
 from accounts.models import Project
-from instances import gate
 from instances.handlers.catalogue import RefreshCatalogue
 from instances.models import CachedProduct, ListedTemplate
+from instances.novita import limiter
 from jobs.models import Job
 from jobs.registry import Unit
 from tests.fakes import DOWN, TEMPLATE, FakeNovita
@@ -17,7 +17,7 @@ from tests.fakes import DOWN, TEMPLATE, FakeNovita
 @pytest.fixture
 def novita(db: None, monkeypatch: pytest.MonkeyPatch) -> FakeNovita:
     fake = FakeNovita(templates={"1": replace(TEMPLATE, id="1", channel="official")})
-    monkeypatch.setattr("instances.upstream.client", fake.client)
+    monkeypatch.setattr("instances.novita.client_factory.client", fake.client)
     return fake
 
 
@@ -58,8 +58,8 @@ def test_half_a_list_of_templates_replaces_nothing(novita: FakeNovita, project: 
 
 
 def test_what_is_not_called_goes_back_into_the_budget(novita: FakeNovita, project: Project) -> None:
-    before = gate.reserve(1)
+    before = limiter.reserve(1)
     refresh(project)
     refresh(project)
     assert before.is_granted
-    assert gate.reserve(1).is_granted
+    assert limiter.reserve(1).is_granted

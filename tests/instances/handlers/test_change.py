@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 
 from instances.models import UpstreamGate
-from instances.novita.errors import BalanceNotEnough, InvalidRequest, NovitaError
 from jobs.models import Job
 from tests.engine import database_time
 from tests.fakes import DOWN, TOO_MANY, WRONG_STATE, FakeNovita
@@ -22,7 +21,8 @@ from tests.instances.handlers.changing import (
     ready_for,
 )
 from tests.instances.handlers.conftest import Service, events
-from tests.instances.reconciling.conftest import reconcile_for
+from tests.instances.reconciliation.conftest import reconcile_for
+from upstream.errors import BalanceNotEnough, InvalidRequest, NovitaError
 
 pytestmark = pytest.mark.django_db
 

@@ -8,13 +8,13 @@ import pytest
 
 from instances.handlers.change import ChangeInstance
 from instances.models import Instance, UpstreamGate
-from instances.novita.errors import InvalidRequest
 from jobs.models import Job, JobPriority
 from tests.engine import database_time
 from tests.fakes import DOWN, FakeNovita
 from tests.instances.conftest import Configure
 from tests.instances.handlers.changing import VIA, act, each_verb, job, ready_for
 from tests.instances.handlers.conftest import Service, age
+from upstream.errors import InvalidRequest
 
 pytestmark = pytest.mark.django_db
 

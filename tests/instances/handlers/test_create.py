@@ -8,16 +8,16 @@ from datetime import timedelta
 import pytest
 from django.core.cache import cache
 
-from instances import upstream
 from instances.handlers.create import CreateInstance
 from instances.models import CachedProduct, UpstreamGate
-from instances.novita.errors import InvalidRequest, NovitaConnectionError
-from instances.novita.types import Cluster, RegistryAuth
+from instances.novita import client_factory
 from jobs.models import Job
 from jobs.registry import Unit
 from tests.fakes import CLUSTER, DOWN, PRODUCT, TEMPLATE, TOO_MANY, FakeNovita
 from tests.instances.handlers.conftest import Service, age, events
 from tests.instances.handlers.creating import SOLD_OUT, create, job, load
+from upstream.errors import InvalidRequest, NovitaConnectionError
+from upstream.types import Cluster, RegistryAuth
 
 pytestmark = pytest.mark.django_db
 
@@ -40,7 +40,7 @@ def test_a_wish_is_fetched_for_posted_and_watched(service: Service, novita: Fake
     assert (request.image_url, request.ports, request.cluster_id, request.billing_mode) == (
         *(TEMPLATE.image, "80/http", CLUSTER.id, "spot"),
     )
-    assert upstream.mark().reference_in(request.name) == instance.reference
+    assert client_factory.mark().reference_in(request.name) == instance.reference
     assert instance.price_e5_usd == PRODUCT.spot_price_e5_usd
     assert instance.placement["chosen"]["productId"] == "prod-a"
     assert events(instance) == ["instance.creating", "instance.starting"]

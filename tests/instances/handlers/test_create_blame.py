@@ -7,9 +7,14 @@ from datetime import timedelta
 
 import pytest
 
-from instances.database_clock import database_now
+from core.clock import database_now
 from instances.models import UpstreamGate
-from instances.novita.errors import (
+from jobs.models import Job
+from tests.fakes import PRODUCT, FakeNovita
+from tests.instances.handlers.conftest import Service, age
+from tests.instances.handlers.creating import create, job
+from tests.instances.handlers.failing import DOWN, EDGE_WRITE, KEY, MONEY, ODD, set_free
+from upstream.errors import (
     Blame,
     InsufficientResource,
     InvalidRequest,
@@ -20,11 +25,6 @@ from instances.novita.errors import (
     TemplateNotFound,
     UnreadableAnswer,
 )
-from jobs.models import Job
-from tests.fakes import PRODUCT, FakeNovita
-from tests.instances.handlers.conftest import Service, age
-from tests.instances.handlers.creating import create, job
-from tests.instances.handlers.failing import DOWN, EDGE_WRITE, KEY, MONEY, ODD, set_free
 
 pytestmark = pytest.mark.django_db
 

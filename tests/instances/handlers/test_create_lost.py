@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from instances.models import Instance, UpstreamEnding
-from jobs import leasing
-from jobs.claim import Claimer
+from jobs.engine import leasing
+from jobs.engine.claim import Claimer
 from jobs.models import Job
 from tests.engine import DrivenRunner, make_due
 from tests.fakes import DOWN, TIMED_OUT, FakeNovita
@@ -278,7 +278,7 @@ def test_a_create_is_not_sent_when_too_little_of_its_lease_is_left(
     service: Service, novita: FakeNovita, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     instance = create(service, service.create())
-    monkeypatch.setattr("instances.creation.posting.time.monotonic", _Jumping(60))
+    monkeypatch.setattr("instances.provisioning.submit.time.monotonic", _Jumping(60))
     create(service, instance)
     assert novita.created == []
     assert (instance.create_step, instance.posted_at) == ("choose", None)

@@ -8,12 +8,8 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
-from instances.database_clock import database_now
+from core.clock import database_now
 from instances.models import Instance, UpstreamGate
-from instances.novita.errors import (
-    NovitaError,
-)
-from instances.novita.types import RegistryAuth
 from tests.fakes import FakeNovita
 from tests.instances.handlers.conftest import Service, age, events
 from tests.instances.handlers.creating import create, job
@@ -30,6 +26,8 @@ from tests.instances.handlers.failing import (
     REFUSED,
     set_free,
 )
+from upstream.errors import NovitaError
+from upstream.types import RegistryAuth
 
 pytestmark = pytest.mark.django_db
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from instances.models import Instance
-from instances.novita.items import read_job
-from instances.novita.types import UpstreamJob
 from tests.engine import database_time
 from tests.fakes import DOWN, FakeNovita
 from tests.instances.handlers.conftest import HOOK, Service, age, events
-from tests.instances.reconciling.conftest import reconcile
+from tests.instances.reconciliation.conftest import reconcile
+from upstream.parsers.items import read_job
+from upstream.types import UpstreamJob
 
 pytestmark = pytest.mark.django_db
 

@@ -7,13 +7,13 @@ from datetime import timedelta
 import pytest
 
 from instances.models import Instance, UpstreamGate
-from instances.novita.types import PortMapping
 from jobs.models import Job
 from tests.engine import database_time
 from tests.fakes import DOWN, FakeNovita
 from tests.instances.conftest import Configure
 from tests.instances.handlers.conftest import HOOK, Service, events
 from tests.instances.handlers.watching import job, many, wait_of, watch
+from upstream.types import PortMapping
 
 pytestmark = pytest.mark.django_db
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from instances.database_clock import database_now
+from core.clock import database_now
 from instances.handlers.monitor import MonitorInstance
 from instances.models import Instance, UpstreamEnding, UpstreamGate
 from jobs.models import Job

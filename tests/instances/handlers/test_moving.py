@@ -6,14 +6,14 @@ from datetime import timedelta
 
 import pytest
 
-from instances.database_clock import database_now
+from core.clock import database_now
 from instances.models import Instance
-from instances.novita.types import PortMapping
 from jobs.models import Job
 from tests.engine import database_time
 from tests.fakes import DOWN, FakeNovita
 from tests.instances.handlers.conftest import HOOK, Service, age, events
-from tests.instances.reconciling.conftest import reconcile_for
+from tests.instances.reconciliation.conftest import reconcile_for
+from upstream.types import PortMapping
 
 pytestmark = pytest.mark.django_db
 

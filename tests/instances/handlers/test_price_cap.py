@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from instances.models import Instance
-from instances.novita.errors import InsufficientResource
 from tests.fakes import DOWN, PRODUCT, FakeNovita
 from tests.instances.handlers.conftest import Service
 from tests.instances.handlers.creating import create
+from upstream.errors import InsufficientResource
 
 pytestmark = pytest.mark.django_db
 

@@ -9,10 +9,10 @@ import pytest
 from django.db.models import F
 
 from instances.models import CachedTemplate
-from instances.novita.types import TemplatePort, Tool
 from tests.fakes import TEMPLATE, FakeNovita
 from tests.instances.handlers.conftest import Service
 from tests.instances.handlers.creating import create
+from upstream.types import TemplatePort, Tool
 
 pytestmark = pytest.mark.django_db
 

@@ -9,10 +9,10 @@ import pytest
 from django.db import connection, connections
 
 from accounts.models import Project
-from instances.errors import InstanceLimitReached, WishRefused
+from instances.domain.errors import InstanceLimitReached, WishRefused
+from instances.domain.types import Cause
 from instances.models import Instance
 from instances.services import create_instance, set_project_limits
-from instances.types import Cause
 from tests.fakes import FakeNovita
 from tests.instances.handlers.conftest import WISH, Service
 

@@ -9,12 +9,13 @@ import pytest
 from django.db.models import F
 from django.test import Client
 
-from instances import gate, readiness
-from instances.gate import Permit
 from instances.models import Instance
-from instances.novita.types import PortMapping
+from instances.monitoring import readiness
+from instances.novita import limiter
+from instances.novita.limiter import Permit
 from tests.fakes import FakeNovita
 from tests.instances.handlers.conftest import HOOK, Service, events
+from upstream.types import PortMapping
 
 pytestmark = pytest.mark.django_db
 
@@ -124,7 +125,7 @@ def test_ssh_is_probed_where_its_command_leads_if_no_port_says(
     novita.put(instance.upstream_id, status="running", ssh_command=command)
     service.watch(instance, times=2)
     assert probes.asked[-1] == (PROBE, {22: "ssh://root@proxy.example:30022"})
-    monkeypatch.setattr(gate, "reserve", lambda *_, **__: Permit(0))
+    monkeypatch.setattr(limiter, "reserve", lambda *_, **__: Permit(0))
     service.watch(instance)
     assert probes.asked[-1] == (PROBE, {22: "ssh://root@proxy.example:30022"})
 
@@ -142,7 +143,7 @@ def test_a_probe_goes_on_where_no_call_to_novita_is_left(
     service: Service, waiting: Instance, probes: Probes, novita: FakeNovita, monkeypatch: Any
 ) -> None:
     novita.calls.clear()
-    monkeypatch.setattr(gate, "reserve", lambda *_, **__: Permit(0))
+    monkeypatch.setattr(limiter, "reserve", lambda *_, **__: Permit(0))
     probes.says = ""
     service.watch(waiting)
     assert waiting.status == "running"

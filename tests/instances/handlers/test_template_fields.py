@@ -9,13 +9,13 @@ from django.db import connection
 from django.db.models import Model
 from django.test import Client
 
-from instances import catalogue
+from instances.catalogue import cache
 from instances.models import CachedTemplate, Instance
-from instances.novita.template_items import read_image_auth, read_template
-from instances.novita.types import RegistryAuth
 from tests.fakes import CLUSTER, PRODUCT, TEMPLATE, FakeNovita
 from tests.instances.handlers.conftest import Service
 from tests.instances.handlers.creating import create
+from upstream.parsers.template_items import read_image_auth, read_template
+from upstream.types import RegistryAuth
 
 pytestmark = pytest.mark.django_db
 SECRET = "robot:s3cr3tPassw0rd"
@@ -80,9 +80,9 @@ def test_an_offer_too_small_for_the_template_gives_way_to_a_larger_one(
 def test_a_plan_warns_of_what_the_template_asks_for(
     api: Client, body: dict[str, object], size: int, codes: list[str]
 ) -> None:
-    catalogue.keep_clusters([CLUSTER])
-    catalogue.keep_products(CLUSTER.id, "spot", [PRODUCT])
-    catalogue.keep_template("tpl-1", replace(TEMPLATE, rootfs_size_gb=200, unused=("volumes",)))
+    cache.keep_clusters([CLUSTER])
+    cache.keep_products(CLUSTER.id, "spot", [PRODUCT])
+    cache.keep_template("tpl-1", replace(TEMPLATE, rootfs_size_gb=200, unused=("volumes",)))
     plan = api.post("/api/instances/plan", {**BODY, **body}, content_type="application/json").json()
     assert [each["code"] for each in plan["warnings"]] == codes
     assert (plan["rootfsSize"], plan["wouldBePlaced"]) == (size, True)
@@ -182,7 +182,7 @@ def test_a_template_cached_by_the_release_before_is_read(
     row = CachedTemplate.objects.get()
     row.data = {key: value for key, value in row.data.items() if key not in NEW}
     row.save()
-    assert catalogue.Shelf().template("tpl-1") == TEMPLATE
+    assert cache.Shelf().template("tpl-1") == TEMPLATE
 
 
 NEW = ("image_auth", "unused")

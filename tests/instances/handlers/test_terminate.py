@@ -6,16 +6,16 @@ from datetime import timedelta
 
 import pytest
 
-from instances.database_clock import database_now
-from instances.ending import begin_ending
+from core.clock import database_now
+from instances.domain.types import Cause
+from instances.lifecycle.terminations import begin_ending
 from instances.models import Instance, UpstreamEnding, UpstreamGate
-from instances.novita.errors import AuthenticationFailed, InstanceNotFound, InvalidStateChange
-from instances.types import Cause
 from jobs.models import Job, JobPriority
 from tests.engine import database_time
 from tests.fakes import DOWN, FakeNovita
 from tests.instances.conftest import Configure
 from tests.instances.handlers.conftest import Service, age, events, let_ten_seconds_pass
+from upstream.errors import AuthenticationFailed, InstanceNotFound, InvalidStateChange
 
 pytestmark = pytest.mark.django_db
 

@@ -7,9 +7,11 @@ from datetime import timedelta
 import pytest
 from django.db.models import F
 
-from instances import burn
+from instances.lifecycle import spend_rate
 from instances.models import Instance, UpstreamEnding
-from instances.novita.errors import (
+from tests.fakes import DOWN, FakeNovita
+from tests.instances.handlers.conftest import Service, events
+from upstream.errors import (
     BlankAnswer,
     EdgeAnswered,
     InstanceNotFound,
@@ -17,8 +19,6 @@ from instances.novita.errors import (
     NovitaError,
     UnreadableAnswer,
 )
-from tests.fakes import DOWN, FakeNovita
-from tests.instances.handlers.conftest import Service, events
 
 pytestmark = pytest.mark.django_db
 
@@ -51,9 +51,11 @@ def test_deletes_that_novita_takes_and_ignores_are_told_and_charged(
     assert "Novita accepted 3 deletes and still says running" in found.last_error
     ending.refresh_from_db()
     assert ending.billing_since is not None
-    hourly = burn.Burn((ending.price_e5_usd or 0) * ending.gpu_num)
-    assert (burn.of(ending), burn.of_ending(found), burn.of_project()) == (hourly,) * 3
-    assert Instance.objects.filter(burn.CHARGED).count() == 1
+    hourly = spend_rate.Burn((ending.price_e5_usd or 0) * ending.gpu_num)
+    assert (spend_rate.of(ending), spend_rate.of_ending(found), spend_rate.of_project()) == (
+        hourly,
+    ) * 3
+    assert Instance.objects.filter(spend_rate.CHARGED).count() == 1
 
 
 def test_what_is_leaving_is_charged_no_more(
@@ -65,7 +67,11 @@ def test_what_is_leaving_is_charged_no_more(
     novita.put("up-1", status="removing")
     found = look(service)
     ending.refresh_from_db()
-    assert (ending.billing_since, burn.of_project(), found.last_error) == (None, burn.Burn(), "")
+    assert (ending.billing_since, spend_rate.of_project(), found.last_error) == (
+        None,
+        spend_rate.Burn(),
+        "",
+    )
 
 
 @pytest.mark.parametrize("error", [ODD, BlankAnswer("no instance in it")])

@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from instances.billing import cost_so_far_e5_usd
-from instances.database_clock import database_now
-from instances.ending import begin_ending
+from core.clock import database_now
+from instances.domain.types import Cause
+from instances.lifecycle.charges import cost_so_far_e5_usd
+from instances.lifecycle.terminations import begin_ending
 from instances.models import Instance, UpstreamEnding
-from instances.types import Cause
 from jobs.models import Job
 from tests.engine import database_time
 from tests.fakes import DOWN, TIMED_OUT, FakeNovita

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from instances.details import instance_details
+from instances.lifecycle.representation import instance_details
 from instances.models import Instance
-from instances.novita.facts import ALL_FACTS, Fact
-from instances.novita.items import read_instance
 from tests.engine import database_time
 from tests.fakes import FakeNovita
 from tests.instances.handlers.conftest import HOOK, Service, age, events
-from tests.instances.reconciling.conftest import kinds, reconcile
+from tests.instances.reconciliation.conftest import kinds, reconcile
+from upstream.facts import ALL_FACTS, Fact
+from upstream.parsers.items import read_instance
 
 pytestmark = pytest.mark.django_db
 

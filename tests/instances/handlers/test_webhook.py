@@ -9,9 +9,9 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from accounts.webhook_secrets import end_overlap, rotate, webhook_secret_of
-from instances import outbox
-from instances.choices import InstanceStatus
+from instances.domain.enums import InstanceStatus
 from instances.handlers import webhook
+from instances.lifecycle import outbox
 from instances.models import Instance, WebhookDelivery
 from tests.instances.conftest import Configure
 from tests.instances.handlers.conftest import HOOK, Service

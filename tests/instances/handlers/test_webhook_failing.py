@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from instances.choices import InstanceStatus
+from egress.webhooks.sending import DeliveryResult
+from instances.domain.enums import InstanceStatus
 from instances.handlers import webhook
 from instances.models import Instance, InstanceEvent, WebhookDelivery
-from instances.webhooks.transport import DeliveryResult
 from jobs import control, queue, registry
 from jobs.errors import JobNotCancellable
 from jobs.models import Job

@@ -15,7 +15,7 @@ import manage
 from accounts.models import Project
 from instances.management.commands import terminate_all as command
 from instances.models import Instance
-from instances.services import terminating
+from instances.services import terminate as terminating
 from tests.instances.admin.conftest import Make, make
 
 __all__ = ["make"]

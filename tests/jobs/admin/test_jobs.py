@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from instances.database_clock import database_now
+from core.clock import database_now
 from jobs import control
 from jobs.admin import JobAdmin
 from jobs.models import Job, JobStatus

@@ -9,7 +9,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import Project
-from instances.database_clock import database_now
+from core.clock import database_now
 from jobs.api.details import job_details, single_job_details
 from jobs.api.schemas import JobDetails, SingleJobDetails
 from jobs.models import Job

@@ -10,12 +10,16 @@ class SampleConfig(AppConfig):
     name = "tests.jobs.sampleapp"
 
     def ready(self) -> None:
-        from jobs import cluster, leasing, registry
+        from jobs import registry
+        from jobs.cluster import supervisor
+        from jobs.engine import leasing
         from tests.jobs.sampleapp import handlers
 
         leasing.LEASE = _seconds("TEST_LEASE", leasing.LEASE)
-        cluster.STALL_SECONDS = _seconds("TEST_STALL", cluster.STALL_SECONDS).total_seconds()
-        cluster.PUSHER_SECONDS = _seconds("TEST_PUSHER", cluster.PUSHER_SECONDS).total_seconds()
+        supervisor.STALL_SECONDS = _seconds("TEST_STALL", supervisor.STALL_SECONDS).total_seconds()
+        supervisor.PUSHER_SECONDS = _seconds(
+            "TEST_PUSHER", supervisor.PUSHER_SECONDS
+        ).total_seconds()
         registry._types.clear()
         retry = registry.RetryPolicy(max_attempts=3, first=timedelta(seconds=0.1))
         limit = _seconds("TEST_RUN_LIMIT", timedelta(minutes=2))

@@ -1,0 +1,1 @@
+"""The console itself: its site, log-ins, sessions and the hashing of passwords."""

@@ -1,0 +1,1 @@
+"""What a request needs to get past the door: key, scope, rate, idempotency."""

@@ -1,0 +1,33 @@
+"""Registers the benchmark's job types in place of the service's, which would call Novita."""
+
+from datetime import timedelta
+
+from django.apps import AppConfig
+
+
+class EngineBenchConfig(AppConfig):
+    name = "devtools.benchmarks.contenders.engine"
+    label = "engine_bench"
+
+    def ready(self) -> None:
+        from devtools.benchmarks.contenders.base import BATCH, BATCHED, COMMIT, HANG, MARK, NOOP
+        from devtools.benchmarks.contenders.engine import handlers
+        from jobs import registry
+        from jobs.registry import JobType
+
+        for name, job_type in list(registry._types.items()):
+            if type(job_type.handler).__module__.startswith("instances."):
+                del registry._types[name]
+        hour = timedelta(hours=1)
+        for ours in (
+            JobType(NOOP, handlers.Noop(), batch_size=1, max_in_flight=400),
+            JobType(BATCHED, handlers.Batched(), batch_size=BATCH, max_in_flight=4_000),
+            JobType(COMMIT, handlers.Commit(), batch_size=BATCH, max_in_flight=1_000),
+            JobType(MARK, handlers.Mark(), batch_size=50, max_in_flight=400),
+            JobType(HANG, handlers.Hang(), batch_size=20, max_in_flight=100, run_limit=hour),
+            JobType(handlers.FLOOD, handlers.Talker(), batch_size=20, max_in_flight=60),
+            JobType(handlers.TALKER, handlers.Talker(), batch_size=50, max_in_flight=400),
+            JobType(handlers.STALE, handlers.Stale(), batch_size=20, max_in_flight=100),
+            JobType(handlers.ONCE, handlers.Once(), batch_size=BATCH, max_in_flight=4_000),
+        ):
+            registry.register(ours)

@@ -1,0 +1,33 @@
+"""Bare psycopg: claim with SKIP LOCKED, say done, commit; as many clients as workers.
+
+Twice: on the smallest table that can be a queue, and on the service's own table, with its indexes
+and checks, so that the cost of the schema and that of the code can be told apart.
+"""
+
+from devtools.benchmarks.contenders.base import BATCHED, COMMIT, NOOP, WORKERS, Contender, python
+from devtools.benchmarks.contenders.engine import ENV as ENGINE_ENV
+
+FLOOR = Contender(
+    name="floor",
+    title="floor: bare psycopg",
+    client="devtools.benchmarks.contenders.floor.client:FloorClient",
+    commands=[python("-m", "devtools.benchmarks.contenders.floor.worker", "plain")] * WORKERS,
+    drains={NOOP: 6_000, BATCHED: 60_000, COMMIT: 8_000},
+    settings=[
+        f"{WORKERS} processes with one connection each; a table of five columns, one partial index",
+        "two transactions a batch: claim, done; no lease, no token, no retry, no history",
+        "batch 1, batch 200, and batch 200 with a commit of its own for every job",
+    ],
+)
+
+FLOOR_OWN = Contender(
+    name="floor_own",
+    title="floor on the service's table",
+    client="devtools.benchmarks.contenders.floor.own_client:OwnTableClient",
+    commands=[python("-m", "devtools.benchmarks.contenders.floor.worker", "own")] * WORKERS,
+    drains={NOOP: 6_000, BATCHED: 60_000},
+    settings=["the floor's two transactions on jobs_job, with its columns, indexes and checks"],
+    env=ENGINE_ENV,
+    can_enqueue=False,
+    can_mark=False,
+)

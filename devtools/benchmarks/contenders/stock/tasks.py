@@ -1,0 +1,28 @@
+"""What django-q2's workers run."""
+
+import time
+
+from django.db import connection
+
+from devtools.benchmarks.contenders.effects import INSERT
+from devtools.benchmarks.marks import mark as put_mark
+from devtools.benchmarks.marks import release_file
+
+
+def noop(_: int) -> None:
+    """Nothing."""
+
+
+def commit(number: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(INSERT, [number])
+
+
+def mark(number: int) -> None:
+    put_mark([number])
+
+
+def hang(number: int) -> None:
+    put_mark([number])
+    while not release_file().exists():
+        time.sleep(0.2)

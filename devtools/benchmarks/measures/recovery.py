@@ -1,0 +1,180 @@
+"""kill -9 of all worker processes with hanging jobs in them, and how long until each runs again.
+
+The cases run at the same time: they mostly wait for somebody's timeout, and what each waits for
+does not depend on the others. Each is killed as soon as all its slots are taken.
+"""
+
+import contextlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from devtools.benchmarks import marks
+from devtools.benchmarks.contenders.base import HANG, Contender
+from devtools.benchmarks.contenders.celery import CELERY
+from devtools.benchmarks.contenders.engine import ENGINE
+from devtools.benchmarks.contenders.procrastinate import PROCRASTINATE
+from devtools.benchmarks.contenders.stock import STOCK
+from devtools.benchmarks.plan import Plan
+from devtools.benchmarks.stage import Stage, Troupe, prepare
+
+_SETTLED_SECONDS = 2.0
+_START_SECONDS = 30.0
+_POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Case:
+    """A contender with the settings on which its recovery depends."""
+
+    name: str
+    title: str
+    contender: Contender
+    note: str
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+CASES = (
+    Case("engine", "this engine", ENGINE, "lease of 15 s"),
+    Case("stock", "django-q2, retry 60", STOCK, "retry 60 s is its default", {"BENCH_RETRY": "60"}),
+    Case(
+        "stock_tuned",
+        "django-q2, retry 20",
+        STOCK,
+        "ends every task that takes longer than 15 s",
+        {"BENCH_RETRY": "20"},
+    ),
+    Case(
+        "procrastinate",
+        "Procrastinate + recipe",
+        PROCRASTINATE,
+        "nothing by itself; with the documented retry task, every 5 s instead of every 10 min",
+    ),
+    Case(
+        "celery",
+        "Celery, visibility 20",
+        CELERY,
+        "visibility_timeout 20 s runs every longer task twice; its default is 1 h (not waited for)",
+        {"BENCH_RETRY": "20"},
+    ),
+)
+
+
+@dataclass
+class Recovery:
+    """Seconds from the kill. ``restarted``: of the jobs that were running; ``all_started``: until
+    no job was left that had not been started since, the claimed but unstarted ones included.
+    """
+
+    running: int = 0
+    restarted: list[float] = field(default_factory=list)
+    all_started: float | None = None
+    never: int = 0
+
+
+@dataclass
+class _Victim:
+    case: Case
+    troupe: Troupe
+    running: frozenset[int] = frozenset()
+    killed_at: int = 0
+    started: Mapping[int, float] = field(default_factory=dict)
+
+
+def prepare_recovery(stage: Stage) -> None:
+    """Make the schemas; once. Raises BenchError."""
+    for case in _runnable(stage):
+        prepare(stage, case.contender, _place(case))
+
+
+def measure_recovery(stage: Stage, plan: Plan) -> dict[str, dict[str, Any]]:
+    """One round of all cases that can run here, by name."""
+    with contextlib.ExitStack() as stack:
+        victims = [
+            _Victim(case, stack.enter_context(stage.troupe(case.contender, _place(case), case.env)))
+            for case in _runnable(stage)
+        ]
+        for victim in victims:
+            _begin(victim, plan)
+        _kill_when_busy(victims)
+        _watch(victims, plan)
+        return {each.case.name: asdict(_recovery(each, plan)) for each in victims}
+
+
+def _runnable(stage: Stage) -> list[Case]:
+    return [case for case in CASES if stage.missing(case.contender) is None]
+
+
+def _place(case: Case) -> str:
+    """The name of the case's own database and files."""
+    return f"kill_{case.name}"
+
+
+def _begin(victim: _Victim, plan: Plan) -> None:
+    troupe = victim.troupe
+    troupe.driver.ask("clear")
+    troupe.forget_marks()
+    troupe.driver.ask("enqueue_many", task=HANG, count=plan.recovery_jobs)
+    troupe.tree.start()
+
+
+def _kill_when_busy(victims: Sequence[_Victim]) -> None:
+    """Kill each once all its slots are taken: something has started, and then nothing for a while.
+
+    Waiting longer would favour those whose timeout counts from the claim.
+    """
+    deadline = time.monotonic() + _START_SECONDS
+    alive = {each.case.name: (each, 0, time.monotonic()) for each in victims}
+    while alive:
+        time.sleep(_POLL_SECONDS)
+        now = time.monotonic()
+        for name, (victim, count, since) in list(alive.items()):
+            seen = len(marks.read_marks(victim.troupe.marks))
+            if seen != count:
+                alive[name] = (victim, seen, now)
+            elif (seen and now - since > _SETTLED_SECONDS) or now > deadline:
+                del alive[name]
+                _kill(victim)
+
+
+def _kill(victim: _Victim) -> None:
+    """From here on hanging jobs end at once: those that come back need free slots to start."""
+    troupe = victim.troupe
+    troupe.tree.kill()
+    victim.killed_at = marks.now()
+    victim.running = frozenset(mark.number for mark in marks.read_marks(troupe.marks))
+    troupe.release_file.touch()
+    troupe.tree.start()
+
+
+def _watch(victims: Sequence[_Victim], plan: Plan) -> None:
+    deadline = time.monotonic() + plan.recovery_patience
+    waiting = list(victims)
+    while waiting and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+        for victim in list(waiting):
+            victim.started = started_since(marks.read_marks(victim.troupe.marks), victim.killed_at)
+            if len(victim.started) == plan.recovery_jobs:
+                waiting.remove(victim)
+                victim.troupe.tree.kill()
+
+
+def started_since(seen: Sequence[marks.Mark], moment: int) -> dict[int, float]:
+    """The first start of each job after the moment, in seconds from it."""
+    found: dict[int, float] = {}
+    for each in seen:
+        if each.at > moment:
+            found.setdefault(each.number, (each.at - moment) / 1e9)
+    return found
+
+
+def _recovery(victim: _Victim, plan: Plan) -> Recovery:
+    started = victim.started
+    is_complete = len(started) == plan.recovery_jobs
+    return Recovery(
+        running=len(victim.running),
+        restarted=sorted(started[number] for number in victim.running if number in started),
+        all_started=max(started.values()) if is_complete else None,
+        never=plan.recovery_jobs - len(started),
+    )

@@ -1,0 +1,96 @@
+"""Rates, latency, CPU and memory of one contender in one round."""
+
+from dataclasses import dataclass, field
+
+from devtools.benchmarks import marks
+from devtools.benchmarks.contenders.base import BATCHED, COMMIT, HANG, MARK, NOOP
+from devtools.benchmarks.plan import Plan
+from devtools.benchmarks.processes import cpu_seconds, memory_bytes
+from devtools.benchmarks.stage import Stage, Troupe
+
+DRAIN_SECONDS = 180.0
+# Higher than the number of any other job, so that the warm-up's are told apart.
+FIRST_PACED = 1_000_000
+WARM_UP = {NOOP: 100, BATCHED: 1_000, COMMIT: 200, MARK: 20}
+
+
+@dataclass
+class Round:
+    """Rates are jobs a second; what a contender does not do is missing."""
+
+    rates: dict[str, float] = field(default_factory=dict)
+    cpu_per_1000: dict[str, float] = field(default_factory=dict)
+    server_cpu_per_1000: dict[str, float] = field(default_factory=dict)
+    pickup_ms: list[float] = field(default_factory=list)
+    memory_mib: float = 0.0
+
+
+def measure_round(stage: Stage, troupe: Troupe, plan: Plan) -> Round:
+    """Enqueue rates without workers, then everything else with them, warmed up."""
+    found = Round()
+    contender = troupe.contender
+    troupe.driver.ask("clear")
+    troupe.forget_marks()
+    if contender.can_enqueue:
+        measure_enqueue(troupe, plan, found)
+    troupe.tree.start()
+    troupe.warm_up({task: count for task, count in WARM_UP.items() if _has(troupe, task)})
+    if contender.can_mark:
+        found.pickup_ms = measure_pickup(troupe, plan)
+    for task, count in contender.drains.items():
+        measure_drain(stage, troupe, task, max(200, int(count * plan.drain_scale)), found)
+    found.memory_mib = memory_bytes(troupe.tree.members()) / 2**20
+    troupe.tree.stop()
+    return found
+
+
+def _has(troupe: Troupe, task: str) -> bool:
+    contender = troupe.contender
+    return task in contender.drains or (task == MARK and contender.can_mark) or task == HANG
+
+
+def measure_enqueue(troupe: Troupe, plan: Plan, found: Round) -> None:
+    driver = troupe.driver
+    # The first ones pay for connections and plans.
+    driver.ask("enqueue", task=NOOP, count=20)
+    seconds = driver.ask("enqueue", task=NOOP, count=plan.enqueue_one)
+    found.rates["enqueue_one"] = plan.enqueue_one / seconds
+    seconds = driver.ask("enqueue_many", task=NOOP, count=plan.enqueue_bulk)
+    found.rates["enqueue_many"] = plan.enqueue_bulk / seconds
+    driver.ask("clear")
+
+
+def measure_pickup(troupe: Troupe, plan: Plan) -> list[float]:
+    """Milliseconds from the return of each enqueue's COMMIT to the first line of its handler."""
+    committed = troupe.driver.ask(
+        "pace",
+        task=MARK,
+        first=FIRST_PACED,
+        count=plan.paced_jobs,
+        per_second=plan.paced_per_second,
+    )
+    troupe.driver.ask("await_drained", task=MARK, seconds=DRAIN_SECONDS)
+    started = [each for each in marks.read_marks(troupe.marks) if each.number >= FIRST_PACED]
+    # A handler may begin before the committer's own process is told of its commit: that is zero.
+    return [max(0.0, (each.at - committed[each.number - FIRST_PACED]) / 1e6) for each in started]
+
+
+def measure_drain(stage: Stage, troupe: Troupe, task: str, count: int, found: Round) -> None:
+    """Fill the queue while the workers are frozen; the clock runs from their thaw to the last job.
+
+    So every contender has its processes up, its tables analysed and its pages written.
+    """
+    driver, tree = troupe.driver, troupe.tree
+    driver.ask("clear")
+    tree.freeze()
+    driver.ask("fill", task=task, count=count)
+    workers, servers = tree.members(), stage.servers(troupe.contender)
+    before, server_before = cpu_seconds(workers), cpu_seconds(servers)
+    driver.send("await_drained", task=task, seconds=DRAIN_SECONDS)
+    begun = marks.now()
+    tree.thaw()
+    seconds = (driver.receive() - begun) / 1e9
+    found.rates[task] = count / seconds
+    found.cpu_per_1000[task] = (cpu_seconds(workers) - before) * 1000 / count
+    server_used = cpu_seconds(servers) - server_before
+    found.server_cpu_per_1000[task] = server_used * 1000 / count

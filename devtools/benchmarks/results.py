@@ -1,0 +1,92 @@
+"""What a run found, raw: all rounds, in a file from which every page can be made again."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from devtools.benchmarks.contenders.base import BATCHED, NOOP
+from devtools.benchmarks.stats import Spread, percentile, ratios
+
+
+@dataclass
+class Results:
+    """``rounds``: by contender; ``recovery``: by case; ``targets``: by question.
+
+    ``troubles`` says why something is missing.
+    """
+
+    about: dict[str, Any] = field(default_factory=dict)
+    contenders: dict[str, dict[str, Any]] = field(default_factory=dict)
+    rounds: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    recovery_cases: dict[str, dict[str, str]] = field(default_factory=dict)
+    recovery: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    targets: dict[str, Any] = field(default_factory=dict)
+    troubles: dict[str, str] = field(default_factory=dict)
+
+    def save(self, path: Path) -> None:
+        """One line a part: thousands of figures, each on a line of its own, help nobody."""
+        parts = [f"{json.dumps(k)}: {json.dumps(_rounded(v))}" for k, v in asdict(self).items()]
+        path.write_text("{\n" + ",\n".join(parts) + "\n}\n")
+
+    @classmethod
+    def load(cls, path: Path) -> "Results":
+        return cls(**json.loads(path.read_text()))
+
+    def rates(self, contender: str, measure: str) -> list[float]:
+        """One a round, jobs a second. Who has no batches runs a batched drain one by one."""
+        rounds = self.rounds.get(contender, [])
+        if measure == BATCHED and not self.has_batches(contender):
+            measure = NOOP
+        return [each["rates"][measure] for each in rounds if measure in each["rates"]]
+
+    def has_batches(self, contender: str) -> bool:
+        return any(BATCHED in each["rates"] for each in self.rounds.get(contender, []))
+
+    def rate_ratio(self, of: str, to: str, measure: str) -> Spread | None:
+        """Round by round; None when one of the two was not measured."""
+        found = ratios(self.rates(of, measure), self.rates(to, measure))
+        return Spread.of(found) if found else None
+
+    def pickups(self, contender: str) -> list[list[float]]:
+        """Milliseconds, by round."""
+        rounds = self.rounds.get(contender, [])
+        return [each["pickup_ms"] for each in rounds if each["pickup_ms"]]
+
+    def pickup(self, contender: str, share: float) -> tuple[float, Spread] | None:
+        """A percentile of all rounds together, and the spread of the rounds' own."""
+        rounds = self.pickups(contender)
+        if not rounds:
+            return None
+        together = [value for each in rounds for value in each]
+        return percentile(together, share), Spread.of([percentile(x, share) for x in rounds])
+
+    def costs(self, contender: str, what: str, measure: str) -> list[float]:
+        """CPU seconds for 1,000 jobs; ``what`` names the workers' or the server's."""
+        rounds = self.rounds.get(contender, [])
+        if measure == BATCHED and not self.has_batches(contender):
+            measure = NOOP
+        return [each[what][measure] for each in rounds if measure in each[what]]
+
+    def memory(self, contender: str) -> list[float]:
+        return [each["memory_mib"] for each in self.rounds.get(contender, [])]
+
+
+def _rounded(value: Any) -> Any:
+    """To four decimals: more is noise."""
+    if isinstance(value, float):
+        return round(value, 4)
+    if isinstance(value, dict):
+        return {key: _rounded(each) for key, each in value.items()}
+    return [_rounded(each) for each in value] if isinstance(value, list) else value
+
+
+def longest(rounds: Sequence[dict[str, Any]]) -> list[float]:
+    """The last restart of a running job in each round of a recovery case; infinite if never."""
+    return [
+        max(each["restarted"], default=float("inf"))
+        if len(each["restarted"]) == each["running"]
+        else float("inf")
+        for each in rounds
+    ]

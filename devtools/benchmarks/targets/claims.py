@@ -1,0 +1,161 @@
+"""How long a claim of 100 rows takes in a big table: a program that answers one request.
+
+``python -m devtools.benchmarks.targets.claims`` with the engine's environment: a Plan as JSON on
+its input, milliseconds by scenario on its output.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import django
+
+django.setup()
+
+import psycopg  # noqa: E402
+
+from devtools.benchmarks.contenders import site  # noqa: E402
+from devtools.benchmarks.contenders.base import BATCHED, COMMIT, HANG  # noqa: E402
+from devtools.benchmarks.contenders.engine.client import execute, settle_tables  # noqa: E402
+from devtools.benchmarks.contenders.engine.handlers import ONCE  # noqa: E402
+from jobs import registry  # noqa: E402
+from jobs.engine.claim import Claimer  # noqa: E402
+from jobs.models import JobPriority  # noqa: E402
+
+TYPES = [BATCHED, COMMIT, ONCE]
+# Of each of them; a claim takes a batch of every type.
+BATCHES = [34, 33, 33]
+ROWS = sum(BATCHES)
+PAUSED = HANG
+# Of ten rows: one low, eight normal, one high.
+MIXED = [JobPriority.LOW, *[JobPriority.NORMAL] * 8, JobPriority.HIGH]
+
+_ROWS = """
+INSERT INTO jobs_job (public_id, type, subject, payload, priority, run_at, status, completed_at,
+    error, errors, worker, request_id)
+SELECT 'job_' || gen_random_uuid(), (%(types)s::text[])[1 + n %% %(type_count)s], '', '{}',
+    (%(priorities)s::int[])[1 + n %% %(priority_count)s],
+    clock_timestamp() + %(offset)s::interval + n * interval '1 ms', %(status)s,
+    CASE WHEN %(status)s = 'completed' THEN clock_timestamp() END, '', '[]', '', ''
+FROM generate_series(1, %(count)s) AS n
+"""
+_FORGET_DUE = """
+DELETE FROM jobs_job WHERE status = 'processing'
+    OR (status = 'pending' AND run_at < clock_timestamp() + interval '1 hour')
+"""
+_COMPLETE = """
+UPDATE jobs_job SET status = 'completed', completed_at = clock_timestamp(), lease_token = NULL,
+    lease_expires_at = NULL WHERE status = 'processing'
+"""
+
+
+def main() -> None:
+    """All scenarios on one table, each with fresh due rows."""
+    plan = json.load(sys.stdin)
+    # It is filled in bulk, for longer than any statement of the service may take.
+    execute("SET statement_timeout = 0")
+    execute("TRUNCATE jobs_job")
+    _add(plan["claim_finished"], status="completed", offset="-1 day")
+    _add(plan["claim_future"], offset="1 day")
+    found = {
+        "plain": _scenario(plan, MIXED),
+        "low": _scenario(plan, [JobPriority.LOW]),
+        "paused": _beside_a_paused_type(plan),
+        "xmin": _under_an_old_snapshot(plan),
+    }
+    sys.stdout.write(json.dumps(found) + "\n")
+
+
+def _scenario(plan: dict[str, int], priorities: list[JobPriority]) -> list[float]:
+    _make_due(plan["claim_due"], priorities)
+    return _claim(plan["claims"])
+
+
+def _beside_a_paused_type(plan: dict[str, int]) -> list[float]:
+    """Its rows would all be handed out first."""
+    execute(
+        "INSERT INTO jobs_pausedtype (type, paused_by, reason) VALUES (%s, 'bench', '')", [PAUSED]
+    )
+    execute(_FORGET_DUE)
+    _add(plan["claim_paused"], types=[PAUSED], priorities=[JobPriority.CRITICAL], offset="-1 hour")
+    _add(plan["claim_due"], priorities=MIXED, offset="-30 min")
+    settle_tables("jobs_job")
+    found = _claim(plan["claims"])
+    execute("DELETE FROM jobs_pausedtype")
+    return found
+
+
+def _under_an_old_snapshot(plan: dict[str, int]) -> list[float]:
+    _make_due(max(plan["claim_due"], (plan["claims_under_xmin"] + 1) * ROWS), MIXED)
+    with _old_snapshot():
+        return _claim(plan["claims_under_xmin"])
+
+
+@contextlib.contextmanager
+def _old_snapshot() -> Iterator[None]:
+    """A transaction that goes on seeing the rows as they were, so that none can be cleaned up."""
+    with psycopg.connect(site.database()) as connection:
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        connection.execute("SELECT count(*) FROM jobs_worker")
+        yield
+        connection.rollback()
+
+
+def _make_due(count: int, priorities: list[JobPriority]) -> None:
+    execute(_FORGET_DUE)
+    _add(count, priorities=priorities, offset="-1 hour")
+    settle_tables("jobs_job")
+
+
+def _claim(times: int) -> list[float]:
+    """Milliseconds of each claim with its commit; what was claimed is done before the next.
+
+    None at all when a paused type's rows are handed out: then there is nothing to be measured.
+    """
+    found = []
+    claimer = Claimer("bench")
+    types = [
+        replace(registry.get(name), batch_size=batch)
+        for name, batch in zip(TYPES, BATCHES, strict=True)
+    ]
+    for _ in range(times):
+        begun = time.perf_counter()
+        leases = claimer.claim([*types, registry.get(PAUSED)])
+        found.append((time.perf_counter() - begun) * 1000)
+        if any(lease.type == PAUSED for lease in leases):
+            return []
+        if len(leases) != ROWS:
+            raise SystemExit(f"a claim took {len(leases)} rows instead of {ROWS}")
+        execute(_COMPLETE)
+    return found
+
+
+def _add(
+    count: int,
+    *,
+    status: str = "pending",
+    offset: str,
+    types: list[str] | None = None,
+    priorities: list[JobPriority] | None = None,
+) -> None:
+    types, priorities = types or TYPES, priorities or MIXED
+    parameters: dict[str, Any] = {
+        "types": types,
+        "type_count": len(types),
+        "priorities": [int(priority) for priority in priorities],
+        "priority_count": len(priorities),
+        "offset": offset,
+        "status": status,
+        "count": count,
+    }
+    execute(_ROWS, parameters)
+
+
+if __name__ == "__main__":
+    main()

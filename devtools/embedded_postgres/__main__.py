@@ -1,0 +1,41 @@
+"""`python -m devtools.embedded_postgres {status,url,stop} DATA_DIR`, for launchers and people.
+
+`status` and `url` exit with 3 while no server runs (as systemctl status does), and start none.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from devtools.embedded_postgres import EmbeddedPostgresError, find_running, stop
+
+_NOT_RUNNING = 3
+
+
+def main() -> int:
+    """Run one command line; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m devtools.embedded_postgres")
+    parser.add_argument("command", choices=("status", "url", "stop"))
+    parser.add_argument("data_dir", type=Path)
+    arguments = parser.parse_args()
+    try:
+        if arguments.command == "stop":
+            stop(arguments.data_dir)
+            return 0
+    except EmbeddedPostgresError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return _report(arguments.command, arguments.data_dir)
+
+
+def _report(command: str, data_dir: Path) -> int:
+    info = find_running(data_dir)
+    if command == "url":
+        sys.stdout.write(f"{info.url}\n" if info else "")
+    else:
+        sys.stdout.write(f"running: {info.url}\n" if info else "stopped\n")
+    return 0 if info else _NOT_RUNNING
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,109 @@
+"""The keeper: one detached process per data folder that runs the server while it has users.
+
+Every user process holds a shared lock on users.lock. The keeper tries for the exclusive one, and
+gets it only when no user is alive any more, however they ended. Started by `ensure_running` as
+`python -m devtools.embedded_postgres.keeper DATA_DIR`.
+
+The server is the keeper's child and gets a fast shutdown from the kernel if the keeper is killed
+(Linux); elsewhere the next keeper adopts it.
+"""
+
+import os
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+from threading import Event
+
+from devtools.embedded_postgres.errors import EmbeddedPostgresError
+from devtools.embedded_postgres.layout import Layout
+from devtools.embedded_postgres.locks import FileLock
+from devtools.embedded_postgres.postmaster import Postmaster, start_postmaster
+
+# Long enough that manage.py commands in a row share one server, short enough to go unnoticed.
+GRACE_SECONDS = 2.0
+START_TIMEOUT_SECONDS = 60.0
+_POLL_SECONDS = 0.1
+# A keeper that is ending, or a probe for one, holds the lock only for a moment.
+_KEEPER_LOCK_PATIENCE_SECONDS = 3.0
+# One old log is kept beside the current one.
+_LOG_LIMIT_BYTES = 10_000_000
+
+
+class Keeper:
+    """Watches one running server until it may end."""
+
+    def __init__(self, layout: Layout, server: Postmaster) -> None:
+        self._layout = layout
+        self._server = server
+        self._users = FileLock(layout.users_lock)
+        self._idle_since: float | None = None
+
+    def watch(self, told_to_stop: Event) -> None:
+        """Return when nobody needs the server, it died, or the event is set; then it is gone.
+
+        In the first case this holds users.lock exclusively from then on: who comes now waits until
+        all is gone, then starts a fresh keeper.
+        """
+        while not (told_to_stop.wait(_POLL_SECONDS) or self._may_end()):
+            self._bound_log()
+        # First of all, lest someone connects to a server that is shutting down.
+        self._layout.forget_info()
+        self._server.stop()
+
+    def _may_end(self) -> bool:
+        if not self._server.is_alive() or not self._users.is_current():
+            return True
+        if not self._users.try_exclusive():
+            self._idle_since = None
+            return False
+        now = time.monotonic()
+        self._idle_since = self._idle_since or now
+        if now - self._idle_since >= GRACE_SECONDS:
+            return True
+        self._users.release()
+        return False
+
+    def _bound_log(self) -> None:
+        """Copy and truncate: the server appends to the open file, so a rename would not help."""
+        log = self._layout.postgres_log
+        if log.exists() and log.stat().st_size > _LOG_LIMIT_BYTES:
+            shutil.copyfile(log, log.with_suffix(".log.1"), follow_symlinks=False)
+            os.truncate(log, 0)
+
+
+def main() -> int:
+    """Become the keeper and serve; 0 also when another one is at work already."""
+    os.umask(0o077)
+    told_to_stop = Event()
+    signal.signal(signal.SIGTERM, lambda *_: told_to_stop.set())
+    layout = Layout(Path(sys.argv[1]))
+    lock = FileLock(layout.keeper_lock)
+    if not lock.wait_exclusive(time.monotonic() + _KEEPER_LOCK_PATIENCE_SECONDS):
+        return 0
+    layout.forget_info()
+    _leave_parent()
+    lock.write(str(os.getpid()))
+    try:
+        server = start_postmaster(layout, timeout_seconds=START_TIMEOUT_SECONDS)
+    except (EmbeddedPostgresError, OSError) as error:
+        # The starter shows the end of this log to its user.
+        sys.stderr.write(f"{error}\n")
+        return 1
+    layout.write_info(server.info)
+    Keeper(layout, server).watch(told_to_stop)
+    return 0
+
+
+def _leave_parent() -> None:
+    """Go on in a child and end this process, so that the starter has no zombie to wait for.
+
+    The child shares the open lock file, so the lock is never free in between.
+    """
+    if os.fork() > 0:
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,200 @@
+"""Starts, finds and stops the server process (Postgres calls it postmaster) of one data folder."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import psycopg
+from psycopg import sql
+
+from devtools.embedded_postgres.binaries import bin_folder
+from devtools.embedded_postgres.cluster import ensure_cluster, give, spawn
+from devtools.embedded_postgres.errors import REMEDY, EmbeddedPostgresError
+from devtools.embedded_postgres.layout import DATABASE, ConnectionInfo, Layout
+from devtools.embedded_postgres.locks import POLL_SECONDS, open_private
+from devtools.embedded_postgres.privileges import Account, choose_account
+
+# Passed on the command line, so that they follow the code and not the age of the cluster.
+_SETTINGS = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "max_connections": "200",
+    "shared_buffers": "32MB",
+    "max_wal_size": "256MB",
+    # The rows stand for instances that cost money: a commit must outlive a power cut.
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "full_page_writes": "on",
+    # Compiling a short query takes longer than running it.
+    "jit": "off",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "lc_messages": "C",
+    "logging_collector": "off",
+    "log_checkpoints": "off",
+    "log_line_prefix": "%m [%p] %q%u@%d ",
+}
+# How long each way of ending may take before the next, rougher one (pg_ctl calls them fast and
+# immediate; the last lets the next start run recovery).
+_ENDINGS = ((signal.SIGINT, 30.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))
+
+
+@dataclass
+class Postmaster:
+    """A running server: our child, or one whose keeper was killed and that we adopted."""
+
+    layout: Layout
+    pid: int
+    info: ConnectionInfo
+    child: subprocess.Popen[bytes] | None = None
+
+    def is_alive(self) -> bool:
+        if self.child is not None:
+            return self.child.poll() is None
+        return find_postmaster(self.layout) == self.pid
+
+    def stop(self) -> None:
+        """End the server and wait until it is gone, with its socket."""
+        for number, patience in _ENDINGS:
+            if self.is_alive():
+                os.kill(self.pid, number)
+                self._wait(time.monotonic() + patience)
+        self.layout.remove_socket_folder(Path(self.info.host))
+
+    def _wait(self, deadline: float) -> None:
+        while self.is_alive() and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+
+
+def start_postmaster(layout: Layout, *, timeout_seconds: float) -> Postmaster:
+    """Return a server that accepts connections and has our database.
+
+    Makes the cluster if need be. Adopts a server that outlived its keeper, and waits for one that
+    is still ending. Only the holder of the keeper lock may call this. Raises EmbeddedPostgresError.
+    """
+    deadline = time.monotonic() + timeout_seconds
+    account = choose_account(layout.data_dir, layout.cluster)
+    ensure_cluster(layout, account)
+    while time.monotonic() < deadline:
+        pid = find_postmaster(layout)
+        server = _launch(layout, account) if pid is None else _adopt(layout, pid)
+        if _is_ready(server, deadline):
+            return server
+        if server.is_alive():
+            server.stop()
+            break
+        if pid is None and not _may_pass(layout):
+            break
+    raise EmbeddedPostgresError(f"Postgres did not start in {layout.cluster}. {REMEDY}")
+
+
+def find_postmaster(layout: Layout) -> int | None:
+    """The pid of the server that runs on this cluster, whoever started it."""
+    pid = _recorded(layout)[0]
+    return pid if pid and _serves(pid, layout.cluster) else None
+
+
+def _launch(layout: Layout, account: Account) -> Postmaster:
+    _disown_stale_pid(layout)
+    folder = layout.socket_folder()
+    # A lock file of a crashed server beside its socket can name a pid that another process has.
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    give(folder, account)
+    settings = {**_SETTINGS, "unix_socket_directories": os.fspath(folder)}
+    command = [os.fspath(bin_folder() / "postgres"), "-D", os.fspath(layout.cluster)]
+    command += [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
+    log = open_private(layout.postgres_log, os.O_WRONLY | os.O_APPEND)
+    try:
+        # SIGINT is the fast shutdown: killing the keeper does not leave a server behind.
+        child = spawn(command, account, output=log, death_signal=signal.SIGINT)
+    finally:
+        os.close(log)
+    return Postmaster(layout, child.pid, ConnectionInfo(os.fspath(folder)), child)
+
+
+def _adopt(layout: Layout, pid: int) -> Postmaster:
+    folder = _recorded(layout)[1] or os.fspath(layout.socket_folder())
+    return Postmaster(layout, pid, ConnectionInfo(folder))
+
+
+def _is_ready(server: Postmaster, deadline: float) -> bool:
+    while server.is_alive() and time.monotonic() < deadline:
+        try:
+            _create_database(server.info)
+        except psycopg.OperationalError:
+            time.sleep(POLL_SECONDS)
+        else:
+            return True
+    return False
+
+
+def _create_database(info: ConnectionInfo) -> None:
+    with psycopg.connect(
+        host=info.host, port=info.port, user=info.user, dbname="postgres", autocommit=True
+    ) as connection:
+        query = "SELECT 1 FROM pg_database WHERE datname = %s"
+        if connection.execute(query, [DATABASE]).fetchone() is None:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
+
+
+def _may_pass(layout: Layout) -> bool:
+    """Whether the start failed only since the children of a killed server have not ended yet."""
+    is_passing = "pre-existing shared memory block" in tail(layout.postgres_log)
+    if is_passing:
+        time.sleep(POLL_SECONDS)
+    return is_passing
+
+
+def tail(path: Path, lines: int = 10) -> str:
+    """The last lines of a log, for an error message."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - 4096))
+            text = file.read().decode("utf-8", "replace")
+    except FileNotFoundError:
+        return ""
+    return "\n".join(text.splitlines()[-lines:])
+
+
+def _recorded(layout: Layout) -> tuple[int, str]:
+    """Pid and socket folder in postmaster.pid (lines 1 and 5; miscadmin.h); 0 and "" if missing."""
+    try:
+        lines = (layout.cluster / "postmaster.pid").read_text().splitlines()
+    except FileNotFoundError:
+        return 0, ""
+    pid = int(lines[0]) if lines and lines[0].strip().isdigit() else 0
+    return pid, lines[4] if len(lines) > 4 else ""
+
+
+def _serves(pid: int, cluster: Path) -> bool:
+    """A pid alone proves nothing: after a reboot another process has it."""
+    try:
+        command = psutil.Process(pid).cmdline()
+    except psutil.Error:
+        return False
+    return (
+        bool(command) and Path(command[0]).name == "postgres" and os.fspath(cluster) in command[1:]
+    )
+
+
+def _disown_stale_pid(layout: Layout) -> None:
+    """Let Postgres start although another process has the pid in postmaster.pid by now.
+
+    Postgres refuses whenever a process of that pid lives, unless it is its own parent: so we write
+    ourselves there. Removing the file would also remove the key of the shared memory, by which
+    Postgres finds out that children of a killed server still write to the cluster.
+    """
+    path = layout.cluster / "postmaster.pid"
+    if not path.exists():
+        return
+    with open(open_private(path, os.O_RDWR), "r+") as file:  # noqa: PTH123 (a descriptor)
+        _, _, rest = file.read().partition("\n")
+        file.seek(0)
+        file.write(f"{os.getpid()}\n{rest}")
+        file.truncate()

@@ -1,0 +1,171 @@
+"""What the invariants are read from: our database, Novita's ledger, what the receivers got."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol, Self
+
+from devtools.simulator.control import InstanceTruth
+from devtools.simulator.world.timeline import REMOVAL
+from instances.novita.name_signing import Mark
+
+Row = Mapping[str, Any]
+BLIND_AFTERWARDS_MS = 30_000
+
+_TABLES = {
+    "instances": "instances_instance",
+    "events": "instances_instanceevent",
+    "deliveries": "instances_webhookdelivery",
+    "endings": "instances_upstreamending",
+    "jobs": "jobs_job",
+}
+
+
+class Cursor(Protocol):
+    """What a cursor of psycopg and one of Django have in common."""
+
+    def execute(self, query: Any, params: Any = None, /) -> Any: ...
+
+    def fetchall(self) -> list[Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """Our rows as they are, in the order of their ids, and the database's present.
+
+    Whole rows, so that a suite of one release reads the database of another; moments are ISO 8601.
+    """
+
+    now: datetime
+    mark: Mark | None
+    instances: Sequence[Row] = ()
+    events: Sequence[Row] = ()
+    deliveries: Sequence[Row] = ()
+    endings: Sequence[Row] = ()
+    jobs: Sequence[Row] = ()
+
+    @classmethod
+    def load(cls, cursor: Cursor, opened: Callable[[str], str]) -> Self:
+        """All of it in one snapshot if the caller's transaction gives one. ``opened``: a sealed
+        text as the service itself reads it.
+        """
+        cursor.execute("SELECT clock_timestamp()")
+        ((now,),) = cursor.fetchall()
+        marks = _rows(cursor, "instances_installation")
+        mark = Mark(marks[0]["installation_id"], opened(marks[0]["signing_key"])) if marks else None
+        return cls(now, mark, **{name: _rows(cursor, table) for name, table in _TABLES.items()})
+
+    def events_of(self) -> dict[int, list[Row]]:
+        """Events by their instance's key, in the order of their numbers."""
+        return _grouped(self.events, "instance_id", order="sequence")
+
+    def deliveries_of(self) -> dict[int, list[Row]]:
+        return _grouped(self.deliveries, "instance_id", order="id")
+
+    def held(self) -> dict[str, str]:
+        """Upstream ids that our rows hold as alive, each with the words for the row."""
+        found = {
+            row["upstream_id"]: describe(row)
+            for row in self.instances
+            if row["upstream_id"] and row["upstream_gone_at"] is None
+        }
+        still_ending = {
+            row["upstream_id"]: f"open ending {row['upstream_id']}"
+            for row in self.endings
+            if not row["confirmed_at"]
+        }
+        return still_ending | found
+
+
+def describe(row: Row) -> str:
+    """An instance in a few words."""
+    return f"{row['public_id']} ({row['name']}, {row['status']})"
+
+
+def _rows(cursor: Cursor, table: str) -> list[Row]:
+    cursor.execute(f"SELECT to_jsonb(t) FROM {table} t ORDER BY id")  # noqa: S608 - constants
+    # Django's connections leave JSON as text, psycopg's own parse it.
+    return [json.loads(row) if isinstance(row, str) else row for (row,) in cursor.fetchall()]
+
+
+def _grouped(rows: Iterable[Row], key: str, *, order: str) -> dict[int, list[Row]]:
+    groups: dict[int, list[Row]] = defaultdict(list)
+    for row in sorted(rows, key=lambda row: row[order]):
+        groups[row[key]].append(row)
+    return groups
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A webhook as a receiver got it. ``verified``: "ok", what is wrong, or None if not judged."""
+
+    message_id: str
+    body: Mapping[str, Any]
+    is_accepted: bool
+    verified: str | None = None
+
+    @classmethod
+    def parse(cls, delivery: Mapping[str, Any]) -> Self:
+        """A delivery as ``devtools.simulator.control.ReceiverControl.deliveries`` gives it."""
+        return cls(
+            message_id=delivery["headers"].get("webhook-id", ""),
+            body=json.loads(delivery["body"]),
+            is_accepted=200 <= delivery["status"] < 300,
+            verified=delivery["verified"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """A delete that was sent to Novita, whatever became of it."""
+
+    upstream_id: str
+    at_ms: int
+
+    @classmethod
+    def all_of(cls, calls: Iterable[Mapping[str, Any]]) -> list[Self]:
+        """Of a ledger's calls."""
+        return [
+            cls(call["instanceId"], call["realMs"])
+            for call in calls
+            if call["path"].endswith("/gpu/instance/delete")
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What really happened: every instance ever made upstream, every message in its order.
+
+    ``accepted``: the instance ids that callers got with a 2xx. ``asked``: those whose end callers
+    asked for, answered or not, with the first moment. ``start_seconds``: what the service must
+    let a start take before it may call it failed for that alone. ``blind``: the spans in which
+    looks by id answered not-found for what was there.
+    """
+
+    instances: Sequence[InstanceTruth]
+    messages: Sequence[Message] = ()
+    accepted: Sequence[str] = ()
+    deletes: Sequence[Delete] = ()
+    asked: Mapping[str, int] = field(default_factory=dict)
+    start_seconds: float = 0.0
+    blind: Sequence[tuple[int, int]] = ()
+
+    def is_blind_at(self, at_ms: float) -> bool:
+        """Or was just before: what was seen is told a moment later."""
+        return any(begin <= at_ms <= end + BLIND_AFTERWARDS_MS for begin, end in self.blind)
+
+
+def is_ours(made: InstanceTruth, books: Books) -> bool:
+    """Made over the API under a name that this installation signed."""
+    signed = books.mark is not None and books.mark.reference_in(made.name) is not None
+    return made.origin == "api" and signed
+
+
+def end_ms(made: InstanceTruth) -> int | None:
+    """When its end began."""
+    ends = (at_ms for at_ms, status in made.raw.get("phases", ()) if status in REMOVAL)
+    return next(ends, made.removed_ms)

@@ -1,0 +1,64 @@
+"""Are the promises kept? Asked of a running stack, from the ledgers on both sides of it."""
+
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from core.sealing import sealer_of, unsealed_with
+from devtools.faults.books import Books, Delete, Message, Truth
+from devtools.faults.invariants import check_all
+from devtools.faults.real.stack import SECRET_KEY, Stack
+
+LOOK_SECONDS = 0.3
+COUNTER = "SELECT coalesce(sum(value), 0)::int FROM jobs_counter WHERE name = %s"
+
+
+def books_of(stack: Stack) -> Books:
+    """Our rows, all of one snapshot."""
+    with stack.connect() as database, database.transaction():
+        database.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        return Books.load(database.cursor(), partial(unsealed_with, sealer_of((), (SECRET_KEY,))))
+
+
+def truth_of(stack: Stack) -> Truth:
+    """What really was made upstream, what receivers got, what callers were promised."""
+    deliveries = stack.receiver.control.deliveries()
+    ledger = stack.simulator.control.ledger()
+    return Truth(
+        instances=ledger.instances,
+        messages=[Message.parse(delivery) for delivery in deliveries],
+        accepted=list(stack.accepted),
+        deletes=Delete.all_of(ledger.calls),
+        asked=dict(stack.asked),
+        start_seconds=stack.start_seconds,
+    )
+
+
+def violations_of(stack: Stack) -> list[str]:
+    """What is wrong at this moment; while something is under way there is always something."""
+    return check_all(books_of(stack), truth_of(stack))
+
+
+def settle(stack: Stack, *, seconds: float) -> list[str]:
+    """Wait until nothing is wrong any more; returns what still is when the time is over."""
+    deadline = time.monotonic() + seconds
+    while found := violations_of(stack):
+        if time.monotonic() > deadline:
+            return found
+        time.sleep(LOOK_SECONDS)
+    return []
+
+
+def counter(stack: Stack, name: str) -> int:
+    """One of jobs.counters, over all processes."""
+    with stack.connect() as database:
+        rows = database.execute(COUNTER, [name]).fetchall()
+    value: int = rows[0][0]
+    return value
+
+
+def rows(stack: Stack, statement: str, *parameters: Any) -> Sequence[tuple[Any, ...]]:
+    """A question to the database itself, past any proxy."""
+    with stack.connect() as database:
+        return database.execute(statement, parameters).fetchall()

@@ -1,0 +1,24 @@
+"""Takes its process along, as a crash in a library or a lack of memory would."""
+
+from collections.abc import Mapping, Sequence
+
+from devtools.faults.real.poison.ways import WAYS
+from jobs.models import Job
+from jobs.outcomes import Done, Outcome
+from jobs.registry import Decided, Handler, Unit
+
+
+class Poison(Handler[str, None]):
+    """``way``: one of WAYS; ``step``: load, in the worker's main thread, or talk, in a pool's."""
+
+    def load(self, jobs: Sequence[Job]) -> Sequence[Unit[str] | Decided]:
+        for job in jobs:
+            if job.payload["step"] == "load":
+                WAYS[job.payload["way"]]()
+        return [Unit([job], job.payload["way"]) for job in jobs]
+
+    def talk(self, work: str) -> None:
+        WAYS[work]()
+
+    def apply(self, jobs: Sequence[Job], work: str, result: None) -> Mapping[int, Outcome]:
+        return {job.pk: Done() for job in jobs}

@@ -1,0 +1,217 @@
+"""A scenario is a fault, told as what happens to a running stack; a trial is one run of it."""
+
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+
+from devtools.faults.real import ledgers, recovery
+from devtools.faults.real.processes import Process, WaitedInVainError, kill_at_once, wait_until
+from devtools.faults.real.stack import Shape, Stack
+
+# One GPU of a product with large stock; no disk that would be charged beside it.
+WISH: Mapping[str, Any] = {"gpuNum": 1, "rootfsSize": 60, "productName": "RTX 4090 24GB"}
+_UNSENT = (
+    "SELECT id FROM instances_instance WHERE public_id = ANY(%s)"
+    " AND status = 'creating' AND create_step = 'choose'"
+)
+_STATUSES = "SELECT public_id, status FROM instances_instance WHERE public_id = ANY(%s)"
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one run showed. ``figures``: by their name in the table of the page."""
+
+    fault: str
+    seed: int
+    instances: int = 0
+    deaths: int = 0
+    recovered_seconds: list[float] = field(default_factory=list)
+    figures: dict[str, float] = field(default_factory=dict)
+    violations: list[str] = field(default_factory=list)
+
+
+class Trial:
+    """One run: a seed, a stack that others have used before, and what is found out."""
+
+    def __init__(self, stack: Stack, fault: str, seed: int) -> None:
+        self.stack, self.fault, self.seed = stack, fault, seed
+        self.random = random.Random(f"{fault}:{seed}")  # noqa: S311 - to be replayed, not to be secret
+        self.outcome = Outcome(fault, seed)
+        self.control = stack.simulator.control
+        self.began_ms = int(time.time() * 1000)
+        self._faults: list[str] = []
+
+    @property
+    def tag(self) -> str:
+        """How the instances of this run are named, so that what goes wrong can be put to it."""
+        return f"{self.fault.lower()}-{self.seed}-"
+
+    # What callers do
+
+    def create(self, **changes: Any) -> str:
+        """One instance that this run answers for."""
+        self.outcome.instances += 1
+        name = f"{self.tag}{self.outcome.instances}"
+        return self.stack.create_insisting(**{**WISH, "name": name, **changes})
+
+    def create_once(self, **changes: Any) -> str:
+        """For a caller that takes no refusal. Raises RefusedError and what requests raises."""
+        self.outcome.instances += 1
+        name = f"{self.tag}{self.outcome.instances}"
+        return self.stack.create(**{**WISH, "name": name, **changes})
+
+    def load(self, count: int, *, callers: int) -> "Future[list[str]]":
+        """So many requests by so many callers at once, in the background; each insists."""
+        first = self.outcome.instances + 1
+        self.outcome.instances += count
+        names = [f"{self.tag}{number}" for number in range(first, first + count)]
+
+        def ask(name: str) -> str:
+            return self.stack.create_insisting(seconds=60, **{**WISH, "name": name})
+
+        def ask_all() -> list[str]:
+            with ThreadPoolExecutor(callers) as pool:
+                return list(pool.map(ask, names))
+
+        return ThreadPoolExecutor(1).submit(ask_all)
+
+    def create_many(self, count: int, **changes: Any) -> list[str]:
+        return [self.create(**changes) for _ in range(count)]
+
+    def end(self, ids: Iterable[str]) -> None:
+        for each in ids:
+            insist(self.stack, "DELETE", f"/api/instances/{each}")
+
+    def statuses(self, ids: Sequence[str]) -> dict[str, str]:
+        return dict(ledgers.rows(self.stack, _STATUSES, list(ids)))
+
+    def wait_until_all(self, ids: Sequence[str], *statuses: str, seconds: float = 60) -> None:
+        """A run in which they do not get there has failed; the rest of it goes on."""
+
+        def are_there() -> bool:
+            return set(self.statuses(ids).values()) <= set(statuses)
+
+        try:
+            wait_until(are_there, seconds=seconds)
+        except WaitedInVainError:
+            late = {each: word for each, word in self.statuses(ids).items() if word not in statuses}
+            self.object(f"I2: after {seconds:.0f} s these are not {' or '.join(statuses)}: {late}")
+
+    def wait_until_created(self, ids: Sequence[str], *, seconds: float = 60) -> None:
+        self.wait_until_all(
+            ids, *("starting", "running", "failed", "terminating", "terminated"), seconds=seconds
+        )
+
+    def wait_until_sent(self, ids: Sequence[str]) -> None:
+        """Each create has met the weather of this run, or was failed."""
+        wait_until(lambda: not ledgers.rows(self.stack, _UNSENT, list(ids)), seconds=30)
+
+    # What goes wrong
+
+    def add_fault(self, effect: str = "", **fields: Any) -> None:
+        """As the simulator's control takes it; ends with the run at the latest."""
+        if "preset" in fields:
+            made = self.control.edge(**fields)
+        else:
+            made = self.control.add_fault(effect or "delay", **fields)
+        self._faults.append(made["id"])
+
+    def clear_faults(self) -> None:
+        """This run's own; runs may go on side by side."""
+        while self._faults:
+            self.control.clear_faults(self._faults.pop())
+
+    def arm(self, point: str) -> None:
+        """Whichever process reaches this point next dies there."""
+        (self.stack.crash_points / point).touch()
+
+    def await_death(self, point: str, *, seconds: float = 20) -> bool:
+        """Wait for it, and until what died is in other hands; False if nobody came by."""
+        order = self.stack.crash_points / point
+        try:
+            wait_until(lambda: not order.exists(), seconds=seconds)
+        except WaitedInVainError:
+            order.unlink(missing_ok=True)
+            return False
+        self.outcome.deaths += 1
+        self.follow_the_dead(time.monotonic())
+        return True
+
+    def kill(self, processes: Iterable[Process], *, restart_after: float = 0.0) -> None:
+        """kill -9 of all of them, a start, and from then on until others have their work."""
+        doomed = list(processes)
+        kill_at_once(doomed)
+        self.outcome.deaths += len(doomed)
+        held = recovery.held_by_the_dead(self.stack)
+        time.sleep(restart_after)
+        began = time.monotonic()
+        for process in doomed:
+            process.start()
+        self.follow(held, since=began)
+
+    def follow_the_dead(self, died: float) -> None:
+        # A process that was just killed is still being taken apart.
+        time.sleep(recovery.LOOK_SECONDS)
+        self.follow(recovery.held_by_the_dead(self.stack), since=died)
+
+    def follow(self, held: Mapping[int, int], *, since: float) -> None:
+        """Wait until these jobs, by their tokens, are in other hands."""
+        found = recovery.follow(self.stack, held, since=since)
+        self.outcome.recovered_seconds += found.seconds
+        for job in found.forgotten:
+            self.object(f"I8: job {job} was not taken up {recovery.LONGEST_SECONDS:.0f} s after")
+
+    # What is found out
+
+    def object(self, violation: str) -> None:
+        self.outcome.violations.append(violation)
+
+    def expect(self, is_so: bool, otherwise: str) -> None:
+        if not is_so:
+            self.object(otherwise)
+
+    def note(self, name: str, value: float) -> None:
+        self.outcome.figures[name] = self.outcome.figures.get(name, 0) + value
+
+    def made(self) -> dict[str, int]:
+        """How often each upstream name of this run was made."""
+        counts: dict[str, int] = {}
+        for truth in self.control.ledger().instances:
+            if truth.name.startswith(self.tag):
+                counts[truth.name] = counts.get(truth.name, 0) + 1
+        return counts
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """``runs``: how many seeds a full run has. ``not_yet``: why it cannot be played at all."""
+
+    fault: str
+    title: str
+    play: Callable[[Trial], None] | None
+    runs: int = 5
+    shape: Shape = field(default_factory=Shape)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    settle_seconds: float = 90.0
+    ending_seconds: float = 90.0
+    has_own_server: bool = False
+    # What the page promises of the 95th percentile over all runs.
+    recovery_target_seconds: float | None = None
+    not_yet: str = ""
+
+
+def insist(stack: Stack, method: str, path: str, *, seconds: float = 30) -> None:
+    """Until the service has accepted it; a web process may be dead or the database away."""
+
+    def is_accepted() -> bool:
+        try:
+            return stack.call(method, path).status_code < 300
+        except requests.RequestException:
+            return False
+
+    wait_until(is_accepted, seconds=seconds, what=f"for {method} {path}")

@@ -1,0 +1,42 @@
+"""Bad weather at Novita, for scenarios to choose from by their seed."""
+
+from typing import Any
+
+from devtools.faults.real.scenario import Trial
+
+CREATE = "/gpu/instance/create$"
+DELETE = "/gpu/instance/delete$"
+# Longer than the client waits (NOVITA_TIMEOUT of stacks is 3 s).
+HANG_SECONDS = 8.0
+
+# How an answer can get lost; what the client sees of each differs, what it knows does not.
+LOSSES: tuple[dict[str, Any], ...] = (
+    {"effect": "status", "status": 500},
+    {"effect": "status", "status": 502, "answer": "<html>Bad gateway</html>"},
+    {"effect": "reset"},
+    {"effect": "close"},
+    {"effect": "hang", "hang_seconds": HANG_SECONDS},
+)
+
+
+def lose_creates(trial: Trial, *, when: str, share: float = 1.0, **limits: Any) -> None:
+    """This run's creates, their answers lost ``after`` or ``before`` they acted."""
+    loss = trial.random.choice(LOSSES)
+    whose = {"method": "POST", "path": CREATE, "body": trial.tag}
+    trial.add_fault(**loss, **whose, when=when, probability=share, seed=trial.seed, **limits)
+
+
+def slow_creates(trial: Trial, seconds: float) -> None:
+    """So that a death finds some sent, some being sent and some not yet."""
+    trial.add_fault(
+        when="after", method="POST", path=CREATE, body=trial.tag, latency_seconds=seconds
+    )
+
+
+def change(trial: Trial) -> None:
+    """Any weather: fair, slow, or answers to creates lost before or after they acted."""
+    kind = trial.random.choice(("fair", "slow", "after", "before"))
+    if kind == "slow":
+        slow_creates(trial, trial.random.uniform(0.2, 0.7))
+    elif kind in ("after", "before"):
+        lose_creates(trial, when=kind, share=0.4)

@@ -1,0 +1,123 @@
+"""When a process dies or stands still, chosen from the seed: at named points, calls, statements."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from django.db import OperationalError, connection
+
+from jobs.failpoints import CrashedHereError
+
+POINTS = (
+    "accept.before_commit",
+    "accept.after_commit",
+    "action.before_accept_commit",
+    "action.before_commit",
+    "action.before_post",
+    "action.after_post",
+    "create.before_intent",
+    "create.after_intent",
+    "create.before_post",
+    "create.after_post",
+    "create.before_commit",
+    "create.before_refusal_commit",
+    "keeper.before_commit",
+    "keeper.after_commit",
+    "look_up.before_commit",
+    "monitor.before_commit",
+    "reconcile.after_look",
+    "reconcile.before_commit",
+    "terminate.before_accept_commit",
+    "terminate.before_delete",
+    "terminate.after_delete",
+    "terminate.before_commit",
+    "webhook.after_send",
+    "worker.before_talk",
+    "worker.before_write",
+    "call.before",
+    "call.after",
+    "statement.before",
+    "statement.after",
+)
+# Points that nearly every run visits, so often at least.
+SURE = {
+    "call.before": 4,
+    "call.after": 4,
+    "keeper.before_commit": 4,
+    "keeper.after_commit": 4,
+    "statement.before": 200,
+    "statement.after": 200,
+    "create.after_intent": 1,
+    "create.after_post": 1,
+}
+# How long a worker stands still at a point. Right before a create is sent it must not be for long:
+# the service allows so much, and no worker can look at its clock and send in one instant.
+FREEZE_SECONDS = (16.0, 25.0, 60.0, 100.0)
+BEFORE_POST_SECONDS = 16.0
+
+
+@dataclass(slots=True)
+class Deaths:
+    """What is planned: at the n-th visit of a point to die, to stand still or to lose the database.
+
+    ``freeze`` lets the others go on for so many seconds.
+    """
+
+    freeze: Callable[[float], None]
+    tell: Callable[[str], None]
+    plan: dict[tuple[str, int], str] = field(default_factory=dict)
+    visits: Counter[str] = field(default_factory=Counter)
+    deaths: Counter[str] = field(default_factory=Counter)
+    is_over: bool = False
+    is_worker: bool = False
+
+    def at(self, point: str) -> None:
+        """Called at every point; raises CrashedHereError where the process is to die."""
+        if self.is_over:
+            return
+        self.visits[point] += 1
+        fate = self.plan.pop((point, self.visits[point]), "")
+        if fate == "die":
+            self.deaths[point] += 1
+            self.tell(f"†† dies at {point}")
+            raise CrashedHereError(point)
+        if fate == "freeze" and self.is_worker and not connection.in_atomic_block:
+            self.deaths[f"{point} (frozen)"] += 1
+            self.freeze(BEFORE_POST_SECONDS if point == "create.before_post" else 0.0)
+        if fate == "trouble":
+            self.deaths[f"{point} (trouble)"] += 1
+            self.tell("the database refuses a statement")
+            raise OperationalError("deadlock detected (simulated)")
+
+    def at_statement(
+        self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any
+    ) -> Any:
+        """Django's execute wrapper: a process may die between any two statements."""
+        if not self.is_worker:
+            return execute(sql, params, many, context)
+        self.at("statement.before")
+        result = execute(sql, params, many, context)
+        self.at("statement.after")
+        return result
+
+
+def planned(random: Random) -> dict[tuple[str, int], str]:
+    """One that hardly any run passes by, and up to six others of which every point is as likely,
+    however seldom it is visited.
+    """
+    sure = random.choice(list(SURE))
+    plan: dict[tuple[str, int], str] = {(sure, random.randint(1, SURE[sure])): "die"}
+    for _ in range(random.choice((0, 1, 1, 2, 3, 6))):
+        point = random.choice(POINTS)
+        most = {"statement": 600, "call": 40, "keeper": 30, "worker": 30}.get(
+            point.partition(".")[0], 4
+        )
+        fates: tuple[str, ...] = ("die", "die", "die", "freeze")
+        if point == "statement.before":
+            fates = ("die", "trouble", "trouble")
+        plan[point, random.randint(1, most)] = random.choice(fates)
+    return plan

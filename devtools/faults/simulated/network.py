@@ -1,0 +1,138 @@
+"""The network within the process: from the client's transport to the simulator's Api and back."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count
+from urllib.parse import urlencode
+
+from devtools.faults.simulated.clock import VirtualClock
+from devtools.faults.simulated.weather import LATEST_SECONDS, Weather
+from devtools.simulator.api import Api
+from devtools.simulator.errors import ApiError
+from devtools.simulator.http import Request, Response, json_response
+from egress.errors import BrokenResponse, ConnectFailed, ConnectionLost, TransportError
+from egress.exchange import Deadline
+from egress.transport import HttpRequest, HttpResponse
+
+NOT_ACTING = frozenset({"refused", "reset", "stale", "timeout", "late"})
+TIMEOUTS = frozenset({"timeout", "slow", "late"})
+
+
+@dataclass(slots=True)
+class Network:
+    """Stands in for the client's Transport. ``at_call`` may raise, where a process would die."""
+
+    api: Api
+    clock: VirtualClock
+    weather: Weather
+    tell: Callable[[str], None]
+    at_call: Callable[[str], None] = lambda place: None
+    faults: Counter[str] = field(default_factory=Counter)
+    _late: list[tuple[int, int, Request]] = field(default_factory=list)
+    _number: count[int] = field(default_factory=count)
+
+    def exchange(
+        self,
+        request: HttpRequest,
+        deadline: Deadline,
+        *,
+        is_fresh: bool = False,
+        **options: object,
+    ) -> HttpResponse:
+        """What Transport.exchange does, with the errors that it raises."""
+        call = _parsed(request)
+        kind = self.weather.strikes(call.path, self.clock.now_ms, is_write=call.method == "POST")
+        if kind == "stale" and is_fresh:
+            kind = "reset"
+        self._note(call, kind)
+        if not call.path.endswith("/instance/create"):
+            # A create has a point of its own there, where nobody stands still for long.
+            self.at_call("call.before")
+        response = self._act(call, kind, deadline)
+        self.at_call("call.after")
+        if kind in TIMEOUTS:
+            self.clock.sleep(deadline.timeout_seconds)
+        elif kind != "refused":
+            self.clock.sleep(self.weather.latency_seconds())
+        return _seen(kind, response, deadline, self.weather)
+
+    def _act(self, call: Request, kind: str, deadline: Deadline) -> Response | None:
+        if kind == "late":
+            after = deadline.timeout_seconds + self.weather.random.uniform(0, LATEST_SECONDS)
+            at_ms = self.clock.now_ms + round(after * 1000)
+            heapq.heappush(self._late, (at_ms, next(self._number), call))
+        if kind in NOT_ACTING or (kind[:1].isdigit() and not kind.endswith("done")):
+            return None
+        return self.api.handle(call).response
+
+    def _note(self, call: Request, kind: str) -> None:
+        what = f"{call.method} {call.path.rpartition('/gpu')[2] or call.path}"
+        subject = call.query.get("instanceId") or call.query.get("name") or _named(call)
+        self.tell(f"{what} {subject}{f' !! {kind}' if kind else ''}".replace("  ", " "))
+        if kind:
+            self.faults[kind] += 1
+
+    def next_late_ms(self) -> int | None:
+        """When the next call arrives that its caller has given up."""
+        return self._late[0][0] if self._late else None
+
+    def deliver_late(self) -> None:
+        """Let arrive what is due by now."""
+        while self._late and self._late[0][0] <= self.clock.now_ms:
+            _, _, call = heapq.heappop(self._late)
+            status = self.api.handle(call).response.status
+            self.tell(f"late: {call.method} {call.path} {_named(call)} -> {status}")
+
+
+def _parsed(request: HttpRequest) -> Request:
+    target = request.url.partition("//")[2].partition("/")[2]
+    query = f"?{urlencode(request.params)}" if request.params else ""
+    return Request.parse(
+        request.method, f"/{target}{query}", dict(request.headers), request.body or b""
+    )
+
+
+def _named(call: Request) -> str:
+    try:
+        body = call.json()
+    except ApiError:
+        return ""
+    return str(body.get("instanceId") or body.get("name") or "")
+
+
+def _seen(
+    kind: str, response: Response | None, deadline: Deadline, weather: Weather
+) -> HttpResponse:
+    """What the caller gets: an answer, or one of the transport's errors."""
+    if (error := _error(kind, deadline)) is not None:
+        raise error
+    if response is None or kind.endswith("done"):
+        response = _refusal(kind, weather)
+    body = {"garbage": b"<html>502 Bad Gateway</html>", "empty": b""}.get(kind, response.body)
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return HttpResponse(response.status, headers, body)
+
+
+def _error(kind: str, deadline: Deadline) -> TransportError | None:
+    if kind in TIMEOUTS:
+        return deadline.expired(is_sent=True)
+    if kind == "refused":
+        return ConnectFailed("connection refused")
+    if kind == "broken":
+        return BrokenResponse("not an HTTP response")
+    if kind in ("reset", "lost", "stale"):
+        return ConnectionLost("connection reset", is_stale=kind == "stale")
+    return None
+
+
+def _refusal(kind: str, weather: Weather) -> Response:
+    status = int(kind[:3])
+    reason = {429: "RATE_LIMIT_EXCEEDED", 403: "FORBIDDEN"}.get(status, "UNKNOWN")
+    response = json_response({"code": status, "reason": reason, "message": "simulated"}, status)
+    if kind == "429 patient":
+        response.headers["Retry-After"] = str(weather.random.choice((1, 5, 30)))
+    return response

@@ -1,0 +1,129 @@
+"""I9: nothing is ended that nobody asked to end, by Novita's ledger and the callers' own record.
+
+Our own reasons do not count here: a service that is wrong about an instance is wrong about why it
+ends it, too. What counts is what callers asked for (an end, a limit, a price), what they were made
+to pay for twice, and what Novita itself showed before it ever ran.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from devtools.faults.books import Books, Delete, Row, Truth, describe, end_ms, is_ours
+from devtools.simulator.control import InstanceTruth
+
+# A clock of ours and Novita's are compared, in whole seconds.
+SLACK_MS = 1_000
+# Words that say that a GPU will not run; shown before any delete was sent.
+OVER = frozenset({"stopping", "exited", "freezing", "gone", "removed", "removing", "toRemove"})
+
+
+def check_wishes(books: Books, truth: Truth) -> list[str]:
+    """Each delete that was sent, whether it arrived or not, must follow from a wish."""
+    made = {each.id: each for each in truth.instances}
+    return [
+        text
+        for delete in truth.deletes
+        for text in _judge(delete, made.get(delete.upstream_id), books, truth)
+    ]
+
+
+def _judge(delete: Delete, made: InstanceTruth | None, books: Books, truth: Truth) -> Iterator[str]:
+    if made is None:
+        yield f"a delete was sent for {delete.upstream_id or 'nothing'}, which never was"
+    elif not is_ours(made, books):
+        yield f"a delete was sent for {made.id} {made.name}, which is somebody else's"
+    elif not _is_wanted(delete, made, books, truth):
+        row = _row_of(made, books)
+        whose = describe(row) if row is not None else "no row"
+        yield f"a delete was sent for {made.id} of {whose}, and nobody had asked for its end"
+
+
+def _is_wanted(delete: Delete, made: InstanceTruth, books: Books, truth: Truth) -> bool:
+    row = _row_of(made, books)
+    if row is None or _was_gone(delete, made) or _is_a_double(delete, made, truth):
+        return True
+    asked_ms = truth.asked.get(row["public_id"])
+    if asked_ms is not None and asked_ms <= delete.at_ms + SLACK_MS:
+        return True
+    is_never_held = row["upstream_id"] != made.id
+    return (
+        (is_never_held and row["status"] in ("failed", "terminated"))
+        or _is_past_its_time(delete, row)
+        or _is_too_dear(made, row)
+        or _has_failed_to_start(delete, made, row, books, truth)
+    )
+
+
+def _row_of(made: InstanceTruth, books: Books) -> Row | None:
+    """The row that holds it, else the one it was made for."""
+    holders = (row for row in books.instances if row["upstream_id"] == made.id)
+    named = (row for row in books.instances if row["upstream_name"] == made.name)
+    return next(holders, None) or next(named, None)
+
+
+def _was_gone(delete: Delete, made: InstanceTruth) -> bool:
+    ended_ms = end_ms(made)
+    return ended_ms is not None and ended_ms < delete.at_ms - SLACK_MS
+
+
+def _is_a_double(delete: Delete, made: InstanceTruth, truth: Truth) -> bool:
+    """Another one was made under its name: one of the two is too many."""
+    return any(
+        each.id != made.id and each.name == made.name and each.created_ms <= delete.at_ms
+        for each in truth.instances
+    )
+
+
+def _is_past_its_time(delete: Delete, row: Row) -> bool:
+    minutes = row.get("max_runtime_minutes")
+    if not minutes:
+        return False
+    return bool(delete.at_ms + SLACK_MS >= _ms(row["created_at"]) + minutes * 60_000)
+
+
+def _is_too_dear(made: InstanceTruth, row: Row) -> bool:
+    cap: int | None = row.get("max_price_per_hour_e5_usd")
+    return cap is not None and made.price_e5_usd * made.gpu_num > cap
+
+
+def _has_failed_to_start(
+    delete: Delete, made: InstanceTruth, row: Row, books: Books, truth: Truth
+) -> bool:
+    """It was called failed before it was ever told running, and Novita's word or its time was a
+    reason. What ran unseen, behind an edge, and then stopped has not started for its caller.
+    """
+    if row.get("on_start_failure") == "keep":
+        return False
+    failed_ms = _told_ms("instance.failed", row, books)
+    if failed_ms is None or failed_ms > delete.at_ms + SLACK_MS:
+        return False
+    if _told_ms("instance.running", row, books) is not None:
+        return False
+    return _shows_failure(made, failed_ms) or _is_late(failed_ms, row, truth)
+
+
+def _told_ms(event_type: str, row: Row, books: Books) -> int | None:
+    moments = (
+        _ms(event["occurred_at"])
+        for event in books.events
+        if event["instance_id"] == row["id"] and event["type"] == event_type
+    )
+    return next(moments, None)
+
+
+def _shows_failure(made: InstanceTruth, failed_ms: int) -> bool:
+    phases = made.raw.get("phases", ())
+    is_over = any(word in OVER for at_ms, word in phases if at_ms <= failed_ms + SLACK_MS)
+    return is_over or bool(made.raw.get("statusError"))
+
+
+def _is_late(failed_ms: int, row: Row, truth: Truth) -> bool:
+    """``start_seconds``: what a start, or a status on the way, may take at the least."""
+    patience_ms = round(truth.start_seconds * 1000)
+    return failed_ms + SLACK_MS >= _ms(row["created_at"]) + patience_ms
+
+
+def _ms(text: str) -> int:
+    return round(datetime.fromisoformat(text).timestamp() * 1000)

@@ -1,0 +1,89 @@
+"""Hears that the launcher shall end: a signal, the end of its terminal, the end of `make`."""
+
+import contextlib
+import os
+import select
+import signal
+from collections.abc import Mapping
+from types import FrameType
+from typing import Self
+
+from devtools.launcher.errors import ToldToEnd
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_LOOK_SECONDS = 0.5
+
+
+class Ending:
+    """Waits that a signal cuts short. To be made in the main thread.
+
+    A pipe, not an Event: a handler that interrupts Event.wait may find its lock taken for ever.
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        # Below make, our parent is make. It does not pass on every signal, nor its own death.
+        self._parent = os.getppid() if "MAKELEVEL" in environ else None
+        # nohup: whoever ignores this signal wants us to outlive the terminal.
+        self._may_hang_up = signal.getsignal(signal.SIGHUP) != signal.SIG_IGN
+        self._terminal = _foreground_terminal() if self._may_hang_up else None
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._write, False)
+        self.signal: int | None = None
+
+    def __enter__(self) -> Self:
+        for number in SIGNALS:
+            if number != signal.SIGHUP or self._may_hang_up:
+                signal.signal(number, self._hear)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Go on ignoring signals: what comes now, comes while everything is being ended."""
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        for descriptor in (self._read, self._write, self._terminal):
+            if descriptor is not None:
+                os.close(descriptor)
+
+    def _hear(self, number: int, _: FrameType | None) -> None:
+        self.signal = number
+        # A full pipe wakes as well as one byte does.
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._write, b"x")
+
+    @property
+    def is_due(self) -> bool:
+        orphaned = self._parent is not None and os.getppid() != self._parent
+        return self.signal is not None or orphaned or _has_hung_up(self._terminal)
+
+    def sleep(self, seconds: float) -> None:
+        """Raises ToldToEnd at once when it is due, before or during the sleep."""
+        while not self.is_due and seconds > 0:
+            pause = min(seconds, _LOOK_SECONDS)
+            select.select([self._read], [], [], pause)
+            seconds -= pause
+        if self.is_due:
+            raise ToldToEnd
+
+
+def _foreground_terminal() -> int | None:
+    """The terminal, if its keys are for us.
+
+    When a terminal is closed, the kernel tells the leader of its session only. That is make where
+    a window or ssh runs nothing else, and make then waits for us in silence.
+    """
+    try:
+        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
+    except OSError:
+        return None
+    if os.tcgetpgrp(terminal) == os.getpgrp():
+        return terminal
+    os.close(terminal)
+    return None
+
+
+def _has_hung_up(terminal: int | None) -> bool:
+    if terminal is None:
+        return False
+    poll = select.poll()
+    poll.register(terminal, 0)
+    return any(event & select.POLLHUP for _, event in poll.poll(0))

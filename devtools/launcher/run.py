@@ -1,0 +1,83 @@
+"""`make run`: the service in the foreground, on a simulated Novita unless a real one is named."""
+
+import os
+import sys
+from collections.abc import Mapping
+
+from devtools.launcher.ending import Ending
+from devtools.launcher.errors import LaunchError, ToldToEnd
+from devtools.launcher.ports import kept_port
+from devtools.launcher.service import Addresses, start_service, start_simulator
+from devtools.launcher.stack import Stack, say
+from devtools.launcher.surroundings import (
+    ADMIN,
+    Credentials,
+    base_environment,
+    check_port,
+    keep_credentials,
+    open_data_dir,
+    take_data_dir,
+)
+from novitai.env.config import Config, ConfigError, load_config
+
+_UPSTREAM = ("NOVITA_API_BASE_URL", "NOVITA_API_KEY", "NOVITA_API_KEY_FILE")
+
+
+def run(environ: Mapping[str, str]) -> int:
+    """Serve until told to end; returns the exit code. Raises LaunchError."""
+    config = _configuration(environ)
+    data_dir = open_data_dir(config)
+    lock = take_data_dir(data_dir)
+    check_port(config)
+    credentials = keep_credentials(data_dir, config)
+    try:
+        with Ending(environ) as ending, Stack(data_dir, base_environment(environ), ending) as stack:
+            _serve(stack, config, credentials)
+    except ToldToEnd:
+        return 0
+    finally:
+        os.close(lock)
+    return 0
+
+
+def _configuration(environ: Mapping[str, str]) -> Config:
+    try:
+        config = load_config(environ)
+    except ConfigError as error:
+        raise LaunchError(str(error)) from None
+    if _names_upstream(environ) and config.novita_api_key is None:
+        raise LaunchError(
+            "NOVITA_API_BASE_URL is set, but NOVITA_API_KEY is not. Set the key of the account "
+            "to use there, or unset both to use the simulator."
+        )
+    return config
+
+
+def _names_upstream(environ: Mapping[str, str]) -> bool:
+    """Either of the two means: not the simulator. An empty variable counts as unset."""
+    return any(environ.get(name) for name in _UPSTREAM)
+
+
+def _serve(stack: Stack, config: Config, credentials: Credentials) -> None:
+    say(f"Starting (data and logs in {stack.data_dir}) ...")
+    novita_url = config.novita_api_base_url
+    if not _names_upstream(stack.environ):
+        # The same address every day: the service takes another one for another account.
+        novita_url = start_simulator(stack, port=kept_port(stack.data_dir / "simulator_port"))
+    addresses = start_service(stack, config.web_host, config.port, credentials)
+    _announce(addresses, novita_url, credentials)
+    say("Ctrl-C ends it. Errors of the parts are shown here.")
+    stack.watch()
+
+
+def _announce(addresses: Addresses, novita_url: str, credentials: Credentials) -> None:
+    lines = (
+        f"API {addresses.api}",
+        f"Docs {addresses.docs}",
+        f"Admin {addresses.admin} {ADMIN} {credentials.admin_password}",
+        f"Novita {novita_url}",
+        f"Key {credentials.api_key}",
+        "Ready",
+    )
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.flush()

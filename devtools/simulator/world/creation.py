@@ -1,0 +1,235 @@
+"""Creating an instance: checks in the service's order, then a timeline to running (or not)."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from devtools.simulator.errors import ApiError, invalid, out_of_stock, refused, refused_account
+from devtools.simulator.http import Json
+from devtools.simulator.world.records import Instance, Product
+from devtools.simulator.world.spot import plan_reclaim
+from devtools.simulator.world.timeline import DAY_MS
+from devtools.simulator.world.wishes import Wish, parse_wish
+from devtools.simulator.world.world import World
+
+MONTH_MS = 30 * DAY_MS
+START_SHARES = (("pending", 0.0), ("toCreate", 0.05), ("creating", 0.1), ("pulling", 0.4))
+"""When each status on the way to running begins, as a share of the start time."""
+
+
+def create_instance(world: World, now_ms: int, body: Json, origin: str = "api") -> Instance:
+    """Raises ApiError when refused. Two equal calls make two instances: nothing is deduplicated."""
+    wish = parse_wish(body, strict_names=world.settings.strict_names)
+    product = _product(world, wish)
+    cluster_id = _place(world, wish, product)
+    _check_means(world, wish, product)
+    _check_references(world, wish, cluster_id)
+    instance = _build(world, wish, product, cluster_id, now_ms, origin)
+    world.add(instance)
+    _join_network(world, instance)
+    world.replan(instance, now_ms, start_steps(world, instance, "pending"))
+    _plan_failure(world, instance, now_ms)
+    _plan_trouble(world, instance)
+    _plan_spot(world, instance, now_ms)
+    world.changed(instance, now_ms)
+    return instance
+
+
+def start_steps(world: World, instance: Instance, first: str) -> list[tuple[int, str]]:
+    """Steps from `pending` (a create) or `toStart` to running, as slow as the image demands."""
+    total_ms = round(image_rule(world, instance.image).get("start_seconds",
+                     world.settings.start_seconds) * 1000)  # fmt: skip
+    if first == "pending":
+        steps = [(round(total_ms * share), status) for status, share in START_SHARES]
+    else:
+        steps = [(0, "toStart"), (round(total_ms * 0.1), "starting")]
+    return _halt([*steps, (total_ms, "running")], image_rule(world, instance.image))
+
+
+def image_rule(world: World, image: str) -> dict[str, Any]:
+    """The settings of an image: its exact name, else the longest part of it that has any."""
+    rules = world.settings.images
+    fitting = [part for part in rules if part in image]
+    return rules[max(fitting, key=len)] if fitting else {}
+
+
+def _halt(steps: list[tuple[int, str]], rule: dict[str, Any]) -> list[tuple[int, str]]:
+    last = rule.get("stuck_in") or rule.get("fail_in")
+    names = [status for _, status in steps]
+    return steps[: names.index(last) + 1] if last in names else steps
+
+
+def _plan_failure(world: World, instance: Instance, now_ms: int) -> None:
+    rule = image_rule(world, instance.image)
+    if "fail_in" not in rule:
+        return
+    at_ms = instance.timeline[-1].at_ms + round(rule.get("fail_after_seconds", 1) * 1000)
+    message = rule.get("message", f"failed to pull image {instance.image}: not found")
+    ahead = [phase for phase in instance.timeline if phase.at_ms > now_ms]
+    steps = [(phase.at_ms - now_ms, phase.status) for phase in ahead]
+    end = world.settings.status_after_failure
+    world.replan(instance, now_ms, [*steps, (at_ms - now_ms, end)])
+    instance.errors.append([at_ms, rule["fail_in"], message])
+
+
+def _plan_trouble(world: World, instance: Instance) -> None:
+    """The image's `trouble_in`: a `statusError` on the way that heals by itself."""
+    rule = image_rule(world, instance.image)
+    reached = [phase.at_ms for phase in instance.timeline if phase.status == rule.get("trouble_in")]
+    if reached:
+        end_ms = reached[0] + round(rule.get("trouble_seconds", 30) * 1000)
+        state, message = rule.get("state", ""), rule.get("message", "")
+        add_trouble(instance, reached[0], end_ms, state, message)
+
+
+def add_trouble(instance: Instance, begin_ms: int, end_ms: int, state: str, message: str) -> None:
+    """By default what a registry that throttles looks like."""
+    text = message or f'Back-off pulling image "{instance.image}"'
+    instance.errors += [[begin_ms, state or "ImagePullBackOff", text], [end_ms, "", ""]]
+
+
+def _plan_spot(world: World, instance: Instance, now_ms: int) -> None:
+    if instance.billing_mode != "spot":
+        return
+    instance.spot.append([now_ms, "running", 0])
+    after_seconds = world.settings.spot_reclaim_after_seconds
+    if after_seconds:
+        protected_ms = round(world.settings.spot_protection_seconds * 1000)
+        notice_ms = now_ms + max(round(after_seconds * 1000), protected_ms)
+        plan_reclaim(world, instance, now_ms, notice_ms)
+
+
+def _join_network(world: World, instance: Instance) -> None:
+    network = world.things.get("network", {}).get(instance.network_id)
+    if network is not None:
+        taken = {entry["Ip"] for entry in network["Addresses"]}
+        prefix = network["segment"].rpartition(".")[0]
+        free = next((ip for n in range(2, 255) if (ip := f"{prefix}.{n}") not in taken), "")
+        addresses = [*network["Addresses"], {"Id": instance.id, "Ip": free}]
+        world.put_thing("network", network["Id"], {**network, "Addresses": addresses})
+
+
+def _product(world: World, wish: Wish) -> Product:
+    product = world.products.get(wish.product_id)
+    if product is None or product.kind != wish.kind:
+        reason = world.settings.unknown_product_reason
+        raise refused(reason, f"product {wish.product_id} not found")
+    return product
+
+
+def _place(world: World, wish: Wish, product: Product) -> str:
+    """The cluster asked for, or any that has room; counts the attempt against stock rules."""
+    if wish.cluster_id and wish.cluster_id not in world.clusters:
+        raise refused("RESOURCE_NOT_FOUND", f"cluster {wish.cluster_id} not found")
+    candidates = [wish.cluster_id] if wish.cluster_id else list(product.capacity)
+    units, mode = wish.gpu_num or 1, wish.billing_mode
+    free = {
+        cluster_id: world.stock.free(product, cluster_id, mode, buying=True)
+        for cluster_id in candidates
+    }
+    best = max(free, key=lambda cluster_id: free[cluster_id])
+    if world.stock.spend(product.id, best, mode):
+        world.save_stock_rules()
+    if free[best] < units:
+        raise out_of_stock(product.id)
+    return best
+
+
+def _check_means(world: World, wish: Wish, product: Product) -> None:
+    if wish.billing_mode not in product.billing_modes:
+        raise refused("UNSUPPORTED_BILLING_MODE", f"{wish.billing_mode} is not supported")
+    if wish.rootfs_gb > product.max_rootfs_gb:
+        message = f"rootfs size must not be more than {product.max_rootfs_gb} GB"
+        raise refused("VALIDATOR_PARAM", message)
+    require_money(world)
+    quota, used = world.settings.gpu_quota, world.gpus_held()
+    if quota and used + wish.gpu_num > quota:
+        raise ApiError(403, "CREATE_GPU_NUM_LIMIT", "gpu quota exceeded", ["gpu"])
+
+
+def require_money(world: World) -> None:
+    """Also what stands in for it: any refusal for a reason of the account."""
+    if world.settings.account_refusal is not None:
+        raise refused_account(**world.settings.account_refusal)
+    if world.purse.balance_e5() <= 0:
+        raise refused("BALANCE_NOT_ENOUGH", "balance not enough")
+
+
+def _check_references(world: World, wish: Wish, cluster_id: str) -> None:
+    if wish.min_cuda and _version(wish.min_cuda) > _version(world.clusters[cluster_id].max_cuda):
+        raise refused("CUDA_VERSION_INCOMPATIBLE", f"no node with CUDA {wish.min_cuda}")
+    if wish.image_auth_id and wish.image_auth_id not in world.things.get("auth", {}):
+        raise refused("IMAGE_URL_OR_AUTH_ERROR", "image auth not found")
+    network = world.things.get("network", {}).get(wish.network_id)
+    if wish.network_id and (network is None or network["clusterId"] != cluster_id):
+        raise refused("NETWORK_NOT_FOUND", f"network {wish.network_id} not found")
+    for wanted in wish.storages:
+        check_storage(world, wanted["id"], cluster_id)
+
+
+def check_storage(world: World, storage_id: str, cluster_id: str) -> None:
+    storage = world.things.get("storage", {}).get(storage_id)
+    if storage is None:
+        raise refused("NETWORK_STORAGE_NOT_FOUND", f"network storage {storage_id} not found")
+    if storage["clusterId"] != cluster_id:
+        message = "network storage lives in another cluster"
+        raise refused("CUR_CLUSTER_NETWORK_STORAGE_NOT_SUPPORT", message)
+
+
+def _version(text: str) -> tuple[int, ...]:
+    if not all(part.isdigit() for part in text.split(".")):
+        raise invalid("minCudaVersion", "value does not match regex pattern")
+    return tuple(int(part) for part in text.split("."))
+
+
+def _build(
+    world: World, wish: Wish, product: Product, cluster_id: str, now_ms: int, origin: str
+) -> Instance:
+    units = wish.gpu_num or 1
+    instance = Instance(
+        id=world.new_id(),
+        uuid=str(uuid.uuid4()),
+        name=wish.name,
+        kind=wish.kind,
+        origin=origin,
+        product_id=product.id,
+        product_name=product.name,
+        cluster_id=cluster_id,
+        gpu_num=wish.gpu_num,
+        cpu_num=product.cpu * units,
+        memory_gb=product.memory_gb * units,
+        rootfs_gb=wish.rootfs_gb,
+        image=wish.image,
+        image_auth=wish.image_auth,
+        image_auth_id=wish.image_auth_id,
+        billing_mode=wish.billing_mode,
+        price_e5=world.price_e5(product, wish.billing_mode, buying=True),
+        created_ms=now_ms,
+        command=wish.command,
+        entrypoint=wish.entrypoint,
+        ports=wish.ports,
+        tools=wish.tools,
+        envs=wish.envs,
+        storages=wish.storages,
+        network_id=wish.network_id,
+        auto_renew=wish.auto_renew,
+        auto_renew_month=wish.auto_renew_month,
+    )
+    if wish.month:
+        subscribe(world, instance, now_ms, wish.month)
+    return instance
+
+
+def subscribe(world: World, instance: Instance, now_ms: int, months: int) -> None:
+    """Pay for months in advance; the caller charges the purse when the instance is not new."""
+    instance.billing_mode = "monthly"
+    instance.end_ms = max(instance.end_ms, now_ms) + months * MONTH_MS
+    instance.charges.append([now_ms, subscription_e5(world, instance.product_id, months)
+                             * instance.units()])  # fmt: skip
+
+
+def subscription_e5(world: World, product_id: str, months: int) -> int:
+    """Per GPU for the whole term: 30 days a month, a tenth off the hourly price."""
+    hourly_e5 = world.price_e5(world.products[product_id], "onDemand")
+    return hourly_e5 * 24 * 30 * months * 9 // 10

@@ -1,0 +1,126 @@
+"""Fate: what happens to an instance without the client's doing, ordered by a test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from devtools.simulator.checked import build
+from devtools.simulator.errors import ControlError
+from devtools.simulator.http import Json
+from devtools.simulator.world.actions import stop
+from devtools.simulator.world.creation import add_trouble
+from devtools.simulator.world.moving import fail_move, move
+from devtools.simulator.world.records import Instance
+from devtools.simulator.world.spot import plan_reclaim, withdraw
+from devtools.simulator.world.timeline import GONE
+from devtools.simulator.world.world import World
+
+
+@dataclass
+class Order:
+    """An order and what some of the orders take; durations in simulated seconds."""
+
+    order: str = ""
+    status: str = ""
+    state: str = ""
+    message: str = ""
+    cluster: str = ""
+    """Where `move` goes; empty: to any other cluster with room."""
+    after_seconds: float = 0.0
+    for_seconds: float = 60.0
+    """How long `trouble` lasts."""
+    notice_seconds: float | None = None
+    force: bool = False
+    """Do not wait for the end of the protected time."""
+
+
+def force(world: World, instance: Instance, now_ms: int, order: Json) -> None:
+    """Carry out `{"order": name, ...}`; raises ControlError for an unknown one."""
+    wanted = build(Order, order)
+    handler = ORDERS.get(wanted.order)
+    if handler is None:
+        raise ControlError(f"unknown order {wanted.order!r}; known: {', '.join(ORDERS)}")
+    handler(world, instance, now_ms, wanted)
+    world.changed(instance, now_ms)
+
+
+def _stick(world: World, instance: Instance, now_ms: int, order: Order) -> None:
+    """Stay in a status for ever (until the next action or order)."""
+    world.replan(instance, now_ms, [(0, order.status or instance.status(now_ms))])
+
+
+def _fail(world: World, instance: Instance, now_ms: int, order: Order) -> None:
+    word = order.status or world.settings.status_after_failure
+    message = order.message or "failed to pull image"
+    instance.errors.append([now_ms, order.state or "pulling", message])
+    world.replan(instance, now_ms, [(0, word)])
+
+
+def _trouble(world: World, instance: Instance, now_ms: int, order: Order) -> None:
+    """A `statusError` that comes and goes; the walk goes on as planned."""
+    begin_ms = now_ms + round(order.after_seconds * 1000)
+    end_ms = begin_ms + round(order.for_seconds * 1000)
+    add_trouble(instance, begin_ms, end_ms, order.state, order.message)
+
+
+def _run(world: World, instance: Instance, now_ms: int, order: Order) -> None:
+    delay_ms = round(order.after_seconds * 1000)
+    instance.errors = [entry for entry in instance.errors if entry[0] <= now_ms]
+    if instance.errors:
+        instance.errors.append([now_ms, "", ""])
+    world.replan(instance, now_ms, [(delay_ms, "running")])
+
+
+def _vanish(world: World, instance: Instance, now_ms: int, order: Order) -> None:
+    world.replan(instance, now_ms, [(0, GONE)])
+
+
+def _stop(world: World, instance: Instance, now_ms: int, order: Order) -> None:
+    stop(world, instance, now_ms)
+
+
+def _freeze(world: World, instance: Instance, now_ms: int, order: Order) -> None:
+    world.replan(instance, now_ms, [(0, "freezing"), (1000, "exited")])
+
+
+def _notify(world: World, instance: Instance, now_ms: int, order: Order) -> None:
+    """The reclaim notice: now if `force`, else not before the protected time is over."""
+    protected_ms = round(world.settings.spot_protection_seconds * 1000)
+    earliest_ms = now_ms if order.force else instance.created_ms + protected_ms
+    notice_ms = max(now_ms, earliest_ms)
+    plan_reclaim(world, instance, now_ms, notice_ms, order.notice_seconds)
+
+
+def _withdraw(world: World, instance: Instance, now_ms: int, order: Order) -> None:
+    withdraw(world, instance, now_ms)
+
+
+def _move(world: World, instance: Instance, now_ms: int, order: Order) -> None:
+    """As the service moves an instance by itself; with a message, the move fails in the end."""
+    move(world, instance, now_ms, order.cluster, order.message)
+
+
+def _fail_move(world: World, instance: Instance, now_ms: int, order: Order) -> None:
+    fail_move(world, instance, now_ms, order.message or "migrate failed: no available node")
+
+
+def _reclaim(world: World, instance: Instance, now_ms: int, order: Order) -> None:
+    """Reclaim at once, without notice."""
+    plan_reclaim(world, instance, now_ms, now_ms, 0)
+
+
+ORDERS: dict[str, Callable[[World, Instance, int, Order], None]] = {
+    "stick": _stick,
+    "fail": _fail,
+    "trouble": _trouble,
+    "run": _run,
+    "vanish": _vanish,
+    "stop": _stop,
+    "freeze": _freeze,
+    "spot_notice": _notify,
+    "spot_withdraw": _withdraw,
+    "spot_reclaim": _reclaim,
+    "move": _move,
+    "fail_move": _fail_move,
+}

@@ -1,0 +1,52 @@
+"""The walk of a reclaimed spot instance: notified, reclaiming, terminated (and exited)."""
+
+from __future__ import annotations
+
+from devtools.simulator.world.records import Instance
+from devtools.simulator.world.timeline import cut
+from devtools.simulator.world.world import World
+
+
+def plan_reclaim(
+    world: World,
+    instance: Instance,
+    now_ms: int,
+    notice_ms: int,
+    notice_seconds: float | None = None,
+) -> None:
+    """Write the notice, the reclaim and the end into the future of the instance."""
+    settings = world.settings
+    seconds = settings.spot_notice_seconds if notice_seconds is None else notice_seconds
+    reclaim_ms = notice_ms + round(seconds * 1000)
+    end_ms = reclaim_ms + round(settings.spot_reclaiming_seconds * 1000)
+    instance.spot = [entry for entry in instance.spot if entry[0] <= now_ms]
+    instance.spot += [
+        [notice_ms, "notified", reclaim_ms],
+        [reclaim_ms, "reclaiming", reclaim_ms],
+        [end_ms, "terminated", reclaim_ms],
+    ]
+    ahead = instance.timeline[len(cut(instance.timeline, now_ms)) :]
+    steps = [(phase.at_ms - now_ms, phase.status) for phase in ahead if phase.at_ms < reclaim_ms]
+    world.replan(
+        instance,
+        now_ms,
+        [*steps, (reclaim_ms - now_ms, "stopping"), (end_ms - now_ms, "exited")],
+    )
+
+
+def withdraw(world: World, instance: Instance, now_ms: int) -> None:
+    """The notice is taken back: neither stop nor end comes."""
+    begun = [entry for entry in instance.spot if entry[0] <= now_ms]
+    instance.spot = [*begun, [now_ms, "running", 0]]
+    ahead = instance.timeline[len(cut(instance.timeline, now_ms)) :]
+    steps = [(p.at_ms - now_ms, p.status) for p in ahead if p.status not in ("stopping", "exited")]
+    world.replan(instance, now_ms, [(0, instance.status(now_ms)), *steps])
+
+
+def forget_reclaim(world: World, instance: Instance, now_ms: int, *, restart: bool) -> None:
+    """After a user's stop no reclaim is under way; after a start the walk begins anew."""
+    instance.spot = [entry for entry in instance.spot if entry[0] <= now_ms]
+    if world.settings.spot_status_left_over:
+        return
+    if instance.spot and (restart or instance.spot[-1][1] == "notified"):
+        instance.spot.append([now_ms, "running", 0])

@@ -1,6 +1,0 @@
-"""The service's settings, and the poison."""
-
-from novitai.settings import *  # noqa: F403
-from novitai.settings import INSTALLED_APPS
-
-INSTALLED_APPS = [*INSTALLED_APPS, "faults.real.poison.apps.PoisonConfig"]

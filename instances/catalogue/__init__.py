@@ -1,0 +1,1 @@
+"""What can be bought: cached products and templates, placement, regions."""

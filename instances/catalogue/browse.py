@@ -1,0 +1,169 @@
+"""The cached catalogue as callers look through it: whatever was listed last, with its age."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Max
+from django.db.models.functions import Now
+
+from accounts.models import Project
+from core.clock import database_now
+from instances.catalogue.allowed_templates import may_use
+from instances.catalogue.cache import product_of
+from instances.catalogue.place_names import Place
+from instances.catalogue.regions import cluster_for
+from instances.domain.enums import BillingMode
+from instances.models import CachedProduct, Cluster, ListedTemplate
+from upstream import types as novita
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A code of this API and the cluster behind it, if Novita lists one."""
+
+    code: str
+    cluster: novita.Cluster | None
+    listed: tuple[novita.Cluster, ...] = ()
+
+    @property
+    def place(self) -> Place | None:
+        """The cluster among all that are listed."""
+        return None if self.cluster is None else Place(self.cluster, self.listed)
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """A product in a region: as it is listed there, by billing mode."""
+
+    region: str
+    listed: dict[str, novita.Product]
+
+    @property
+    def product(self) -> novita.Product:
+        return next(iter(self.listed.values()))
+
+    def price_e5_usd(self, mode: str) -> int | None:
+        """Of a GPU for an hour in that mode; None where it is not offered so."""
+        product = self.listed.get(mode)
+        if product is None or mode not in product.billing_modes:
+            return None
+        is_spot = mode == BillingMode.SPOT
+        return product.spot_price_e5_usd if is_spot else product.on_demand_price_e5_usd
+
+    def is_available(self, mode: str) -> bool:
+        return self.price_e5_usd(mode) is not None and self.listed[mode].available_deploy
+
+
+@dataclass(frozen=True, slots=True)
+class Goods:
+    """Articles, and when the oldest of the lists behind them was read; None before the first."""
+
+    articles: Sequence[Article]
+    as_of: datetime | None
+
+
+def regions() -> tuple[Sequence[Region], datetime | None]:
+    """All that are configured, and when Novita's clusters were last read."""
+    rows = list(Cluster.objects.filter(account=settings.CONFIG.upstream_account))
+    clusters = [novita.Cluster(row.cluster_id, row.name) for row in rows]
+    found = [
+        Region(code, cluster_for(code, clusters), tuple(clusters))
+        for code in settings.CONFIG.regions
+    ]
+    return found, min((row.fetched_at for row in rows), default=None)
+
+
+def goods(codes: Iterable[str] | None = None) -> Goods:
+    """What is sold in these regions, or in all, in the order of regions and ids."""
+    wanted = None if codes is None else set(codes)
+    places = [
+        (region.code, region.place)
+        for region in regions()[0]
+        if region.place and (wanted is None or region.code in wanted)
+    ]
+    rows = CachedProduct.objects.filter(
+        account=settings.CONFIG.upstream_account,
+        cluster_id__in={place.cluster.id for _, place in places},
+    ).order_by("product_id", "-billing_mode")
+    by_cluster: dict[str, dict[str, dict[str, novita.Product]]] = {}
+    for row in rows:
+        shelf = by_cluster.setdefault(row.cluster_id, {})
+        shelf.setdefault(row.product_id, {})[row.billing_mode] = product_of(row)
+    articles = [
+        Article(code, listed)
+        for code, place in places
+        for listed in by_cluster.get(place.cluster.id, {}).values()
+        if _is_sold_in(place, listed)
+    ]
+    return Goods(articles, min((row.fetched_at for row in rows), default=None))
+
+
+def products_of(
+    cluster_id: str, billing_mode: str
+) -> tuple[Sequence[novita.Product], datetime | None]:
+    """What creation would choose from, however old, and when it was listed."""
+    rows = list(
+        CachedProduct.objects.filter(
+            account=settings.CONFIG.upstream_account,
+            cluster_id=cluster_id,
+            billing_mode=billing_mode,
+        )
+    )
+    as_of = min((row.fetched_at for row in rows), default=None)
+    return [product_of(row) for row in rows], as_of
+
+
+def _is_sold_in(place: Place, listed: dict[str, novita.Product]) -> bool:
+    """As placement decides, in any billing mode."""
+    return not all(place.is_surely_not(product.regions) for product in listed.values())
+
+
+def templates(project: Project) -> tuple[Sequence[ListedTemplate], datetime | None]:
+    """What the project can choose from, by name, and when it was listed."""
+    rows = ListedTemplate.objects.filter(account=settings.CONFIG.upstream_account)
+    found = list(rows.order_by("name", "template_id"))
+    as_of = min((row.fetched_at for row in found), default=None)
+    return [row for row in found if may_use(project, row.template_id, row.channel)], as_of
+
+
+def are_templates_older_than(age: timedelta) -> bool:
+    """Whether it is time to list them again; true before the first time."""
+    rows = ListedTemplate.objects.filter(account=settings.CONFIG.upstream_account)
+    latest: datetime | None = rows.aggregate(latest=Max("fetched_at"))["latest"]
+    return latest is None or latest < database_now() - age
+
+
+def keep_templates(listed: Sequence[novita.Template]) -> None:
+    """Replace what is known; an empty listing, which may be one that failed, replaces nothing."""
+    if not listed:
+        return
+    account = settings.CONFIG.upstream_account
+    by_id = {template.id: template for template in listed}
+    rows = [_row(account, by_id[template_id]) for template_id in sorted(by_id)]
+    fields = [field.name for field in ListedTemplate._meta.fields]
+    with transaction.atomic():
+        ListedTemplate.objects.filter(account=account).exclude(template_id__in=by_id).delete()
+        ListedTemplate.objects.bulk_create(
+            rows,
+            update_conflicts=True,
+            unique_fields=["account", "template_id"],
+            update_fields=[name for name in fields if name not in ("id", "account", "template_id")],
+        )
+
+
+def _row(account: str, template: novita.Template) -> ListedTemplate:
+    return ListedTemplate(
+        account=account,
+        template_id=template.id,
+        name=template.name[:255],
+        channel=template.channel[:40],
+        type=template.type[:40],
+        image=template.image[:1024],
+        rootfs_size_gb=max(template.rootfs_size_gb, 0),
+        ports=[{"port": port.port, "type": port.type} for port in template.ports],
+        min_cuda_version=template.min_cuda_version[:40],
+        fetched_at=Now(),
+    )

@@ -1,0 +1,224 @@
+"""The cached catalogue: what was fetched, when, and whether it is fresh enough to decide by."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db import transaction
+from django.db.models.functions import Now
+
+from core.clock import database_now
+from core.sealing import Unreadable
+from instances.catalogue.place_names import Place
+from instances.catalogue.regions import cluster_for, place_of
+from instances.domain.types import Failure
+from instances.models import CachedProduct, CachedTemplate, Cluster
+from instances.novita import metric_counters
+from upstream import types as novita
+from upstream.vocabulary import UnknownValue
+
+FETCH_SECONDS = 5
+# What is not there may be made at any moment.
+FAILURE_SECONDS = 10
+
+
+class Shelf:
+    """The catalogue as one batch reads it: each thing once, hits and misses counted."""
+
+    def __init__(self) -> None:
+        self._oldest = database_now() - timedelta(seconds=settings.CONFIG.catalogue_ttl)
+        self._clusters: list[novita.Cluster] | None = None
+        self._products: dict[tuple[str, str], list[novita.Product]] = {}
+        self._templates: dict[str, novita.Template | None] = {}
+        self._counts: dict[metric_counters.Key, Decimal] = defaultdict(Decimal)
+
+    def cluster(self, region: str) -> novita.Cluster | None:
+        """The upstream cluster that a region is mapped to, if it was ever listed."""
+        place = self.place(region)
+        return None if place is None else place.cluster
+
+    def place(self, region: str) -> Place | None:
+        """The same, among all clusters that were listed."""
+        if self._clusters is None:
+            rows = Cluster.objects.filter(account=settings.CONFIG.upstream_account)
+            self._clusters = [novita.Cluster(row.cluster_id, row.name) for row in rows]
+        cluster = cluster_for(region, self._clusters)
+        return None if cluster is None else place_of(cluster, self._clusters)
+
+    def products(self, cluster_id: str, billing_mode: str) -> list[novita.Product]:
+        """The products of a cluster and mode; none when they must be asked for again."""
+        key = (cluster_id, billing_mode)
+        if key not in self._products:
+            rows = CachedProduct.objects.filter(
+                account=settings.CONFIG.upstream_account,
+                cluster_id=cluster_id,
+                billing_mode=billing_mode,
+                fetched_at__gte=self._oldest,
+            )
+            self._products[key] = [product_of(row) for row in rows]
+        self._count("products", is_hit=bool(self._products[key]))
+        return self._products[key]
+
+    def template(self, template_id: str) -> novita.Template | None:
+        """A template by id; None when it must be asked for again."""
+        if template_id not in self._templates:
+            row = CachedTemplate.objects.filter(
+                account=settings.CONFIG.upstream_account,
+                template_id=template_id,
+                fetched_at__gte=self._oldest,
+            ).first()
+            self._templates[template_id] = _template(row) if row else None
+        template = self._templates[template_id]
+        self._count("templates", is_hit=template is not None)
+        return template
+
+    def book(self) -> None:
+        """Write the hits and misses, once for the batch."""
+        metric_counters.add(self._counts)
+        self._counts.clear()
+
+    def _count(self, what: str, *, is_hit: bool) -> None:
+        result = "hit" if is_hit else "miss"
+        self._counts[metric_counters.key("catalogue_cache_total", cache=what, result=result)] += 1
+
+
+def keep_clusters(clusters: Sequence[novita.Cluster]) -> None:
+    """Replace what is known: a region would go on being looked for in a cluster that is gone.
+    An empty listing replaces nothing, since it may be one that failed.
+    """
+    if not clusters:
+        return
+    rows = [
+        Cluster(
+            account=settings.CONFIG.upstream_account,
+            cluster_id=cluster.id,
+            name=cluster.name,
+            fetched_at=Now(),
+        )
+        for cluster in sorted(clusters, key=lambda cluster: cluster.id)
+    ]
+    with transaction.atomic():
+        Cluster.objects.filter(account=settings.CONFIG.upstream_account).exclude(
+            cluster_id__in=[cluster.id for cluster in clusters]
+        ).delete()
+        Cluster.objects.bulk_create(
+            rows,
+            update_conflicts=True,
+            unique_fields=["account", "cluster_id"],
+            update_fields=["name", "fetched_at"],
+        )
+
+
+def keep_products(cluster_id: str, billing_mode: str, products: Sequence[novita.Product]) -> None:
+    """Replace what is known of a cluster and mode: a product no longer listed is not for sale."""
+    account = settings.CONFIG.upstream_account
+    rows = [
+        CachedProduct(
+            account=account,
+            cluster_id=cluster_id,
+            billing_mode=billing_mode,
+            product_id=product.id,
+            name=product.name,
+            is_available=product.available_deploy,
+            inventory_state=product.inventory_state,
+            on_demand_price_e5_usd=product.on_demand_price_e5_usd,
+            spot_price_e5_usd=product.spot_price_e5_usd,
+            data=_as_json(product),
+            extra={"unknown_values": [asdict(each) for each in product.unknown_values]},
+            fetched_at=Now(),
+        )
+        for product in sorted(products, key=lambda product: product.id)
+    ]
+    fields = [f.name for f in CachedProduct._meta.fields if f.name not in ("id", *_PRODUCT_KEY)]
+    with transaction.atomic():
+        CachedProduct.objects.filter(
+            account=account, cluster_id=cluster_id, billing_mode=billing_mode
+        ).exclude(product_id__in=[product.id for product in products]).delete()
+        CachedProduct.objects.bulk_create(
+            rows, update_conflicts=True, unique_fields=_PRODUCT_KEY, update_fields=fields
+        )
+
+
+def keep_template(template_id: str, template: novita.Template) -> None:
+    """Sealed, for its env values and registry login."""
+    CachedTemplate.objects.update_or_create(
+        account=settings.CONFIG.upstream_account,
+        template_id=template_id,
+        defaults={"name": template.name, "data": _as_json(template), "fetched_at": Now()},
+    )
+
+
+def keep_template_failure(template_id: str, failure: Failure) -> None:
+    """Why nothing can be made of a template, for those who ask in the next seconds."""
+    cache.set(_failure_key(template_id), [failure.code, failure.message], FAILURE_SECONDS)
+
+
+def known_template(template_id: str) -> novita.Template | Failure | None:
+    """A template as creating would find it now, or why it would fail; None if it would ask."""
+    found = Shelf().template(template_id)
+    if found is not None:
+        return found
+    kept = cache.get(_failure_key(template_id))
+    return Failure(*kept) if kept else None
+
+
+def _failure_key(template_id: str) -> str:
+    """Of a length that the cache can take, whatever callers take for an id."""
+    asked = f"{settings.CONFIG.upstream_account}:{template_id}".encode()
+    return f"template-failure:{hashlib.sha256(asked).hexdigest()}"
+
+
+def claim_fetch(what: str) -> bool:
+    """Whether this caller is the one to ask the upstream; the others wait for what it brings."""
+    key = f"fetch:{settings.CONFIG.upstream_account}:{what}"
+    return bool(cache.add(key, 1, timeout=FETCH_SECONDS))
+
+
+def release_fetch(what: str) -> None:
+    cache.delete(f"fetch:{settings.CONFIG.upstream_account}:{what}")
+
+
+_PRODUCT_KEY = ["account", "cluster_id", "billing_mode", "product_id"]
+
+
+def _as_json(value: Any) -> dict[str, Any]:
+    """Only what the release before knows, which reads all of it."""
+    fields = asdict(value)
+    fields.pop("unknown_values")
+    return {key: sorted(v) if isinstance(v, frozenset) else v for key, v in fields.items()}
+
+
+def product_of(row: CachedProduct) -> novita.Product:
+    """A product as it was kept."""
+    unknown = row.extra.get("unknown_values", ())
+    return novita.Product(
+        **{
+            **row.data,
+            "regions": tuple(row.data["regions"]),
+            "billing_modes": frozenset(row.data["billing_modes"]),
+            "unknown_values": tuple(UnknownValue(**each) for each in unknown),
+        }
+    )
+
+
+def _template(row: CachedTemplate) -> novita.Template | None:
+    """None for one that was sealed with a key that is not configured any more."""
+    try:
+        data = row.data
+    except Unreadable:
+        return None
+    return novita.Template(
+        **{
+            **data,
+            "ports": tuple(novita.TemplatePort(**port) for port in data["ports"]),
+            "envs": tuple(novita.EnvVar(**env) for env in data["envs"]),
+            "tools": tuple(novita.Tool(**tool) for tool in data["tools"]),
+            "unused": tuple(data.get("unused", ())),
+        }
+    )

@@ -1,0 +1,158 @@
+"""Which offer is best for a wish, and why not the others. Pure: no database, no network."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from instances.catalogue.place_names import Place
+from instances.domain.enums import BillingMode, RejectionCode
+from instances.domain.money import usd_text
+from instances.domain.types import Wish
+from upstream.types import Product
+
+_NO_PRICE = 1 << 62
+SOLD_OUT = "sold out"
+ABOVE_CAP = "above the price cap"
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A product that fits, at its price in the wished mode (1/100,000 USD per GPU-hour)."""
+
+    product_id: str
+    product_name: str
+    price_e5_usd: int
+    on_demand_price_e5_usd: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A product of the wished name that does not fit, and why: in words, and for programs."""
+
+    product_id: str
+    reason: str
+    code: RejectionCode = RejectionCode.REFUSED
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Offers, best first, and the products of that name that were passed over."""
+
+    offers: tuple[Offer, ...]
+    rejections: tuple[Rejection, ...]
+
+    @property
+    def is_name_known(self) -> bool:
+        return bool(self.offers or self.rejections)
+
+
+def rank(
+    products: Iterable[Product],
+    wish: Wish,
+    *,
+    place: Place,
+    refused: Iterable[tuple[str, str]] = (),
+) -> Ranking:
+    """Cheapest in the wished mode first, then cheapest on demand, then by id.
+
+    ``place`` is the region's cluster; ``refused`` are product ids that the upstream already turned
+    down for this wish, each with its words.
+    """
+    turned_down = dict(refused)
+    offers: list[Offer] = []
+    rejections: list[Rejection] = []
+    for product in products:
+        if not is_same_name(product.name, wish.product_name):
+            continue
+        rejection = _rejection(product, wish, place, turned_down.get(product.id))
+        price = _price(product, wish.billing_mode)
+        if rejection is None and price is not None:
+            offers.append(Offer(product.id, product.name, price, product.on_demand_price_e5_usd))
+        else:
+            rejections.append(rejection or Rejection(product.id, "has no price"))
+    offers.sort(key=_order)
+    return Ranking(tuple(offers), tuple(rejections))
+
+
+def _order(offer: Offer) -> tuple[int, int, str]:
+    on_demand = offer.on_demand_price_e5_usd
+    return offer.price_e5_usd, _NO_PRICE if on_demand is None else on_demand, offer.product_id
+
+
+def _rejection(product: Product, wish: Wish, place: Place, refusal: str | None) -> Rejection | None:
+    if refusal:
+        return Rejection(product.id, refusal)
+    misfit = _misfit(product, wish, place)
+    return None if misfit is None else Rejection(product.id, misfit[1], misfit[0])
+
+
+def _misfit(product: Product, wish: Wish, place: Place) -> tuple[RejectionCode, str] | None:
+    mode = wish.billing_mode
+    if place.is_surely_not(product.regions):
+        return RejectionCode.NOT_IN_REGION, f"not sold in {place.cluster.name}"
+    unreadable = product.unreadable_price(is_spot=mode == BillingMode.SPOT)
+    if unreadable is not None:
+        words = f"its price is not readable: Novita says {unreadable!r}"
+        return RejectionCode.NOT_IN_BILLING_MODE, words
+    if mode not in product.billing_modes or _price(product, mode) is None:
+        return RejectionCode.NOT_IN_BILLING_MODE, f"not offered as {mode}"
+    if not product.available_deploy:
+        return RejectionCode.SOLD_OUT, SOLD_OUT
+    if (reason := above_cap(_price(product, mode), wish)) is not None:
+        return RejectionCode.PRICE_ABOVE_CAP, reason
+    if wish.rootfs_size_gb < product.min_rootfs_gb:
+        least = product.min_rootfs_gb
+        return RejectionCode.ROOTFS_SIZE, f"needs at least {least} GB of root disk"
+    if product.max_rootfs_gb is not None and wish.rootfs_size_gb > product.max_rootfs_gb:
+        most = product.max_rootfs_gb
+        return RejectionCode.ROOTFS_SIZE, f"allows at most {most} GB of root disk"
+    return None
+
+
+def above_cap(price_e5_usd: int | None, wish: Wish) -> str | None:
+    """In words, if a GPU-hour at that price makes the instance dearer than its caller allows."""
+    cap = wish.max_price_per_hour_e5_usd
+    if cap is None or price_e5_usd is None or price_e5_usd * wish.gpu_num <= cap:
+        return None
+    total = usd_text(price_e5_usd * wish.gpu_num)
+    return f"{ABOVE_CAP}: {total} USD an hour, and no more than {usd_text(cap)} is allowed"
+
+
+def price_in(products: Iterable[Product], product_id: str, mode: str) -> int | None:
+    """The price of a product by its id, in a fresh list; None if it is no longer offered."""
+    found = (_price(item, mode) for item in products if item.id == product_id)
+    return next(found, None)
+
+
+def _price(product: Product, mode: str) -> int | None:
+    if mode == BillingMode.SPOT:
+        return product.spot_price_e5_usd
+    return product.on_demand_price_e5_usd
+
+
+def is_same_name(one: str, other: str) -> bool:
+    """Equal but for case and repeated spaces."""
+    return one.split() == other.split() or one.casefold().split() == other.casefold().split()
+
+
+def explain(ranking: Ranking, wish: Wish) -> dict[str, Any]:
+    """The choice as operators and callers read it: what was taken, and why nothing else."""
+    best = ranking.offers[0]
+    others = len(ranking.offers) - 1
+    beaten = f"cheapest of {others + 1} offers" if others else "the only offer"
+    return {
+        "reason": f"{beaten} for {wish.product_name} as {wish.billing_mode} in {wish.region}",
+        "chosen": _offer_json(best),
+        "alternatives": [_offer_json(offer) for offer in ranking.offers[1:6]],
+        "rejected": [
+            {"productId": item.product_id, "reason": item.reason}
+            for item in ranking.rejections[:10]
+        ],
+    }
+
+
+def _offer_json(offer: Offer) -> dict[str, str]:
+    return {
+        "productId": offer.product_id,
+        "pricePerGpuHourUsd": usd_text(offer.price_e5_usd),
+    }

@@ -1,0 +1,53 @@
+"""What a template makes of a wish: ports, root disk, and what it asks for in vain. Pure: no
+database, no network.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from instances.domain.enums import FailureCode
+from instances.domain.types import DEFAULT_ROOTFS_GB, Failure, Wish
+from upstream.types import Template
+
+# Novita gives every instance a way in by SSH, whether its template opens the port or not.
+SSH_PORT = 22
+
+
+def probe_failure(template: Template, probe: Mapping[str, Any]) -> Failure | None:
+    """Why a readiness probe (empty: there is none) could never pass, as far as that is certain."""
+    ports = {each.port for each in template.ports} | {each.port for each in template.tools}
+    if not probe or probe["port"] in {*ports, SSH_PORT}:
+        return None
+    published = ", ".join(map(str, sorted(ports))) or "none"
+    message = (
+        f"The readiness probe asks port {probe['port']}, and template {template.id} publishes "
+        f"{published}: it would never pass."
+    )
+    return Failure(FailureCode.PROBE_PORT_NOT_PUBLISHED, message)
+
+
+def sized(wish: Wish, template: Template) -> Wish:
+    """A request that names no size gets the larger of the default and the template's."""
+    if not wish.has_default_rootfs or template.rootfs_size_gb <= wish.rootfs_size_gb:
+        return wish
+    return replace(wish, rootfs_size_gb=template.rootfs_size_gb)
+
+
+def notes_on(template: Template, wish: Wish) -> list[tuple[str, str, str]]:
+    """What a caller should know of the template: code, sentence, and the request's field."""
+    asked, found = wish.rootfs_size_gb, template.rootfs_size_gb
+    notes = []
+    if not wish.has_default_rootfs and asked < found:
+        text = f"Template {template.id} asks for {found} GB of root disk; {asked} GB are requested."
+        notes.append(("ROOTFS_BELOW_TEMPLATE", text, "rootfsSize"))
+    if wish.has_default_rootfs and found > DEFAULT_ROOTFS_GB:
+        text = f"{found} GB of root disk are taken, as template {template.id} asks for."
+        notes.append(("ROOTFS_OF_TEMPLATE", text, "rootfsSize"))
+    for name in template.unused:
+        text = f"{name} of template {template.id} are not used: the instance is made without them."
+        notes.append(("TEMPLATE_FIELD_UNUSED", text, "templateId"))
+    if template.type.lower() == "serverless":
+        text = f"Template {template.id} is meant for serverless endpoints, not for instances."
+        notes.append(("TEMPLATE_IS_SERVERLESS", text, "templateId"))
+    return notes

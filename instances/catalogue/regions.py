@@ -1,0 +1,47 @@
+"""Region codes of this API and the upstream clusters that the configuration maps them to."""
+
+from collections.abc import Iterable, Sequence
+
+import structlog
+from django.conf import settings
+
+from instances.catalogue.place_names import Place, is_cluster
+from upstream.types import Cluster, Product
+
+logger = structlog.get_logger()
+_told: set[tuple[str, str]] = set()
+MOST_TOLD = 1000
+
+
+def cluster_for(region: str, clusters: Iterable[Cluster]) -> Cluster | None:
+    """The cluster of a region: by its id if configured and listed, else by its display name."""
+    place = settings.CONFIG.regions.get(region)
+    if place is None:
+        return None
+    listed = list(clusters)
+    by_id = (cluster for cluster in listed if place.cluster and cluster.id == place.cluster)
+    spelled = [name for name in (place.cluster, place.name) if name]
+    by_name = (each for name in spelled for each in listed if is_cluster(name, each))
+    return next(by_id, None) or next(by_name, None)
+
+
+def place_of(cluster: Cluster, clusters: Iterable[Cluster]) -> Place:
+    """A cluster among all that are listed."""
+    return Place(cluster, tuple(clusters))
+
+
+def tell_unknown_regions(place: Place, products: Sequence[Product]) -> None:
+    """One line per process for each name of a place that no cluster has: it is not held against
+    the product, and an operator may want to know that Novita's spelling changed.
+    """
+    for product in products:
+        for name in place.unknown_names(product.regions):
+            key = (place.cluster.id, name)
+            if key not in _told and len(_told) < MOST_TOLD:
+                _told.add(key)
+                logger.warning(
+                    "product_region_unknown",
+                    cluster_id=place.cluster.id,
+                    region=name[:100],
+                    product_id=product.id,
+                )

@@ -1,0 +1,1 @@
+"""Words without a database: enumerations, types, errors, tags, money."""

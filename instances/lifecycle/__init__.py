@@ -1,0 +1,1 @@
+"""Changes of an instance, with their events, webhooks, jobs and endings."""

@@ -1,0 +1,148 @@
+"""Ending GPUs at Novita for good: begun in the transaction that finds one to be ended.
+
+An ending is a wish, and the only reason for a delete: a caller asked, a limit was reached, a start
+failed, a second GPU was made for one request, or ORPHAN_POLICY says so. That something was not
+seen for a while is no wish (docs/absence.md).
+"""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Q
+
+from instances.domain.enums import EndingWish, InstanceStatus, JobType, StatusReason
+from instances.domain.errors import NotAsked
+from instances.domain.types import Cause
+from instances.lifecycle.transitions import change_status, record_event
+from instances.models import Instance, UpstreamEnding
+from jobs import queue
+from jobs.models import JobPriority
+
+_WISHES_BY_REASON: dict[str, EndingWish] = {
+    StatusReason.RUNTIME_LIMIT: EndingWish.LIMIT,
+    StatusReason.ORPHANED: EndingWish.ORPHAN,
+}
+_WISHES_BY_STATUS: dict[str, EndingWish] = {
+    InstanceStatus.TERMINATING: EndingWish.CALLER,
+    InstanceStatus.TERMINATED: EndingWish.CALLER,
+    InstanceStatus.FAILED: EndingWish.FAILED_START,
+}
+
+# Release 0.5.0 began endings, without a wish, of what it had wrongly concluded to be gone.
+_CAME_BACK = "it is listed although its absence was proven"
+_UNASKED = Q(wish="", reason=_CAME_BACK)
+
+
+def begin_ending(instance: Instance, upstream_id: str, *, cause: Cause, now: datetime) -> None:
+    """Make sure that this GPU ends; a second call changes nothing. The instance is locked.
+
+    One whose absence was proven, and which is there after all, is ended anew. Raises NotAsked for
+    the GPU of an instance for which no wish to end it exists.
+    """
+    ending, is_new = UpstreamEnding.objects.get_or_create(
+        account=instance.upstream_account,
+        upstream_id=upstream_id,
+        defaults={
+            "project": instance.project,
+            "instance": instance,
+            "reason": cause.reason[:300],
+            "wish": wish_of(instance, upstream_id),
+        },
+    )
+    if not is_new and not ending.wish:
+        # Of a release before 0.6.0: from here on it stands for this wish.
+        ending.wish, ending.reason = wish_of(instance, upstream_id), cause.reason[:300]
+        ending.save(update_fields=["wish", "reason"])
+    if not is_new and ending.confirmed_at is None:
+        return
+    if not is_new:
+        _reopen(ending, instance, cause, now)
+    data = {"novitaInstanceId": upstream_id}
+    record_event(instance, "instance.ending_begun", cause=cause, now=now, data=data)
+    enqueue_ending(ending, instance, request_id=cause.request_id)
+
+
+def wish_of(instance: Instance, upstream_id: str) -> EndingWish:
+    """Whose wish an ending would be. Raises NotAsked."""
+    is_another = upstream_id != instance.upstream_id
+    if is_another and (instance.upstream_id or not instance.has_ended):
+        return EndingWish.DUPLICATE
+    wish = _WISHES_BY_STATUS.get(instance.status)
+    if wish is None:
+        raise NotAsked(instance.public_id, instance.status)
+    return _WISHES_BY_REASON.get(instance.reason_code, wish)
+
+
+def keep_wish(instance: Instance, *, cause: Cause, now: datetime) -> None:
+    """A caller wants the end of what is held to be gone already: kept in case it reappears.
+
+    Changes nothing for what was ended on a wish. The instance is locked and terminated.
+    """
+    if not instance.upstream_id or is_ended_by_wish(instance):
+        return
+    asked = {
+        "project": instance.project,
+        "instance": instance,
+        "reason": cause.reason[:300],
+        "wish": EndingWish.CALLER,
+    }
+    UpstreamEnding.objects.update_or_create(
+        account=instance.upstream_account,
+        upstream_id=instance.upstream_id,
+        defaults=asked,
+        create_defaults={**asked, "confirmed_at": now},
+    )
+    data = {"novitaInstanceId": instance.upstream_id}
+    record_event(instance, "instance.end_asked_later", cause=cause, now=now, data=data)
+
+
+def is_ended_by_wish(instance: Instance) -> bool:
+    """Whether the end of its own GPU was ever asked for."""
+    mine = UpstreamEnding.objects.filter(
+        account=instance.upstream_account, upstream_id=instance.upstream_id
+    )
+    return mine.exclude(_UNASKED).exists()
+
+
+def drop_if_unasked(ending: UpstreamEnding, *, cause: Cause, now: datetime) -> bool:
+    """Delete an ending that no wish stands for, in a transaction of its own; the reconciler then
+    takes the instance back. Locks the instance. True if the ending is gone.
+    """
+    if ending.wish or ending.reason != _CAME_BACK:
+        return False
+    with transaction.atomic():
+        instance = Instance.objects.select_for_update().get(pk=ending.instance_id)
+        dropped, _ = UpstreamEnding.objects.filter(_UNASKED, pk=ending.pk).delete()
+        if not dropped:
+            # Asked for a moment ago, or dropped by another process.
+            return not UpstreamEnding.objects.filter(pk=ending.pk).exists()
+        data = {"novitaInstanceId": ending.upstream_id}
+        record_event(instance, "instance.ending_dropped", cause=cause, now=now, data=data)
+    return True
+
+
+def enqueue_ending(ending: UpstreamEnding, instance: Instance, *, request_id: str = "") -> None:
+    """Make sure that somebody ends it; a live job is enough."""
+    queue.enqueue(
+        JobType.TERMINATE_INSTANCE,
+        payload={"instanceId": instance.public_id, "novitaInstanceId": ending.upstream_id},
+        subject=instance.public_id,
+        project=instance.project,
+        priority=JobPriority.CRITICAL,
+        dedupe_key=f"terminate:{ending.account}:{ending.upstream_id}",
+        request_id=request_id,
+    )
+
+
+def _reopen(ending: UpstreamEnding, instance: Instance, cause: Cause, now: datetime) -> None:
+    """It was concluded too early: the wish holds, and goes on from the beginning."""
+    ending.confirmed_at = ending.absence_seen_at = ending.refused_since = None
+    ending.list_without_at = ending.error_since = None
+    ending.looks = ending.refused_looks = ending.lists_without = 0
+    ending.deletes_accepted = ending.error_count = 0
+    ending.save()
+    if instance.upstream_id != ending.upstream_id:
+        return
+    instance.upstream_gone_at = None
+    if instance.status == InstanceStatus.TERMINATED:
+        change_status(instance, InstanceStatus.TERMINATING, cause=cause, now=now, is_comeback=True)

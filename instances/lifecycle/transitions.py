@@ -1,0 +1,158 @@
+"""Changes of status and their events: always together, always under the instance's row lock."""
+
+from datetime import datetime
+from typing import Any
+
+import structlog
+from django.db import transaction
+
+from core import inserts
+from instances.domain.enums import COMEBACKS, ENDED_STATUSES, TRANSITIONS, InstanceStatus
+from instances.domain.errors import IllegalTransition
+from instances.domain.types import Cause, Failure, Reason
+from instances.lifecycle import addresses, credentials, outbox
+from instances.models import Instance, InstanceEvent
+
+logger = structlog.get_logger()
+
+_S = InstanceStatus
+# What comes to one of these has other addresses when it runs again, or never runs again.
+OUT_OF_REACH = frozenset({_S.STARTING, _S.STOPPED, _S.MIGRATING, _S.TERMINATED})
+
+# What it says of why it is there takes the place of what Novita reported on the way.
+TROUBLE_IS_OVER = frozenset({_S.STOPPED, _S.TERMINATING, _S.TERMINATED, _S.FAILED})
+
+
+def change_status(
+    instance: Instance,
+    to: InstanceStatus,
+    *,
+    cause: Cause,
+    now: datetime,
+    data: dict[str, Any] | None = None,
+    reason: Reason | None = None,
+    is_comeback: bool = False,
+) -> InstanceEvent:
+    """Follow one arrow, write its event and queue its webhook.
+
+    ``reason`` says why, if nobody asked for it here; it stays until the next change of status.
+    ``is_comeback``: Novita shows it alive after it was concluded to be gone.
+    Call with the row locked, inside a transaction; every changed field of ``instance`` is saved.
+    Raises IllegalTransition where there is no such arrow.
+    """
+    before = InstanceStatus(instance.status)
+    if not _is_arrow(before, to, is_comeback=is_comeback):
+        raise IllegalTransition(instance.public_id, before, to)
+    instance.status = to
+    instance.status_changed_at = now
+    # A wait is one of the status that ends here.
+    instance.wait_code, instance.wait_message, instance.waiting_since = "", "", None
+    instance.reason_code = reason.code if reason else ""
+    instance.reason_message = reason.message if reason else ""
+    if reason is not None:
+        data = {**(data or {}), "code": reason.code, "message": reason.message}
+    instance.ended_at = now if to in ENDED_STATUSES else None if is_comeback else instance.ended_at
+    if to in TROUBLE_IS_OVER:
+        instance.trouble_code = instance.trouble_message = ""
+        instance.trouble_since, instance.trouble_looks = None, 0
+    if to in OUT_OF_REACH:
+        addresses.forget(instance)
+    if to == InstanceStatus.TERMINATED:
+        credentials.forget(instance)
+    return record_event(
+        instance, f"instance.{to}", cause=cause, now=now, before=before, after=to, data=data
+    )
+
+
+def _is_arrow(before: InstanceStatus, to: InstanceStatus, *, is_comeback: bool) -> bool:
+    is_back = is_comeback and before == InstanceStatus.TERMINATED and to in COMEBACKS
+    return is_back or to in TRANSITIONS[before]
+
+
+def reason_of(instance: Instance) -> Reason | None:
+    """Why it is where it is, if nobody asked for that; to be carried on to where it ends."""
+    if not instance.reason_code:
+        return None
+    return Reason(instance.reason_code, instance.reason_message)
+
+
+def fail(instance: Instance, failure: Failure, *, cause: Cause, now: datetime) -> InstanceEvent:
+    """End an instance with a reason that a person understands."""
+    instance.error_code = failure.code
+    instance.error_message = failure.message
+    return change_status(
+        instance,
+        InstanceStatus.FAILED,
+        cause=cause,
+        now=now,
+        data={"code": failure.code, "message": failure.message},
+    )
+
+
+def record_event(
+    instance: Instance,
+    type_: str,
+    *,
+    cause: Cause,
+    now: datetime,
+    before: str = "",
+    after: str = "",
+    data: dict[str, Any] | None = None,
+    is_told: bool = False,
+) -> InstanceEvent:
+    """Number and write one event, save the instance, and queue the webhook of a status change,
+    or of anything else that its receiver must be told (``is_told``).
+    """
+    event = new_event(instance, type_, cause=cause, now=now, before=before, after=after, data=data)
+    instance.save()
+    inserts.insert(event)
+    if after or is_told:
+        outbox.add(event)
+    log_at_commit(event)
+    return event
+
+
+def new_event(
+    instance: Instance,
+    type_: str,
+    *,
+    cause: Cause,
+    now: datetime,
+    before: str = "",
+    after: str = "",
+    data: dict[str, Any] | None = None,
+) -> InstanceEvent:
+    """The next event of an instance; neither of them is written yet."""
+    instance.sequence += 1
+    return InstanceEvent(
+        project_id=instance.project_id,
+        instance=instance,
+        sequence=instance.sequence,
+        type=type_,
+        from_status=before,
+        to_status=after,
+        occurred_at=now,
+        actor=cause.actor,
+        cause=cause.reason[:300],
+        request_id=cause.request_id,
+        job_id=cause.job_id,
+        data=data or {},
+    )
+
+
+def log_at_commit(event: InstanceEvent) -> None:
+    """Not before: what is rolled back has not happened."""
+    transaction.on_commit(lambda: _log(event, event.instance.public_id))
+
+
+def _log(event: InstanceEvent, instance_id: str) -> None:
+    logger.info(
+        "instance_event",
+        instance_id=instance_id,
+        type=event.type,
+        sequence=event.sequence,
+        cause=event.cause,
+        actor=event.actor,
+        request_id=event.request_id,
+        job_id=event.job_id,
+    )

@@ -1,0 +1,30 @@
+"""The instances that jobs are about: read or locked in one query, in one order."""
+
+from collections.abc import Iterable
+
+from instances.domain.types import Cause
+from instances.models import Instance
+from jobs.models import Job
+
+
+def instances_of(jobs: Iterable[Job]) -> dict[str, Instance]:
+    """The jobs' instances by public id, in one query."""
+    rows = Instance.objects.select_related("project").filter(
+        public_id__in={job.subject for job in jobs}
+    )
+    return {row.public_id: row for row in rows}
+
+
+def locked_instances(jobs: Iterable[Job]) -> dict[str, Instance]:
+    """The same, locked, in the one order in which instances are locked everywhere."""
+    rows = (
+        Instance.objects.select_for_update(of=["self"])
+        .select_related("project")
+        .filter(public_id__in={job.subject for job in jobs})
+        .order_by("public_id")
+    )
+    return {row.public_id: row for row in rows}
+
+
+def cause_of(job: Job, reason: str) -> Cause:
+    return Cause("worker", reason=reason, request_id=job.request_id, job_id=job.public_id)

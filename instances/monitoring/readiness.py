@@ -1,0 +1,101 @@
+"""Whether what runs is usable: one request or one connection to a port of the instance.
+
+The address is Novita's word and is judged like any other before it is connected to (see
+``egress.webhooks.address_rules``). Nothing of the answer is kept but its status. Touches the
+network; raises nothing for whatever the network does.
+"""
+
+from __future__ import annotations
+
+import functools
+import socket
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from egress import USER_AGENT
+from egress.dns import resolve
+from egress.errors import TransportError
+from egress.exchange import Deadline, Guard
+from egress.transport import HttpRequest
+from egress.webhooks.address_rules import Network, refusal_reason
+from egress.webhooks.sending import shared_transport
+from egress.webhooks.targets import check_url
+
+DEFAULT_TIMEOUT_SECONDS = 5
+
+
+def check(
+    probe: Mapping[str, Any],
+    addresses: Mapping[int, str],
+    *,
+    allowed_networks: Sequence[Network] = (),
+) -> str:
+    """Why the instance is not usable yet, in words for its owner; "" when the probe passes.
+
+    ``probe`` is the request's ``readinessProbe``; ``addresses``: what Novita publishes for each
+    port, a URL or host:port.
+    """
+    port = probe["port"]
+    address = addresses.get(port, "")
+    if not address:
+        return f"port {port} is not published"
+    deadline = Deadline(probe.get("timeoutSeconds", DEFAULT_TIMEOUT_SECONDS))
+    guard = functools.partial(refusal_reason, allowed_networks=allowed_networks)
+    try:
+        if probe["type"] == "tcp":
+            return _connect(address, deadline, guard)
+        return _ask(address, probe, deadline, guard, allowed_networks)
+    except TransportError as error:
+        return f"port {port}: {error}"
+
+
+def _ask(
+    address: str,
+    probe: Mapping[str, Any],
+    deadline: Deadline,
+    guard: Guard,
+    allowed_networks: Sequence[Network],
+) -> str:
+    url = (address if "://" in address else f"http://{address}").rstrip("/") + probe["path"]
+    if reason := check_url(url, allowed_networks=allowed_networks):
+        return reason
+    response = shared_transport().exchange(
+        HttpRequest("GET", url, {"user-agent": USER_AGENT}),
+        deadline,
+        is_fresh=True,
+        is_body_optional=True,
+        guard=guard,
+    )
+    expected = probe.get("expectedStatus", 200)
+    if response.status == expected:
+        return ""
+    return f"port {probe['port']} answered {response.status}, not {expected}"
+
+
+def _connect(address: str, deadline: Deadline, guard: Guard) -> str:
+    """To the first address that takes the connection; nothing is sent."""
+    host, port = _host_and_port(address)
+    if not host:
+        return "Novita publishes an address that cannot be read"
+    error = "no address"
+    for target in resolve(host, port, deadline, is_stranger=True):
+        if reason := guard(target.ip):
+            return reason
+        try:
+            with socket.socket(target.family, target.kind, target.protocol) as sock:
+                sock.settimeout(deadline.remaining(is_sent=False))
+                sock.connect(target.sockaddr)
+                return ""
+        except OSError as failure:
+            error = failure.strerror or str(failure) or "timed out"
+    return f"{host}:{port}: {error}"
+
+
+def _host_and_port(address: str) -> tuple[str, int]:
+    try:
+        parts = urlsplit(address if "://" in address else f"tcp://{address}")
+        port = parts.port or {"https": 443, "http": 80}.get(parts.scheme, 0)
+    except ValueError:
+        return "", 0
+    return (parts.hostname or "", port) if port else ("", 0)

@@ -1,0 +1,133 @@
+"""Instances that are stopping or migrating: neither ends before Novita shows that it has."""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from instances.domain.enums import Action, InstanceStatus, StatusReason
+from instances.domain.types import Reason
+from instances.lifecycle import addresses, charges
+from instances.lifecycle.transitions import change_status, record_event
+from instances.models import Instance
+from instances.models.locking import cause_of
+from instances.monitoring import spot_history
+from instances.monitoring.observation import Sighting
+from instances.monitoring.steady import FROZEN, MIGRATING, STARTING_WORDS, why_stopped
+from instances.services.power_actions import VERBS, enqueue_action
+from jobs.models import Job
+from jobs.outcomes import Done, Outcome
+from upstream.types import UpstreamInstance, UpstreamJob
+
+# A verb that Novita took and that shows no effect after so long is sent again.
+EFFECT = timedelta(seconds=15)
+# A migration may have begun this long before it was noticed here.
+NOTICED_LATE = timedelta(minutes=10)
+
+
+def judge(instance: Instance, sighting: Sighting | None, job: Job, now: datetime) -> Outcome | None:
+    """What follows from a look at what is there, or None for another look."""
+    seen = sighting.seen if sighting is not None else None
+    if seen is not None and seen.is_stopped:
+        return stopped(instance, job, now, _why(instance, seen, now), seen)
+    if seen is not None and (seen.status in FROZEN or _is_undone(instance, seen, now)):
+        return stopped(instance, job, now, why_stopped(instance, seen, now), seen)
+    if seen is not None and seen.is_running:
+        if instance.status == InstanceStatus.MIGRATING:
+            return _moved(instance, job, now)
+        act_again(instance, now)
+    if seen is not None:
+        tell_if_stuck(instance, job, now)
+    return None
+
+
+def has_failed_to_move(
+    instance: Instance, sighting: Sighting | None, failed: UpstreamJob, now: datetime
+) -> bool:
+    """It is still shown as migrating, and the job that failed is of this migration: not one of
+    long before, unless it has made no progress since for long.
+    """
+    seen = sighting.seen if sighting is not None else None
+    is_migrating = instance.status == InstanceStatus.MIGRATING
+    if not is_migrating or seen is None or seen.status != MIGRATING:
+        return False
+    stuck = timedelta(seconds=settings.CONFIG.instance_stuck_timeout)
+    if now - instance.status_changed_at >= stuck:
+        return True
+    begun_at = failed.created_at
+    return begun_at is not None and begun_at >= instance.status_changed_at - NOTICED_LATE
+
+
+def stay_behind(instance: Instance, failed: UpstreamJob, job: Job, now: datetime) -> Outcome:
+    """Stopped, its disk kept: nobody asked for its end. It can be started, or ended, from here."""
+    why = f": {failed.error[:200]}" if failed.error else "."
+    message = f"Novita could not move it to another machine{why}"
+    return stopped(instance, job, now, Reason(StatusReason.MIGRATION_FAILED, message))
+
+
+def _why(instance: Instance, seen: UpstreamInstance, now: datetime) -> Reason | None:
+    """What set it in motion; a reclaim may say so only when it is over."""
+    is_asked_for_here = instance.action == Action.STOP
+    if not is_asked_for_here and spot_history.is_reclaim(instance, seen, now):
+        return why_stopped(instance, seen, now)
+    return reason_of(instance)
+
+
+def stopped(
+    instance: Instance,
+    job: Job,
+    now: datetime,
+    reason: Reason | None,
+    seen: UpstreamInstance | None = None,
+) -> Outcome:
+    if seen is not None:
+        spot_history.rest(instance, seen)
+    if instance.upstream_status == MIGRATING:
+        # The word of what Novita could not move: it does not run.
+        charges.close(instance, now)
+    instance.action = ""
+    cause = cause_of(job, reason.message if reason else "Novita shows it stopped")
+    change_status(instance, InstanceStatus.STOPPED, cause=cause, now=now, reason=reason)
+    return Done()
+
+
+def _is_undone(instance: Instance, seen: UpstreamInstance, now: datetime) -> bool:
+    """A stop that was set off at Novita and is over before we saw its end: it starts already."""
+    is_of_novita = instance.status == InstanceStatus.STOPPING and not instance.action
+    is_up = seen.is_running or seen.status in STARTING_WORDS
+    return is_of_novita and is_up and now - instance.status_changed_at >= EFFECT
+
+
+def reason_of(instance: Instance) -> Reason | None:
+    """What set it in motion, if nobody asked for it here: it holds where it comes to rest, too."""
+    if instance.reason_code in ("", StatusReason.STUCK):
+        return None
+    return Reason(instance.reason_code, instance.reason_message)
+
+
+def _moved(instance: Instance, job: Job, now: datetime) -> Outcome | None:
+    cause = cause_of(job, "Novita shows it running again")
+    change_status(instance, InstanceStatus.RUNNING, cause=cause, now=now)
+    return None if addresses.is_watch_needed(instance) else Done()
+
+
+def act_again(instance: Instance, now: datetime) -> None:
+    """Send the verb once more if Novita took it and did nothing."""
+    accepted = instance.action_accepted_at
+    if instance.action and accepted is not None and now - accepted >= EFFECT:
+        instance.action_accepted_at = None
+        instance.save(update_fields=["action_accepted_at"])
+        enqueue_action(instance, VERBS[Action(instance.action)])
+
+
+def tell_if_stuck(instance: Instance, job: Job, now: datetime) -> None:
+    """Once: it goes on being looked at, and its owner may end it."""
+    limit = timedelta(seconds=settings.CONFIG.instance_stuck_timeout)
+    since = max(instance.upstream_changed_at or now, instance.status_changed_at)
+    if now - since < limit or instance.reason_code == StatusReason.STUCK:
+        return
+    minutes = limit.total_seconds() / 60
+    message = f"Novita has shown it as {instance.upstream_status} for {minutes:.0f} minutes."
+    instance.reason_code, instance.reason_message = StatusReason.STUCK, message
+    data = {"code": StatusReason.STUCK.value, "message": message}
+    cause = cause_of(job, message)
+    record_event(instance, "instance.stuck", cause=cause, now=now, data=data, is_told=True)

@@ -1,0 +1,108 @@
+"""Copying what a look showed onto the row, and saving many rows at once."""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from instances.lifecycle import addresses, charges, credentials
+from instances.models import Instance
+from instances.monitoring import absence
+from instances.monitoring.observation import Sighting
+from upstream.facts import Fact
+
+# What a look may change, with the Postgres types that carry it.
+NOTED = {
+    "upstream_status": "text",
+    "upstream_changed_at": "timestamptz",
+    "started_at": "timestamptz",
+    "absence_seen_at": "timestamptz",
+    "expires_at": "timestamptz",
+    "billing_since": "timestamptz",
+    "closed_cost_e5_usd": "bigint",
+    "price_e5_usd": "bigint",
+    "cluster_id": "text",
+    "spot_status": "text",
+    "spot_noticed_at": "timestamptz",
+    "spot_reclaim_at": "timestamptz",
+    "spot_past_at": "timestamptz",
+    "trouble_code": "text",
+    "trouble_message": "text",
+    "trouble_since": "timestamptz",
+    "trouble_looks": "int",
+    "trouble_told": "jsonb",
+    "probe_error": "text",
+    "has_details": "boolean",
+    "details_seen_at": "timestamptz",
+    "details_missing_since": "timestamptz",
+    "details_doubt": "text",
+    "port_mappings": "jsonb",
+    "connection": "jsonb",
+}
+_JSON = ("port_mappings", "connection", "trouble_told")
+
+
+def take(instance: Instance, sighting: Sighting, now: datetime) -> None:
+    """Note what the look brought: Novita's word, the price, what is charged, how to get in. What
+    it does not say stays as it was. Saves nothing.
+
+    ``upstream_seen_at`` moves on last: what changed did so between that look and this one.
+    """
+    seen = sighting.seen
+    assert seen is not None  # noqa: S101 - absence is noted elsewhere
+    absence.note_sighting(instance, now=now)
+    if Fact.STATUS in seen.facts:
+        if instance.upstream_status != seen.status:
+            instance.upstream_status = seen.status
+            instance.upstream_changed_at = now
+        charges.note(instance, seen, now=now)
+    if seen.is_running:
+        addresses.merge(instance, seen, is_by_id=sighting.has_details, now=now)
+    elif seen.status in addresses.OUT_OF_REACH:
+        addresses.forget(instance)
+    instance.upstream_seen_at = now
+
+
+def noted(instance: Instance) -> tuple[object, ...]:
+    """What a look may change; most looks change nothing, and then nothing is written."""
+    return tuple(getattr(instance, name) for name in NOTED)
+
+
+def save_notes(changed: Sequence[Instance], seen: Sequence[Instance], *, now: datetime) -> None:
+    """Two statements for a whole listing, however many instances it showed; and one for what
+    single looks brought of access.
+    """
+    if changed:
+        _save_noted(changed)
+    keep_access({*changed, *seen}, now=now)
+    Instance.objects.filter(pk__in=[instance.pk for instance in seen]).update(upstream_seen_at=now)
+
+
+def keep_access(instances: Iterable[Instance], *, now: datetime) -> None:
+    """Seal what looks by id have brought of access."""
+    found = {each: each.seen_access for each in instances if each.seen_access is not None}
+    if found:
+        credentials.take(found, now=now)
+
+
+# By hand: Django's bulk_update builds a CASE for every row and field, which took longer than all
+# else when two hundred instances came to run at once.
+_SAVE_NOTED = f"""
+UPDATE instances_instance i SET {", ".join(f"{name} = n.{name}" for name in NOTED)}
+FROM unnest(%s::bigint[], {", ".join(f"%s::{kind}[]" for kind in NOTED.values())})
+    AS n(id, {", ".join(NOTED)})
+WHERE i.id = n.id
+"""  # noqa: S608 - constants
+
+
+def _save_noted(changed: Sequence[Instance]) -> None:
+    columns = [[_column(instance, name) for instance in changed] for name in NOTED]
+    with connection.cursor() as cursor:
+        cursor.execute(_SAVE_NOTED, [[instance.pk for instance in changed], *columns])
+
+
+def _column(instance: Instance, name: str) -> Any:
+    value = getattr(instance, name)
+    return json.dumps(value) if name in _JSON else value

@@ -1,0 +1,120 @@
+"""Instances on their way: starting, stopping, migrating; and running ones never read yet."""
+
+from datetime import datetime, timedelta
+
+from instances.domain.enums import MOVING_STATUSES, InstanceStatus
+from instances.domain.schedule import next_look
+from instances.lifecycle import addresses
+from instances.models import Instance
+from instances.models.locking import cause_of
+from instances.monitoring import absence, location, shutdown, snapshot, startup, steady, trouble
+from instances.monitoring.observation import Look, Sighting
+from jobs.models import Job
+from jobs.outcomes import Again, Done, Outcome
+from upstream.types import UpstreamJob
+
+# What is not there is asked for slowly: two hundred such rows would take every call there is.
+UNSEEN_PAUSE = timedelta(seconds=20)
+
+
+def is_watched(instance: Instance) -> bool:
+    """On its way, or running while its addresses are still to be read by id."""
+    if instance.status == InstanceStatus.RUNNING:
+        return addresses.is_watch_needed(instance)
+    return instance.status in MOVING_STATUSES
+
+
+def observe(
+    instance: Instance,
+    sighting: Sighting | None,
+    *,
+    job: Job,
+    now: datetime,
+    next_at: datetime | None = None,
+    is_last_resort: bool = False,
+    unusable: str | None = None,
+    failed_move: UpstreamJob | None = None,
+) -> Look:
+    """Note what was seen and decide what comes next. The instance is locked.
+
+    A change of status is written at once; mere notes are left to ``save_notes``, for all at once.
+    ``next_at``: the next look, if the poll interval alone does not say it. ``is_last_resort``: a
+    listing showed it running, and this look was to bring the connect blocks; if it did not, the
+    instance is announced without them and read again later. ``unusable``: what its readiness
+    probe said, "" if it passed, None if it was not asked. ``failed_move``: Novita's job that was
+    to move it and failed.
+    """
+    if not is_watched(instance):
+        return Look(Done())
+    before = snapshot.noted(instance)
+    if unusable is not None:
+        instance.probe_error = unusable[:300]
+    if failed_move is not None and shutdown.has_failed_to_move(
+        instance, sighting, failed_move, now
+    ):
+        return Look(shutdown.stay_behind(instance, failed_move, job, now))
+    outcome = _decide(
+        instance, sighting, job, now, is_last_resort=is_last_resort, unusable=unusable
+    )
+    if outcome is None:
+        has_arrived = sighting is not None and sighting.is_of_a_running_instance
+        is_to_be_asked = bool(instance.readiness_probe) and unusable is None
+        is_shown_by_list = sighting is not None and not sighting.has_details
+        is_unread = is_shown_by_list and not instance.has_details
+        is_to_be_read = has_arrived and (is_unread or is_to_be_asked)
+        outcome = Again() if is_to_be_read else Again(at=next_at or next_look(now))
+        if instance.absence_seen_at is not None:
+            outcome = Again(UNSEEN_PAUSE)
+    return Look(outcome, is_to_be_saved=snapshot.noted(instance) != before)
+
+
+def _decide(
+    instance: Instance,
+    sighting: Sighting | None,
+    job: Job,
+    now: datetime,
+    *,
+    is_last_resort: bool,
+    unusable: str | None,
+) -> Outcome | None:
+    """What follows, or None for another look. What is written is whole rows, notes included."""
+    is_first_start = instance.status == InstanceStatus.STARTING and instance.ready_at is None
+    if sighting is not None and sighting.is_gone:
+        if is_first_start:
+            return startup.disappeared(instance, job, now)
+        _gone(instance, job, now)
+        return None
+    if sighting is not None and sighting.seen is not None:
+        location.follow(instance, sighting, cause_of(job, ""), now)
+        snapshot.take(instance, sighting, now)
+        if instance.status != InstanceStatus.RUNNING:
+            trouble.note(instance, sighting.seen, cause_of(job, ""), now)
+    if instance.status == InstanceStatus.STARTING:
+        is_usable = not instance.readiness_probe or unusable == ""
+        return startup.judge(
+            instance, sighting, job, now, is_last_resort=is_last_resort, is_usable=is_usable
+        )
+    if instance.status == InstanceStatus.RUNNING:
+        return _read(instance, sighting, job, now)
+    return _stop(instance, sighting, job, now)
+
+
+def _stop(instance: Instance, sighting: Sighting | None, job: Job, now: datetime) -> Outcome | None:
+    """What is up again when its stop is noticed goes straight on to its start."""
+    outcome = shutdown.judge(instance, sighting, job, now)
+    is_stopped = instance.status == InstanceStatus.STOPPED
+    if is_stopped and sighting is not None and steady.settle(instance, sighting, job=job, now=now):
+        return None
+    return outcome
+
+
+def _gone(instance: Instance, job: Job, now: datetime) -> None:
+    """Nobody asked for its end: the reconciler weighs what speaks for it, and may conclude it."""
+    absence.suspect(instance, cause=cause_of(job, "a look did not find it"), now=now)
+
+
+def _read(instance: Instance, sighting: Sighting | None, job: Job, now: datetime) -> Outcome | None:
+    """It runs, and only its connect blocks are wanted; unless it runs no longer."""
+    if sighting is not None and steady.settle(instance, sighting, job=job, now=now):
+        return Done()
+    return None if addresses.is_watch_needed(instance) else Done()

@@ -1,0 +1,106 @@
+"""What Novita reports of an instance on its way, or of one that runs: news, and no end.
+
+An error outside an end state, a status word that this release does not know, a removal that nobody
+here asked for. Shown as ``statusReason`` while it lasts, told when it begins, changes and is over.
+"""
+
+import hashlib
+import re
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from core.clock import iso
+from instances.domain.enums import InstanceStatus, StatusReason
+from instances.domain.types import Cause, Reason
+from instances.lifecycle.transitions import record_event
+from instances.models import Instance
+from upstream.facts import Fact
+from upstream.types import UpstreamInstance
+
+# Messages told of an instance in a day; texts may differ at every look.
+MOST_TOLD = 5
+_DAY = timedelta(days=1)
+# Looks that must show an error before it ends a first start.
+FEWEST_LOOKS = 3
+# In these words it has come to an end, and why is a reason of its own.
+_END_WORDS = frozenset({"exited", "freezing", "removed"})
+_ERRORS = (StatusReason.STARTUP_TROUBLE, StatusReason.NOVITA_REPORTS)
+
+
+def note(instance: Instance, seen: UpstreamInstance, cause: Cause, now: datetime) -> None:
+    """Take what the look reports, and tell what has changed. Saves the row only where it tells."""
+    if seen.status in _END_WORDS and instance.status != InstanceStatus.STOPPED:
+        # Not over, but ended by it: the change of status that follows says so.
+        return
+    found = _reported(instance, seen)
+    if found is None:
+        _end(instance, cause, now)
+        return
+    is_new = (found.code, found.message) != (instance.trouble_code, instance.trouble_message)
+    instance.trouble_since = instance.trouble_since or now
+    # A look that does not speak of errors leaves one standing, and is no second witness of it.
+    instance.trouble_looks += Fact.STATUS_ERROR in seen.facts
+    instance.trouble_code, instance.trouble_message = found.code, found.message
+    if is_new:
+        _tell(instance, found, cause, now)
+
+
+def has_lasted(instance: Instance, now: datetime) -> bool:
+    """An error that stood for several looks and long enough to end a first start."""
+    since = instance.trouble_since
+    if instance.trouble_code not in _ERRORS or since is None:
+        return False
+    limit = timedelta(seconds=settings.CONFIG.startup_trouble_after)
+    return instance.trouble_looks >= FEWEST_LOOKS and now - since >= limit
+
+
+def _reported(instance: Instance, seen: UpstreamInstance) -> Reason | None:
+    """An error first. What this answer does not speak of goes on as it was."""
+    if seen.status in _END_WORDS:
+        return None
+    is_error_kept = Fact.STATUS_ERROR not in seen.facts and instance.trouble_code in _ERRORS
+    if is_error_kept:
+        return Reason(instance.trouble_code, instance.trouble_message)
+    if seen.failure_reason:
+        is_starting = instance.status == InstanceStatus.STARTING and not seen.is_running
+        code = StatusReason.STARTUP_TROUBLE if is_starting else StatusReason.NOVITA_REPORTS
+        return Reason(code, f"Novita: {seen.failure_reason}"[:300])
+    if Fact.STATUS not in seen.facts:
+        kept = bool(instance.trouble_code) and instance.trouble_code not in _ERRORS
+        return Reason(instance.trouble_code, instance.trouble_message) if kept else None
+    if not seen.is_known_status:
+        message = f"Novita shows it as {seen.status[:100]!r}, a status that is not known here."
+        return Reason(StatusReason.UNKNOWN_STATUS, message)
+    if seen.is_leaving_word:
+        message = f"Novita shows it as {seen.status}; its removal was not asked for here."
+        return Reason(StatusReason.LEAVING, message)
+    return None
+
+
+def _tell(instance: Instance, found: Reason, cause: Cause, now: datetime) -> None:
+    digest = hashlib.sha256(re.sub(r"\d+", "#", found.message).encode()).hexdigest()[:12]
+    told = instance.trouble_told
+    if not told or datetime.fromisoformat(told["since"]) <= now - _DAY:
+        told = {"since": iso(now), "digests": []}
+    if digest in told["digests"] or len(told["digests"]) >= MOST_TOLD:
+        return
+    instance.trouble_told = {**told, "digests": [*told["digests"], digest], "isOpen": True}
+    _record(instance, "instance.trouble", found, cause, now)
+
+
+def _end(instance: Instance, cause: Cause, now: datetime) -> None:
+    if not instance.trouble_code:
+        return
+    over = Reason(instance.trouble_code, instance.trouble_message)
+    instance.trouble_code = instance.trouble_message = ""
+    instance.trouble_since, instance.trouble_looks = None, 0
+    if instance.trouble_told.get("isOpen"):
+        instance.trouble_told = {**instance.trouble_told, "isOpen": False}
+        _record(instance, "instance.trouble_over", over, cause, now)
+
+
+def _record(instance: Instance, type_: str, reason: Reason, cause: Cause, now: datetime) -> None:
+    because = Cause(cause.actor, reason.message, cause.request_id, cause.job_id)
+    data = {"code": str(reason.code), "message": reason.message}
+    record_event(instance, type_, cause=because, now=now, data=data, is_told=True)

@@ -1,0 +1,41 @@
+"""The upstream as handlers reach it: one connection pool a process, clients bound to a permit."""
+
+from functools import cache
+
+from django.conf import settings
+
+from egress.transport import Transport
+from instances.models import Installation
+from instances.novita.limiter import Permit
+from instances.novita.name_signing import Mark
+from upstream.call_records import CallBudget
+from upstream.client import NovitaClient
+
+# Far above the longest list page, far below what would hurt a worker.
+MAX_BODY_BYTES = 10_000_000
+
+
+@cache
+def _transport() -> Transport:
+    """Made at the first call, so after the fork."""
+    return Transport(max_body_bytes=MAX_BODY_BYTES)
+
+
+def client(permit: Permit, *, request_id: str = "") -> NovitaClient:
+    """A client that may make the permitted calls and no more. For ``talk``: touches no database."""
+    config = settings.CONFIG
+    key = config.novita_api_key.get_secret_value() if config.novita_api_key else ""
+    return NovitaClient(
+        config.novita_api_base_url,
+        key,
+        timeout_seconds=config.novita_timeout,
+        budget=CallBudget(permit.calls),
+        request_id=request_id or None,
+        transport=_transport(),
+    )
+
+
+def mark() -> Mark:
+    """How this installation signs its upstream names; made at the first use. For ``load``."""
+    row, _ = Installation.objects.get_or_create(id=1)
+    return Mark(row.installation_id, row.signing_key)

@@ -1,0 +1,146 @@
+"""How much the upstream may be called, and whether at all: agreed on by all processes in Postgres.
+
+Handlers ask in ``load`` and report in ``apply``; in between no database is touched. Libraries for
+limits and breakers decide around the call itself, which here is where no database may be used.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+
+from core.clock import database_now
+from instances.domain.enums import Hold
+from instances.models import UpstreamGate
+from instances.novita import call_log, holds, metric_counters
+from upstream.call_records import CallOutcome, CallRecord
+
+# What the largest piece of work needs in one go.
+ENOUGH_AT_ONCE = 10
+# This share of the bucket is kept for ending instances, which must never wait behind creating.
+CRITICAL_SHARE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """Leave to make some calls, or how long to wait before asking again."""
+
+    calls: int
+    wait: timedelta = timedelta(0)
+    # Why there is none, beyond the budget, and Novita's words.
+    hold: Hold = field(default=Hold.NONE, compare=False)
+    message: str = field(default="", compare=False)
+
+    @property
+    def is_granted(self) -> bool:
+        return self.calls > 0
+
+
+def reserve(
+    wanted: int,
+    *,
+    at_least: int | None = None,
+    is_critical: bool = False,
+    is_spare: bool = False,
+    is_create: bool = False,
+) -> Permit:
+    """Take up to ``wanted`` calls from the shared budget, all or at least ``at_least``.
+
+    A critical caller (ending what costs money) may use the reserve and passes an open breaker.
+    A spare one, whom nobody waits for, leaves others enough for their largest piece of work. What
+    leads to a create (``is_create``) also waits while creates are held, and tries one at a time.
+    """
+    at_least = wanted if at_least is None else at_least
+    with transaction.atomic():
+        gate, now = _lock(), database_now()
+        _refill(gate, now)
+        blocked = holds.blocked_for(gate, now, is_critical=is_critical, is_create=is_create)
+        if blocked is not None:
+            return Permit(0, blocked.wait, blocked.hold, gate.hold_message)
+        if gate.opened_until is not None:
+            wanted, gate.probe_until = at_least, now + holds.PROBE
+        if is_create and holds.is_create_held(gate):
+            wanted, gate.creates_probe_until = at_least, now + holds.PROBE
+        left = min(ENOUGH_AT_ONCE, _capacity_e3() // 2000) if is_spare else 0
+        calls = min(wanted, max(_room(gate.tokens_e3, is_critical=is_critical) - left, 0))
+        at_least = min(at_least, max(_room(_capacity_e3(), is_critical=is_critical) - left, 1))
+        if calls < at_least:
+            gate.probe_until = None
+            gate.creates_probe_until = None if is_create else gate.creates_probe_until
+            gate.save()
+            return Permit(0, time_for(at_least - calls))
+        gate.tokens_e3 -= calls * 1000
+        gate.save()
+    return Permit(calls)
+
+
+def report(talks: Iterable[tuple[Permit, Sequence[CallRecord]]]) -> None:
+    """Give back what was not used, count what was, and let the breaker learn."""
+    talks = list(talks)
+    calls = [call for _, made in talks for call in made]
+    unused = sum(max(permit.calls - len(made), 0) for permit, made in talks)
+    with transaction.atomic():
+        # First of all locks: who holds a counter while waiting for this row could deadlock.
+        gate, now = _lock(), database_now()
+        metric_counters.add(metric_counters.of_calls(calls))
+        gate.tokens_e3 += unused * 1000
+        for call in calls:
+            holds.learn(gate, call, now)
+        if not calls:
+            gate.probe_until = gate.creates_probe_until = None
+        holds.tell(gate, _telling(calls), now)
+        gate.save()
+    call_log.log_failures(calls)
+    call_log.log_unknown_values(calls)
+
+
+def _telling(calls: Sequence[CallRecord]) -> CallRecord | None:
+    """The call whose words explain a hold: the last that failed."""
+    failed = [call for call in calls if call.outcome != CallOutcome.OK]
+    return failed[-1] if failed else None
+
+
+def _lock() -> UpstreamGate:
+    """The account's row, locked; made full at the first call."""
+    account = settings.CONFIG.upstream_account
+    UpstreamGate.objects.get_or_create(account=account, defaults={"tokens_e3": _capacity_e3()})
+    return UpstreamGate.objects.select_for_update().get(account=account)
+
+
+def _capacity_e3() -> int:
+    """A fifth of the minute's calls may come at once, with a small limit a half, since some work
+    needs several calls. Bucket plus a minute's refill is the limit, so no window of a minute ever
+    holds more calls than NOVITA_RATE_LIMIT.
+    """
+    limit = settings.CONFIG.novita_rate_limit
+    return max(limit // 5, min(limit // 2, ENOUGH_AT_ONCE)) * 1000
+
+
+def _room(tokens_e3: int, *, is_critical: bool) -> int:
+    """Calls that so many tokens allow. A bucket too small for a reserve has none."""
+    reserve = 0 if is_critical else _capacity_e3() // CRITICAL_SHARE // 1000 * 1000
+    return max(tokens_e3 - reserve, 0) // 1000
+
+
+def _refill_e3_per_second() -> int:
+    return (settings.CONFIG.novita_rate_limit * 1000 - _capacity_e3()) // 60
+
+
+def _refill(gate: UpstreamGate, now: datetime) -> None:
+    milliseconds = max((now - gate.refilled_at) // timedelta(milliseconds=1), 0)
+    gained = milliseconds * _refill_e3_per_second() // 1000
+    gate.tokens_e3 = min(gate.tokens_e3 + gained, _capacity_e3())
+    gate.refilled_at = now
+
+
+def fair_pause(calls: int) -> timedelta:
+    """How long a look of so many calls keeps from the next, to use no more than half the budget."""
+    return timedelta(seconds=calls * 2000 / _refill_e3_per_second())
+
+
+def time_for(calls: int) -> timedelta:
+    """How long the budget takes to grow by so many calls; at most half a minute."""
+    seconds = calls * 1000 / _refill_e3_per_second()
+    return timedelta(seconds=min(max(seconds, 0.1), 30))

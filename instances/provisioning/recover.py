@@ -1,0 +1,250 @@
+"""After a create of unknown outcome: find it by its unique name, or prove that it is not there."""
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from core.clock import database_now
+from instances.domain.enums import CreateStep, InstanceStatus
+from instances.lifecycle.terminations import begin_ending
+from instances.lifecycle.transitions import record_event
+from instances.lifecycle.waiting import end_wait
+from instances.models import Instance
+from instances.models.locking import cause_of, locked_instances
+from instances.novita import client_factory, limiter, listing_profile
+from instances.novita.limiter import Permit
+from instances.novita.witnesses import known_to_live, lacks_any
+from instances.provisioning.common import RETRY_AFTER, count_unanswered
+from instances.provisioning.results import never_created, placed
+from jobs.failpoints import crashpoint
+from jobs.models import Job
+from jobs.outcomes import Again, Outcome
+from jobs.registry import Decided, Unit
+from upstream.call_records import CallRecord
+from upstream.client import NovitaClient
+from upstream.errors import NovitaError
+from upstream.types import Listing, UpstreamInstance
+
+# A fresh instance may be missing from the list for a while: no single look proves absence.
+LOOKS_TO_PROVE_ABSENCE = 3
+OTHER_ACCOUNT = timedelta(minutes=1)
+# Beyond the pages that are expected: room for growth, and for a page 0 where counting starts there.
+SPARE_CALLS = 3
+NAMED_CALLS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class LookUpWork:
+    """The exact names to find. A thorough look reads the whole list, in case the upstream's loose
+    name filter does not find what is there; one list answers for all who look. ``known``: some
+    that live, which a whole list must show.
+    """
+
+    upstream_names: tuple[str, ...]
+    is_thorough: bool
+    permit: Permit
+    # By the database's clock, before the first call: what it proves, it proves for this moment.
+    begun_at: datetime
+    pages: int = 1
+    request_id: str = ""
+    known: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LookedUp:
+    """What carries the names. A name that is neither found nor proven absent remains in doubt;
+    ``has_failed``: the upstream did not answer, so that it is worth asking again soon.
+    """
+
+    calls: Sequence[CallRecord]
+    found: Sequence[UpstreamInstance] = ()
+    absent: Set[str] = frozenset()
+    pages: int = 1
+    has_failed: bool = False
+
+
+def prepare(
+    jobs: Sequence[Job], instances: Mapping[str, Instance]
+) -> Sequence[Unit[LookUpWork] | Decided]:
+    account = settings.CONFIG.upstream_account
+    # Looking under another account would prove nothing; those wait for the right key.
+    strange = [job for job in jobs if instances[job.subject].upstream_account != account]
+    parts: list[Unit[LookUpWork] | Decided] = [
+        Decided({job.pk: Again(OTHER_ACCOUNT) for job in strange})
+    ]
+    thorough: list[Job] = []
+    for job in jobs:
+        if job not in strange:
+            if instances[job.subject].lookup_count:
+                # Only a whole list shows whether it sees: no other may prove absence.
+                thorough.append(job)
+            else:
+                parts.append(_look([job], instances, NAMED_CALLS, pages=1, is_thorough=False))
+    if thorough:
+        pages = listing_profile.recall_whole()
+        calls = pages + SPARE_CALLS + 2 * len(thorough)
+        parts.append(_look(thorough, instances, calls, pages=pages, is_thorough=True))
+    return parts
+
+
+def _look(
+    jobs: Sequence[Job],
+    instances: Mapping[str, Instance],
+    calls: int,
+    *,
+    pages: int,
+    is_thorough: bool,
+) -> Unit[LookUpWork] | Decided:
+    permit = limiter.reserve(calls, at_least=NAMED_CALLS if is_thorough else 2)
+    if not permit.is_granted:
+        return Decided({job.pk: Again(permit.wait) for job in jobs})
+    work = LookUpWork(
+        tuple(instances[job.subject].upstream_name for job in jobs),
+        is_thorough,
+        permit,
+        begun_at=database_now(),
+        pages=pages,
+        request_id=jobs[0].request_id,
+        known=known_to_live() if is_thorough else (),
+    )
+    return Unit(jobs, work)
+
+
+def talk(work: LookUpWork) -> LookedUp:
+    client = client_factory.client(work.permit, request_id=work.request_id)
+    names = frozenset(work.upstream_names)
+    try:
+        if work.is_thorough:
+            return _read_whole(client, work, names)
+        listing = _list_all(client, work.permit.calls - 1, name=work.upstream_names[0])
+    except NovitaError:
+        return LookedUp(client.calls, has_failed=True)
+    found = _named(listing, names)
+    return LookedUp(client.calls, found, names if listing.is_complete else frozenset())
+
+
+def _read_whole(client: NovitaClient, work: LookUpWork, names: Set[str]) -> LookedUp:
+    """The whole list where the budget allows, else its beginning and the upstream's name filter,
+    once that has been seen to find a name that is certainly there: an account with thousands of
+    instances must not keep a create in doubt for ever.
+    """
+    is_enough = work.permit.calls >= work.pages + SPARE_CALLS
+    listing = _list_all(client, work.permit.calls - SPARE_CALLS if is_enough else 1)
+    pages = listing_profile.pages_of(listing, calls=len(client.calls))
+    found = _named(listing, names)
+    if listing.is_complete:
+        # A list that lacks what lives proves no absence: a create must not be sent again by it.
+        absent_names = frozenset() if lacks_any(listing, work.known) else names
+        return LookedUp(client.calls, found, absent_names, pages)
+    absent: set[str] = set()
+    try:
+        if _has_working_filter(client, listing):
+            for name in sorted(names - {item.name for item in found}):
+                by_name = _list_all(client, 1, name=name)
+                found += _named(by_name, names)
+                absent |= {name} if by_name.is_complete else set()
+    except NovitaError:
+        # Those not reached stay in doubt until the next look.
+        pass
+    return LookedUp(client.calls, found, absent, pages)
+
+
+def _has_working_filter(client: NovitaClient, listing: Listing) -> bool:
+    """Whether a search for a listed name finds it, and not merely by leaving nothing out."""
+    known = next((item for item in listing.instances.values() if item.name), None)
+    if known is None:
+        return False
+    hits = client.list_instances(page=1, page_size=listing_profile.PAGE_SIZE, name=known.name)
+    is_found = any(item.id == known.id for item in hits.instances)
+    return is_found and all(known.name.lower() in item.name.lower() for item in hits.instances)
+
+
+def _list_all(client: NovitaClient, pages: int, *, name: str | None = None) -> Listing:
+    return client.list_all_instances(
+        name=name, page_size=listing_profile.PAGE_SIZE, max_pages=max(pages, 1)
+    )
+
+
+def _named(listing: Listing, names: Set[str]) -> list[UpstreamInstance]:
+    return [item for item in listing.instances.values() if item.name in names]
+
+
+def apply(jobs: Sequence[Job], work: LookUpWork, result: LookedUp) -> Mapping[int, Outcome]:
+    if work.is_thorough and not result.has_failed:
+        listing_profile.learn_whole(result.pages)
+    crashpoint("look_up.before_commit")
+    instances = locked_instances(jobs)
+    return {job.pk: _judge(job, instances[job.subject], work, result) for job in jobs}
+
+
+def _judge(job: Job, instance: Instance, work: LookUpWork, result: LookedUp) -> Outcome:
+    now = database_now()
+    alive = [
+        item
+        for item in result.found
+        if item.name == instance.upstream_name and not item.is_gone_word
+    ]
+    if alive:
+        return _adopt(job, instance, sorted(alive, key=_preference))
+    is_complete = instance.upstream_name in result.absent
+    if is_complete:
+        instance.create_step = CreateStep.LOOK_UP
+        instance.lookup_count += 1
+        instance.last_lookup_at = now
+    # Only by a look of this very moment: one that failed proves nothing, however many went before.
+    if is_complete and _is_absent(instance, work.begun_at):
+        if instance.status != InstanceStatus.CREATING:
+            return never_created(job, instance, f"not there after {instance.lookup_count} looks")
+        return _create_anew(job, instance, now)
+    instance.save()
+    return Again(_pause(instance, is_soon=is_complete or result.has_failed))
+
+
+def _preference(item: UpstreamInstance) -> tuple[bool, datetime, str]:
+    """The running one before the oldest one."""
+    return not item.is_running, item.created_at or database_now(), item.id
+
+
+def _adopt(job: Job, instance: Instance, found: Sequence[UpstreamInstance]) -> Outcome:
+    keep, *extra = found
+    for item in extra:
+        cause = cause_of(job, "the create acted more than once")
+        begin_ending(instance, item.id, cause=cause, now=database_now())
+    return placed(job, instance, keep.id, "found at Novita by its name")
+
+
+def _is_absent(instance: Instance, looked_at: datetime) -> bool:
+    """Several looks, over the settle time after the last moment the create can have acted."""
+    if instance.posted_at is None or instance.lookup_count < LOOKS_TO_PROVE_ABSENCE:
+        return False
+    deadline = timedelta(seconds=settings.CONFIG.novita_timeout)
+    return looked_at >= instance.posted_at + deadline + _settle()
+
+
+def _create_anew(job: Job, instance: Instance, now: datetime) -> Outcome:
+    """Proven absent: the create did not act, so it may be sent again. Past the start deadline
+    the next run fails the instance instead.
+    """
+    instance.create_step = CreateStep.CHOOSE
+    instance.posted_at = None
+    count_unanswered(instance)
+    end_wait(instance)
+    cause = cause_of(job, f"not at Novita after {instance.lookup_count} looks")
+    record_event(instance, "instance.create_disproved", cause=cause, now=now)
+    return Again()
+
+
+def _pause(instance: Instance, *, is_soon: bool) -> timedelta:
+    """Quick looks first, since most lost answers are found at once; then over the settle time.
+
+    Nor soon after a look that proved nothing: the next one costs as many calls.
+    """
+    if is_soon and instance.lookup_count < 2:
+        return RETRY_AFTER
+    return max(_settle() / LOOKS_TO_PROVE_ABSENCE, timedelta(seconds=1))
+
+
+def _settle() -> timedelta:
+    return timedelta(seconds=settings.CONFIG.create_settle)

@@ -1,0 +1,113 @@
+"""What came of a create: placed, refused, or in doubt."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from core.clock import database_now
+from instances.catalogue.placement import SOLD_OUT
+from instances.domain.enums import CreateStep, InstanceStatus, WaitCode
+from instances.domain.schedule import next_look
+from instances.lifecycle.terminations import begin_ending
+from instances.lifecycle.transitions import change_status, reason_of, record_event
+from instances.lifecycle.waiting import end_wait, set_wait
+from instances.lifecycle.watch_job import enqueue_watch
+from instances.models import Instance
+from instances.models.locking import cause_of, locked_instances
+from instances.provisioning.common import count_unanswered, given_up
+from instances.provisioning.rejection import rejected
+from instances.provisioning.submit import Posted, PostWork
+from instances.provisioning.waiting import code_of, doubt, wait_for
+from jobs.failpoints import crashpoint
+from jobs.models import Job
+from jobs.outcomes import Again, Done, Outcome
+from upstream.errors import Blame, InsufficientResource, NovitaError
+
+LOOK_UP_AFTER = timedelta(seconds=1)
+
+
+def apply(jobs: Sequence[Job], work: PostWork, result: Posted) -> Mapping[int, Outcome]:
+    (job,) = jobs
+    instance = locked_instances(jobs)[job.subject]
+    if instance.create_step != CreateStep.POST:
+        return {job.pk: Again()}
+    if result.upstream_id:
+        return {job.pk: placed(job, instance, result.upstream_id, "Novita accepted the create")}
+    if result.error is not None and result.error.is_outcome_unknown:
+        return {job.pk: _doubt(job, instance, result.error)}
+    if instance.status != InstanceStatus.CREATING:
+        return {job.pk: never_created(job, instance, "Novita refused the create")}
+    return {job.pk: _not_created(job, instance, result)}
+
+
+def placed(job: Job, instance: Instance, upstream_id: str, reason: str) -> Outcome:
+    """The upstream id is known: start watching, or end it if nobody wants it any more."""
+    now = database_now()
+    instance.upstream_id = upstream_id
+    instance.create_step = CreateStep.PLACED
+    cause = cause_of(job, reason)
+    data = {"novitaInstanceId": upstream_id, "productId": instance.product_id}
+    if instance.status == InstanceStatus.CREATING:
+        change_status(instance, InstanceStatus.STARTING, cause=cause, now=now, data=data)
+        enqueue_watch(instance, at=next_look(now), request_id=job.request_id)
+    else:
+        record_event(instance, "instance.arrived_late", cause=cause, now=now, data=data)
+        begin_ending(instance, upstream_id, cause=cause, now=now)
+    crashpoint("create.before_commit")
+    return Done()
+
+
+def never_created(job: Job, instance: Instance, reason: str) -> Outcome:
+    """Nothing is at Novita, for certain, and nobody wants it any more."""
+    instance.create_step = CreateStep.CHOOSE
+    instance.posted_at = None
+    if instance.status == InstanceStatus.TERMINATING:
+        cause = cause_of(job, reason)
+        now, why = database_now(), reason_of(instance)
+        change_status(instance, InstanceStatus.TERMINATED, cause=cause, now=now, reason=why)
+    else:
+        instance.save()
+    return Done()
+
+
+def _doubt(job: Job, instance: Instance, error: NovitaError) -> Outcome:
+    """The create may have acted: from here on only a look-up may decide."""
+    instance.create_step = CreateStep.LOOK_UP
+    now = database_now()
+    if instance.status == InstanceStatus.CREATING:
+        set_wait(instance, doubt(error), now)
+    cause = cause_of(job, f"the answer to the create was lost: {error}")
+    record_event(instance, "instance.create_ambiguous", cause=cause, now=now)
+    return Again(LOOK_UP_AFTER)
+
+
+def _not_created(job: Job, instance: Instance, result: Posted) -> Outcome:
+    """Nothing was made, for certain: forget the intent, and let the blame decide what follows."""
+    error = result.error
+    instance.create_step = CreateStep.CHOOSE
+    instance.posted_at = None
+    # What was not bought has no price.
+    instance.price_e5_usd = None
+    if error is None or (error.belongs_to is Blame.OFFER and not result.is_of_a_read):
+        return _next_offer(instance, result.offer_lost, error)
+    if error.belongs_to is Blame.REQUEST and not result.is_of_a_read:
+        instance.save()
+        return given_up(rejected(error))
+    if not result.is_of_a_read and code_of(error) == WaitCode.CREATE_REFUSED:
+        count_unanswered(instance)
+    outcome = wait_for(job, instance, error)
+    crashpoint("create.before_refusal_commit")
+    return outcome
+
+
+def _next_offer(instance: Instance, offer_lost: str, error: NovitaError | None) -> Outcome:
+    """At once; an offer that was refused is never asked for again by this request."""
+    refusal = offer_lost
+    if error is not None:
+        kind = SOLD_OUT if isinstance(error, InsufficientResource) else "refused"
+        refusal = f"{kind} on create: {error}"
+    if refusal:
+        instance.refused_offers[instance.product_id] = refusal
+    end_wait(instance)
+    instance.save()
+    crashpoint("create.before_refusal_commit")
+    return Again()

@@ -1,0 +1,296 @@
+"""The create itself: the intent is committed, then sent once."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+
+from core.clock import database_now
+from instances.catalogue import allowed_templates, cache
+from instances.catalogue.place_names import Place
+from instances.catalogue.placement import Ranking, above_cap, explain, price_in, rank
+from instances.catalogue.ports import notes_on, probe_failure, sized
+from instances.domain.enums import CreateStep, InstanceStatus
+from instances.domain.types import Wish
+from instances.models import Instance
+from instances.models.locking import locked_instances
+from instances.novita import client_factory, limiter
+from instances.novita.limiter import Permit
+from instances.novita.name_signing import Mark
+from instances.provisioning.common import given_up, wish_of
+from instances.provisioning.prefetch import MOST_CALLS, FetchWork
+from instances.provisioning.waiting import too_late, wait_for_permit
+from jobs.engine import leasing
+from jobs.failpoints import crashpoint
+from jobs.models import Job
+from jobs.outcomes import Again
+from jobs.registry import Decided, Unit
+from upstream.call_records import CallRecord
+from upstream.client import NovitaClient
+from upstream.errors import NovitaError
+from upstream.types import CreateRequest, Product, Template
+
+WAIT_FOR_FETCH = timedelta(milliseconds=150)
+# Creates of one offer in a row whose answer was lost and that proved to have made nothing.
+MOST_UNANSWERED = 2
+_NO_ANSWER = "gave no sure answer to the last creates"
+
+
+@dataclass(frozen=True, slots=True)
+class PostWork:
+    """A create that may be sent until ``not_after`` (monotonic seconds) and never later: by then
+    less of the lease would be left than the call may take. ``wish``: set if its price cap is to be
+    checked against a fresh list right before.
+    """
+
+    request: CreateRequest
+    permit: Permit
+    not_after: float
+    request_id: str = ""
+    wish: Wish | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """The upstream id, or why there is none; none of them means that it was not sent.
+
+    ``offer_lost``: the offer was looked at once more, and is no longer what was chosen.
+    ``is_of_a_read``: the error is that look's, and says nothing of the create, which was not sent.
+    """
+
+    calls: Sequence[CallRecord] = ()
+    upstream_id: str = ""
+    error: NovitaError | None = None
+    offer_lost: str = ""
+    is_of_a_read: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A wish with an offer from the cache."""
+
+    job: Job
+    wish: Wish
+    ranking: Ranking
+    cluster_id: str
+    template: Template
+
+
+def prepare(
+    jobs: Sequence[Job], instances: Mapping[str, Instance]
+) -> Sequence[Unit[PostWork] | Unit[FetchWork] | Decided]:
+    """Choose from the cache and commit the intent; ask for what the cache lacks.
+
+    Writes: instances (posted_at, offer) and the shared call budget, each in its own transaction.
+    """
+    now = database_now()
+    late = [job for job in jobs if _is_late(instances[job.subject], now)]
+    plans: list[_Plan] = []
+    shelf = cache.Shelf()
+    missing: dict[str, tuple[FetchWork, list[Job]]] = {}
+    for job in (job for job in jobs if job not in late):
+        found = _plan(job, instances[job.subject], shelf)
+        if isinstance(found, _Plan):
+            plans.append(found)
+        else:
+            missing.setdefault(found.key, (found, []))[1].append(job)
+    shelf.book()
+    parts: list[Unit[PostWork] | Unit[FetchWork] | Decided] = [
+        _fetch(work, waiting, instances) for work, waiting in missing.values()
+    ]
+    ended = {job.pk: given_up(too_late(instances[job.subject], job.error)) for job in late}
+    return [*parts, *_post(plans, instances), Decided(ended)]
+
+
+def _is_late(instance: Instance, now: datetime) -> bool:
+    return instance.start_deadline_at is not None and instance.start_deadline_at <= now
+
+
+def _plan(job: Job, instance: Instance, shelf: cache.Shelf) -> _Plan | FetchWork:
+    """An offer by the cache alone, or what must be fetched to find one. A template that lacks the
+    port to be probed may have got it meanwhile.
+    """
+    template = shelf.template(instance.template_id)
+    if template is not None and (
+        allowed_templates.refusal(instance.project, template)
+        or probe_failure(template, instance.readiness_probe)
+    ):
+        template = None
+    place = shelf.place(instance.region)
+    products = shelf.products(place.cluster.id, instance.billing_mode) if place else []
+    if template is not None and place is not None and products:
+        wish = sized(wish_of(instance), template)
+        ranking = _ranked(products, instance, wish, place)
+        if ranking.offers:
+            return _Plan(job, wish, ranking, place.cluster.id, template)
+    return FetchWork(
+        region=instance.region,
+        billing_mode=instance.billing_mode,
+        template_id=instance.template_id,
+        product_name=instance.product_name,
+        template=template,
+        permit=Permit(0),
+        request_id=job.request_id,
+    )
+
+
+def _ranked(products: Sequence[Product], instance: Instance, wish: Wish, place: Place) -> Ranking:
+    """An offer whose creates stayed without a sure answer is left for the others, if there are
+    others: nothing final is known of it.
+    """
+    refused, unanswered = instance.refused_offers, instance.unanswered_offers
+    silent = {key: _NO_ANSWER for key, times in unanswered.items() if times >= MOST_UNANSWERED}
+    ranking = rank(products, wish, place=place, refused=(silent | refused).items())
+    if ranking.offers or not silent:
+        return ranking
+    return rank(products, wish, place=place, refused=refused.items())
+
+
+def _fetch(
+    work: FetchWork, waiting: Sequence[Job], instances: Mapping[str, Instance]
+) -> Unit[FetchWork] | Decided:
+    """One caller asks; those who want the same look into the cache again a moment later."""
+    if not cache.claim_fetch(work.key):
+        return Decided({job.pk: Again(WAIT_FOR_FETCH) for job in waiting})
+    permit = limiter.reserve(MOST_CALLS, is_create=True)
+    if not permit.is_granted:
+        cache.release_fetch(work.key)
+        return Decided(wait_for_permit(waiting, instances, permit))
+    return Unit(waiting, replace(work, permit=permit))
+
+
+def _post(
+    plans: Sequence[_Plan], instances: Mapping[str, Instance]
+) -> Sequence[Unit[PostWork] | Decided]:
+    if not plans:
+        return []
+    # A burst of creates takes each call as it comes back: it must leave some to the watch, else
+    # what has come to run is told late.
+    permit = limiter.reserve(
+        sum(_calls(plan, instances) for plan in plans),
+        at_least=_calls(plans[0], instances),
+        is_spare=True,
+        is_create=True,
+    )
+    go, wait = _as_far_as(permit, plans, instances)
+    told = permit if permit.wait else replace(permit, wait=limiter.time_for(1))
+    waiting = wait_for_permit([plan.job for plan in wait], instances, told)
+    parts: list[Unit[PostWork] | Decided] = [Decided(waiting)]
+    mark = client_factory.mark()
+    crashpoint("create.before_intent")
+    with transaction.atomic():
+        ours = leasing.still_ours(plan.job for plan in go)
+        locked = locked_instances(plan.job for plan in go)
+        parts += [_intend(p, locked[p.job.subject], mark) for p in go if p.job.pk in ours]
+    crashpoint("create.after_intent")
+    return parts
+
+
+def _calls(plan: _Plan, instances: Mapping[str, Instance]) -> int:
+    """A capped price is looked up once more before the create."""
+    return 1 if instances[plan.job.subject].max_price_per_hour_e5_usd is None else 2
+
+
+def _as_far_as(
+    permit: Permit, plans: Sequence[_Plan], instances: Mapping[str, Instance]
+) -> tuple[Sequence[_Plan], Sequence[_Plan]]:
+    left = permit.calls
+    for number, plan in enumerate(plans):
+        left -= _calls(plan, instances)
+        if left < 0:
+            return plans[:number], plans[number:]
+    return plans, []
+
+
+def _intend(plan: _Plan, instance: Instance, mark: Mark) -> Unit[PostWork] | Decided:
+    """Write down that a create is about to be sent, and what it will say.
+
+    Not for one that was ended meanwhile: whoever ended it relied on nothing being sent.
+    """
+    is_wanted = instance.status == InstanceStatus.CREATING
+    if not is_wanted or instance.create_step != CreateStep.CHOOSE:
+        return Decided({plan.job.pk: Again()})
+    best = plan.ranking.offers[0]
+    instance.product_id = best.product_id
+    instance.price_e5_usd = best.price_e5_usd
+    instance.cluster_id = plan.cluster_id
+    instance.rootfs_size_gb = plan.wish.rootfs_size_gb
+    instance.placement = explain(plan.ranking, plan.wish)
+    if notes := notes_on(plan.template, plan.wish):
+        instance.placement["notes"] = [text for _, text, _ in notes]
+    instance.upstream_account = settings.CONFIG.upstream_account
+    instance.upstream_name = mark.name(instance.name, instance.reference)
+    instance.create_step = CreateStep.POST
+    instance.posted_at = database_now()
+    instance.lookup_count = 0
+    instance.save()
+    spare = leasing.LEASE.total_seconds() - settings.CONFIG.novita_timeout
+    work = PostWork(
+        request=create_request(instance, plan.template),
+        permit=Permit(1 if instance.max_price_per_hour_e5_usd is None else 2),
+        not_after=time.monotonic() + max(spare / 2, 0.5),
+        request_id=plan.job.request_id,
+        wish=None if instance.max_price_per_hour_e5_usd is None else wish_of(instance),
+    )
+    return Unit([plan.job], work)
+
+
+def create_request(instance: Instance, template: Template) -> CreateRequest:
+    """The template expanded: the upstream's create knows no template id."""
+    return CreateRequest(
+        name=instance.upstream_name,
+        product_id=instance.product_id,
+        gpu_num=instance.gpu_num,
+        rootfs_size_gb=instance.rootfs_size_gb,
+        image_url=template.image,
+        image_auth_id=template.image_auth_id,
+        image_auth=template.image_auth,
+        ports=",".join(f"{port.port}/{port.type}" for port in template.ports),
+        envs=template.envs,
+        tools=template.tools,
+        command=template.start_command,
+        entrypoint=template.entrypoint,
+        cluster_id=instance.cluster_id,
+        billing_mode=instance.billing_mode,
+        min_cuda_version=template.min_cuda_version,
+    )
+
+
+def talk(work: PostWork) -> Posted:
+    if time.monotonic() > work.not_after:
+        return Posted()
+    client = client_factory.client(work.permit, request_id=work.request_id)
+    if work.wish is not None:
+        checked = _check_price(client, work, work.wish)
+        if checked is not None:
+            return checked
+    crashpoint("create.before_post")
+    try:
+        upstream_id = client.create_instance(work.request)
+    except NovitaError as error:
+        return Posted(client.calls, error=error)
+    finally:
+        crashpoint("create.after_post")
+    return Posted(client.calls, upstream_id)
+
+
+def _check_price(client: NovitaClient, work: PostWork, wish: Wish) -> Posted | None:
+    """Why nothing is sent, if the price is no longer what the caller allows. The look takes its
+    own time: afterwards the create may be too late.
+    """
+    request = work.request
+    try:
+        products = client.list_products(
+            cluster_id=request.cluster_id, billing_mode=request.billing_mode
+        )
+    except NovitaError as error:
+        return Posted(client.calls, error=error, is_of_a_read=True)
+    price = price_in(products, request.product_id, request.billing_mode)
+    if price is None:
+        return Posted(client.calls, offer_lost="no longer offered")
+    if (reason := above_cap(price, wish)) is not None:
+        return Posted(client.calls, offer_lost=reason)
+    return Posted(client.calls) if time.monotonic() > work.not_after else None

@@ -1,0 +1,120 @@
+"""What carries our signature and belongs to a row of ours, but is not what that row holds."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from instances.domain.enums import InstanceStatus, OnStartFailure
+from instances.domain.types import Cause
+from instances.lifecycle.terminations import begin_ending, is_ended_by_wish
+from instances.lifecycle.transitions import record_event
+from instances.models import Instance, UpstreamEnding
+from instances.monitoring import take_back
+from instances.reconciliation.report import Report
+from instances.reconciliation.scan import ReconcileWork, Seen
+from upstream.types import UpstreamInstance
+
+# Lists may show a GPU for this long after its end was proven. It does not count for GPUs without a
+# wish to end: lists had lacked those for ABSENCE_AFTER, so one that is shown again is there.
+LISTED_AFTER_END = timedelta(seconds=60)
+
+
+def settle(
+    seen: Seen, work: ReconcileWork, report: Report, *, account: str, cause: Cause, now: datetime
+) -> None:
+    """End doubles and late arrivals; what is there although it was concluded to be gone is ended if
+    its end was asked for, else taken back. Locks the rows concerned.
+    """
+    suspects = _suspects(seen, work, account)
+    rows = (
+        Instance.objects.select_for_update(of=["self"])
+        .select_related("project")
+        .filter(pk__in=suspects)
+        .order_by("public_id")
+    )
+    for instance in rows:
+        for item in seen.ours[instance.reference]:
+            kind = _what_is_wrong(instance, item, work)
+            if kind == "came_back" and not is_ended_by_wish(instance):
+                _take_back(instance, item, report, cause=cause, now=now)
+            elif kind is not None:
+                _end(instance, item, kind, report, cause=cause, now=now)
+
+
+def _suspects(seen: Seen, work: ReconcileWork, account: str) -> Sequence[int]:
+    """Unlocked, so only to find out which rows to lock."""
+    rows = Instance.objects.filter(reference__in=list(seen.ours), upstream_account=account)
+    return [
+        row.pk
+        for row in rows.only(
+            "reference", "status", "upstream_id", "upstream_gone_at", "create_step",
+            "on_start_failure", "status_changed_at", "upstream_name", "upstream_account",
+        )
+        if any(_what_is_wrong(row, item, work) for item in seen.ours[row.reference])
+    ]  # fmt: skip
+
+
+def _what_is_wrong(instance: Instance, item: UpstreamInstance, work: ReconcileWork) -> str | None:
+    """The kind of finding, or None where the row holds it, or a job of the row will."""
+    if item.name != instance.upstream_name:
+        # Alike is not the same: somebody's copy in the console is not ours to end.
+        return None
+    is_settled_before = instance.status_changed_at < work.begun_at
+    if instance.is_in_doubt or instance.status == InstanceStatus.CREATING:
+        # Its create job looks for it, and knows what to keep. It is resumed if it is dead.
+        return None
+    if instance.upstream_id and instance.upstream_id.casefold() != item.id.casefold():
+        return "double"
+    if not instance.upstream_id:
+        return "late_arrival" if is_settled_before else None
+    if instance.upstream_gone_at is not None:
+        lag = LISTED_AFTER_END if is_ended_by_wish(instance) else timedelta(0)
+        return "came_back" if instance.upstream_gone_at + lag < work.begun_at else None
+    is_unwanted = instance.status == InstanceStatus.FAILED
+    is_unwanted &= instance.on_start_failure == OnStartFailure.TERMINATE
+    return "left_running" if is_unwanted and is_settled_before else None
+
+
+_WORDS: Mapping[str, str] = {
+    "double": "a second GPU carries the instance's reference",
+    "late_arrival": "the create acted after all, when nobody waited for it any more",
+    "came_back": "it was asked to end and is listed although its absence was proven",
+    "left_running": "the failed instance still has a GPU",
+}
+
+
+def _take_back(
+    instance: Instance,
+    item: UpstreamInstance,
+    report: Report,
+    *,
+    cause: Cause,
+    now: datetime,
+) -> None:
+    """Its end was not asked for: its absence was a wrong conclusion, and is no wish."""
+    words = "Novita shows it again, and nobody asked for its end"
+    because = Cause(cause.actor, words, cause.request_id, cause.job_id)
+    take_back(instance, item, cause=because, now=now)
+    text = f"{words}: {instance.status}"
+    report.add("reappeared", text, upstream_id=item.id, instance=instance.public_id)
+
+
+def _end(
+    instance: Instance,
+    item: UpstreamInstance,
+    kind: str,
+    report: Report,
+    *,
+    cause: Cause,
+    now: datetime,
+) -> None:
+    """Begin to end it, unless somebody is at it already."""
+    is_open = UpstreamEnding.objects.filter(
+        account=instance.upstream_account, upstream_id=item.id, confirmed_at=None
+    ).exists()
+    if is_open:
+        return
+    because = Cause(cause.actor, _WORDS[kind], cause.request_id, cause.job_id)
+    data = {"novitaInstanceId": item.id, "kind": kind}
+    record_event(instance, "instance.stray_found", cause=because, now=now, data=data, is_told=True)
+    begin_ending(instance, item.id, cause=because, now=now)
+    report.add(kind, _WORDS[kind], upstream_id=item.id, instance=instance.public_id)

@@ -1,0 +1,51 @@
+"""What a pass has to look for, read in a handful of queries. For ``load``."""
+
+from django.conf import settings
+from django.db.models.functions import Coalesce
+
+from core.clock import database_now
+from instances.domain.enums import (
+    MOVING_STATUSES,
+    SETTLED_STATUSES,
+    InstanceStatus,
+    OnStartFailure,
+)
+from instances.models import Instance
+from instances.models.instance import InstanceQuerySet
+from instances.novita import client_factory, limiter, listing_profile
+from instances.reconciliation.scan import Held, ReconcileWork
+
+# Direct looks in one pass at what the list did not show, or showed otherwise than it is held.
+SINGLE_LOOKS = 25
+EXPECTED: dict[str, str] = {InstanceStatus.RUNNING: "running", InstanceStatus.STOPPED: "exited"}
+
+
+def watched_here() -> InstanceQuerySet:
+    """Rows without a watch of their own, at rest or failed with the GPU kept; and what moves and
+    was not found by its own watch, which sees no list and so cannot weigh that.
+    """
+    account = settings.CONFIG.upstream_account
+    mine = Instance.objects.holding().filter(upstream_account=account)
+    unseen = mine.filter(status__in=MOVING_STATUSES, absence_seen_at__isnull=False)
+    kept = mine.filter(status=InstanceStatus.FAILED, on_start_failure=OnStartFailure.KEEP)
+    return mine.filter(status__in=SETTLED_STATUSES) | kept | unseen
+
+
+def plan(*, request_id: str = "") -> ReconcileWork:
+    """Reserves the calls of a pass; ``work.permit`` says how long to wait if there are none."""
+    pages = listing_profile.recall_whole()
+    permit = limiter.reserve(2 * pages + 3 + SINGLE_LOOKS, at_least=2, is_spare=True)
+    looked_at = Coalesce("absence_looked_at", "upstream_seen_at")
+    longest_unseen = watched_here().order_by(looked_at, "pk")
+    held = tuple(
+        Held(upstream_id, EXPECTED.get(status, ""))
+        for upstream_id, status in longest_unseen.values_list("upstream_id", "status")
+    )
+    return ReconcileWork(
+        permit=permit,
+        pages=pages,
+        mark=client_factory.mark(),
+        held=held,
+        begun_at=database_now(),
+        request_id=request_id,
+    )

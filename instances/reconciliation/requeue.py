@@ -1,0 +1,73 @@
+"""Work whose job is gone is taken up again: nothing may depend on one row of the queue.
+
+Jobs are not lost by crashes, but rows are deleted by hand, restored from a backup, or written by
+another release.
+"""
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.db.models import Exists, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Concat
+
+from core.clock import database_now
+from instances.domain.enums import MOVING_STATUSES, Action, CreateStep, InstanceStatus
+from instances.domain.schedule import next_look
+from instances.lifecycle.creation_job import enqueue_create
+from instances.lifecycle.terminations import enqueue_ending
+from instances.lifecycle.watch_job import enqueue_watch
+from instances.models import Instance, UpstreamEnding
+from instances.reconciliation.report import Report
+from instances.services.power_actions import VERBS, enqueue_action
+from jobs.models import Job
+
+MOST_AT_ONCE = 500
+
+
+def resume(report: Report) -> None:
+    """Enqueue what should be under way and is not. Enqueueing what is, is harmless."""
+    in_doubt = Q(create_step__in=(CreateStep.POST, CreateStep.LOOK_UP))
+    creating = Instance.objects.filter(Q(status=InstanceStatus.CREATING) | in_doubt)
+    _each(creating, "create", report, lambda row: enqueue_create(row, request_id=""))
+    moving = Instance.objects.holding().filter(status__in=MOVING_STATUSES)
+    _each(moving, "monitor", report, _watch)
+    for action, verb in VERBS.items():
+        waiting = moving.filter(action=action, status=verb.via, action_accepted_at=None)
+        _each(waiting, action, report, _act)
+    _endings(report)
+
+
+def _each(
+    rows: QuerySet[Instance], prefix: str, report: Report, take_up: Callable[[Instance], None]
+) -> None:
+    live = Job.objects.live().filter(dedupe_key=Concat(Value(f"{prefix}:"), OuterRef("public_id")))
+    idle = rows.select_related("project").filter(~Exists(live)).order_by("pk")
+    for instance in idle[:MOST_AT_ONCE]:
+        take_up(instance)
+        report.add(
+            "resumed", f"no {prefix} job was there", instance=instance.public_id,
+            upstream_id=instance.upstream_id,
+        )  # fmt: skip
+
+
+def _watch(instance: Instance) -> None:
+    enqueue_watch(instance, at=next_look(database_now()))
+
+
+def _act(instance: Instance) -> None:
+    enqueue_action(instance, VERBS[Action(instance.action)])
+
+
+def _endings(report: Report) -> None:
+    key = Concat(Value("terminate:"), OuterRef("account"), Value(":"), OuterRef("upstream_id"))
+    idle = UpstreamEnding.objects.filter(
+        ~Exists(Job.objects.live().filter(dedupe_key=key)),
+        confirmed_at=None,
+        account=settings.CONFIG.upstream_account,
+    ).select_related("instance__project")
+    for ending in idle[:MOST_AT_ONCE]:
+        enqueue_ending(ending, ending.instance)
+        report.add(
+            "resumed", "no terminate job was there", instance=ending.instance.public_id,
+            upstream_id=ending.upstream_id,
+        )  # fmt: skip

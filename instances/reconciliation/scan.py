@@ -1,0 +1,198 @@
+"""One listing of the whole account, and direct looks at what it leaves open. No database."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from instances.monitoring import (
+    Evidence,
+    ListWord,
+    Sighting,
+    contradicted,
+    evidence_of,
+    list_word,
+)
+from instances.novita import client_factory, listing_profile
+from instances.novita.limiter import Permit
+from instances.novita.name_signing import Mark
+from upstream.call_records import CallRecord
+from upstream.client import NovitaClient
+from upstream.errors import NovitaError
+from upstream.types import Listing, UpstreamInstance
+
+# So many that moved are read by id; more, by a second list.
+FEW = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A GPU that a row at rest holds, and Novita's word for it if nothing has changed."""
+
+    upstream_id: str
+    expected: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReconcileWork:
+    """``held``: those unseen for longest first. ``begun_at``: by the database's clock, before the
+    first call: what changed here since then was not what the calls speak of.
+    """
+
+    permit: Permit
+    pages: int
+    mark: Mark
+    held: tuple[Held, ...]
+    begun_at: datetime
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """``ours``: what is listed with our signature, by reference and oldest first. ``sightings``
+    of what is held; one without an entry was not looked at, which proves nothing, and counts as
+    ``left``. ``unfound``: what neither the list nor a look showed, looked at or not.
+    ``list_words``: what the list says of what a look did not find. ``contradicting``: what looks
+    found and the whole list lacks, so that neither witness is to be believed.
+    """
+
+    calls: Sequence[CallRecord]
+    is_complete: bool = False
+    pages: int = 1
+    listed: int = 0
+    ours: Mapping[str, Sequence[UpstreamInstance]] = field(default_factory=dict)
+    sightings: Mapping[str, Sighting] = field(default_factory=dict)
+    list_words: Mapping[str, ListWord] = field(default_factory=dict)
+    contradicting: Sequence[str] = ()
+    missing: int = 0
+    unfound: int = 0
+    left: int = 0
+    is_in_arrears: bool = False
+    error: str = ""
+
+    @property
+    def signed(self) -> int:
+        return sum(len(items) for items in self.ours.values())
+
+    @property
+    def has_unseen(self) -> bool:
+        return any(sighting.is_gone for sighting in self.sightings.values())
+
+
+def look(work: ReconcileWork) -> Seen:
+    """Never raises NovitaError: what could not be read stays unknown."""
+    client = client_factory.client(work.permit, request_id=work.request_id)
+    try:
+        listing = _list(client, work)
+    except NovitaError as error:
+        return Seen(client.calls, error=str(error))
+    pages = listing_profile.pages_of(listing, calls=len(client.calls))
+    sightings, open_ids = _compare(work, listing)
+    missing = [each for each in open_ids if each not in listing.instances]
+    sightings |= _confirmed_by_a_second_list(client, work, listing, open_ids)
+    open_ids = [upstream_id for upstream_id in open_ids if upstream_id not in sightings]
+    sightings |= _look_at_each(client, work, open_ids)
+    return Seen(
+        client.calls,
+        is_complete=listing.is_complete,
+        pages=pages,
+        listed=len(listing.instances),
+        ours=_signed(work.mark, listing),
+        sightings=sightings,
+        list_words={
+            each: list_word(listing, each) for each, found in sightings.items() if found.is_gone
+        },
+        contradicting=contradicted(
+            listing, [each for each, found in sightings.items() if not found.is_gone]
+        ),
+        missing=len(missing),
+        unfound=sum(sightings.get(each, Sighting(None)).is_gone for each in missing),
+        left=sum(upstream_id not in sightings for upstream_id in open_ids),
+        is_in_arrears=_is_in_arrears(client, work, sightings),
+    )
+
+
+def _list(client: NovitaClient, work: ReconcileWork) -> Listing:
+    most = min(work.permit.calls - len(client.calls) - 1, work.pages + 2)
+    return client.list_all_instances(page_size=listing_profile.PAGE_SIZE, max_pages=max(most, 1))
+
+
+def _confirmed_by_a_second_list(
+    client: NovitaClient, work: ReconcileWork, first: Listing, open_ids: Sequence[str]
+) -> dict[str, Sighting]:
+    """Many that moved at once (an outage there, a lack of money) are not read one by one: what two
+    lists show alike is so. What neither shows is not gone by that.
+    """
+    moved = [upstream_id for upstream_id in open_ids if upstream_id in first.instances]
+    if len(moved) <= FEW:
+        return {}
+    try:
+        second = _list(client, work).instances
+    except NovitaError:
+        return {}
+    return {
+        each: Sighting(second[each])
+        for each in moved
+        if each in second
+        and second[each].status == first.instances[each].status
+        and not second[each].is_gone_word
+    }
+
+
+def _is_in_arrears(
+    client: NovitaClient, work: ReconcileWork, sightings: Mapping[str, Sighting]
+) -> bool:
+    """Whether the money is gone, asked when something stopped without an error: Novita shows
+    `freezing` for a moment only. A spot reclaim, which only the row's history tells, goes first.
+    """
+    running = {held.upstream_id for held in work.held if held.expected == "running"}
+    seen = [sighting.seen for each, sighting in sightings.items() if each in running]
+    if not any(item is not None and item.is_stopped and not item.failure_reason for item in seen):
+        return False
+    try:
+        return client.get_balance().available_e5_usd <= 0
+    except NovitaError:
+        return False
+
+
+def _compare(work: ReconcileWork, listing: Listing) -> tuple[dict[str, Sighting], list[str]]:
+    """What the list shows as it is held, and the ids of what it does not."""
+    sightings: dict[str, Sighting] = {}
+    open_ids: list[str] = []
+    for held in work.held:
+        seen = listing.instances.get(held.upstream_id)
+        if seen is not None and held.expected in ("", seen.status) and not seen.is_gone_word:
+            sightings[held.upstream_id] = Sighting(seen)
+        else:
+            open_ids.append(held.upstream_id)
+    return sightings, open_ids
+
+
+def _look_at_each(
+    client: NovitaClient, work: ReconcileWork, upstream_ids: Sequence[str]
+) -> dict[str, Sighting]:
+    """As far as the permit goes. Only such a look may change what is held: a list lags behind."""
+    found: dict[str, Sighting] = {}
+    for upstream_id in upstream_ids[: max(work.permit.calls - len(client.calls), 0)]:
+        try:
+            found[upstream_id] = Sighting(client.get_instance(upstream_id), has_details=True)
+        except NovitaError as error:
+            evidence = evidence_of(None, error)
+            if evidence != Evidence.NOTHING:
+                is_refused = evidence == Evidence.REFUSED
+                found[upstream_id] = Sighting(None, is_refused=is_refused)
+    return found
+
+
+def _signed(mark: Mark, listing: Listing) -> dict[str, list[UpstreamInstance]]:
+    found: dict[str, list[UpstreamInstance]] = {}
+    for item in listing.instances.values():
+        reference = mark.reference_in(item.name)
+        if reference is not None and not (item.is_gone_word or item.is_leaving_word):
+            found.setdefault(reference, []).append(item)
+    for items in found.values():
+        items.sort(key=lambda item: (not item.is_running, _age(item), item.id))
+    return found
+
+
+def _age(item: UpstreamInstance) -> float:
+    return item.created_at.timestamp() if item.created_at else 0.0

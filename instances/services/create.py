@@ -1,0 +1,58 @@
+"""Accepting a wish."""
+
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from accounts.models import Project
+from core.clock import database_now
+from core.inserts import insert
+from instances.domain.enums import InstanceStatus
+from instances.domain.types import Cause, Wish
+from instances.lifecycle.creation_job import new_create_job
+from instances.lifecycle.outbox import of_first_event
+from instances.lifecycle.transitions import log_at_commit, new_event
+from instances.models import Instance
+from instances.services.estimates import median_start
+from instances.services.limits import holding_room, limited
+from jobs.failpoints import crashpoint
+from jobs.queue import CHANNEL
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A new instance and when it can be expected to run."""
+
+    instance: Instance
+    estimated_ready_at: datetime
+
+
+def create_instance(
+    *, project: Project, wish: Wish, cause: Cause, now: datetime | None = None
+) -> Created:
+    """Accept a wish: instance, first event, create job and first webhook, in one statement.
+
+    ``now``, by the database's clock, from who has just asked it for something else.
+    Raises WishRefused and InstanceLimitReached, by the project's limits.
+    """
+    wish = limited(wish, project)
+    now = now or database_now()
+    instance = Instance(
+        project=project,
+        made_by=cause.actor[:160],
+        created_at=now,
+        status_changed_at=now,
+        start_deadline_at=now + timedelta(seconds=settings.CONFIG.instance_start_timeout),
+        **{field.name: getattr(wish, field.name) for field in fields(wish)},
+    )
+    event = new_event(
+        instance, "instance.creating", cause=cause, now=now, after=InstanceStatus.CREATING
+    )
+    job = new_create_job(instance, request_id=cause.request_id)
+    with holding_room(project):
+        crashpoint("accept.before_commit")
+        insert(instance, event, job, *of_first_event(event), wake=CHANNEL)
+        log_at_commit(event)
+    crashpoint("accept.after_commit")
+    return Created(instance, now + median_start(wish.product_name))

@@ -1,0 +1,113 @@
+"""What a request would come to, without making it: reads what is cached, calls nobody."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from accounts.models import Project
+from core.clock import database_now
+from instances.catalogue import allowed_templates, browse, cache
+from instances.catalogue.placement import Ranking, rank
+from instances.catalogue.ports import notes_on, probe_failure, sized
+from instances.domain.enums import FailureCode
+from instances.domain.errors import InstanceLimitReached, WishRefused
+from instances.domain.types import Failure, Wish
+from instances.services.estimates import median_start
+from instances.services.limits import has_room, limited
+from upstream.types import Template
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """Why a request would be refused, or fail later: a code of this API, and a sentence."""
+
+    code: str
+    message: str
+    field: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """``refusals`` keep the request from being accepted; ``obstacles`` would fail it afterwards;
+    ``warnings`` keep it from nothing.
+    """
+
+    wish: Wish
+    ranking: Ranking
+    refusals: tuple[Objection, ...]
+    obstacles: tuple[Objection, ...]
+    warnings: tuple[Objection, ...]
+    is_template_checked: bool
+    prices_as_of: datetime | None
+    now: datetime
+    estimated_ready_at: datetime
+
+    @property
+    def is_placeable(self) -> bool:
+        return bool(self.ranking.offers) and not self.obstacles
+
+
+def plan_instance(*, project: Project, wish: Wish) -> Plan:
+    """Judge a wish as creating would at this moment. Holds nothing for whoever asks."""
+    refusals: list[Objection] = []
+    try:
+        wish = limited(wish, project)
+    except WishRefused as error:
+        refusals += [Objection(error.code, text, name) for name, text in error.errors.items()]
+    if not has_room(project):
+        full = InstanceLimitReached(project.live_instance_limit or 0)
+        refusals.append(Objection(full.code, str(full)))
+    template = cache.known_template(wish.template_id)
+    warnings: tuple[Objection, ...] = ()
+    if isinstance(template, Template):
+        template = allowed_templates.refusal(project, template) or template
+    if isinstance(template, Template):
+        wish = sized(wish, template)
+        warnings = tuple(Objection(*note) for note in notes_on(template, wish))
+    ranking, no_offer, as_of = _placement(wish)
+    no_start = _template_obstacle(template, wish)
+    obstacles = tuple(each for each in (no_offer, no_start) if each is not None)
+    now = database_now()
+    ready = now + median_start(wish.product_name)
+    return Plan(
+        wish=wish,
+        ranking=ranking,
+        refusals=tuple(refusals),
+        obstacles=obstacles,
+        warnings=warnings,
+        is_template_checked=template is not None,
+        prices_as_of=as_of,
+        now=now,
+        estimated_ready_at=ready,
+    )
+
+
+def _placement(wish: Wish) -> tuple[Ranking, Objection | None, datetime | None]:
+    regions, _ = browse.regions()
+    place = next((each.place for each in regions if each.code == wish.region), None)
+    if place is None:
+        message = f"Novita lists no cluster for region {wish.region}, or was not asked yet."
+        return Ranking((), ()), Objection(FailureCode.NO_OPTIMAL_PRODUCT, message), None
+    products, as_of = browse.products_of(place.cluster.id, wish.billing_mode)
+    ranking = rank(products, wish, place=place)
+    return ranking, _obstacle(wish, ranking), as_of
+
+
+def _template_obstacle(found: Template | Failure | None, wish: Wish) -> Objection | None:
+    """As creating would find out; nothing is held against what nobody has read lately."""
+    if isinstance(found, Failure):
+        return Objection(found.code, found.message, "templateId")
+    failure = None if found is None else probe_failure(found, wish.readiness_probe)
+    if failure is None:
+        return None
+    return Objection(failure.code, failure.message, "readinessProbe.port")
+
+
+def _obstacle(wish: Wish, ranking: Ranking) -> Objection | None:
+    if ranking.offers:
+        return None
+    place = f"in {wish.region} as {wish.billing_mode}"
+    if not ranking.is_name_known:
+        message = f"No product named {wish.product_name} is listed {place}."
+        return Objection(FailureCode.PRODUCT_NOT_FOUND, message)
+    message = f"No offer of {wish.product_name} {place} fits; rejected says why."
+    return Objection(FailureCode.NO_OPTIMAL_PRODUCT, message)

@@ -1,0 +1,130 @@
+"""Everything that is sealed in the database, sealed anew: with a new key, or for the first time.
+
+An earlier release wrote these columns plainly, and may still do so while it is replaced. Each bite
+is a transaction of its own, so that nothing waits for long.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, Model, Q, QuerySet, TextField
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast
+
+from accounts.models import Project
+from core.sealing import PREFIX, Unreadable
+from egress.webhooks.urls import receiver_of
+from instances.lifecycle import credentials
+from instances.models import CachedTemplate, Installation, Instance, InstanceCredentials
+from jobs.models import Job
+
+BITE_ROWS = 500
+_COLUMNS: tuple[tuple[type[Model], str], ...] = (
+    (Project, "webhook_secret"),
+    (Project, "previous_webhook_secret"),
+    (Installation, "signing_key"),
+    (Instance, "webhook_url"),
+    (CachedTemplate, "data"),
+)
+_ADDRESSES = ("url", "webhookUrl")
+_SHORTENED = "/…"
+
+
+@dataclass(slots=True)
+class Count:
+    """Values that were sealed, and those that no key opens."""
+
+    sealed: int = 0
+    unreadable: int = 0
+
+
+def seal_plain_values(*, seconds: float) -> bool:
+    """Seal what is not. Whether all of it was done within the time."""
+    until = time.monotonic() + seconds
+    for model, column in _COLUMNS:
+        for bite in _bites(_plain(model, column)):
+            _seal_anew(model, column, bite, Count())
+            if time.monotonic() > until:
+                return False
+    for bite in _bites(_with_addresses()):
+        _shorten_addresses(bite)
+        if time.monotonic() > until:
+            return False
+    return True
+
+
+def reseal_everything() -> Count:
+    """With the first of the keys."""
+    count = Count()
+    for model, column in _COLUMNS:
+        for bite in _bites(_kept(model, column).exclude(kept="")):
+            _seal_anew(model, column, bite, count)
+    for bite in _bites(InstanceCredentials.objects.all()):
+        with transaction.atomic():
+            rows = list(InstanceCredentials.objects.select_for_update().filter(pk__in=bite))
+            done = credentials.reseal(rows)
+            count.sealed += done
+            count.unreadable += len(rows) - done
+    return count
+
+
+def _kept(model: type[Model], column: str) -> QuerySet[Any]:
+    """``kept``: the column as it is in the database."""
+    rows: QuerySet[Any] = model._default_manager.order_by()
+    kept: QuerySet[Any] = rows.annotate(kept=Cast(F(column), TextField()))
+    return kept
+
+
+def _plain(model: type[Model], column: str) -> QuerySet[Any]:
+    # A sealed JSON value is a string, in quotes.
+    is_sealed = Q(kept__startswith=PREFIX) | Q(kept__startswith=f'"{PREFIX}')
+    return _kept(model, column).exclude(is_sealed | Q(kept=""))
+
+
+def _bites(rows: QuerySet[Any]) -> Iterator[Sequence[int]]:
+    last = -1
+    while pks := list(
+        rows.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:BITE_ROWS]
+    ):
+        yield pks
+        last = pks[-1]
+
+
+def _seal_anew(model: type[Model], column: str, pks: Sequence[int], count: Count) -> None:
+    done = []
+    with transaction.atomic():
+        rows: QuerySet[Any] = model._default_manager.select_for_update().filter(pk__in=pks)
+        for row in rows:
+            try:
+                value = getattr(row, column)
+            except Unreadable:
+                count.unreadable += 1
+                continue
+            # A text that remembers how it was sealed would be written back so.
+            setattr(row, column, str(value) if isinstance(value, str) else value)
+            done.append(row)
+        model._default_manager.bulk_update(done, [column])
+    count.sealed += len(done)
+
+
+def _with_addresses() -> QuerySet[Job]:
+    """Jobs of an earlier release: theirs hold receivers' whole addresses."""
+    is_whole = Q()
+    rows = Job.objects.order_by()
+    for name in _ADDRESSES:
+        rows = rows.alias(**{name: KeyTextTransform(name, "payload")})
+        is_whole |= Q(**{f"{name}__isnull": False}) & ~Q(**{f"{name}__endswith": _SHORTENED})
+    return rows.filter(is_whole)
+
+
+def _shorten_addresses(pks: Sequence[int]) -> None:
+    with transaction.atomic():
+        rows = list(Job.objects.select_for_update(skip_locked=True).filter(pk__in=pks))
+        for row in rows:
+            for name in _ADDRESSES:
+                if isinstance(row.payload.get(name), str):
+                    row.payload[name] = receiver_of(row.payload[name])
+        Job.objects.bulk_update(rows, ["payload"])

@@ -1,0 +1,122 @@
+"""Changing what may be changed of an instance that exists: names, labels, receiver, end."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+
+from accounts import audit
+from core.clock import database_now
+from instances.domain.enums import DeliveryStatus, InstanceStatus
+from instances.domain.errors import IllegalTransition, WishRefused
+from instances.domain.tags import MOST_TAGS
+from instances.domain.types import ANY_VERSION, Cause, Changes, Versions
+from instances.lifecycle.transitions import record_event
+from instances.models import Instance, WebhookDelivery
+from instances.services.limits import check_runtime
+from instances.services.versions import check_version
+
+# As callers know them. The receiver's address may hold a secret: events name it, and no more.
+_TOLD = {"name": "name", "tags": "tags", "max_runtime_minutes": "maxRuntimeMinutes"}
+_NOT_TOLD = {"webhook_url": "webhookUrl"}
+
+
+def update_instance(
+    *, public_id: str, changes: Changes, cause: Cause, versions: Versions = ANY_VERSION
+) -> Instance:
+    """Make the changes, with one event that says which; what changes nothing writes nothing.
+
+    Messages that wait go to the new receiver, or end with the old one if there is none any more.
+    Raises IllegalTransition when it is terminated, VersionMismatch, and WishRefused by the limits.
+    """
+    with transaction.atomic():
+        instance = Instance.objects.select_for_update(of=["self"]).get(public_id=public_id)
+        check_version(instance, versions)
+        if instance.status == InstanceStatus.TERMINATED:
+            raise IllegalTransition(public_id, instance.status, "", "be changed")
+        before = _changeable(instance)
+        _change(instance, changes)
+        after = _changeable(instance)
+        if after != before:
+            record_event(
+                instance,
+                "instance.updated",
+                cause=cause,
+                now=database_now(),
+                data=_difference(before, after),
+            )
+            _audit(instance, before, after, cause)
+            if before["webhook_url"] and not after["webhook_url"]:
+                _end_messages(instance)
+            instance.refresh_from_db(fields=["version"])
+    return instance
+
+
+def _changeable(instance: Instance) -> dict[str, Any]:
+    return {name: getattr(instance, name) for name in (*_TOLD, *_NOT_TOLD)}
+
+
+def _change(instance: Instance, changes: Changes) -> None:
+    fields = dict(changes.fields)
+    if "max_runtime_minutes" in fields:
+        minutes = fields.pop("max_runtime_minutes")
+        if minutes != instance.max_runtime_minutes:
+            _set_runtime(instance, minutes)  # type: ignore[arg-type]
+    for name, value in fields.items():
+        setattr(instance, name, value)
+    instance.tags = _merged({} if changes.clears_tags else instance.tags, changes.tags)
+
+
+def _set_runtime(instance: Instance, minutes: int | None) -> None:
+    """The end moves with it, and is warned of anew."""
+    check_runtime(minutes, instance.project)
+    instance.max_runtime_minutes = minutes
+    instance.expiry_warned_at = None
+    instance.expires_at = None
+    if minutes is not None and instance.started_at is not None:
+        instance.expires_at = instance.started_at + timedelta(minutes=minutes)
+
+
+def _merged(old: Mapping[str, str], patch: Mapping[str, str | None]) -> dict[str, str]:
+    """RFC 7396: what is null goes."""
+    merged = {key: value for key, value in {**old, **patch}.items() if value is not None}
+    if len(merged) > MOST_TAGS and len(merged) > len(old):
+        raise WishRefused(
+            {"tags": f"Tags must be at most {MOST_TAGS}; this would make {len(merged)}"}
+        )
+    return merged
+
+
+def _difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    changed = [name for name in before if before[name] != after[name]]
+    told = [name for name in changed if name in _TOLD]
+    return {
+        "changed": [{**_TOLD, **_NOT_TOLD}[name] for name in changed],
+        "from": {_TOLD[name]: before[name] for name in told},
+        "to": {_TOLD[name]: after[name] for name in told},
+    }
+
+
+def _audit(
+    instance: Instance, before: Mapping[str, Any], after: Mapping[str, Any], cause: Cause
+) -> None:
+    told = _difference(before, after)
+    audit.record(
+        "instance.update",
+        actor=cause.actor,
+        subject=instance.public_id,
+        project=instance.project,
+        before=told["from"],
+        after={**told["to"], "changed": told["changed"]},
+        reason=cause.reason,
+    )
+
+
+def _end_messages(instance: Instance) -> None:
+    """Nobody is left to be told; their jobs find that out by themselves."""
+    WebhookDelivery.objects.filter(instance=instance, status=DeliveryStatus.PENDING).update(
+        status=DeliveryStatus.FAILED,
+        ended_at=database_now(),
+        last_error="the webhookUrl was removed before this was delivered",
+    )

@@ -1,0 +1,195 @@
+"""The waiting clients of a process, from the moment they come until they have gone."""
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from django.db import Error, connection
+
+from instances.streaming import queries
+from instances.streaming.connection_limits import Seats
+from instances.streaming.connections import Sink, SocketSink
+from instances.streaming.dispatcher import News
+from instances.streaming.listener import CHANNEL, Listener
+from instances.streaming.loop import LoopThread
+from instances.streaming.subscribers import (
+    Client,
+    Stream,
+    Wait,
+    WaitEnd,
+    is_stalled,
+    refuse_wait,
+)
+
+HEARTBEAT_SECONDS = 15.0
+STALLED_SECONDS = 30.0
+# How soon a revoked or expired API key ends what it has opened.
+KEYS_SECONDS = 3.0
+_SHUTDOWN_SECONDS = 5.0
+
+
+class Hub:
+    """Public methods may be called from any thread; everything else happens in the loop's."""
+
+    def __init__(
+        self,
+        heartbeat_seconds: float = HEARTBEAT_SECONDS,
+        keys_seconds: float = KEYS_SECONDS,
+    ) -> None:
+        self.seats = Seats()
+        self._heartbeat_seconds = heartbeat_seconds
+        self._keys_seconds = keys_seconds
+        self._sinks: dict[Client, Sink] = {}
+        self._releases: dict[Client, Callable[[], None]] = {}
+        self._is_closing = False
+        self._thread = LoopThread()
+        self._news = News(self._thread, self._sinks)
+        self._listener = Listener(self._hear)
+        self._thread.call(lambda: self._thread.spawn(self._beat()))
+        self._thread.call(lambda: self._thread.spawn(self._look_after_keys()))
+        self._thread.start()
+        self._listener.start()
+
+    # Called by other threads
+
+    def adopt(
+        self, client: Client, sock: socket.socket, sink: SocketSink, release: Callable[[], None]
+    ) -> None:
+        """Take a client together with its socket, which is this loop's from now on."""
+        sock.setblocking(False)
+        if not self._thread.call(
+            lambda: self._thread.spawn(self._adopt(client, sock, sink, release))
+        ):
+            sock.close()
+            release()
+
+    def add(self, client: Client, sink: Sink, release: Callable[[], None]) -> None:
+        """Take a client whose sink needs no socket."""
+        if not self._thread.call(lambda: self._take(client, sink, release)):
+            sink.close()
+            release()
+
+    def drop(self, client: Client) -> None:
+        """Its thread does not wait any more."""
+        self._thread.call(lambda: self._forget(client))
+
+    def begin_closing(self) -> None:
+        """Answer every wait and end every stream; takes no time. May be called by a signal."""
+        self._listener.stop()
+        self._thread.call(lambda: self._thread.spawn(self._begin_closing()))
+
+    def close(self) -> None:
+        """The same, and wait for it. Until then whoever still comes is answered, too."""
+        self.begin_closing()
+        self._thread.call(lambda: self._thread.spawn(self._stop()))
+        self._thread.join(_SHUTDOWN_SECONDS + 1)
+        self._listener.join(_SHUTDOWN_SECONDS)
+
+    def _hear(self, projects: set[int] | None) -> None:
+        self._thread.call(lambda: self._news.look_in(projects))
+
+    # Coming and going
+
+    async def _adopt(
+        self, client: Client, sock: socket.socket, sink: SocketSink, release: Callable[[], None]
+    ) -> None:
+        try:
+            await self._thread.loop.connect_accepted_socket(lambda: sink, sock)
+        except OSError:
+            sock.close()
+            release()
+            return
+        self._take(client, sink, release)
+
+    def _take(self, client: Client, sink: Sink, release: Callable[[], None]) -> None:
+        self._sinks[client], self._releases[client] = sink, release
+        sink.on_gone = lambda: self._forget(client)
+        sink.on_room = lambda: self._news.look_for([client])
+        if isinstance(client, Stream):
+            client.begin(sink)
+        else:
+            seconds = client.deadline - time.monotonic()
+            self._thread.loop.call_later(seconds, self._time_out, client)
+        if self._is_closing:
+            self._thread.spawn(self._end([client]))
+        else:
+            self._news.look_for([client])
+
+    def _forget(self, client: Client) -> None:
+        self._news.forget(client)
+        if self._sinks.pop(client, None) is not None:
+            self._releases.pop(client)()
+
+    # Time
+
+    def _time_out(self, wait: Wait) -> None:
+        if wait in self._sinks and wait.end is None:
+            wait.end = WaitEnd.TIMEOUT
+            self._thread.spawn(self._news.answer_or_hang_up([wait]))
+
+    async def _beat(self) -> None:
+        while not self._is_closing:
+            await asyncio.sleep(self._heartbeat_seconds)
+            for client, sink in list(self._sinks.items()):
+                if is_stalled(sink, STALLED_SECONDS):
+                    sink.abort()
+                elif isinstance(client, Stream) and sink.full_since is None:
+                    sink.write(b": still here\n\n")
+
+    async def _look_after_keys(self) -> None:
+        while not self._is_closing:
+            await asyncio.sleep(self._keys_seconds)
+            await self._end_those_of_dead_keys()
+
+    async def _end_those_of_dead_keys(self) -> None:
+        clients = list(self._sinks)
+        if not clients:
+            return
+        try:
+            usable = await self._thread.ask(queries.usable_keys, {c.api_key_id for c in clients})
+        except Error:
+            return
+        for client in clients:
+            if client.api_key_id not in usable and client in self._sinks:
+                self._end_for_its_key(client)
+
+    def _end_for_its_key(self, client: Client) -> None:
+        if isinstance(client, Stream):
+            self._sinks[client].close()
+        elif not client.is_answered:
+            client.is_answered = True
+            refuse_wait(self._sinks[client], client.refuse())
+
+    # The end
+
+    async def _begin_closing(self) -> None:
+        if not self._is_closing:
+            self._is_closing = True
+            await self._end(list(self._sinks))
+
+    async def _end(self, clients: list[Client]) -> None:
+        for client in clients:
+            if isinstance(client, Stream):
+                self._sinks[client].close()
+        waits = [each for each in clients if isinstance(each, Wait)]
+        for wait in waits:
+            wait.end = wait.end or WaitEnd.SHUTDOWN
+        await self._news.answer_or_hang_up(waits)
+
+    async def _stop(self) -> None:
+        deadline = self._thread.loop.time() + _SHUTDOWN_SECONDS
+        try:
+            while self._sinks and self._thread.loop.time() < deadline:
+                await asyncio.sleep(0.02)
+            await self._thread.ask(_knock_and_close)
+        finally:
+            self._thread.stop()
+
+
+def _knock_and_close() -> None:
+    """The listener has no other ear than its connection: let it hear that it is over."""
+    with suppress(Error), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, '')", [CHANNEL])
+    connection.close()

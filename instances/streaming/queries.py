@@ -1,0 +1,140 @@
+"""What the waiting ones ask of the database, for many of them in one query.
+
+A stream goes by (xid, id): ids are handed out before commits, so a reader of ids alone would pass
+by a row that commits late. Rows of transactions that may still have an older one open beside them
+are not settled; they come with the next look. A wait goes by the instance's own sequence, which has
+no gaps.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+
+from accounts.models import ApiKey
+from core.clock import database_now
+from instances.lifecycle.representation import event_details, instance_details
+from instances.models import Instance, InstanceEvent
+
+PAGE = 200
+# Of an event in the order of streams: its transaction, its id.
+Key = tuple[int, int]
+BEGINNING: Key = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRow:
+    """An event on its way to streams; ``frame`` is what they send of it."""
+
+    project_id: int
+    key: Key
+    instance_id: int
+    type: str
+    is_settled: bool
+    frame: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """An event that brought an instance somewhere."""
+
+    instance_id: int
+    sequence: int
+    status: str
+
+
+def events_after(cursors: Mapping[int, Key]) -> list[StreamRow]:
+    """A page of what each project has behind its key, in order, the unsettled ones marked."""
+    projects = sorted(cursors)
+    parameters = {
+        "projects": projects,
+        "xids": [str(cursors[project][0]) for project in projects],
+        "ids": [cursors[project][1] for project in projects],
+        "page": PAGE,
+    }
+    return [_stream_row(event) for event in InstanceEvent.objects.raw(_EVENTS_AFTER, parameters)]
+
+
+# The oldest transaction that may still commit events, or the next one. A snapshot is the whole
+# server's: what is open in its other databases holds nobody back here. What has ended since the
+# snapshot is in no list of the living, and counts as open, as it must.
+_SETTLED_BEFORE = """(
+    SELECT coalesce(
+        (
+            SELECT open.xid FROM pg_snapshot_xip(pg_current_snapshot()) AS open(xid)
+            WHERE open.xid::xid NOT IN (
+                SELECT backend_xid FROM pg_stat_activity
+                WHERE backend_xid IS NOT NULL AND datname <> current_database()
+            )
+            ORDER BY open.xid LIMIT 1
+        ),
+        pg_snapshot_xmax(pg_current_snapshot())
+    )
+)"""
+
+_EVENTS_AFTER = f"""
+SELECT e.*, instance.public_id AS instance_public_id
+FROM unnest(%(projects)s::bigint[], %(xids)s::text[], %(ids)s::bigint[]) AS seen(project, xid, id)
+CROSS JOIN LATERAL (
+    SELECT event.*, event.xid < {_SETTLED_BEFORE} AS is_settled
+    FROM instances_instanceevent event
+    WHERE event.project_id = seen.project AND (event.xid, event.id) > (seen.xid::xid8, seen.id)
+    ORDER BY event.xid, event.id LIMIT %(page)s
+) e
+JOIN instances_instance instance ON instance.id = e.instance_id
+ORDER BY e.project_id, e.xid, e.id
+"""  # noqa: S608 - constants
+
+
+def _stream_row(event: Any) -> StreamRow:
+    text = json.dumps(event_details(event, event.instance_public_id), separators=(",", ":"))
+    frame = f"id: {event.public_id}\nevent: {event.type}\ndata: {text}\n\n".encode()
+    key = (event.xid, event.pk)
+    return StreamRow(event.project_id, key, event.instance_id, event.type, event.is_settled, frame)
+
+
+def newest_settled(project_id: int) -> tuple[str, Key] | None:
+    """The last event that no stream will be told any more: its public id and key."""
+    with connection.cursor() as cursor:
+        cursor.execute(_NEWEST_SETTLED, [project_id])
+        row = cursor.fetchone()
+    return row and (row[0], (int(row[1]), row[2]))
+
+
+_NEWEST_SETTLED = f"""
+SELECT public_id, xid::text AS written_by, id FROM instances_instanceevent
+WHERE project_id = %s AND xid < {_SETTLED_BEFORE}
+ORDER BY xid DESC, id DESC LIMIT 1
+"""  # noqa: S608 - constants
+
+
+def arrivals_after(sequences: Mapping[int, int]) -> list[Arrival]:
+    """Changes of status behind each instance's sequence, oldest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ARRIVALS_AFTER, [list(sequences), list(sequences.values())])
+        return [Arrival(*row) for row in cursor.fetchall()]
+
+
+_ARRIVALS_AFTER = """
+SELECT event.instance_id, event.sequence, event.to_status
+FROM unnest(%s::bigint[], %s::bigint[]) AS seen(instance, sequence)
+JOIN instances_instanceevent event
+    ON event.instance_id = seen.instance AND event.sequence > seen.sequence
+WHERE event.to_status <> ''
+ORDER BY event.instance_id, event.sequence
+"""
+
+
+def details_of(instance_ids: Collection[int]) -> dict[int, tuple[int, dict[str, Any]]]:
+    """Each instance's sequence and its details, as they are now."""
+    now = database_now()
+    rows = Instance.objects.filter(pk__in=instance_ids)
+    return {row.pk: (row.sequence, instance_details(row, now=now)) for row in rows}
+
+
+def usable_keys(api_key_ids: Iterable[int]) -> set[int]:
+    """Which of these API keys are neither revoked nor expired."""
+    usable = ApiKey.objects.usable().filter(pk__in=set(api_key_ids))
+    return set(usable.values_list("pk", flat=True))

@@ -1,0 +1,1 @@
+"""The processes of a worker cluster: django-q2's, made safe to kill."""

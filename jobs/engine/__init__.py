@@ -1,0 +1,1 @@
+"""What one worker process does: claim, lease, execute, write down, keep alive."""

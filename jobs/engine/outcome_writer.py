@@ -1,0 +1,193 @@
+"""How a worked-on job ends or goes on: outcomes to row states, in the caller's transaction."""
+
+import json
+from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from django.db import connection, transaction
+from django.utils import timezone
+
+from jobs import queue, registry
+from jobs.engine.claim import Lease
+from jobs.engine.leasing import bigints
+from jobs.models import Job, JobStatus
+from jobs.outcomes import Again, Done, GiveUp, Outcome, Released, Retry
+from jobs.registry import FOREVER
+
+logger = structlog.get_logger()
+
+KEPT_ERRORS = 10
+_GIVEN_UP = [
+    *("status", "completed_at", "lease_token", "lease_expires_at"),
+    *("rerun", "error", "errors"),
+]
+
+_DONE = """
+UPDATE jobs_job SET
+    status = CASE WHEN rerun THEN 'pending' ELSE 'completed' END,
+    completed_at = CASE WHEN rerun THEN NULL ELSE clock_timestamp() END,
+    run_at = CASE WHEN rerun THEN clock_timestamp() ELSE run_at END,
+    attempts = CASE WHEN rerun THEN 0 ELSE attempts END,
+    rerun = false, is_suspect = false, error = '', lease_token = NULL, lease_expires_at = NULL
+WHERE id = ANY(%s::bigint[])
+"""
+
+_PENDING_AGAIN = """
+UPDATE jobs_job j SET
+    status = 'pending',
+    run_at = CASE WHEN j.rerun THEN clock_timestamp()
+                  ELSE coalesce(o.at, clock_timestamp() + o.after) END,
+    attempts = greatest(j.attempts - o.taken_back, 0),
+    error = coalesce(o.error, j.error), errors = coalesce(o.errors::jsonb, j.errors),
+    rerun = false, is_suspect = j.is_suspect AND o.taken_back = 1,
+    lease_token = NULL, lease_expires_at = NULL
+FROM unnest(%s::bigint[], %s::interval[], %s::timestamptz[], %s::int[], %s::text[], %s::text[])
+    AS o(id, after, at, taken_back, error, errors)
+WHERE j.id = o.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """A row on its way back to pending; ``taken_back`` attempts are forgotten."""
+
+    job_id: int
+    after: timedelta
+    at: datetime | None = None
+    taken_back: int = 0
+    error: str | None = None
+    errors: str | None = None
+
+
+def settle(jobs: Mapping[int, Job], outcomes: Mapping[int, Outcome]) -> None:
+    """Write the outcomes of jobs that are locked and ours (leasing.still_ours)."""
+    done: list[int] = []
+    pending: list[_Pending] = []
+    for pk, outcome in outcomes.items():
+        match outcome:
+            case Done():
+                done.append(pk)
+            case Again(after, at):
+                pending.append(_Pending(pk, after, at, taken_back=FOREVER))
+            case Released():
+                pending.append(_Pending(pk, timedelta(0), taken_back=1))
+            case Retry() if jobs[pk].attempts < jobs[pk].max_attempts:
+                pending.append(_retried(jobs[pk], outcome))
+            case Retry() | GiveUp():
+                give_up(jobs[pk], outcome.error, outcome.traceback)
+    _write_done(done)
+    _write_pending(pending)
+
+
+def give_up(job: Job, error: str, traceback: str = "") -> None:
+    """Fail a job for good and tell its handler, in the caller's transaction. The row is ours.
+
+    Who asked for the same work while this row was at it gets a row of its own: their request came
+    after whatever failed here. A handler whose ``on_give_up`` made the work pointless finds that
+    out in ``load``, as it does after every delay.
+
+    ``job`` itself keeps its token: if its handler raises, nothing of this has happened.
+    """
+    is_asked_for_again = _is_marked_to_rerun(job)
+    ended = copy(job)
+    ended.status = JobStatus.FAILED
+    ended.completed_at = timezone.now()
+    ended.lease_token = ended.lease_expires_at = None
+    ended.rerun = False
+    ended.error = error
+    ended.errors = _history(job, error, traceback)
+    ended.save(update_fields=_GIVEN_UP)
+    registry.get(job.type).handler.on_give_up(ended, error)
+    if is_asked_for_again:
+        _enqueue_anew(ended)
+    _log("job_failed", job, error)
+
+
+def bury(leases: Sequence[Lease]) -> None:
+    """Fail rows that came back from dead workers with all their attempts used up."""
+    if not leases:
+        return
+    tokens = {lease.job_id: lease.token for lease in leases}
+    with transaction.atomic():
+        rows = Job.objects.select_for_update().filter(pk__in=tokens).order_by("pk")
+        for job in rows:
+            if job.lease_token == tokens[job.pk]:
+                give_up(job, f"The worker died in each of {job.attempts} attempts.")
+
+
+def _is_marked_to_rerun(job: Job) -> bool:
+    """By the row as it is: the worker's copy is from before the work, the mark from during it."""
+    return Job.objects.filter(pk=job.pk, rerun=True).exists()
+
+
+def _enqueue_anew(job: Job) -> None:
+    queue.enqueue(
+        job.type,
+        payload=job.payload,
+        subject=job.subject,
+        project=job.project,
+        priority=job.priority,
+        dedupe_key=job.dedupe_key,
+        request_id=job.request_id,
+    )
+
+
+def _log(event: str, job: Job, error: str) -> None:
+    logger.warning(
+        event,
+        job_id=job.public_id,
+        type=job.type,
+        subject=job.subject,
+        attempt=job.attempts,
+        error=error[:200],
+        request_id=job.request_id,
+    )
+
+
+def _retried(job: Job, outcome: Retry) -> _Pending:
+    _log("job_attempt_failed", job, outcome.error)
+    policy = registry.get(job.type).retry
+    return _Pending(
+        job.pk,
+        outcome.after if outcome.after is not None else policy.delay(job.attempts),
+        error=outcome.error,
+        errors=json.dumps(_history(job, outcome.error, outcome.traceback)),
+    )
+
+
+def _history(job: Job, error: str, traceback: str) -> list[dict[str, object]]:
+    entry = {
+        "at": timezone.now().isoformat(),
+        "attempt": job.attempts,
+        "error": error[:2000],
+        "traceback": traceback[-8000:],
+    }
+    return [*job.errors, entry][-KEPT_ERRORS:]
+
+
+def _write_done(ids: list[int]) -> None:
+    if ids:
+        with connection.cursor() as cursor:
+            cursor.execute(_DONE, [bigints(ids)])
+
+
+def _write_pending(rows: list[_Pending]) -> None:
+    if not rows:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _PENDING_AGAIN,
+            [
+                [row.job_id for row in rows],
+                [row.after for row in rows],
+                [row.at for row in rows],
+                [row.taken_back for row in rows],
+                [row.error for row in rows],
+                [row.errors for row in rows],
+            ],
+        )
+    # Due at once, or sooner than the pushers' next look: they must hear of it.
+    queue.notify()

@@ -1,0 +1,1 @@
+"""Configuration from the environment: fields, types, checks, reference."""

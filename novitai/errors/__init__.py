@@ -1,0 +1,1 @@
+"""The one error format: codes, answers, pages for people."""

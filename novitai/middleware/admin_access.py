@@ -1,0 +1,43 @@
+"""Whom the admin is there for: ADMIN_ENABLED, ADMIN_HOSTS, ADMIN_NETWORKS."""
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.http.request import split_domain_port, validate_host
+from django.http.response import HttpResponseBase
+
+from core.client_addresses import client_address, is_within
+from novitai.errors.responses import json_response
+
+
+class AdminDoorMiddleware:
+    """For all others its addresses are as unknown as any, before a session is looked for."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if _is_admin(request.path_info) and not _is_open(request):
+            # Not the admin's own page: nothing is to tell that there is one.
+            return json_response(request, "NOT_FOUND")
+        return self.get_response(request)
+
+
+def _is_admin(path: str) -> bool:
+    return path == "/admin" or path.startswith("/admin/")
+
+
+def _is_open(request: HttpRequest) -> bool:
+    config = settings.CONFIG
+    if not config.admin_enabled:
+        return False
+    if config.admin_hosts and not _is_host(request, config.admin_hosts):
+        return False
+    return not config.admin_networks or is_within(client_address(request), config.admin_networks)
+
+
+def _is_host(request: HttpRequest, hosts: tuple[str, ...]) -> bool:
+    """Raises DisallowedHost, as every other use of a wrong Host does."""
+    host, _ = split_domain_port(request.get_host())
+    return validate_host(host, list(hosts))

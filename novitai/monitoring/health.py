@@ -1,0 +1,172 @@
+"""``/health`` for people and monitors, ``/livez`` and ``/readyz`` for whatever runs containers."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import Error, connection
+from django.db.migrations.executor import MigrationExecutor
+from drf_spectacular.utils import extend_schema
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from core.clock import database_now, iso
+from core.database.bounds import within
+from core.database.failures import Cause, cause_of, words_of
+from core.database.probe import cause_against_writing
+from novitai import VERSION
+from novitai.monitoring.conditions import Condition, of_database
+from novitai.monitoring.health_checks import Vitals, is_cache_up, look, up
+from novitai.monitoring.request_stats import Window, request_totals, system, uptime_seconds
+from novitai.openapi import own_addresses
+from novitai.rest.negotiation import OnlyOneForm
+
+# Within this every probe is answered, whatever the database does.
+PROBE_SECONDS = 2.6
+# Reads may still be answered, so the rest can be told.
+_READABLE = (Cause.READ_ONLY, Cause.FULL, Cause.FORBIDDEN, Cause.BUSY)
+
+_window = Window()
+
+
+class OpenView(APIView):
+    """Needs no key and answers JSON to whoever asks, browsers and probes alike."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+    content_negotiation_class = OnlyOneForm
+
+
+class HealthView(OpenView):
+    """Whether the service can do its work: 503 with words for each state in which it cannot."""
+
+    @extend_schema(**own_addresses.HEALTH)
+    def get(self, request: Request) -> Response:
+        with within(PROBE_SECONDS):
+            found = Findings.look()
+        services = found.services()
+        problems = found.conditions()
+        body = {
+            "status": "unhealthy" if problems else "healthy",
+            "timestamp": iso(datetime.now(UTC)),
+            "services": services,
+            "problems": [each.as_json() for each in problems],
+            "uptime": int(uptime_seconds()),
+            "version": VERSION,
+            "performance": _performance(found.vitals),
+            "system": system(),
+            "dependencies": found.dependencies(),
+        }
+        return Response(body, status=503 if problems else 200)
+
+
+class LivezView(OpenView):
+    """Whether this process answers; it asks nobody, so that a database failure restarts nothing."""
+
+    @extend_schema(**own_addresses.LIVEZ)
+    def get(self, request: Request) -> Response:
+        return Response({"status": "alive"})
+
+
+class ReadyzView(OpenView):
+    """Whether requests should come here: the database and its migrations. Not the workers: what is
+    accepted waits for them unharmed, and a roll-out of workers must not take the API down.
+    """
+
+    @extend_schema(**own_addresses.READYZ)
+    def get(self, request: Request) -> Response:
+        reasons = _reasons_against_readiness()
+        body: dict[str, Any] = {"status": "not ready" if reasons else "ready"}
+        if reasons:
+            body["reasons"] = reasons
+        return Response(body, status=503 if reasons else 200)
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a probe learns. cause: why the database cannot be written. vitals: None without it."""
+
+    cause: Cause | None
+    vitals: Vitals | None
+    is_cache_up: bool
+
+    @classmethod
+    def look(cls) -> "Findings":
+        cause = cause_against_writing()
+        if cause is not None and cause not in _READABLE:
+            return cls(cause, None, False)
+        vitals = None
+        try:
+            vitals = look()
+        except Error as error:
+            # What was found a moment ago may be over.
+            cause = cause or cause_of(error) or Cause.FAILED
+        return cls(cause, vitals, cause is None and is_cache_up())
+
+    def conditions(self) -> list[Condition]:
+        found = [of_database(self.cause)] if self.cause is not None else []
+        found += self.vitals.conditions() if self.vitals is not None else ()
+        if self.cause is None and not self.is_cache_up:
+            found.append(Condition.of("cache_broken"))
+        return found
+
+    def services(self) -> dict[str, str]:
+        """The seed's three. Without the database there is no queue, and Novita is not known of."""
+        vitals = self.vitals
+        return {
+            "novitaApi": up(vitals is not None and vitals.is_novita_up),
+            "jobQueue": up(vitals is not None and self.cause is None and vitals.is_queue_up),
+            "cache": up(self.is_cache_up),
+        }
+
+    def dependencies(self) -> dict[str, Any]:
+        database: dict[str, Any] = {"status": up(self.cause is None)}
+        if self.cause is not None:
+            database |= {"cause": self.cause.value, "message": words_of(self.cause)}
+        if self.vitals is None:
+            return {"database": database}
+        services = self.services()
+        return {
+            "database": database,
+            "novitaApi": self.vitals.novita_details(),
+            "jobQueue": {
+                "status": services["jobQueue"],
+                "workers": self.vitals.worker_count,
+                "oldestDueSeconds": round(self.vitals.oldest_due_seconds, 1),
+            },
+            "cache": {"status": services["cache"]},
+        }
+
+
+def _performance(vitals: Vitals | None) -> dict[str, float]:
+    rate = round(vitals.jobs_ended_per_minute, 2) if vitals else 0
+    return {**_window.performance(request_totals()), "jobProcessingRate": rate}
+
+
+def _reasons_against_readiness() -> list[str]:
+    """What stops requests; a busy database, or Novita, or missing workers stop none."""
+    try:
+        with within(PROBE_SECONDS):
+            if not _is_migrated():
+                return [Condition.of("migrations_missing").words]
+            cause = cause_against_writing()
+    except Error as error:
+        cause = cause_of(error) or Cause.FAILED
+    stopping = [of_database(cause)] if cause is not None else []
+    return [each.words for each in stopping if each.stops_requests]
+
+
+_migrated = False
+
+
+def _is_migrated() -> bool:
+    """Remembered once true: reading all migration files again for every probe would be waste."""
+    global _migrated
+    if not _migrated:
+        executor = MigrationExecutor(connection)
+        _migrated = not executor.migration_plan(executor.loader.graph.leaf_nodes())
+    # A query all the same: an answer from memory would hide that the database is gone.
+    database_now()
+    return _migrated

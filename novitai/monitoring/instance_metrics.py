@@ -1,0 +1,151 @@
+"""What is held at Novita, what it costs, and what is not as it should be: for alerts.
+
+Each reading is of a partial index or of a table of few rows, so that a scrape costs the same beside
+a hundred thousand instances that ended.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, Min
+from prometheus_client import Metric
+
+from accounts.models import Project
+from instances.domain.enums import ENDED_STATUSES, CreateStep, InstanceStatus, OrphanState
+from instances.domain.money import usd_text
+from instances.lifecycle import spend_rate as burn
+from instances.lifecycle.spend_rate import Burn
+from instances.models import (
+    Installation,
+    Instance,
+    OpenFinding,
+    Orphan,
+    ReconcileRun,
+    UpstreamEnding,
+)
+from instances.novita import installation as environment
+from instances.reconciliation import STANDING
+from novitai.monitoring.gauges import gauge
+
+LIVE_STATUSES = [status for status in InstanceStatus if status not in ENDED_STATUSES]
+IN_DOUBT = [CreateStep.POST, CreateStep.LOOK_UP]
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """One reading, of a project or of all; ages in seconds, 0 where there is nothing to age."""
+
+    by_status: dict[str, int]
+    held: int
+    burn: Burn
+    in_doubt: int
+    oldest_doubt_seconds: float
+    endings: int
+    oldest_ending_seconds: float
+
+    @classmethod
+    def read(cls, now: datetime, project: Project | None = None) -> "Fleet":
+        rows, endings = Instance.objects.all(), UpstreamEnding.objects.filter(confirmed_at=None)
+        if project is not None:
+            rows, endings = rows.of(project), endings.filter(project=project)
+        doubt = rows.filter(create_step__in=IN_DOUBT).order_by()
+        doubts = doubt.aggregate(count=Count("pk"), oldest=Min("posted_at"))
+        open_ = endings.order_by().aggregate(count=Count("pk"), oldest=Min("created_at"))
+        statuses = rows.not_ended().order_by().values_list("status")
+        return cls(
+            by_status=dict(statuses.annotate(count=Count("pk"))),
+            held=rows.holding().count(),
+            burn=burn.of_project(project),
+            in_doubt=doubts["count"],
+            oldest_doubt_seconds=_age(doubts["oldest"], now),
+            endings=open_["count"],
+            oldest_ending_seconds=_age(open_["oldest"], now),
+        )
+
+    def metrics(self) -> Iterator[Metric]:
+        """A status has its figure whether it has instances or not: no series alarms nobody."""
+        statuses = [(status.value, self.by_status.get(status, 0)) for status in LIVE_STATUSES]
+        one = ()
+        yield from (
+            gauge("instances", "Instances that have not ended.", ("status",), statuses),
+            gauge("instances_held", "Instances that hold a GPU at Novita.", one, [(self.held,)]),
+            gauge(
+                "burn_usd_per_hour",
+                "What Novita charges by what was seen last, whatever was asked for; orphans and"
+                " duplicates included.",
+                one,
+                [(usd_text(self.burn.e5_usd),)],
+            ),
+            gauge(
+                "burn_unpriced",
+                "GPUs that are charged and whose price is unknown, so that it is not in the burn.",
+                one,
+                [(self.burn.unpriced,)],
+            ),
+            gauge("creates_in_doubt", "Creates of unknown outcome.", one, [(self.in_doubt,)]),
+            gauge(
+                "oldest_create_in_doubt_seconds",
+                "Since when the oldest of them was sent.",
+                one,
+                [(self.oldest_doubt_seconds,)],
+            ),
+            gauge("endings_open", "GPUs that are still to end.", one, [(self.endings,)]),
+            gauge(
+                "oldest_open_ending_seconds",
+                "For how long the oldest of them is being ended.",
+                one,
+                [(self.oldest_ending_seconds,)],
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """What the reconciler makes of the whole account; no project's business."""
+
+    orphans: dict[str, int]
+    findings: dict[str, int]
+    reconciled_seconds_ago: float | None
+    is_braked: bool
+    is_copy: bool = False
+
+    @classmethod
+    def read(cls, now: datetime) -> "Upkeep":
+        run = ReconcileRun.objects.filter(is_complete=True).order_by("-pk").first()
+        installation = Installation.objects.first()
+        orphans = Orphan.objects.order_by().values_list("state")
+        return cls(
+            orphans=dict(orphans.annotate(count=Count("pk"))),
+            findings=dict(
+                OpenFinding.objects.order_by().values_list("kind").annotate(count=Count("pk"))
+            ),
+            reconciled_seconds_ago=_age(run.ran_at, now) if run is not None else None,
+            is_braked=installation is not None and installation.braked_at is not None,
+            is_copy=installation is not None and not environment.is_bound_here(installation),
+        )
+
+    def metrics(self) -> Iterator[Metric]:
+        one = ()
+        orphans = [(state.value, self.orphans.get(state, 0)) for state in OrphanState]
+        findings = [(kind, self.findings.get(kind, 0)) for kind in sorted(STANDING)]
+        help_ = "What the reconciler goes on finding, by kind."
+        yield gauge("reconcile_findings_open", help_, ("kind",), findings)
+        yield from (
+            gauge("orphans", "GPUs of ours that no row asked for.", ("state",), orphans),
+            gauge(
+                "reconcile_braked",
+                "1 while too much has vanished at once to be believed.",
+                one,
+                [(int(self.is_braked),)],
+            ),
+        )
+        help_ = "1 while this database has moved, or is a copy, and so acts on nothing at Novita."
+        yield gauge("installation_held_back", help_, one, [(int(self.is_copy),)])
+        if self.reconciled_seconds_ago is not None:
+            help_ = "Since the last complete comparison with Novita."
+            yield gauge("reconcile_age_seconds", help_, one, [(self.reconciled_seconds_ago,)])
+
+
+def _age(since: datetime | None, now: datetime) -> float:
+    return max((now - since).total_seconds(), 0.0) if since is not None else 0.0

@@ -1,0 +1,1 @@
+"""What REST framework needs beyond its own: parsers, pages, cursors, negotiation."""

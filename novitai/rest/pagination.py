@@ -1,0 +1,132 @@
+"""Pages by key, not by offset: page 1,000 costs what page 1 costs, and no row is shown twice."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import F, QuerySet
+from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
+from rest_framework.exceptions import ValidationError
+from rest_framework.pagination import BasePagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from core.clock import exact_iso
+from novitai.rest import cursors
+
+if TYPE_CHECKING:
+    # REST framework's views import this module through its settings.
+    from rest_framework.views import APIView
+
+DEFAULT_LIMIT = 20
+MAX_LIMIT = 100
+# Counting further would read the whole index on every page.
+COUNT_CAP = 10_000
+_LIMIT = re.compile(r"[1-9][0-9]{0,2}")
+
+
+class KeysetPagination(BasePagination):
+    """``{RESULTS: [...], "total", "totalIsCapped"?, "hasMore", "nextCursor"?}``, and a Link header.
+
+    The view says ``results_name`` and how rows are ordered: ``page_order``, a unique column ("-"
+    for newest first), or ``page_sorts``, from what ``sort`` may say to such a column, the first
+    being the default; a column of these need not be unique, the primary key decides ties.
+    ``query_parameters`` are those it knows beside its page's, ``repeatable`` those that may stand
+    more than once.
+    """
+
+    def paginate_queryset(
+        self, queryset: Any, request: Request, view: "APIView | None" = None
+    ) -> list[Any]:
+        self.results_name: str = getattr(view, "results_name", "results")
+        self._request = request
+        asked = _PageRequest(request, view)
+        rows = queryset.order_by(*asked.order)
+        if asked.after is not None:
+            rows = _after(rows, asked.order, asked.after)
+        page = list(_whole(rows, asked.limit + 1) if asked.is_sorted else rows[: asked.limit + 1])
+        is_all = asked.after is None and len(page) <= asked.limit
+        self.total = len(page) if is_all else queryset.order_by()[: COUNT_CAP + 1].count()
+        self.next_cursor = None
+        if len(page) > asked.limit:
+            key = _key(page[asked.limit - 1], asked.order)
+            self.next_cursor = cursors.encode(key, asked.list_name)
+        return page[: asked.limit]
+
+    def get_paginated_response(self, data: Any) -> Response:
+        body: dict[str, Any] = {self.results_name: data, "total": min(self.total, COUNT_CAP)}
+        if self.total > COUNT_CAP:
+            body["totalIsCapped"] = True
+        body["hasMore"] = self.next_cursor is not None
+        if self.next_cursor is None:
+            return Response(body)
+        body["nextCursor"] = self.next_cursor
+        return Response(body, headers={"Link": f'<{self._next_address()}>; rel="next"'})
+
+    def _next_address(self) -> str:
+        """Relative, since behind a proxy only the client knows how it came here (RFC 8288)."""
+        parameters = self._request.query_params.copy()
+        parameters["cursor"] = self.next_cursor or ""
+        return f"{self._request.path}?{parameters.urlencode()}"
+
+
+class _PageRequest:
+    """limit, sort and cursor as asked for; every parameter that is wrong or unknown is told."""
+
+    def __init__(self, request: Request, view: "APIView | None") -> None:
+        given = request.query_params
+        sorts: Mapping[str, str] = getattr(view, "page_sorts", {})
+        errors = _misplaced(request, view, has_sorts=bool(sorts))
+        limit = given.get("limit", str(DEFAULT_LIMIT))
+        if not _LIMIT.fullmatch(limit) or int(limit) > MAX_LIMIT:
+            errors["limit"] = [f"limit must be an integer between 1 and {MAX_LIMIT}"]
+        if "sort" in given and sorts and given["sort"] not in sorts:
+            errors["sort"] = [f"sort must be one of: {', '.join(sorts)}"]
+        self.list_name = cursors.name_of_list(request, getattr(request.user, "project", ""))
+        self.after: list[Any] | None = None
+        if "cursor" in given and not errors:
+            try:
+                self.after = cursors.decode(given["cursor"], self.list_name)
+            except cursors.CursorError as error:
+                errors["cursor"] = [str(error)]
+        if errors:
+            raise ValidationError(errors)
+        self.limit = int(limit)
+        self.is_sorted = bool(sorts)
+        self.order = _order(given.get("sort"), sorts, getattr(view, "page_order", "-id"))
+
+
+def _misplaced(request: Request, view: "APIView | None", *, has_sorts: bool) -> dict[str, Any]:
+    known = {"limit", "cursor", *getattr(view, "query_parameters", ())}
+    known |= {"sort"} if has_sorts else set()
+    once = known - set(getattr(view, "repeatable", ()))
+    given = request.query_params
+    errors = {name: ["Unknown query parameter"] for name in given if name not in known}
+    return errors | {name: ["May be given once"] for name in once if len(given.getlist(name)) > 1}
+
+
+def _order(sort: str | None, sorts: Mapping[str, str], order: str) -> tuple[str, ...]:
+    """The columns to order by; in one direction, so that one index serves both."""
+    if not sorts:
+        return (order,)
+    column = sorts[sort] if sort else next(iter(sorts.values()))
+    return column, "-pk" if column.startswith("-") else "pk"
+
+
+def _key(row: Any, order: Sequence[str]) -> list[Any]:
+    values = [getattr(row, column.removeprefix("-")) for column in order]
+    return [exact_iso(value) if hasattr(value, "isoformat") else value for value in values]
+
+
+def _whole(rows: QuerySet[Any], count: int) -> QuerySet[Any]:
+    """The first of these rows, chosen by their ids: an index that carries what is filtered by can
+    do that alone, and only what is shown is read as a whole.
+    """
+    return rows.filter(pk__in=rows.values("pk")[:count])
+
+
+def _after(rows: QuerySet[Any], order: Sequence[str], key: Sequence[Any]) -> QuerySet[Any]:
+    """Compared as a tuple: an OR of columns would read all rows that tie with the key."""
+    columns = Tuple(*(F(column.removeprefix("-")) for column in order))
+    lookup = TupleLessThan if order[0].startswith("-") else TupleGreaterThan
+    return rows.filter(lookup(columns, tuple(key)))

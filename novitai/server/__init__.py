@@ -1,0 +1,1 @@
+"""The web server: gunicorn's threaded worker, whose threads do not wait for clients."""

@@ -1,0 +1,19 @@
+"""Signals are the process's: every test of them puts back what was there."""
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from devtools.launcher.ending import SIGNALS, Ending
+
+
+@pytest.fixture
+def ending() -> Iterator[Ending]:
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    # nohup ignores it, and we inherit that.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    with Ending({}) as ending:
+        yield ending
+    for number, handler in before.items():
+        signal.signal(number, handler)

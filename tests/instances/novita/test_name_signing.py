@@ -1,0 +1,58 @@
+"""Names that prove who made them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from instances.models.instance import new_reference
+from instances.models.upstream import new_installation_id, new_signing_key
+from instances.novita.name_signing import Mark
+
+MARK = Mark("0a1b2c3d", "11" * 32)
+REFERENCE = "0123456789abcdef0123"
+
+
+@given(st.text(max_size=200))
+def test_any_wished_name_makes_a_fit_name_that_is_known_again(wished: str) -> None:
+    name = MARK.name(wished, REFERENCE)
+    assert re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])", name)
+    assert len(name) <= 81
+    assert MARK.search_word in name
+    assert MARK.reference_in(name) == REFERENCE
+
+
+def test_real_ids_fit_the_pattern() -> None:
+    mark = Mark(new_installation_id(), new_signing_key())
+    reference = new_reference()
+    assert mark.reference_in(mark.name("My GPU!", reference)) == reference
+
+
+def test_the_wished_name_stays_readable() -> None:
+    assert MARK.name("My GPU!", REFERENCE).startswith("my-gpu-0a1b2c3d-")
+
+
+@pytest.mark.parametrize("position", range(len("my-gpu-"), len(MARK.name("My GPU", REFERENCE))))
+def test_a_name_changed_anywhere_is_nobodys(position: int) -> None:
+    name = MARK.name("My GPU", REFERENCE)
+    other = "f" if name[position] != "f" else "e"
+    assert MARK.reference_in(name[:position] + other + name[position + 1 :]) is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "somebody-elses",
+        Mark("0a1b2c3d", "22" * 32).name("My GPU", REFERENCE),
+        Mark("ffffffff", "11" * 32).name("My GPU", REFERENCE),
+        MARK.name("My GPU", REFERENCE) + "-2",
+        MARK.name("My GPU", REFERENCE) + "\n",
+        MARK.name("My GPU", REFERENCE).upper(),
+    ],
+)
+def test_what_this_installation_did_not_sign_is_foreign(name: str) -> None:
+    assert MARK.reference_in(name) is None

@@ -1,0 +1,322 @@
+"""What happens to running and stopped instances at Novita is noticed and told."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db.models import F
+
+from core.clock import database_now
+from instances import reconciliation
+from instances.domain.types import Cause
+from instances.models import Installation, Instance, ReconcileRun
+from instances.novita import installation
+from instances.reconciliation import plan
+from instances.services import stop_instance
+from jobs.models import Job
+from tests.fakes import DOWN, FakeNovita
+from tests.instances.handlers.conftest import HOOK, Service, events
+from tests.instances.reconciliation import conftest as reconciling_tests
+from tests.instances.reconciliation.conftest import kinds, reconcile, reconcile_for, run_one
+
+pytestmark = pytest.mark.django_db
+
+AFTER = timedelta(minutes=10)
+LONG_AGO = datetime(2026, 2, 1, tzinfo=UTC)
+
+
+def after(instance: Instance) -> tuple[str, str]:
+    instance.refresh_from_db()
+    return instance.status, instance.reason_code
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        ({"status": "exited"}, ("stopped", "CHANGED_AT_NOVITA")),
+        ({"status": "exited", "spot_status": "terminated"}, ("stopped", "SPOT_RECLAIMED")),
+        # Of an earlier run: this one began after it.
+        ({"status": "exited", "spot_reclaim_at": LONG_AGO}, ("stopped", "CHANGED_AT_NOVITA")),
+        ({"status": "exited", "status_error_message": "node lost"}, ("stopped", "CRASHED")),
+        ({"status": "freezing"}, ("stopped", "ARREARS")),
+        ({"status": "stopping"}, ("stopping", "CHANGED_AT_NOVITA")),
+        ({"status": "restarting"}, ("starting", "CHANGED_AT_NOVITA")),
+        ({"status": "migrating"}, ("migrating", "CHANGED_AT_NOVITA")),
+        ({"status": "running"}, ("running", "")),
+        ({"status": "toRemove"}, ("running", "")),
+    ],
+)
+def test_a_running_instance_goes_where_novita_has_gone(
+    novita: FakeNovita, running: Instance, seen: dict[str, str], expected: tuple[str, str]
+) -> None:
+    novita.put("up-1", **seen)
+    reconcile()
+    assert after(running) == expected
+    is_moving = expected[0] in ("stopping", "starting", "migrating")
+    live = Job.objects.live().filter(type="monitor_instance")
+    assert live.exists() is is_moving
+
+
+def test_a_reclaim_is_told_by_event_and_webhook(service: Service, novita: FakeNovita) -> None:
+    instance = run_one(service, novita, webhook_url=HOOK)
+    novita.put("up-1", status="exited", spot_status="terminated")
+    reconcile()
+    event = instance.events.last()
+    assert (event.type, event.data["code"]) == ("instance.stopped", "SPOT_RECLAIMED")
+    assert event.deliveries.get().payload["data"]["statusReason"]["code"] == "SPOT_RECLAIMED"
+
+
+def test_a_deletion_in_the_console_is_believed_after_ten_minutes_of_passes_that_agree(
+    novita: FakeNovita, running: Instance
+) -> None:
+    del novita.instances["up-1"]
+    for _ in range(9):
+        assert kinds(reconcile()) == ["vanished"]
+        assert after(running) == ("running", "NOT_SEEN_AT_NOVITA")
+    assert kinds(reconcile(later=timedelta(minutes=2))) == ["followed"]
+    assert after(running) == ("terminated", "DELETED_AT_NOVITA")
+    assert events(running)[-2:] == ["instance.unseen", "instance.terminated"]
+    assert running.upstream_gone_at is not None
+    assert running.billing_since is None
+
+
+def test_what_the_list_leaves_out_is_looked_at_before_it_counts_as_gone(
+    novita: FakeNovita, running: Instance
+) -> None:
+    novita.unlisted.add("up-1")
+    for _ in range(3):
+        assert kinds(reconcile()) == ["contradiction"]
+    assert after(running) == ("running", "")
+    assert "get_instance" in novita.calls
+
+
+def test_a_list_that_lags_behind_changes_nothing(
+    novita: FakeNovita, running: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stale = novita.put("up-1", status="exited")
+    novita.put("up-1", status="running")
+    shown = novita.page
+    monkeypatch.setattr(
+        novita,
+        "page",
+        lambda *args: type(shown(*args))((stale,), 1),
+    )
+    reconcile()
+    assert after(running) == ("running", "")
+
+
+def test_an_answer_from_before_a_change_here_changes_nothing(
+    service: Service, novita: FakeNovita, running: Instance
+) -> None:
+    novita.put("up-1", status="exited")
+    Instance.objects.update(status_changed_at=F("status_changed_at") - timedelta(minutes=1))
+    work = reconciliation.plan()
+    seen = reconciliation.look(work)
+    stop_instance(public_id=running.public_id, cause=Cause("key:test"))
+    reconciliation.conclude(work, seen, account=running.upstream_account, cause=Cause("worker"))
+    assert after(running) == ("stopping", "")
+
+
+@pytest.mark.parametrize("word", ["running", "starting"])
+def test_a_stopped_instance_that_was_started_at_novita_starts_here(
+    service: Service, novita: FakeNovita, running: Instance, word: str
+) -> None:
+    novita.put("up-1", status="exited")
+    reconcile()
+    novita.put("up-1", status=word)
+    reconcile()
+    assert after(running) == ("starting", "CHANGED_AT_NOVITA")
+    novita.put("up-1", status="running")
+    service.run("monitor_instance", times=2)
+    assert after(running)[0] == "running"
+
+
+@pytest.mark.parametrize("count", [3, 5])
+def test_many_that_vanish_at_once_are_not_believed(
+    service: Service, novita: FakeNovita, count: int
+) -> None:
+    instances = [run_one(service, novita, name=f"n{n}") for n in range(count)]
+    novita.instances.clear()
+    report = reconcile()
+    reconcile_for(AFTER)
+    assert {after(each)[0] for each in instances} == {"running"}
+    assert "brake" in kinds(report)
+    assert Installation.objects.get().braked_at is not None
+    assert "accept" in ReconcileRun.objects.first().note
+
+
+def test_many_that_are_gone_are_believed_after_an_hour(
+    service: Service, novita: FakeNovita
+) -> None:
+    instances = [run_one(service, novita, name=f"n{n}") for n in range(3)]
+    novita.instances.clear()
+    reconcile_for(timedelta(hours=1, minutes=5))
+    assert {after(each)[0] for each in instances} == {"terminated"}
+    reconcile()
+    assert Installation.objects.get().braked_at is None
+
+
+def test_the_brake_stays_on_while_they_are_missing(service: Service, novita: FakeNovita) -> None:
+    instances = [run_one(service, novita, name=f"n{n}") for n in range(12)]
+    for each in instances[:4]:
+        del novita.instances[each.upstream_id]
+    reconcile()
+    # A tenth more of the others would make those four less than a fifth of all.
+    Installation.objects.update(brake_reason="as it was")
+    [run_one(service, novita, name=f"m{n}") for n in range(12)]
+    assert "brake" in kinds(reconcile_for(AFTER))
+    assert {after(each)[0] for each in instances} == {"running"}
+
+
+@pytest.mark.parametrize("looks", [1, 2])
+def test_the_brake_counts_what_no_look_was_left_for(
+    service: Service, novita: FakeNovita, monkeypatch: pytest.MonkeyPatch, looks: int
+) -> None:
+    instances = [run_one(service, novita, name=f"n{n}") for n in range(6)]
+    for each in instances[:4]:
+        del novita.instances[each.upstream_id]
+    monkeypatch.setattr(plan, "SINGLE_LOOKS", looks - 4)
+    for _ in range(2):
+        assert "brake" in kinds(reconcile())
+    assert {after(each)[0] for each in instances} == {"running"}
+
+
+def test_a_list_that_is_not_whole_does_not_take_the_brake_off(
+    service: Service, novita: FakeNovita, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instances = [run_one(service, novita, name=f"n{n}") for n in range(6)]
+    novita.unlisted.update(each.upstream_id for each in instances)
+    Installation.objects.update(braked_at=database_now(), brake_reason="as it was")
+    shown = novita.page
+    monkeypatch.setattr(novita, "page", lambda *args: type(shown(*args))((), 6))
+    reconcile()
+    assert Installation.objects.get().braked_at is not None
+    monkeypatch.setattr(novita, "page", shown)
+    novita.unlisted.clear()
+    reconcile()
+    assert Installation.objects.get().braked_at is None
+
+
+@pytest.mark.parametrize(
+    "left_over",
+    [{}, {"spot_reclaim_at": LONG_AGO}, {"spot_status": "terminated"}],
+    ids=str,
+)
+def test_what_stopped_for_want_of_money_says_so(
+    novita: FakeNovita, running: Instance, left_over: dict[str, Any]
+) -> None:
+    Instance.objects.update(spot_status=left_over.get("spot_status", ""))
+    novita.put("up-1", status="exited", **left_over)
+    novita.balance_e5_usd = -1
+    reconcile()
+    assert after(running) == ("stopped", "ARREARS")
+    assert novita.calls[-1] == "get_balance"
+
+
+def test_many_that_moved_are_confirmed_by_a_second_list_and_not_one_by_one(
+    service: Service, novita: FakeNovita
+) -> None:
+    instances = [run_one(service, novita, name=f"n{n}") for n in range(15)]
+    for each in instances:
+        novita.put(each.upstream_id, status="exited", spot_status="terminated")
+    novita.calls.clear()
+    reconcile()
+    assert {after(each) for each in instances} == {("stopped", "SPOT_RECLAIMED")}
+    assert novita.calls == ["list_instances", "list_instances", "get_balance"]
+
+
+def test_a_pass_writes_nothing_over_what_was_seen_after_it_began(
+    novita: FakeNovita, running: Instance
+) -> None:
+    Instance.objects.update(status_changed_at=F("status_changed_at") - timedelta(hours=1))
+    novita.put("up-1", status="exited")
+    work = reconciliation.plan()
+    seen = reconciliation.look(work)
+    Instance.objects.update(upstream_seen_at=database_now())
+    account = running.upstream_account
+    reconciliation.conclude(work, seen, account=account, cause=Cause("worker", "a test"))
+    assert after(running)[0] == "running"
+
+
+def test_lists_contradict_nothing_that_changed_here_a_moment_ago(
+    service: Service, novita: FakeNovita, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instances = [run_one(service, novita, name=f"n{n}") for n in range(15)]
+    for each in instances:
+        novita.put(each.upstream_id, status="exited")
+    monkeypatch.setattr(reconciling_tests, "AGO", timedelta(seconds=5))
+    reconcile()
+    assert {after(each)[0] for each in instances} == {"running"}
+
+
+def test_an_operator_may_take_the_brake_off(service: Service, novita: FakeNovita) -> None:
+    instances = [run_one(service, novita, name=f"n{n}") for n in range(3)]
+    novita.instances.clear()
+    reconcile()
+    installation.release_brake()
+    reconcile()
+    reconcile()
+    assert {after(each)[0] for each in instances} == {"terminated"}
+    assert Installation.objects.get().braked_at is None
+
+
+def test_the_brake_comes_off_when_they_are_back(service: Service, novita: FakeNovita) -> None:
+    for n in range(3):
+        run_one(service, novita, name=f"n{n}")
+    gone = dict(novita.instances)
+    novita.instances.clear()
+    reconcile()
+    novita.instances.update(gone)
+    reconcile()
+    assert Installation.objects.get().braked_at is None
+
+
+def test_a_few_of_many_are_believed(service: Service, novita: FakeNovita) -> None:
+    instances = [run_one(service, novita, name=f"n{n}") for n in range(4)]
+    for each in instances[:2]:
+        del novita.instances[each.upstream_id]
+    reconcile_for(AFTER)
+    assert [after(each)[0] for each in instances] == ["terminated"] * 2 + ["running"] * 2
+
+
+def test_an_outage_concludes_nothing_and_says_so(novita: FakeNovita, running: Instance) -> None:
+    novita.fail("list_instances", DOWN, times=5)
+    report = reconcile()
+    assert after(running) == ("running", "")
+    assert "could not be listed" in report.note
+
+
+def test_another_account_s_instances_are_not_looked_for(
+    novita: FakeNovita, running: Instance
+) -> None:
+    Instance.objects.update(upstream_account="another")
+    novita.instances.clear()
+    reconcile_for(AFTER)
+    assert after(running) == ("running", "")
+
+
+def test_a_kept_failure_is_watched_until_it_is_gone(service: Service, novita: FakeNovita) -> None:
+    instance = service.placed(on_start_failure="keep", webhook_url=HOOK)
+    novita.put("up-1", status="exited", status_error_message="no such image")
+    service.run("monitor_instance")
+    assert after(instance)[0] == "failed"
+    assert not Job.objects.live().filter(type="terminate_instance").exists()
+    reconcile()
+    assert Instance.objects.holding().count() == 1
+    novita.instances.clear()
+    reconcile()
+    assert after(instance) == ("failed", "NOT_SEEN_AT_NOVITA")
+    reconcile_for(AFTER)
+    assert Instance.objects.holding().count() == 0
+    assert instance.events.last().type == "instance.gone"
+    assert after(instance)[0] == "failed"
+
+
+def test_a_pass_costs_its_pages(service: Service, novita: FakeNovita) -> None:
+    for n in range(5):
+        run_one(service, novita, name=f"n{n}")
+    novita.calls.clear()
+    reconcile()
+    assert novita.calls == ["list_instances"]

@@ -1,0 +1,278 @@
+"""Writing down what came of the work, in whatever way that goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+from django.db import (
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    connection,
+    connections,
+)
+from psycopg.errors import DiskFull, InsufficientPrivilege, ReadOnlySqlTransaction
+from structlog.testing import capture_logs
+
+from jobs import counters
+from jobs.engine import completer, outcome_writer
+from jobs.engine.completer import MOST_REFUSALS
+from jobs.models import Counter, Job
+from jobs.outcomes import Done, GiveUp, Outcome
+from tests.engine import ScriptedHandler
+from tests.jobs.conftest import Register, in_thread
+from tests.jobs.rows import hand_over, lapse, statuses, taken_from, worked_on
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("kept_connection")]
+
+
+def events(logs: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [entry["event"] for entry in logs]
+
+
+class Bad(ScriptedHandler):
+    """Its apply meets with trouble for the named jobs, as long as there is some."""
+
+    def __init__(self, *troubles: Exception, names: Sequence[str] = ("bad",)) -> None:
+        super().__init__(apply=self.meet)
+        self.troubles, self.names, self.met = list(troubles), names, 0
+
+    def meet(self, jobs: Sequence[Job], work: Any, result: Any) -> Mapping[int, Outcome]:
+        if work["name"] in self.names and self.troubles:
+            self.met += 1
+            raise self.troubles.pop()
+        return {job.pk: Done() for job in jobs}
+
+
+# A database that works, and refuses a unit
+
+
+@pytest.mark.parametrize("error", [OperationalError("deadlock"), InterfaceError("odd")])
+def test_a_unit_that_the_database_refuses_holds_nobody_up(
+    register: Register, error: Exception
+) -> None:
+    handler = Bad(*[error] * 2)
+    register(handler=handler)
+    runner = worked_on("a", "bad", "c")
+    waiting = taken_from(runner)
+    runner.keeper.write(waiting)
+    assert statuses() == {"a": "completed", "bad": "processing", "c": "completed"}
+    assert [unit.jobs[0].subject for unit in waiting] == ["bad"]
+    assert [job.subject for job in runner.live.jobs()] == ["bad"]
+    runner.keeper.write(waiting)
+    assert statuses()["bad"] == "completed"
+    assert (waiting, runner.live.jobs(), handler.met) == ([], [], 2)
+
+
+def test_a_unit_that_is_refused_over_and_over_has_failed_an_attempt(register: Register) -> None:
+    handler = Bad(*[OperationalError("canceled by statement timeout")] * 99)
+    register(handler=handler)
+    runner = worked_on("bad")
+    waiting = taken_from(runner)
+    for _ in range(MOST_REFUSALS):
+        assert statuses() == {"bad": "processing"}
+        runner.keeper.write(waiting)
+    assert handler.met == MOST_REFUSALS
+    runner.keeper.write(waiting)
+    job = Job.objects.get()
+    assert (job.status, job.attempts) == ("pending", 1)
+    assert job.error == "OperationalError: canceled by statement timeout"
+    assert (waiting, runner.live.jobs()) == ([], [])
+
+
+def test_a_unit_whose_failure_cannot_be_written_either_is_left_to_its_lease(
+    register: Register, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(jobs: Mapping[int, Job], outcomes: Mapping[int, Outcome]) -> None:
+        if any(job.subject == "bad" for job in jobs.values()):
+            raise OperationalError("value too large")
+        write(jobs, outcomes)
+
+    write = outcome_writer.settle
+    monkeypatch.setattr(outcome_writer, "settle", refuse)
+    register()
+    runner = worked_on("a", "bad", "c")
+    waiting = taken_from(runner)
+    rounds = 0
+    with capture_logs() as logs:
+        while waiting:
+            rounds += 1
+            runner.keeper.write(waiting)
+            assert rounds <= 3 * MOST_REFUSALS
+    assert statuses() == {"a": "completed", "bad": "processing", "c": "completed"}
+    assert runner.live.jobs() == []
+    assert events(logs) == ["jobs_unwritable"]
+    assert rounds > MOST_REFUSALS
+
+
+def test_a_job_that_cannot_be_settled_is_left_to_its_lease(register: Register) -> None:
+    def refuse(job: Job, error: str) -> None:
+        raise LookupError("no such instance")
+
+    def apply(jobs: Sequence[Job], work: Any, result: Any) -> Mapping[int, Outcome]:
+        return {job.pk: GiveUp("never") if work["name"] == "bad" else Done() for job in jobs}
+
+    register(handler=ScriptedHandler(apply=apply, on_give_up=refuse))
+    runner = worked_on("a", "bad", "c")
+    with capture_logs() as logs:
+        runner.keep()
+    assert statuses() == {"a": "completed", "bad": "processing", "c": "completed"}
+    assert runner.live.jobs() == []
+    assert events(logs) == ["jobs_unwritable"]
+
+
+def test_a_transaction_that_fails_at_its_end_harms_only_its_own_unit(
+    register: Register, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What Postgres checks at the commit is beyond a unit's own savepoint."""
+    write = outcome_writer.settle
+
+    def settle_(jobs: Any, outcomes: Any) -> None:
+        if any(jobs[pk].subject == "bad" for pk in outcomes):
+            raise IntegrityError("deferred")
+        write(jobs, outcomes)
+
+    monkeypatch.setattr(outcome_writer, "settle", settle_)
+    register()
+    runner = worked_on("a", "bad", "c")
+    with capture_logs():
+        runner.keep()
+    assert statuses() == {"a": "completed", "bad": "processing", "c": "completed"}
+
+
+# A database that is away
+
+
+@pytest.mark.django_db(transaction=True)
+def test_while_the_database_is_away_everything_waits_and_nothing_is_held_against_it(
+    register: Register, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handler = register()
+    runner = worked_on("a", "b")
+    waiting = taken_from(runner)
+    with monkeypatch.context() as away, capture_logs() as logs:
+        connection.close()
+        away.setattr(type(connections["default"]), "connect", _refuse)
+        for _ in range(3 * MOST_REFUSALS):
+            runner.keeper.write(waiting)
+    assert events(logs).count("jobs_apply_postponed") == 3 * MOST_REFUSALS
+    assert [unit.refusals for unit in waiting] == [0, 0]
+    assert len(runner.live.jobs()) == 2
+    assert handler.applied == []
+    runner.keeper.write(waiting)
+    assert statuses() == {"a": "completed", "b": "completed"}
+    assert {job.attempts for job in Job.objects.all()} == {1}
+    assert not Counter.objects.exists()
+
+
+@pytest.mark.parametrize("error", [ReadOnlySqlTransaction, DiskFull, InsufficientPrivilege])
+def test_while_no_write_succeeds_results_are_kept_and_nothing_is_held_against_them(
+    register: Register, error: type[Exception]
+) -> None:
+    """Such a database answers reads, so it looks as if it refused these units only."""
+    refused = OperationalError("refused")
+    refused.__cause__ = error()
+    handler = Bad(*[refused] * 3 * MOST_REFUSALS, names=("a", "b"))
+    register(handler=handler)
+    runner = worked_on("a", "b")
+    waiting = taken_from(runner)
+    for _ in range(3 * MOST_REFUSALS):
+        runner.keeper.write(waiting)
+    assert [unit.refusals for unit in waiting] == [0, 0]
+    assert len(runner.live.jobs()) == 2
+    runner.keeper.write(waiting)
+    assert statuses() == {"a": "completed", "b": "completed"}
+
+
+def _refuse(self: Any) -> None:
+    raise OperationalError("connection refused")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_was_lost_is_replaced_at_once(register: Register) -> None:
+    register()
+    runner = worked_on("a", "b")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (pid,) = cursor.fetchone()
+    in_thread(lambda: _terminate(pid))
+    waiting = taken_from(runner)
+    runner.keeper.write(waiting)
+    assert statuses() == {"a": "completed", "b": "completed"}
+    assert waiting == []
+
+
+def _terminate(pid: int) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+    return True
+
+
+def test_what_was_written_is_not_written_again_when_a_later_group_has_trouble(
+    register: Register, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register("a")
+    register("b", handler=Bad(OperationalError("gone"), names=["late"]))
+    runner = worked_on(a=["early"], b=["late"])
+    waiting = taken_from(runner)
+    with monkeypatch.context() as away, capture_logs():
+        away.setattr(completer, "_ask_database", lambda: _refuse(None))
+        runner.keeper.write(waiting)
+    assert [unit.jobs[0].subject for unit in waiting] == ["late"]
+    assert statuses() == {"early": "completed", "late": "processing"}
+    runner.keeper.write(waiting)
+    assert statuses() == {"early": "completed", "late": "completed"}
+    assert not Counter.objects.exists()
+
+
+# Whose row it is
+
+
+def test_a_result_that_comes_after_the_lease_was_lost_is_dropped_and_counted(
+    register: Register,
+) -> None:
+    handler = register()
+    runner = worked_on("mine", "lost", "lost too")
+    Job.objects.filter(subject__startswith="lost").update(lease_token=1)
+    with capture_logs() as logs:
+        runner.keep()
+    assert statuses() == {"mine": "completed", "lost": "processing", "lost too": "processing"}
+    assert handler.applied == [Job.objects.get(subject="mine").pk]
+    assert [(each["event"], each["count"]) for each in logs] == [("jobs_stale_writes_refused", 2)]
+    assert Counter.objects.get(name=counters.STALE_WRITES_REFUSED).value == 2
+    assert runner.live.jobs() == []
+
+
+def test_an_old_token_does_not_pass_with_the_new_one_of_the_same_process(
+    register: Register,
+) -> None:
+    """Frozen past its lease, a process may start its own row anew before it writes the old talk."""
+    handler = register()
+    runner = worked_on("a")
+    lapse(Job.objects.get(subject="a"))
+    hand_over(runner)
+    both = taken_from(runner)
+    assert len({unit.jobs[0].lease_token for unit in both}) == 2
+    for waiting in (both, both[::-1]):
+        assert len(completer._groups(waiting)) == 2
+    with capture_logs() as logs:
+        runner.keeper.write(both)
+    assert (len(handler.applied), statuses()) == (1, {"a": "completed"})
+    assert [each["count"] for each in logs] == [1]
+
+
+def test_work_that_is_done_twice_is_written_once(register: Register) -> None:
+    handler = register()
+    runner = worked_on("a")
+    (finished,) = taken_from(runner)
+    with capture_logs():
+        for _ in range(2):
+            runner.keeper.write([finished])
+    assert len(handler.applied) == 1
+    assert statuses() == {"a": "completed"}
+
+
+def test_releasing_nothing_is_harmless(register: Register) -> None:
+    completer.release([])

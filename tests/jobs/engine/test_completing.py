@@ -1,0 +1,183 @@
+"""What the keeper writes together, what it books, and its thread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection
+from structlog.testing import capture_logs
+
+from jobs import registry
+from jobs.engine import completer, shared_memory
+from jobs.engine.completer import Finished, Keeper
+from jobs.engine.heartbeat import LiveJobs
+from jobs.models import Job
+from jobs.outcomes import Done, Outcome
+from jobs.registry import Unit
+from tests.engine import ScriptedHandler
+from tests.jobs.conftest import Register, on_own_connection
+from tests.jobs.engine.test_completer import Bad, events
+from tests.jobs.rows import statuses, taken_from, worked_on
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("kept_connection")]
+
+
+# What shares a transaction
+
+
+def transactions_of(register: Register, **fields: Any) -> dict[str, int]:
+    """Register x and y so that each apply notes its transaction."""
+    noted: dict[str, int] = {}
+
+    def apply(jobs: Sequence[Job], work: Any, result: Any) -> Mapping[int, Outcome]:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT txid_current()")
+            (number,) = cursor.fetchone()
+        noted.update({job.subject: number for job in jobs})
+        return {job.pk: Done() for job in jobs}
+
+    register("x", handler=ScriptedHandler(apply=apply), **fields)
+    register("y", handler=ScriptedHandler(apply=apply), **fields)
+    return noted
+
+
+@pytest.mark.django_db(transaction=True)
+def test_types_do_not_share_a_transaction_and_jobs_of_one_do(register: Register) -> None:
+    """They lock different things first; in one transaction two workers could deadlock."""
+    noted = transactions_of(register)
+    worked_on(x="ac", y="bd").keep()
+    assert noted["a"] == noted["c"]
+    assert noted["b"] == noted["d"]
+    assert noted["a"] != noted["b"]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("size", "transactions"), [(1, 4), (2, 2), (3, 2)])
+def test_a_type_says_how_many_share_a_transaction(
+    register: Register, size: int, transactions: int
+) -> None:
+    noted = transactions_of(register, commit_size=size)
+    worked_on(x="abcd").keep()
+    assert len(set(noted.values())) == transactions
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_shared_unit_has_a_transaction_to_itself(register: Register) -> None:
+    noted = transactions_of(register)
+    handler = ScriptedHandler(
+        load=lambda jobs: [Unit(jobs[:2], {}), *(Unit([job], {}) for job in jobs[2:])],
+        apply=registry.get("x").handler.apply,
+    )
+    register("x", handler=handler)
+    worked_on(x="abcd").keep()
+    assert noted["a"] == noted["b"]
+    assert noted["c"] == noted["d"]
+    assert noted["a"] != noted["c"]
+
+
+def test_two_workers_lock_the_subjects_of_a_type_in_one_order(register: Register) -> None:
+    handler = register()
+    worked_on(*"cab").keep()
+    applied = [Job.objects.get(pk=pk).subject for pk in handler.applied]
+    assert applied == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("is_blocked", [True, False])
+def test_a_pusher_that_waits_for_room_is_woken_when_there_is_some(
+    register: Register, monkeypatch: pytest.MonkeyPatch, is_blocked: bool
+) -> None:
+    woken: list[bool] = []
+    register()
+    runner = worked_on("a")
+    monkeypatch.setattr("jobs.queue.notify", lambda: woken.append(connection.in_atomic_block))
+    shared_memory.set_blocked(is_blocked)
+    runner.keep()
+    shared_memory.set_blocked(False)
+    assert woken == [True] * is_blocked
+
+
+# What talks cost
+
+
+def test_what_talks_cost_is_booked_once_for_all_of_them(register: Register) -> None:
+    booked: list[Any] = []
+    bad = Bad(*[OperationalError("deadlock")] * 2)
+    register(handler=ScriptedHandler(apply=bad.meet, book=booked.append))
+    runner = worked_on("a", "bad")
+    waiting = taken_from(runner)
+    for _ in range(2):
+        runner.keeper.write(waiting)
+    assert (waiting, bad.met) == ([], 2)
+    assert booked == [[({"name": "a"}, {"name": "a"}), ({"name": "bad"}, {"name": "bad"})]]
+
+
+@pytest.mark.parametrize("error", [OperationalError("deadlock"), LookupError("lost")])
+def test_what_cannot_be_booked_is_written_all_the_same(
+    register: Register, error: Exception
+) -> None:
+    """An error that passed the keeper would end it, and with it everything this worker writes."""
+
+    def book(talks: Sequence[Any]) -> None:
+        raise error
+
+    register(handler=ScriptedHandler(book=book))
+    runner = worked_on("a")
+    with capture_logs() as logs:
+        runner.keep()
+    assert events(logs) == ["talks_not_booked"]
+    assert statuses() == {"a": "completed"}
+
+
+# Its thread
+
+
+class _EnoughError(BaseException):
+    """Ends the keeper, whose loop has no other end."""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_keeper_writes_beside_the_work_until_all_is_written(
+    register: Register, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register(handler=Bad(*[OperationalError("deadlock")] * 4))
+    runner = worked_on("a", "bad", "c")
+    kept = Keeper(runner.live)
+    for unit in taken_from(runner):
+        kept.put(unit)
+    write, keep_forever, is_over = Keeper.write, Keeper._keep_forever, threading.Event()
+
+    def write_all(self: Keeper, waiting: list[Finished]) -> None:
+        write(self, waiting)
+        if not waiting:
+            raise _EnoughError
+
+    def keep(self: Keeper) -> None:
+        with pytest.raises(_EnoughError):
+            on_own_connection(lambda: keep_forever(self))
+        is_over.set()
+
+    monkeypatch.setattr(completer, "PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(Keeper, "write", write_all)
+    monkeypatch.setattr(Keeper, "_keep_forever", keep)
+    kept.start()
+    assert is_over.wait(timeout=20)
+    assert statuses() == {"a": "completed", "bad": "pending", "c": "completed"}
+    assert runner.live.jobs() == []
+
+
+def test_nobody_waits_for_more_once_there_is_enough(
+    register: Register, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(completer.time, "sleep", slept.append)
+    handler, kept = register(), Keeper(LiveJobs())
+    jobs = [Job(pk=n, type="noop") for n in range(completer.ENOUGH_JOBS)]
+    kept.put(Finished(jobs, handler))
+    assert len(kept._gather(block=True)) == 1
+    assert slept == []
+    kept.put(Finished(jobs[1:], handler))
+    assert len(kept._gather(block=True)) == 1
+    assert slept == [completer.GATHER_SECONDS]

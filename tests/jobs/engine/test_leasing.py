@@ -1,0 +1,250 @@
+"""Starting, keeping and giving back what was claimed, and the tokens that guard it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import transaction
+
+from accounts.models import Project
+from jobs.engine import leasing, outcome_writer
+from jobs.engine.claim import Claimer
+from jobs.models import Job
+from jobs.outcomes import Again, Done, Outcome, Released, Retry
+from tests.engine import database_time
+from tests.jobs.conftest import Register, in_thread
+from tests.jobs.rows import SECOND, add, add_many, claim, ids, lapse, pairs, started
+
+pytestmark = pytest.mark.django_db
+
+
+# Tokens
+
+
+def test_starting_counts_the_attempt_and_renews_the_lease(register: Register) -> None:
+    register()
+    job = add()
+    leases = claim()
+    Job.objects.update(lease_expires_at=database_time(SECOND))
+    (row,) = leasing.start(pairs(leases))
+    assert row.pk == job.pk
+    assert row.attempts == 1
+    stored = Job.objects.get()
+    assert stored.attempts == 1
+    assert stored.processed_at is not None
+    assert stored.lease_expires_at is not None
+    assert stored.lease_expires_at > database_time(leasing.LEASE - SECOND)
+
+
+def test_the_row_tells_who_started_it(register: Register) -> None:
+    register()
+    add()
+    leasing.start(pairs(claim()), "there:2:3")
+    assert Job.objects.get().worker == "there:2:3"
+
+
+def test_a_stale_token_starts_renews_and_hands_back_nothing(register: Register) -> None:
+    register()
+    job = started()
+    lapse(job)
+    claim()
+    before = Job.objects.values().get()
+    stale = [(job.pk, job.lease_token or 0)]
+    assert leasing.start(stale) == []
+    assert leasing.renew(dict(stale)) == set()
+    leasing.hand_back(stale)
+    with transaction.atomic():
+        assert leasing.still_ours([job]) == set()
+    assert Job.objects.values().get() == before
+
+
+def test_a_finished_row_is_nobodys(register: Register) -> None:
+    register()
+    job = started()
+    with transaction.atomic():
+        assert leasing.still_ours([job]) == {job.pk}
+    Job.objects.update(
+        status="completed", completed_at=database_time(), lease_token=None, lease_expires_at=None
+    )
+    with transaction.atomic():
+        assert leasing.still_ours([job]) == set()
+
+
+def test_renewing_extends_only_what_is_ours(register: Register) -> None:
+    register()
+    mine, lost = started(), started()
+    lapse(mine, lost)
+    Job.objects.filter(pk=lost.pk).update(lease_token=1)
+    leases = {job.pk: job.lease_token for job in (mine, lost)}
+    assert leasing.renew(leases) == {mine.pk}
+    assert Job.objects.get(pk=mine.pk).lease_expires_at > database_time(leasing.LEASE - SECOND)
+    assert Job.objects.get(pk=lost.pk).lease_expires_at < database_time()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_renewing_does_not_wait_for_a_row_that_is_being_settled(register: Register) -> None:
+    register()
+    settling, other = started(), started()
+    leases = {job.pk: job.lease_token for job in (settling, other)}
+    with transaction.atomic():
+        assert leasing.still_ours([settling]) == {settling.pk}
+        assert in_thread(lambda: leasing.renew(leases)) == {other.pk}
+
+
+@pytest.mark.parametrize("nothing", [[], ()])
+def test_nothing_can_be_started_kept_and_handed_back(register: Register, nothing: Any) -> None:
+    assert leasing.start(nothing) == []
+    assert leasing.renew({}) == set()
+    leasing.hand_back(nothing)
+
+
+# Handing back
+
+
+def test_handing_back_loses_neither_the_attempt_nor_the_place(register: Register) -> None:
+    register()
+    first, _ = add_many(2)
+    leases = claim()
+    leasing.hand_back(pairs(leases))
+    job = Job.objects.get(pk=first.pk)
+    assert (job.status, job.attempts, job.lease_token, job.run_at) == (
+        "pending",
+        0,
+        None,
+        first.run_at,
+    )
+    assert ids(claim()) == ids(leases)
+
+
+def test_what_is_handed_back_for_later_waits(register: Register) -> None:
+    register()
+    add()
+    leasing.hand_back(pairs(claim()), after=60 * SECOND)
+    assert claim() == []
+    assert Job.objects.get().run_at > database_time(50 * SECOND)
+
+
+# Workers that are known to be dead
+
+
+def test_what_a_dead_worker_held_can_be_claimed_at_once(register: Register) -> None:
+    register()
+    add_many(2)
+    held = claim(Claimer("dead:1:1"))
+    leasing.start(pairs(held[:1]), "dead:1:1")
+    other = add()
+    leasing.start(pairs(claim(Claimer("alive:2:2"))), "alive:2:2")
+    assert leasing.expire(["dead:1:1", ""]) == 2
+    again = claim()
+    assert ids(again) == ids(held)
+    assert all(lease.is_suspect for lease in again)
+    assert Job.objects.get(pk=other.pk).worker == "alive:2:2"
+
+
+def test_what_has_been_tried_before_waits_for_its_lease(register: Register) -> None:
+    """A job that kills its process must not do so once a second."""
+    register()
+    row = started()
+    Job.objects.update(worker="dead:1:1", attempts=2)
+    assert leasing.expire(["dead:1:1"]) == 0
+    assert Job.objects.get(pk=row.pk).lease_expires_at > database_time()
+
+
+# Suspects
+
+
+def suspect(**fields: Any) -> Job:
+    """A row whose worker died, started by another one."""
+    lapse(started(**fields))
+    (row,) = leasing.start(pairs(claim()))
+    return row
+
+
+def test_a_suspect_that_is_handed_back_unstarted_is_one_still(register: Register) -> None:
+    register()
+    lapse(started())
+    leasing.hand_back(pairs(claim()))
+    (lease,) = claim()
+    assert lease.is_suspect
+
+
+@pytest.mark.parametrize(
+    ("outcome", "is_suspect"),
+    [
+        (Released(), True),
+        (Done(), False),
+        (Again(), False),
+        (Retry("busy", after=timedelta(0)), False),
+    ],
+    ids=["released", "done", "again", "retry"],
+)
+def test_an_outcome_of_its_own_clears_a_suspect(
+    register: Register, outcome: Outcome, is_suspect: bool
+) -> None:
+    """What was released at a stop has not shown that it is harmless."""
+    register()
+    row = suspect()
+    with transaction.atomic():
+        outcome_writer.settle({row.pk: row}, {row.pk: outcome})
+    assert Job.objects.get().is_suspect is is_suspect
+
+
+# Rows as jobs
+
+
+def a_started_row(project: Project) -> Job:
+    payload = {"list": [1, 2.5, {"deep": None}], "text": 'ü"\\'}
+    return started(payload=payload, project=project, subject="inst_1", dedupe_key="k", priority=3)
+
+
+def test_a_started_row_is_the_job_that_django_would_read(
+    register: Register, project: Project
+) -> None:
+    register()
+    row = a_started_row(project)
+    stored = Job.objects.get()
+    assert row == stored
+    for field in Job._meta.concrete_fields:
+        assert getattr(row, field.attname) == getattr(stored, field.attname), field.name
+    assert row.project == project
+    assert row.due == pytest.approx(stored.run_at.timestamp(), abs=1e-3)
+
+
+def test_what_a_started_row_left_out_is_read_when_it_is_asked_for(
+    register: Register, project: Project, django_assert_num_queries: Any
+) -> None:
+    register()
+    row = a_started_row(project)
+    with django_assert_num_queries(0):
+        assert (row.attempts, row.subject, row.project_id) == (1, "inst_1", project.pk)
+    with django_assert_num_queries(1):
+        assert row.errors == []
+    with django_assert_num_queries(1):
+        assert row.run_at is not None
+    row.refresh_from_db()
+
+
+def test_a_started_row_can_be_saved(register: Register, project: Project) -> None:
+    register()
+    row = a_started_row(project)
+    row.error = "seen"
+    row.save(update_fields=["error"])
+    assert Job.objects.values_list("error", "subject").get() == ("seen", "inst_1")
+
+
+def test_an_empty_payload_is_each_jobs_own(register: Register) -> None:
+    register()
+    add_many(2)
+    first, second = leasing.start(pairs(claim()))
+    first.payload["a"] = 1
+    assert second.payload == {}
+
+
+def test_started_rows_come_the_most_urgent_first(register: Register) -> None:
+    register()
+    late, early = add(run_at=database_time(-SECOND)), add(run_at=database_time(-2 * SECOND))
+    low, high = (add(priority=p, run_at=database_time(-9 * SECOND)) for p in (1, 3))
+    rows = leasing.start(pairs(claim()))
+    assert [row.pk for row in rows] == [high.pk, early.pk, late.pk, low.pk]

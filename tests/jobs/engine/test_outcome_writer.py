@@ -1,0 +1,201 @@
+"""How jobs end or go on: outcomes to row states."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import transaction
+
+from jobs import queue
+from jobs.engine import leasing, outcome_writer
+from jobs.engine.claim import Claimer, Lease
+from jobs.models import Job
+from jobs.outcomes import Again, Done, GiveUp, Outcome, Released, Retry
+from jobs.registry import RetryPolicy
+from tests.engine import ScriptedHandler, database_time
+from tests.jobs.conftest import Register
+
+pytestmark = pytest.mark.django_db
+
+MINUTE = timedelta(minutes=1)
+
+
+def settled(outcome: Outcome, **state: object) -> Job:
+    """A job at work with this state, after the outcome."""
+    job = queue.enqueue("noop", payload={}, dedupe_key="k")
+    (lease,) = Claimer("test").claim()
+    leasing.start([(lease.job_id, lease.token)])
+    Job.objects.update(**state)
+    job = Job.objects.get()
+    with transaction.atomic():
+        outcome_writer.settle({job.pk: job}, {job.pk: outcome})
+    return Job.objects.latest("pk")
+
+
+def test_done_ends_a_job_and_forgets_its_error(register: Register) -> None:
+    register()
+    job = settled(Done(), error="earlier", is_suspect=True)
+    assert (job.status, job.error, job.lease_token, job.is_suspect) == (
+        "completed",
+        "",
+        None,
+        False,
+    )
+    assert job.completed_at is not None
+
+
+def test_done_goes_once_more_when_it_was_asked_for_meanwhile(register: Register) -> None:
+    register()
+    job = settled(Done(), rerun=True, attempts=3)
+    assert (job.status, job.rerun, job.attempts, job.completed_at) == ("pending", False, 0, None)
+    assert job.run_at <= database_time()
+
+
+def test_again_waits_and_forgets_the_attempts(register: Register) -> None:
+    register()
+    job = settled(Again(MINUTE), attempts=4)
+    assert (job.status, job.attempts, job.lease_token) == ("pending", 0, None)
+    assert timedelta(seconds=50) < job.run_at - database_time() <= MINUTE
+
+
+def test_again_is_due_at_once_when_it_was_asked_for_meanwhile(register: Register) -> None:
+    register()
+    job = settled(Again(MINUTE), rerun=True)
+    assert job.run_at <= database_time()
+    assert job.rerun is False
+
+
+def test_a_released_job_gets_its_attempt_back(register: Register) -> None:
+    register()
+    job = settled(Released(), attempts=3)
+    assert (job.status, job.attempts) == ("pending", 2)
+    assert job.run_at <= database_time()
+
+
+def test_a_failed_attempt_waits_by_the_policy_and_keeps_its_error(register: Register) -> None:
+    register(retry=RetryPolicy(max_attempts=5, first=MINUTE, longest=9 * MINUTE, jitter=0))
+    job = settled(Retry("boom", traceback="at line 1"), attempts=3, max_attempts=5)
+    assert (job.status, job.attempts, job.error) == ("pending", 3, "boom")
+    assert 3.9 * MINUTE < job.run_at - database_time() <= 4 * MINUTE
+    (entry,) = job.errors
+    assert (entry["attempt"], entry["error"], entry["traceback"]) == (3, "boom", "at line 1")
+
+
+def test_a_failed_attempt_may_name_its_own_wait(register: Register) -> None:
+    register()
+    job = settled(Retry("busy", after=MINUTE))
+    assert timedelta(seconds=50) < job.run_at - database_time() <= MINUTE
+
+
+@pytest.mark.parametrize("outcome", [Retry("boom"), GiveUp("boom")])
+def test_the_last_attempt_fails_the_job_and_its_handler_hears(
+    register: Register, outcome: Outcome
+) -> None:
+    heard: list[tuple[str, str]] = []
+    handler = ScriptedHandler(on_give_up=lambda job, error: heard.append((job.status, error)))
+    register(handler=handler)
+    job = settled(outcome, attempts=5, max_attempts=5)
+    assert (job.status, job.error, job.lease_token) == ("failed", "boom", None)
+    assert job.completed_at is not None
+    assert heard == [("failed", "boom")]
+
+
+def test_giving_up_does_not_wait_for_the_last_attempt(register: Register) -> None:
+    register()
+    assert settled(GiveUp("never"), attempts=1).status == "failed"
+
+
+def test_a_job_does_not_fail_when_its_handler_cannot_follow(register: Register) -> None:
+    def refuse(job: Job, error: str) -> None:
+        raise LookupError("no such thing")
+
+    register(handler=ScriptedHandler(on_give_up=refuse))
+    with pytest.raises(LookupError):
+        settled(GiveUp("never"))
+    assert Job.objects.get().status == "processing"
+
+
+def test_only_the_last_ten_errors_are_kept(register: Register) -> None:
+    register()
+    old = [{"error": str(n)} for n in range(10)]
+    job = settled(Retry("newest"), errors=old, attempts=1)
+    assert [entry["error"] for entry in job.errors] == [*(str(n) for n in range(1, 10)), "newest"]
+
+
+def test_what_was_changed_meanwhile_survives_giving_up(register: Register) -> None:
+    """An operator's change to the row must not be undone by the worker's older copy."""
+    register()
+    job = queue.enqueue("noop", payload={})
+    (lease,) = Claimer("test").claim()
+    (row,) = leasing.start([(lease.job_id, lease.token)])
+    Job.objects.update(priority=4)
+    with transaction.atomic():
+        outcome_writer.give_up(row, "never")
+    job.refresh_from_db()
+    assert (job.status, job.priority) == ("failed", 4)
+
+
+def test_what_was_asked_for_while_a_job_failed_is_still_done(register: Register) -> None:
+    """The mark is made on the row after the worker has read it."""
+    register()
+    asked = {"dedupe_key": "k", "subject": "s", "priority": 3, "request_id": "r"}
+    job = queue.enqueue("noop", payload={"a": 1}, **asked)
+    (lease,) = Claimer("test").claim()
+    (row,) = leasing.start([(lease.job_id, lease.token)])
+    queue.enqueue("noop", payload={"a": 1}, **asked)
+    with transaction.atomic():
+        outcome_writer.settle({row.pk: row}, {row.pk: GiveUp("never")})
+    job.refresh_from_db()
+    assert (job.status, job.rerun) == ("failed", False)
+    fresh = Job.objects.live().get()
+    assert {name: getattr(fresh, name) for name in asked} == asked
+    assert (fresh.payload, fresh.attempts, fresh.errors) == ({"a": 1}, 0, [])
+
+
+def test_the_same_holds_for_a_row_whose_workers_died(register: Register) -> None:
+    register()
+    lease = orphaned(attempts=5)
+    Job.objects.update(rerun=True)
+    outcome_writer.bury([lease])
+    assert list(Job.objects.order_by("pk").values_list("status", flat=True)) == [
+        "failed",
+        "pending",
+    ]
+
+
+def test_what_a_handler_asks_for_as_it_gives_up_is_not_doubled(register: Register) -> None:
+    def ask_anew(job: Job, error: str) -> None:
+        queue.enqueue("noop", payload={}, dedupe_key="k")
+
+    register(handler=ScriptedHandler(on_give_up=ask_anew))
+    assert settled(GiveUp("never"), rerun=True).status == "pending"
+
+
+# Rows of workers that died
+
+
+def orphaned(attempts: int) -> Lease:
+    queue.enqueue("noop", payload={})
+    Claimer("dead").claim()
+    Job.objects.update(attempts=attempts, lease_expires_at=database_time(-MINUTE))
+    (lease,) = Claimer("alive").claim()
+    return lease
+
+
+def test_a_row_that_killed_its_workers_is_buried(register: Register) -> None:
+    heard: list[str] = []
+    register(handler=ScriptedHandler(on_give_up=lambda job, error: heard.append(error)))
+    lease = orphaned(attempts=5)
+    assert (lease.is_suspect, lease.is_exhausted) == (True, True)
+    outcome_writer.bury([lease])
+    assert Job.objects.get().status == "failed"
+    assert heard == ["The worker died in each of 5 attempts."]
+
+
+def test_a_row_taken_over_meanwhile_is_not_buried(register: Register) -> None:
+    register()
+    lease = orphaned(attempts=5)
+    Job.objects.update(lease_token=lease.token + 1)
+    outcome_writer.bury([lease])
+    assert Job.objects.get().status == "processing"

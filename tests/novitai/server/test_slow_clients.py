@@ -1,0 +1,256 @@
+"""Clients that take their time, and more of them than there are threads: nobody else notices.
+
+The service here has one process with two threads, and no database. Its patience is longer than the
+tests', so that a thread that waited for a client would fail them.
+"""
+
+from __future__ import annotations
+
+import re
+import select
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.novitai.server.test_web_server import dead_url
+from tests.served import PATIENCE, served
+
+MANY = 12
+LARGE_FILE = "/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js"
+LIVEZ = b"GET /livez HTTP/1.1\r\nHost: x\r\n"
+GET = LIVEZ + b"\r\n"
+POST = b"POST /api/instances HTTP/1.1\r\nHost: x\r\n"
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("patient")
+    with served(
+        folder, dead_url(), WEB_WORKERS="1", WEB_THREADS="2", WEB_READ_TIMEOUT="300"
+    ) as url:
+        yield url
+    assert "Traceback" not in (folder / "web.log").read_text()
+
+
+@pytest.fixture
+def clients(service: str) -> Iterator[ExitStack]:
+    """Whoever connects goes in the end."""
+    with ExitStack() as clients:
+        yield clients
+
+
+def connect(service: str, clients: ExitStack, *, buffer: int | None = None) -> socket.socket:
+    client = clients.enter_context(socket.socket())
+    if buffer is not None:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+    client.settimeout(PATIENCE)
+    client.connect(("127.0.0.1", int(service.rsplit(":", 1)[1])))
+    return client
+
+
+def is_served(service: str) -> bool:
+    return requests.get(f"{service}/livez", timeout=PATIENCE).status_code == 200
+
+
+def answers_of(client: socket.socket, count: int) -> list[bytes]:
+    """Status lines, of answers that follow one another."""
+    received, lines = b"", []
+    while len(lines) < count and (data := client.recv(100_000)):
+        received += data
+        lines = re.findall(rb"HTTP/1\.\d [^\r]*", received)
+    return lines
+
+
+@pytest.mark.parametrize(
+    "half",
+    [
+        b"",
+        b"G",
+        b"GET /livez HTTP/1.1\r\nHost: x\r\n",
+        POST + b"Content-Length: 10\r\n\r\n{",
+        POST + b"Content-Length: 10\r\nExpect: 100-continue\r\n\r\n",
+        POST + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhel",
+        GET + b"GET /livez HTTP/1.1\r\n",
+    ],
+)
+def test_half_requests_hold_up_nobody(service: str, clients: ExitStack, half: bytes) -> None:
+    for _ in range(MANY):
+        connect(service, clients).sendall(half)
+    assert is_served(service)
+
+
+def test_answers_that_nobody_takes_hold_up_nobody(service: str, clients: ExitStack) -> None:
+    slow = [connect(service, clients, buffer=4096) for _ in range(MANY)]
+    for client in slow:
+        client.sendall(f"GET {LARGE_FILE} HTTP/1.1\r\nHost: x\r\n\r\n".encode() + GET)
+    assert is_served(service)
+    file = requests.get(service + LARGE_FILE, timeout=PATIENCE).content
+    received = b""
+    while file not in received or b"HTTP/1.1 200 OK" not in received[len(file) :]:
+        received += slow[0].recv(1_000_000)
+    assert len(file) > 1_000_000
+    assert received.count(b"HTTP/1.1 200 OK") == 2
+
+
+def test_refused_clients_that_do_not_close_hold_up_nobody(service: str, clients: ExitStack) -> None:
+    refused = [connect(service, clients) for _ in range(MANY)]
+    for client in refused:
+        client.sendall(b"NONSENSE\r\n")
+        assert answers_of(client, 1) == [b"HTTP/1.1 400 Bad Request"]
+    assert is_served(service)
+    # And whatever they say after that is read away, so that they see their answer.
+    refused[0].sendall(b"more of it")
+    assert refused[0].recv(1000) == b""
+
+
+def test_a_connection_is_used_again_and_requests_may_follow_before_the_answer(
+    service: str, clients: ExitStack
+) -> None:
+    client = connect(service, clients)
+    for _ in range(3):
+        client.sendall(GET)
+        assert answers_of(client, 1) == [b"HTTP/1.1 200 OK"]
+    client.sendall(GET * 5 + GET[:10])
+    assert answers_of(client, 5) == [b"HTTP/1.1 200 OK"] * 5
+    client.sendall(GET[10:])
+    assert answers_of(client, 1) == [b"HTTP/1.1 200 OK"]
+
+
+def test_a_client_that_asks_before_it_sends_is_told_to_go_on_or_why_not(
+    service: str, clients: ExitStack
+) -> None:
+    client = connect(service, clients)
+    client.sendall(POST + b"Content-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+    assert answers_of(client, 1) == [b"HTTP/1.1 100 Continue"]
+    client.sendall(b"{}")
+    assert answers_of(client, 1) == [b"HTTP/1.1 401 Unauthorized"]
+    client.sendall(POST + b"Content-Length: 99999999\r\nExpect: 100-continue\r\n\r\n")
+    answer = client.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b"\r\nConnection: close\r\n" in answer
+
+
+CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+FAVICON = (
+    b"GET /static/drf_spectacular_sidecar/swagger-ui-dist/favicon-32x32.png HTTP/1.1\r\nHost: x\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 70_000, b"431 "),
+        (CHUNKED + b"0\r\nA: " + b"a" * 70_000, b"431 "),
+        (CHUNKED + b"1f0000\r\nabc", b"413 "),
+        (CHUNKED + b"f" * 30 + b"\r\nabc", b"413 "),
+        (CHUNKED + b"2\r\n{}XX0\r\n\r\n", b"400 "),
+        (CHUNKED + b"2\r\n{}\r\n0\r\nContent-Length: 5\r\n\r\n", b"400 "),
+        (FAVICON + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhelloXX0\r\n\r\n", b"200 "),
+        (FAVICON + b"Transfer-Encoding: chunked\r\n\r\n0\r\nHost: y\r\n\r\n", b"200 "),
+        (LIVEZ + b"Connection: TE, close\r\n\r\n", b"200 "),
+        (LIVEZ + b"Connection: keep-alive\r\nConnection: close\r\n\r\n", b"200 "),
+    ],
+)
+def test_there_is_one_answer_where_nobody_knows_what_comes_next(
+    service: str, clients: ExitStack, request_: bytes, status: bytes
+) -> None:
+    client = connect(service, clients)
+    client.sendall(request_ + GET)
+    answer = client.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 " + status)
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert b"\r\nConnection: close\r\n" in answer
+
+
+def test_a_large_body_that_nobody_reads_leaves_the_connection_in_use(
+    service: str, clients: ExitStack
+) -> None:
+    client = connect(service, clients)
+    for _ in range(2):
+        client.sendall(POST + b"Content-Length: 900000\r\n\r\n" + b"x" * 900_000 + GET)
+        assert answers_of(client, 2) == [b"HTTP/1.1 401 Unauthorized", b"HTTP/1.1 200 OK"]
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"GET /livez HTTP/1.1\r\n\r\n", b"400 Bad Request"),
+        (b"GET /livez HTTP/1.0\r\n\r\n", b"200 OK"),
+        (b"GET /livez HTTP/1.2\r\nHost: x\r\n\r\n", b"200 OK"),
+        (b"GET /livez HTTP/2.0\r\nHost: x\r\n\r\n", b"400 Bad Request"),
+    ],
+)
+def test_the_versions_of_http_are_kept_apart(
+    service: str, clients: ExitStack, head: bytes, status: bytes
+) -> None:
+    """RFC 9112, sections 2.3 and 3.2."""
+    client = connect(service, clients)
+    client.sendall(head)
+    line = answers_of(client, 1)[0]
+    assert line.split(b" ", 1)[1] == status
+    assert line.startswith(b"HTTP/1.0" if b"HTTP/1.0" in head else b"HTTP/1.1")
+
+
+def test_who_does_not_finish_in_time_is_told_so(tmp_path: Path) -> None:
+    with (
+        ExitStack() as clients,
+        served(tmp_path, dead_url(), WEB_WORKERS="1", WEB_READ_TIMEOUT="1") as url,
+    ):
+        silent = connect(url, clients)
+        halves = [connect(url, clients) for _ in range(MANY)]
+        for client in halves:
+            client.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n")
+        answers = [client.makefile("rb").read() for client in halves]
+        assert all(answer.startswith(b"HTTP/1.1 408 ") for answer in answers)
+        assert all(answer.count(b"REQUEST_TIMEOUT") == 1 for answer in answers)
+        assert silent.recv(1000) == b""
+    assert "Traceback" not in (tmp_path / "web.log").read_text()
+
+
+def test_when_memory_is_short_those_who_hold_it_are_let_go(tmp_path: Path) -> None:
+    """80 times 0.9 MB are more than 64 MiB. Whoever brings less, and to its end, is served."""
+    with ExitStack() as clients, served(tmp_path, dead_url(), WEB_WORKERS="1") as url:
+        many = [connect(url, clients) for _ in range(80)]
+        for client in many:
+            client.sendall(POST + b"Content-Length: 1000000\r\n\r\n" + b"x" * 900_000)
+        modest = connect(url, clients)
+        for _ in range(3):
+            modest.sendall(POST + b"Content-Length: 40000\r\n\r\n" + b"x" * 20_000)
+            assert is_served(url)
+            modest.sendall(b"x" * 20_000)
+            assert answers_of(modest, 1) == [b"HTTP/1.1 401 Unauthorized"]
+        gone = [client for client in many if select.select([client], [], [], 0)[0]]
+        assert 5 < len(gone) < 40
+
+
+def test_a_flood_of_clients_that_say_nothing_keeps_no_one_out(tmp_path: Path) -> None:
+    """Three times as many as may be connected, and the service's patience is longer than the
+    test's; those who have waited longest make room.
+    """
+    limits = {"GUNICORN_CMD_ARGS": "--worker-connections 40", "WEB_READ_TIMEOUT": "300"}
+    halves = (b"", b"GET /livez HT", LIVEZ, POST + b"Content-Length: 9\r\n\r\nx")
+    with ExitStack() as clients, served(tmp_path, dead_url(), WEB_WORKERS="1", **limits) as url:
+        assert is_served(url)
+        for half in halves * 30:
+            connect(url, clients).sendall(half)
+        for _ in range(5):
+            assert is_served(url)
+
+
+def test_what_the_service_was_configured_with_is_read_once(tmp_path: Path) -> None:
+    """A secret's file may be replaced while it runs; no connection may end a process for that."""
+    secret = tmp_path / "secret"
+    secret.write_text("s" * 50)
+    with (
+        ExitStack() as clients,
+        served(tmp_path, dead_url(), WEB_WORKERS="1", SECRET_KEY_FILE=str(secret)) as url,
+    ):
+        assert is_served(url)
+        secret.unlink()
+        client = connect(url, clients)
+        client.sendall(GET)
+        assert answers_of(client, 1) == [b"HTTP/1.1 200 OK"]

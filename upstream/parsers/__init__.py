@@ -1,0 +1,1 @@
+"""From JSON of Novita, in whatever wrapping, to the values of `types`."""
