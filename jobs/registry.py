@@ -40,7 +40,7 @@ class RetryPolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class Unit(Generic[U_co]):
+class WorkItem(Generic[U_co]):
     """Jobs that are talked about in one go: one for a single call, many for a shared listing."""
 
     jobs: Sequence[Job]
@@ -48,7 +48,7 @@ class Unit(Generic[U_co]):
 
 
 @dataclass(frozen=True, slots=True)
-class Talk(Generic[U_co, R_co]):
+class CompletedCall(Generic[U_co, R_co]):
     """A unit that was talked about, and what came of it; only jobs that are still ours."""
 
     jobs: Sequence[Job]
@@ -57,7 +57,7 @@ class Talk(Generic[U_co, R_co]):
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
+class Resolved:
     """Jobs that need no talk: the outcome is known from the database alone."""
 
     outcomes: Mapping[int, Outcome]
@@ -67,13 +67,13 @@ class Handler(ABC, Generic[W, R]):
     """A job type's work in three paragraphs; each may run twice for the same job.
 
     load: read what the batch needs, in one query if possible; may commit small writes of its own,
-    guarded by ``leasing.still_ours``. talk: the network, in a thread; no database, no transaction.
+    guarded by ``leasing.lock_owned``. talk: the network, in a thread; no database, no transaction.
     apply: write what was learnt, inside the transaction that ends the job; the job rows are
     locked and still ours.
     """
 
     @abstractmethod
-    def load(self, jobs: Sequence[Job]) -> Sequence[Unit[W] | Decided]: ...
+    def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[W] | Resolved]: ...
 
     @abstractmethod
     def talk(self, work: W) -> R: ...
@@ -87,7 +87,7 @@ class Handler(ABC, Generic[W, R]):
     @abstractmethod
     def apply(self, jobs: Sequence[Job], work: W, result: R) -> Mapping[int, Outcome]: ...
 
-    def apply_all(self, talks: Sequence[Talk[W, R]]) -> Mapping[int, Outcome]:
+    def apply_all(self, talks: Sequence[CompletedCall[W, R]]) -> Mapping[int, Outcome]:
         """Apply what has finished together; a handler overrides this to write in bulk.
 
         If it raises, nothing of it is kept and each talk is applied by itself.

@@ -20,7 +20,7 @@ from accounts.rest import idempotency, rate_limits
 from jobs import counters, registry
 from jobs.models import Job, JobStatus
 from jobs.outcomes import Again, Outcome
-from jobs.registry import FOREVER, Decided, Handler, RetryPolicy, Unit
+from jobs.registry import FOREVER, Handler, Resolved, RetryPolicy, WorkItem
 
 logger = structlog.get_logger()
 
@@ -44,13 +44,13 @@ class Limit:
 class PruneJobs(Handler[None, None]):
     """Recurring; two at once would do no harm, since each skips what the other has locked."""
 
-    def load(self, jobs: Sequence[Job]) -> Sequence[Unit[None] | Decided]:
+    def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[None] | Resolved]:
         idempotency.forget_old()
         rate_limits.forget_old()
         audit.forget_old()
         is_finished = prune(_limits(), seconds=RUN_SECONDS)
         pause = UNTIL_NEXT_LOOK if is_finished else BREATHER
-        return [Decided({job.pk: Again(pause) for job in jobs})]
+        return [Resolved({job.pk: Again(pause) for job in jobs})]
 
     def talk(self, work: None) -> None:
         """There is nobody to talk to."""

@@ -8,7 +8,7 @@ from drf_spectacular.views import SpectacularRedocView, SpectacularSwaggerSplitV
 from novitai.monitoring.health import HealthView, LivezView, ReadyzView
 from novitai.monitoring.metrics import MetricsView
 from novitai.openapi.views import only_to_read, redoc_script_view, schema_view
-from novitai.rest.root import UnknownAddress, entrance
+from novitai.rest.root import ApiNotFoundView, entrance
 
 _docs = SpectacularSwaggerSplitView.as_view(url_name="schema")
 _redoc = SpectacularRedocView.as_view(url_name="schema", template_name="novitai/redoc.html")
@@ -30,7 +30,7 @@ urlpatterns = [
     path("api/docs", only_to_read(_docs), name="docs"),
     path("api/redoc", only_to_read(_redoc), name="redoc"),
     path("api/redoc/redoc.js", only_to_read(redoc_script_view), name="redoc-script"),
-    path("api/<path:rest>", UnknownAddress.as_view(), name="unknown"),
+    path("api/<path:rest>", ApiNotFoundView.as_view(), name="unknown"),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
 ]

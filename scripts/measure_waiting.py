@@ -198,10 +198,10 @@ def _wake_ups(streams: list[socket.socket], instance: Any) -> list[float]:
 
 
 def _new_instance(project: Any) -> Any:
-    from instances.domain.types import Cause, Wish
+    from instances.domain.types import Cause, InstanceRequest
     from instances.services import create_instance
 
-    wish = Wish("measured", "RTX 4090", "1", "CN-HK-01")
+    wish = InstanceRequest("measured", "RTX 4090", "1", "CN-HK-01")
     return create_instance(project=project, wish=wish, cause=Cause("measure")).instance
 
 

@@ -11,10 +11,10 @@ from django.db import connection
 from jobs.cluster import broker
 from jobs.engine import outcome_writer
 from jobs.engine.claim import Claimer
-from jobs.engine.executor import Runner
+from jobs.engine.executor import Executor
 from jobs.models import Job
 from jobs.outcomes import Done, Outcome
-from jobs.registry import Decided, Handler, JobType, Unit
+from jobs.registry import Handler, JobType, Resolved, WorkItem
 
 
 class ScriptedHandler(Handler[Any, Any]):
@@ -23,7 +23,7 @@ class ScriptedHandler(Handler[Any, Any]):
     def __init__(
         self,
         *,
-        load: Callable[[Sequence[Job]], Sequence[Unit[Any] | Decided]] | None = None,
+        load: Callable[[Sequence[Job]], Sequence[WorkItem[Any] | Resolved]] | None = None,
         talk: Callable[[Any], Any] = lambda work: work,
         apply: Callable[[Sequence[Job], Any, Any], Mapping[int, Outcome]] | None = None,
         on_give_up: Callable[[Job, str], None] = lambda job, error: None,
@@ -39,8 +39,8 @@ class ScriptedHandler(Handler[Any, Any]):
         self.applied: list[int] = []
         self.redriven: list[int] = []
 
-    def load(self, jobs: Sequence[Job]) -> Sequence[Unit[Any] | Decided]:
-        return self._load(jobs) if self._load else [Unit([job], job.payload) for job in jobs]
+    def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[Any] | Resolved]:
+        return self._load(jobs) if self._load else [WorkItem([job], job.payload) for job in jobs]
 
     def talk(self, work: Any) -> Any:
         return self._talk(work)
@@ -68,13 +68,13 @@ class ScriptedHandler(Handler[Any, Any]):
         self.redriven.append(job.pk)
 
 
-class DrivenRunner(Runner):
+class DrivenRunner(Executor):
     """A runner whose keeper and heartbeat are the test: nothing runs beside it."""
 
     def _begin(self) -> None:
         """No heartbeat and no keeper."""
 
-    def _submit(self, job_type: JobType, unit: Unit[Any]) -> None:
+    def _submit(self, job_type: JobType, unit: WorkItem[Any]) -> None:
         self._talk(job_type, unit, self.live.waits(unit.jobs))
 
     def _go_on(self) -> None:
@@ -92,7 +92,9 @@ def run_due() -> list[str]:
     """Claim everything that is due and run it once; the types that ran, in order."""
     runner = DrivenRunner(threads=4)
     leases = Claimer("test").claim()
-    outcome_writer.bury([lease for lease in leases if lease.is_suspect and lease.is_exhausted])
+    outcome_writer.fail_exhausted(
+        [lease for lease in leases if lease.is_suspect and lease.is_exhausted]
+    )
     for batch in broker.batches(leases):
         runner.run([(lease.job_id, lease.token) for lease in batch])
     runner.keep()

@@ -11,7 +11,7 @@ from typing import Any, Protocol, Self
 
 from devtools.simulator.control import InstanceTruth
 from devtools.simulator.world.timeline import REMOVAL
-from instances.novita.name_signing import Mark
+from instances.novita.name_signing import NameSigner
 
 Row = Mapping[str, Any]
 BLIND_AFTERWARDS_MS = 30_000
@@ -41,7 +41,7 @@ class Books:
     """
 
     now: datetime
-    mark: Mark | None
+    mark: NameSigner | None
     instances: Sequence[Row] = ()
     events: Sequence[Row] = ()
     deliveries: Sequence[Row] = ()
@@ -56,7 +56,11 @@ class Books:
         cursor.execute("SELECT clock_timestamp()")
         ((now,),) = cursor.fetchall()
         marks = _rows(cursor, "instances_installation")
-        mark = Mark(marks[0]["installation_id"], opened(marks[0]["signing_key"])) if marks else None
+        mark = (
+            NameSigner(marks[0]["installation_id"], opened(marks[0]["signing_key"]))
+            if marks
+            else None
+        )
         return cls(now, mark, **{name: _rows(cursor, table) for name, table in _TABLES.items()})
 
     def events_of(self) -> dict[int, list[Row]]:

@@ -16,7 +16,7 @@ from accounts.rest.authentication import Caller
 from core.clock import database_now, iso
 from instances.api import catalogue_documentation as documentation
 from instances.catalogue import browse
-from instances.catalogue.browse import Article
+from instances.catalogue.browse import RegionalProduct
 from instances.catalogue.placement import is_same_name
 from instances.domain.enums import BillingMode
 from instances.domain.money import usd_text
@@ -47,7 +47,7 @@ class ProductFilter(serializers.Serializer[Any]):
         super().__init__(**kwargs)
         self.fields["region"].choices = list(settings.CONFIG.regions)  # type: ignore[attr-defined]
 
-    def choose(self, articles: Sequence[Article]) -> list[Article]:
+    def choose(self, articles: Sequence[RegionalProduct]) -> list[RegionalProduct]:
         """Those that the parameters name, sorted; ``is_valid`` was called."""
         given = self.validated_data
         modes = [given["billingMode"]] if "billingMode" in given else list(BillingMode)
@@ -69,7 +69,7 @@ class ProductFilter(serializers.Serializer[Any]):
         return chosen
 
 
-def _lowest(article: Article, modes: Sequence[str]) -> int:
+def _lowest(article: RegionalProduct, modes: Sequence[str]) -> int:
     prices = (article.price_e5_usd(mode) for mode in modes)
     return min((price for price in prices if price is not None), default=_NO_PRICE)
 
@@ -108,7 +108,7 @@ class RegionsView(APIView):
         return Response(_listed("regions", [region_details(each) for each in found], as_of))
 
 
-def product_details(article: Article) -> dict[str, Any]:
+def product_details(article: RegionalProduct) -> dict[str, Any]:
     """Optional fields are absent rather than null."""
     product = article.product
     details: dict[str, Any] = {

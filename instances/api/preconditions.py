@@ -11,7 +11,7 @@ import re
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
-from instances.domain.types import Versions
+from instances.domain.types import VersionPrecondition
 from instances.models import Instance
 
 _TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
@@ -30,7 +30,7 @@ def etag_of(instance: Instance) -> str:
     return f'"{instance.version}"'
 
 
-def wanted_versions(request: Request) -> Versions:
+def wanted_versions(request: Request) -> VersionPrecondition:
     """What If-Match and If-None-Match ask of a change. Raises ValidationError.
 
     The instance was found, so If-Match ``*`` holds and If-None-Match ``*`` never does.
@@ -38,7 +38,7 @@ def wanted_versions(request: Request) -> Versions:
     tags, excluded = _tags(request, "If-Match"), _tags(request, "If-None-Match")
     wanted = None if tags in (None, _ANY) else _numbers(tags or "")
     refused = None if excluded == _ANY else _numbers(excluded or "")
-    return Versions(wanted, refused)
+    return VersionPrecondition(wanted, refused)
 
 
 def _numbers(tags: str) -> frozenset[int]:

@@ -19,7 +19,7 @@ from instances.api.fields import (
 )
 from instances.api.tag_fields import MergedTagsField, TagsField
 from instances.domain.enums import BillingMode, OnStartFailure
-from instances.domain.types import DEFAULT_ROOTFS_GB, Changes, Wish
+from instances.domain.types import DEFAULT_ROOTFS_GB, InstancePatch, InstanceRequest
 
 MINUTES_OF_A_YEAR = 366 * 24 * 60
 NAME_PATTERN = re.compile(r"[a-zA-Z0-9_-]+")
@@ -226,14 +226,14 @@ class CreateInstance(StrictSerializer):
     tags = TagsField(label="Tags", default=dict)
 
     @classmethod
-    def wish(cls, data: Any) -> Wish:
+    def wish(cls, data: Any) -> InstanceRequest:
         """The request as the services know it. Raises ValidationError."""
         fields = dict(cls.read(data))
         if "rootfs_size_gb" not in fields:
             fields |= {"rootfs_size_gb": DEFAULT_ROOTFS_GB, "has_default_rootfs": True}
         fields["billing_mode"] = BillingMode(fields["billing_mode"])
         fields["on_start_failure"] = OnStartFailure(fields["on_start_failure"])
-        return Wish(**fields)
+        return InstanceRequest(**fields)
 
 
 class UpdateInstance(StrictSerializer):
@@ -253,10 +253,10 @@ class UpdateInstance(StrictSerializer):
     maxRuntimeMinutes = runtime_field(allow_null=True)
 
     @classmethod
-    def changes(cls, data: Any) -> Changes:
+    def changes(cls, data: Any) -> InstancePatch:
         """The request as the services know it. Raises ValidationError."""
         fields = dict(cls.read(data))
         tags = fields.pop("tags", {})
         if "webhook_url" in fields:
             fields["webhook_url"] = fields["webhook_url"] or ""
-        return Changes(fields, tags=tags or {}, clears_tags=tags is None)
+        return InstancePatch(fields, tags=tags or {}, clears_tags=tags is None)

@@ -32,8 +32,8 @@ from instances.api.preconditions import etag_of, is_unchanged, is_wanted, wanted
 from instances.api.serializers import CreateInstance, UpdateInstance
 from instances.api.waiting_filters import TimelineQuery, read_query
 from instances.domain.enums import InstanceStatus
-from instances.domain.errors import InstanceError, VersionMismatch, WishRefused
-from instances.domain.types import Cause, Versions
+from instances.domain.errors import InstanceError, RequestRejected, VersionMismatch
+from instances.domain.types import Cause, VersionPrecondition
 from instances.lifecycle.representation import event_details, instance_details
 from instances.models import Instance, InstanceEvent
 
@@ -159,7 +159,9 @@ class InstanceViewSet(GenericViewSet[Instance]):
 class Verb(Protocol):
     """A service that changes one instance."""
 
-    def __call__(self, *, public_id: str, cause: Cause, versions: Versions) -> Instance: ...
+    def __call__(
+        self, *, public_id: str, cause: Cause, versions: VersionPrecondition
+    ) -> Instance: ...
 
 
 class InstanceEventsView(GenericAPIView[InstanceEvent]):
@@ -222,7 +224,7 @@ def translated_errors() -> Iterator[None]:
     """The services' errors as this API's."""
     try:
         yield
-    except WishRefused as error:
+    except RequestRejected as error:
         raise ValidationError({name: [text] for name, text in error.errors.items()}) from None
     except VersionMismatch as error:
         raise PreconditionFailed(str(error), code=error.code) from None

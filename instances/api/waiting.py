@@ -34,8 +34,8 @@ from instances.api.waiting_filters import (
 from instances.lifecycle.representation import instance_details
 from instances.models import Instance, InstanceEvent
 from instances.streaming import process, queries
-from instances.streaming.connection_limits import NoSeat
-from instances.streaming.deferred_response import LaterResponse
+from instances.streaming.connection_limits import LimitReached
+from instances.streaming.deferred_response import DeferredResponse
 from instances.streaming.queries import BEGINNING, Key
 from instances.streaming.subscribers import (
     Refusal,
@@ -175,12 +175,12 @@ def _position(project_id: int, last_event_id: str) -> tuple[str, Key]:
     return last_event_id, found
 
 
-def _later(request: Request, client: Wait | Stream, content_type: str) -> LaterResponse:
+def _later(request: Request, client: Wait | Stream, content_type: str) -> DeferredResponse:
     try:
         release = process.hub().seats.take(client.project_id)
-    except NoSeat as full:
+    except LimitReached as full:
         raise (_TooMany() if full.is_of_project else _Full()) from None
-    return LaterResponse(
+    return DeferredResponse(
         client, environ=request._request.META, release=release, content_type=content_type
     )
 

@@ -35,7 +35,7 @@ class Region:
 
 
 @dataclass(frozen=True, slots=True)
-class Article:
+class RegionalProduct:
     """A product in a region: as it is listed there, by billing mode."""
 
     region: str
@@ -58,10 +58,10 @@ class Article:
 
 
 @dataclass(frozen=True, slots=True)
-class Goods:
+class ProductListing:
     """Articles, and when the oldest of the lists behind them was read; None before the first."""
 
-    articles: Sequence[Article]
+    articles: Sequence[RegionalProduct]
     as_of: datetime | None
 
 
@@ -76,7 +76,7 @@ def regions() -> tuple[Sequence[Region], datetime | None]:
     return found, min((row.fetched_at for row in rows), default=None)
 
 
-def goods(codes: Iterable[str] | None = None) -> Goods:
+def goods(codes: Iterable[str] | None = None) -> ProductListing:
     """What is sold in these regions, or in all, in the order of regions and ids."""
     wanted = None if codes is None else set(codes)
     places = [
@@ -93,12 +93,12 @@ def goods(codes: Iterable[str] | None = None) -> Goods:
         shelf = by_cluster.setdefault(row.cluster_id, {})
         shelf.setdefault(row.product_id, {})[row.billing_mode] = product_of(row)
     articles = [
-        Article(code, listed)
+        RegionalProduct(code, listed)
         for code, place in places
         for listed in by_cluster.get(place.cluster.id, {}).values()
         if _is_sold_in(place, listed)
     ]
-    return Goods(articles, min((row.fetched_at for row in rows), default=None))
+    return ProductListing(articles, min((row.fetched_at for row in rows), default=None))
 
 
 def products_of(

@@ -28,7 +28,7 @@ FETCH_SECONDS = 5
 FAILURE_SECONDS = 10
 
 
-class Shelf:
+class CatalogueReader:
     """The catalogue as one batch reads it: each thing once, hits and misses counted."""
 
     def __init__(self) -> None:
@@ -161,7 +161,7 @@ def keep_template_failure(template_id: str, failure: Failure) -> None:
 
 def known_template(template_id: str) -> novita.Template | Failure | None:
     """A template as creating would find it now, or why it would fail; None if it would ask."""
-    found = Shelf().template(template_id)
+    found = CatalogueReader().template(template_id)
     if found is not None:
         return found
     kept = cache.get(_failure_key(template_id))

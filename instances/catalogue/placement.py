@@ -7,7 +7,7 @@ from typing import Any
 from instances.catalogue.place_names import Place
 from instances.domain.enums import BillingMode, RejectionCode
 from instances.domain.money import usd_text
-from instances.domain.types import Wish
+from instances.domain.types import InstanceRequest
 from upstream.types import Product
 
 _NO_PRICE = 1 << 62
@@ -48,7 +48,7 @@ class Ranking:
 
 def rank(
     products: Iterable[Product],
-    wish: Wish,
+    wish: InstanceRequest,
     *,
     place: Place,
     refused: Iterable[tuple[str, str]] = (),
@@ -79,14 +79,18 @@ def _order(offer: Offer) -> tuple[int, int, str]:
     return offer.price_e5_usd, _NO_PRICE if on_demand is None else on_demand, offer.product_id
 
 
-def _rejection(product: Product, wish: Wish, place: Place, refusal: str | None) -> Rejection | None:
+def _rejection(
+    product: Product, wish: InstanceRequest, place: Place, refusal: str | None
+) -> Rejection | None:
     if refusal:
         return Rejection(product.id, refusal)
     misfit = _misfit(product, wish, place)
     return None if misfit is None else Rejection(product.id, misfit[1], misfit[0])
 
 
-def _misfit(product: Product, wish: Wish, place: Place) -> tuple[RejectionCode, str] | None:
+def _misfit(
+    product: Product, wish: InstanceRequest, place: Place
+) -> tuple[RejectionCode, str] | None:
     mode = wish.billing_mode
     if place.is_surely_not(product.regions):
         return RejectionCode.NOT_IN_REGION, f"not sold in {place.cluster.name}"
@@ -109,7 +113,7 @@ def _misfit(product: Product, wish: Wish, place: Place) -> tuple[RejectionCode, 
     return None
 
 
-def above_cap(price_e5_usd: int | None, wish: Wish) -> str | None:
+def above_cap(price_e5_usd: int | None, wish: InstanceRequest) -> str | None:
     """In words, if a GPU-hour at that price makes the instance dearer than its caller allows."""
     cap = wish.max_price_per_hour_e5_usd
     if cap is None or price_e5_usd is None or price_e5_usd * wish.gpu_num <= cap:
@@ -135,7 +139,7 @@ def is_same_name(one: str, other: str) -> bool:
     return one.split() == other.split() or one.casefold().split() == other.casefold().split()
 
 
-def explain(ranking: Ranking, wish: Wish) -> dict[str, Any]:
+def explain(ranking: Ranking, wish: InstanceRequest) -> dict[str, Any]:
     """The choice as operators and callers read it: what was taken, and why nothing else."""
     best = ranking.offers[0]
     others = len(ranking.offers) - 1

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from instances.domain.enums import FailureCode
-from instances.domain.types import DEFAULT_ROOTFS_GB, Failure, Wish
+from instances.domain.types import DEFAULT_ROOTFS_GB, Failure, InstanceRequest
 from upstream.types import Template
 
 # Novita gives every instance a way in by SSH, whether its template opens the port or not.
@@ -27,14 +27,14 @@ def probe_failure(template: Template, probe: Mapping[str, Any]) -> Failure | Non
     return Failure(FailureCode.PROBE_PORT_NOT_PUBLISHED, message)
 
 
-def sized(wish: Wish, template: Template) -> Wish:
+def sized(wish: InstanceRequest, template: Template) -> InstanceRequest:
     """A request that names no size gets the larger of the default and the template's."""
     if not wish.has_default_rootfs or template.rootfs_size_gb <= wish.rootfs_size_gb:
         return wish
     return replace(wish, rootfs_size_gb=template.rootfs_size_gb)
 
 
-def notes_on(template: Template, wish: Wish) -> list[tuple[str, str, str]]:
+def notes_on(template: Template, wish: InstanceRequest) -> list[tuple[str, str, str]]:
     """What a caller should know of the template: code, sentence, and the request's field."""
     asked, found = wish.rootfs_size_gb, template.rootfs_size_gb
     notes = []

@@ -6,7 +6,7 @@ InstanceError
 ├── VersionMismatch       it changed since the caller looked at it
 ├── NotAsked              nobody wanted the GPU of this instance to end
 ├── InstanceLimitReached  the project has as many live instances as it may
-└── WishRefused           the request asks for more than its project may have
+└── RequestRejected           the request asks for more than its project may have
 """
 
 from collections.abc import Mapping
@@ -72,7 +72,7 @@ class InstanceLimitReached(InstanceError):
         )
 
 
-class WishRefused(InstanceError):
+class RequestRejected(InstanceError):
     """The request asks for more than its project may have; ``errors`` by the request's fields."""
 
     code = "VALIDATION_ERROR"

@@ -10,7 +10,7 @@ DEFAULT_ROOTFS_GB = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class InstanceRequest:
     """What a caller asked for, validated. Sizes in GB; the region is a code of this API.
 
     The price is for all GPUs together, in 1/100,000 USD an hour.
@@ -34,7 +34,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class InstancePatch:
     """What a caller wants changed, validated. What is not named stays.
 
     ``fields`` by the row's names: name, webhook_url ("" for none), max_runtime_minutes (None for
@@ -47,7 +47,7 @@ class Changes:
 
 
 @dataclass(frozen=True, slots=True)
-class Versions:
+class VersionPrecondition:
     """Which versions of a row a caller is content to change: those in ``wanted`` (None: all) that
     are not in ``refused`` (None: all are).
     """
@@ -60,7 +60,7 @@ class Versions:
         return is_wanted and self.refused is not None and version not in self.refused
 
 
-ANY_VERSION = Versions()
+ANY_VERSION = VersionPrecondition()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from instances.novita import client_factory, limiter
 from instances.novita.limiter import Permit
 from jobs.models import Job
 from jobs.outcomes import Again, Outcome
-from jobs.registry import Decided, Handler, Unit
+from jobs.registry import Handler, Resolved, WorkItem
 from upstream.call_records import CallRecord
 from upstream.client import NovitaClient
 from upstream.errors import NovitaError
@@ -49,14 +49,14 @@ class RefreshCatalogue(Handler[Errand, Listed]):
     and then the templates.
     """
 
-    def load(self, jobs: Sequence[Job]) -> Sequence[Unit[Errand] | Decided]:
+    def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[Errand] | Resolved]:
         least = 1 + len(settings.CONFIG.regions) * len(BillingMode)
         is_due = browse.are_templates_older_than(TEMPLATES_EVERY)
         more = len(CHANNELS) * TEMPLATE_PAGES if is_due else 0
         permit = limiter.reserve(least + more, at_least=least)
         if not permit.is_granted:
-            return [Decided({job.pk: Again(permit.wait) for job in jobs})]
-        return [Unit(jobs, Errand(permit, is_due and permit.calls > least))]
+            return [Resolved({job.pk: Again(permit.wait) for job in jobs})]
+        return [WorkItem(jobs, Errand(permit, is_due and permit.calls > least))]
 
     def talk(self, work: Errand) -> Listed:
         client = client_factory.client(work.permit)

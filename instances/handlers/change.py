@@ -25,7 +25,7 @@ from jobs.engine import leasing
 from jobs.failpoints import crashpoint
 from jobs.models import Job
 from jobs.outcomes import Again, Done, Outcome
-from jobs.registry import Decided, Handler, Unit
+from jobs.registry import Handler, Resolved, WorkItem
 from upstream.client import NovitaClient
 from upstream.errors import NovitaError
 from upstream.types import UpstreamInstance
@@ -60,23 +60,23 @@ class ChangeWork:
 class ChangeInstance(Handler[ChangeWork, Changed]):
     """One handler for the three verbs; the job's type is the verb."""
 
-    def load(self, jobs: Sequence[Job]) -> Sequence[Unit[ChangeWork] | Decided]:
+    def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[ChangeWork] | Resolved]:
         held = installation.held_back(jobs)
         if held:
             return held
         instances = instances_of(jobs)
         return [self._plan(job, instances.get(job.subject)) for job in jobs]
 
-    def _plan(self, job: Job, instance: Instance | None) -> Unit[ChangeWork] | Decided:
+    def _plan(self, job: Job, instance: Instance | None) -> WorkItem[ChangeWork] | Resolved:
         if instance is None or not _is_wanted(instance, job):
-            return Decided({job.pk: Done()})
+            return Resolved({job.pk: Done()})
         if instance.upstream_account != settings.CONFIG.upstream_account:
-            return Decided({job.pk: Again(OTHER_ACCOUNT)})
+            return Resolved({job.pk: Again(OTHER_ACCOUNT)})
         # What stops costing money may use the reserve, and passes an open breaker.
         is_critical = instance.action == Action.STOP
         permit = limiter.reserve(2, is_critical=is_critical)
         if not permit.is_granted:
-            return Decided({job.pk: Again(permit.wait)})
+            return Resolved({job.pk: Again(permit.wait)})
         spare = leasing.LEASE.total_seconds() - settings.CONFIG.novita_timeout
         work = ChangeWork(
             Action(instance.action),
@@ -85,7 +85,7 @@ class ChangeInstance(Handler[ChangeWork, Changed]):
             not_after=time.monotonic() + max(spare / 2, 0.5),
             request_id=job.request_id,
         )
-        return Unit([job], work)
+        return WorkItem([job], work)
 
     def talk(self, work: ChangeWork) -> Changed:
         client = client_factory.client(work.permit, request_id=work.request_id)

@@ -13,7 +13,7 @@ from instances.lifecycle.watch_job import enqueue_watch
 from instances.models import Instance
 from instances.models.locking import cause_of
 from instances.monitoring import snapshot
-from instances.monitoring.observation import Sighting
+from instances.monitoring.observation import Observation
 from instances.monitoring.steady import FROZEN, MIGRATING, why_stopped
 from jobs.models import Job
 from jobs.outcomes import Again, Done, Outcome
@@ -47,7 +47,7 @@ def conclude(instance: Instance, result: Changed, job: Job) -> Outcome:
     """The verb is still wanted, and the instance locked."""
     now = database_now()
     if result.seen is not None and not result.seen.is_gone_word:
-        snapshot.take(instance, Sighting(result.seen), now)
+        snapshot.take(instance, Observation(result.seen), now)
     if result.is_under_way or _is_missing(result):
         return _left_to_the_watch(instance, job, now)
     error = result.error
@@ -123,7 +123,7 @@ def _give_up(
     """Back to where Novita shows it to rest; where it moves, the watch ends what does not end."""
     if seen.is_running:
         # This look was one by id: what it showed needs no second one.
-        snapshot.take(instance, Sighting(seen, has_details=True), now)
+        snapshot.take(instance, Observation(seen, has_details=True), now)
         snapshot.keep_access([instance], now=now)
         return _back(instance, InstanceStatus.RUNNING, _in_vain(seen, error), job, now)
     if seen.status in FROZEN or (instance.action == Action.RESTART and seen.is_stopped):

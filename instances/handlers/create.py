@@ -22,7 +22,7 @@ from instances.provisioning.recover import LookedUp, LookUpWork
 from instances.provisioning.submit import Posted, PostWork
 from jobs.models import Job
 from jobs.outcomes import Done, Outcome
-from jobs.registry import Decided, Handler, Unit
+from jobs.registry import Handler, Resolved, WorkItem
 
 HELD_BACK = Wait(
     WaitCode.HELD_BACK,
@@ -36,7 +36,7 @@ Result = Fetched | Posted | LookedUp
 class CreateInstance(Handler[Work, Result]):
     """One run is one step; the step is on the row."""
 
-    def load(self, jobs: Sequence[Job]) -> Sequence[Unit[Work] | Decided]:
+    def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[Work] | Resolved]:
         instances = instances_of(jobs)
         held = installation.held_back(jobs)
         if held:
@@ -52,7 +52,7 @@ class CreateInstance(Handler[Work, Result]):
             *recover.prepare(by_step[CreateStep.LOOK_UP], instances),
         ]
         covered = {pk for part in parts for pk in _job_ids(part)}
-        return [*parts, Decided({job.pk: Done() for job in jobs if job.pk not in covered})]
+        return [*parts, Resolved({job.pk: Done() for job in jobs if job.pk not in covered})]
 
     def talk(self, work: Work) -> Result:
         match work:
@@ -101,5 +101,5 @@ def _step(instance: Instance) -> str:
     return CreateStep.LOOK_UP if instance.create_step == CreateStep.POST else instance.create_step
 
 
-def _job_ids(part: Unit[Work] | Decided) -> list[int]:
-    return list(part.outcomes) if isinstance(part, Decided) else [job.pk for job in part.jobs]
+def _job_ids(part: WorkItem[Work] | Resolved) -> list[int]:
+    return list(part.outcomes) if isinstance(part, Resolved) else [job.pk for job in part.jobs]

@@ -24,7 +24,7 @@ from instances.services.terminate import begin_termination
 from jobs.engine import leasing
 from jobs.models import Job
 from jobs.outcomes import Again, Outcome
-from jobs.registry import Decided, Handler, Unit
+from jobs.registry import Handler, Resolved, WorkItem
 
 EVERY = timedelta(seconds=5)
 MOST_AT_ONCE = 200
@@ -37,7 +37,7 @@ ENDING = (InstanceStatus.TERMINATING, InstanceStatus.TERMINATED)
 class EnforceLimits(Handler[None, None]):
     """Nothing to talk about: the rows and the clock decide."""
 
-    def load(self, jobs: Sequence[Job]) -> Sequence[Unit[None] | Decided]:
+    def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[None] | Resolved]:
         held = installation.held_back(jobs)
         if held:
             return held
@@ -46,7 +46,7 @@ class EnforceLimits(Handler[None, None]):
             _warn(job, now)
             _end(job, now)
             pauses.tell(job, now)
-        return [Decided({job.pk: Again(at=_next(database_now())) for job in jobs})]
+        return [Resolved({job.pk: Again(at=_next(database_now())) for job in jobs})]
 
     def talk(self, work: None) -> None:
         return None
@@ -105,7 +105,7 @@ def _is_near(instance: Instance, now: datetime) -> bool:
 
 def _locked(job: Job, public_id: str) -> Instance | None:
     """The instance, if it may still be ended and this job is still ours."""
-    if not leasing.still_ours([job]):
+    if not leasing.lock_owned([job]):
         return None
     return (
         Instance.objects.select_for_update(of=["self"])

@@ -18,7 +18,7 @@ from instances.handlers import migrations, probing
 from instances.handlers.probing import Probe
 from instances.models import Instance
 from instances.models.locking import instances_of, locked_instances
-from instances.monitoring import Sighting
+from instances.monitoring import Observation
 from instances.novita import client_factory, limiter
 from instances.novita import listing_profile as habits
 from instances.novita.limiter import Permit
@@ -26,7 +26,7 @@ from instances.novita.listing_profile import Habits
 from jobs.failpoints import crashpoint
 from jobs.models import Job
 from jobs.outcomes import Again, Done, Outcome
-from jobs.registry import Decided, Handler, Talk, Unit
+from jobs.registry import CompletedCall, Handler, Resolved, WorkItem
 from upstream.call_records import CallRecord
 from upstream.client import NovitaClient
 from upstream.errors import InstanceNotFound, NovitaError
@@ -64,7 +64,7 @@ class Watched:
     """
 
     calls: Sequence[CallRecord]
-    sightings: Mapping[str, Sighting] = field(default_factory=dict)
+    sightings: Mapping[str, Observation] = field(default_factory=dict)
     probes: Mapping[str, str] = field(default_factory=dict)
     failed_moves: Mapping[str, UpstreamJob] = field(default_factory=dict)
     habits: Habits | None = None
@@ -73,7 +73,7 @@ class Watched:
 class MonitorInstance(Handler[WatchWork, Watched]):
     """One listing for all that are pending, one read for each that has come to run."""
 
-    def load(self, jobs: Sequence[Job]) -> Sequence[Unit[WatchWork] | Decided]:
+    def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[WatchWork] | Resolved]:
         instances = instances_of(jobs)
         pending: list[Job] = []
         arrived: list[Job] = []
@@ -87,7 +87,7 @@ class MonitorInstance(Handler[WatchWork, Watched]):
             else:
                 (arrived if instance.upstream_status == "running" else pending).append(job)
         return [
-            Decided(outcomes),
+            Resolved(outcomes),
             *_list(pending, instances),
             *_get_each(arrived, instances),
         ]
@@ -102,9 +102,11 @@ class MonitorInstance(Handler[WatchWork, Watched]):
         limiter.report((work.permit, result.calls) for work, result in talks)
 
     def apply(self, jobs: Sequence[Job], work: WatchWork, result: Watched) -> Mapping[int, Outcome]:
-        return self.apply_all([Talk(jobs, work, result)])
+        return self.apply_all([CompletedCall(jobs, work, result)])
 
-    def apply_all(self, talks: Sequence[Talk[WatchWork, Watched]]) -> Mapping[int, Outcome]:
+    def apply_all(
+        self, talks: Sequence[CompletedCall[WatchWork, Watched]]
+    ) -> Mapping[int, Outcome]:
         """One lock for all of them, in the order that every locker keeps."""
         instances = locked_instances(job for talk in talks for job in talk.jobs)
         now = database_now()
@@ -149,7 +151,7 @@ class MonitorInstance(Handler[WatchWork, Watched]):
 
 def _list(
     jobs: Sequence[Job], instances: Mapping[str, Instance]
-) -> Sequence[Unit[WatchWork] | Decided]:
+) -> Sequence[WorkItem[WatchWork] | Resolved]:
     if not jobs:
         return []
     known = habits.recall()
@@ -163,7 +165,7 @@ def _list(
         looks + migrations.calls_for(migrating_ids), at_least=1 if is_few else 2
     )
     if not permit.is_granted:
-        return [Decided({job.pk: Again(permit.wait) for job in jobs})]
+        return [Resolved({job.pk: Again(permit.wait) for job in jobs})]
     longest_unseen = sorted((instances[job.subject] for job in jobs), key=_last_seen)
     work = WatchWork(
         tuple(instance.upstream_id for instance in longest_unseen),
@@ -172,7 +174,7 @@ def _list(
         search_word=client_factory.mark().search_word if known.has_name_filter else "",
         migrating_ids=migrating_ids,
     )
-    return [Unit(jobs, work)]
+    return [WorkItem(jobs, work)]
 
 
 def _last_seen(instance: Instance) -> datetime:
@@ -188,12 +190,12 @@ def _pages_of_ours() -> int:
 
 def _get_each(
     jobs: Sequence[Job], instances: Mapping[str, Instance]
-) -> Sequence[Unit[WatchWork] | Decided]:
+) -> Sequence[WorkItem[WatchWork] | Resolved]:
     """One read each, as far as the budget goes; the others are told without the connect blocks,
     since a webhook must not wait for them, and read later.
     """
     permit = limiter.reserve(len(jobs), at_least=1, is_spare=True) if jobs else Permit(0)
-    parts: list[Unit[WatchWork] | Decided] = []
+    parts: list[WorkItem[WatchWork] | Resolved] = []
     for number, job in enumerate(jobs):
         instance = instances[job.subject]
         mine = Permit(1 if number < permit.calls else 0)
@@ -204,7 +206,7 @@ def _get_each(
             request_id=job.request_id,
             probe=probing.probe_of(instance),
         )
-        parts.append(Unit([job], work))
+        parts.append(WorkItem([job], work))
     return parts
 
 
@@ -214,18 +216,18 @@ def _get_and_probe(client: NovitaClient, work: WatchWork) -> Watched:
     return Watched(client.calls, sightings, probes)
 
 
-def _get(client: NovitaClient, upstream_ids: Sequence[str]) -> dict[str, Sighting]:
-    sightings: dict[str, Sighting] = {}
+def _get(client: NovitaClient, upstream_ids: Sequence[str]) -> dict[str, Observation]:
+    sightings: dict[str, Observation] = {}
     for upstream_id in upstream_ids:
         try:
             seen = client.get_instance(upstream_id)
-            sightings[upstream_id] = Sighting(seen, has_details=True)
+            sightings[upstream_id] = Observation(seen, has_details=True)
         except InstanceNotFound:
-            sightings[upstream_id] = Sighting(None)
+            sightings[upstream_id] = Observation(None)
         except NovitaError as error:
             # Else unknown: the next look tells. What it means for others, the gate learns.
             if error.refuses_the_id:
-                sightings[upstream_id] = Sighting(None, is_refused=True)
+                sightings[upstream_id] = Observation(None, is_refused=True)
     return sightings
 
 
@@ -246,7 +248,7 @@ def _list_and_get(client: NovitaClient, work: WatchWork) -> Watched:
         was_filtered=bool(work.search_word),
     )
     listed = {each: listing.instances.get(each) for each in work.upstream_ids}
-    sightings = {each: Sighting(seen) for each, seen in listed.items() if seen is not None}
+    sightings = {each: Observation(seen) for each, seen in listed.items() if seen is not None}
     missing = [each for each in work.upstream_ids if each not in sightings]
     looks = _get(client, missing[: work.permit.calls - len(client.calls)])
     return Watched(client.calls, sightings | looks, habits=taught)

@@ -11,7 +11,7 @@ from instances.novita import client_factory, holds, limiter
 from instances.novita.limiter import Permit
 from jobs.models import Job
 from jobs.outcomes import Again, Outcome
-from jobs.registry import Decided, Handler, Unit
+from jobs.registry import Handler, Resolved, WorkItem
 from upstream.call_records import CallOutcome, CallRecord
 from upstream.errors import NovitaError
 
@@ -23,16 +23,16 @@ EVERY_WHILE_HELD = timedelta(seconds=5)
 class ProbeUpstream(Handler[Permit, Sequence[CallRecord]]):
     """One listing of the clusters, at most every ten seconds, or five while creates are held."""
 
-    def load(self, jobs: Sequence[Job]) -> Sequence[Unit[Permit] | Decided]:
+    def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[Permit] | Resolved]:
         row = UpstreamGate.objects.filter(account=settings.CONFIG.upstream_account).first()
         if row is not None and row.last_success_at is not None and _is_well(row):
             age = database_now() - row.last_success_at
             if age < EVERY:
-                return [Decided({job.pk: Again(EVERY - age) for job in jobs})]
+                return [Resolved({job.pk: Again(EVERY - age) for job in jobs})]
         permit = limiter.reserve(1)
         if not permit.is_granted:
-            return [Decided({job.pk: Again(min(permit.wait, EVERY_WHILE_HELD)) for job in jobs})]
-        return [Unit(jobs, permit)]
+            return [Resolved({job.pk: Again(min(permit.wait, EVERY_WHILE_HELD)) for job in jobs})]
+        return [WorkItem(jobs, permit)]
 
     def talk(self, work: Permit) -> Sequence[CallRecord]:
         client = client_factory.client(work)

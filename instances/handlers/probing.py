@@ -8,7 +8,7 @@ from instances.catalogue.ports import SSH_PORT
 from instances.handlers.webhook import allowed_networks
 from instances.lifecycle.addresses import ssh_url
 from instances.models import Instance
-from instances.monitoring import Sighting, readiness
+from instances.monitoring import Observation, readiness
 from upstream.types import UpstreamInstance
 
 
@@ -28,7 +28,7 @@ def probe_of(instance: Instance) -> Probe | None:
 
 
 def ask(
-    probe: Probe | None, upstream_ids: Sequence[str], sightings: Mapping[str, Sighting]
+    probe: Probe | None, upstream_ids: Sequence[str], sightings: Mapping[str, Observation]
 ) -> dict[str, str]:
     """Why the one instance is not usable yet, by its id, asked at the address that was seen last.
     Nothing, if there is nothing to be asked or it does not run.

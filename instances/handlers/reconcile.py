@@ -12,17 +12,17 @@ from instances.reconciliation import ReconcileWork, Seen
 from jobs.failpoints import crashpoint
 from jobs.models import Job
 from jobs.outcomes import Again, Outcome
-from jobs.registry import Decided, Handler, Unit
+from jobs.registry import Handler, Resolved, WorkItem
 
 
 class Reconcile(Handler[ReconcileWork, Seen]):
     """One pass a minute: its cost grows with the pages of the account's list."""
 
-    def load(self, jobs: Sequence[Job]) -> Sequence[Unit[ReconcileWork] | Decided]:
+    def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[ReconcileWork] | Resolved]:
         work = reconciliation.plan()
         if not work.permit.is_granted:
-            return [Decided({job.pk: Again(work.permit.wait) for job in jobs})]
-        return [Unit(jobs, work)]
+            return [Resolved({job.pk: Again(work.permit.wait) for job in jobs})]
+        return [WorkItem(jobs, work)]
 
     def talk(self, work: ReconcileWork) -> Seen:
         seen = reconciliation.look(work)

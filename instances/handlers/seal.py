@@ -10,7 +10,7 @@ from datetime import timedelta
 from instances.services import resealing
 from jobs.models import Job
 from jobs.outcomes import Again, Outcome
-from jobs.registry import Decided, Handler, Unit
+from jobs.registry import Handler, Resolved, WorkItem
 
 EVERY = timedelta(hours=6)
 RUN_SECONDS = 0.3
@@ -20,9 +20,9 @@ BREATHER = timedelta(milliseconds=200)
 class SealSecrets(Handler[None, None]):
     """Also runs when a worker starts: the first one of a new release begins with it."""
 
-    def load(self, jobs: Sequence[Job]) -> Sequence[Unit[None] | Decided]:
+    def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[None] | Resolved]:
         is_finished = resealing.seal_plain_values(seconds=RUN_SECONDS)
-        return [Decided({job.pk: Again(EVERY if is_finished else BREATHER) for job in jobs})]
+        return [Resolved({job.pk: Again(EVERY if is_finished else BREATHER) for job in jobs})]
 
     def talk(self, work: None) -> None:
         """There is nothing to ask."""

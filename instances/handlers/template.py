@@ -10,7 +10,7 @@ from instances.novita.limiter import Permit
 from instances.provisioning.templates import MOST_CALLS, read_template
 from jobs.models import Job
 from jobs.outcomes import Done, Outcome
-from jobs.registry import Decided, Handler, Unit
+from jobs.registry import Handler, Resolved, WorkItem
 from upstream.call_records import CallRecord
 from upstream.errors import NovitaError
 from upstream.types import Template
@@ -37,17 +37,17 @@ class LookedUp:
 class LookUpTemplate(Handler[LookUp, LookedUp]):
     """One try, since nobody waits for long; spare calls only, since it buys nothing."""
 
-    def load(self, jobs: Sequence[Job]) -> Sequence[Unit[LookUp] | Decided]:
+    def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[LookUp] | Resolved]:
         return [self._work(job) for job in jobs]
 
-    def _work(self, job: Job) -> Unit[LookUp] | Decided:
+    def _work(self, job: Job) -> WorkItem[LookUp] | Resolved:
         template_id = job.payload["templateId"]
         if cache.known_template(template_id) is not None:
-            return Decided({job.pk: Done()})
+            return Resolved({job.pk: Done()})
         permit = limiter.reserve(MOST_CALLS, is_spare=True)
         if not permit.is_granted:
-            return Decided({job.pk: Done()})
-        return Unit([job], LookUp(template_id, permit, job.request_id))
+            return Resolved({job.pk: Done()})
+        return WorkItem([job], LookUp(template_id, permit, job.request_id))
 
     def talk(self, work: LookUp) -> LookedUp:
         client = client_factory.client(work.permit, request_id=work.request_id)

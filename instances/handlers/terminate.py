@@ -22,7 +22,7 @@ from instances.novita.witnesses import known_to_live
 from jobs.failpoints import crashpoint
 from jobs.models import Job
 from jobs.outcomes import Again, Done, Outcome
-from jobs.registry import Decided, Handler, Unit
+from jobs.registry import Handler, Resolved, WorkItem
 from upstream.client import NovitaClient
 from upstream.errors import BlankAnswer, InstanceNotFound, NovitaError, UnreadableAnswer
 from upstream.types import Listing, UpstreamInstance
@@ -35,18 +35,18 @@ TOGETHER = 5
 class TerminateInstance(Handler[EndWork, Looked]):
     """Look, delete, look again, until its absence is proven."""
 
-    def load(self, jobs: Sequence[Job]) -> Sequence[Unit[EndWork] | Decided]:
+    def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[EndWork] | Resolved]:
         held = installation.held_back(jobs)
         if held:
             return held
-        parts: list[Unit[EndWork] | Decided] = []
+        parts: list[WorkItem[EndWork] | Resolved] = []
         suspects: list[tuple[Job, UpstreamEnding]] = []
         for job in jobs:
             ending = ended.ending_of(job)
             if ending is None or ending.confirmed_at is not None or _is_dropped(job, ending):
-                parts.append(Decided({job.pk: Done()}))
+                parts.append(Resolved({job.pk: Done()}))
             elif ending.account != settings.CONFIG.upstream_account:
-                parts.append(Decided({job.pk: Again(OTHER_ACCOUNT)}))
+                parts.append(Resolved({job.pk: Again(OTHER_ACCOUNT)}))
             elif ended.needs_list(ending):
                 suspects.append((job, ending))
             else:
@@ -87,18 +87,18 @@ def _is_dropped(job: Job, ending: UpstreamEnding) -> bool:
     return drop_if_unasked(ending, cause=cause, now=database_now())
 
 
-def _alone(job: Job, ending: UpstreamEnding) -> Unit[EndWork] | Decided:
+def _alone(job: Job, ending: UpstreamEnding) -> WorkItem[EndWork] | Resolved:
     permit = limiter.reserve(2, is_critical=True)
     if not permit.is_granted:
-        return Decided({job.pk: Again(permit.wait)})
-    return Unit([job], EndWork((ending.upstream_id,), permit, job.request_id))
+        return Resolved({job.pk: Again(permit.wait)})
+    return WorkItem([job], EndWork((ending.upstream_id,), permit, job.request_id))
 
 
 def _together(
     suspects: Sequence[tuple[Job, UpstreamEnding]],
-) -> Sequence[Unit[EndWork] | Decided]:
+) -> Sequence[WorkItem[EndWork] | Resolved]:
     """Those that a look did not find, or that no look reaches: they need a list of that moment."""
-    parts: list[Unit[EndWork] | Decided] = []
+    parts: list[WorkItem[EndWork] | Resolved] = []
     known = known_to_live() if suspects else ()
     pages = listing_profile.recall_whole()
     for start in range(0, len(suspects), TOGETHER):
@@ -106,10 +106,10 @@ def _together(
         jobs = [job for job, _ in some]
         permit = limiter.reserve(2 * len(some) + pages + 1, at_least=3, is_critical=True)
         if not permit.is_granted:
-            parts.append(Decided({job.pk: Again(permit.wait) for job in jobs}))
+            parts.append(Resolved({job.pk: Again(permit.wait) for job in jobs}))
             continue
         ids = tuple(ending.upstream_id for _, ending in some)
-        parts.append(Unit(jobs, EndWork(ids, permit, jobs[0].request_id, True, known)))
+        parts.append(WorkItem(jobs, EndWork(ids, permit, jobs[0].request_id, True, known)))
     return parts
 
 

@@ -23,7 +23,7 @@ from jobs import registry
 from jobs.failpoints import crashpoint
 from jobs.models import Job
 from jobs.outcomes import Done, GiveUp, Outcome, Retry
-from jobs.registry import Decided, Handler, Talk, Unit
+from jobs.registry import CompletedCall, Handler, Resolved, WorkItem
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 
@@ -45,22 +45,22 @@ class Message:
 class SendWebhook(Handler[Message, DeliveryResult]):
     """One message; its end makes the job of the instance's next one."""
 
-    def load(self, jobs: Sequence[Job]) -> Sequence[Unit[Message] | Decided]:
+    def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[Message] | Resolved]:
         # A copy of the database has the original's messages, too: nobody must hear them twice.
         if held := installation.held_back(jobs):
             return held
         deliveries = _deliveries(jobs)
         now = database_now()
-        parts: list[Unit[Message] | Decided] = []
+        parts: list[WorkItem[Message] | Resolved] = []
         for job in jobs:
             message_id = _message_id(job)
             delivery = deliveries.get(message_id)
             if not message_id:
-                parts.append(Decided({job.pk: GiveUp(_NO_MESSAGE)}))
+                parts.append(Resolved({job.pk: GiveUp(_NO_MESSAGE)}))
             elif delivery is None or delivery.status != DeliveryStatus.PENDING:
-                parts.append(Decided({job.pk: Done()}))
+                parts.append(Resolved({job.pk: Done()}))
             else:
-                parts.append(Unit([job], _message(delivery, now)))
+                parts.append(WorkItem([job], _message(delivery, now)))
         return parts
 
     def talk(self, work: Message) -> DeliveryResult:
@@ -100,9 +100,11 @@ class SendWebhook(Handler[Message, DeliveryResult]):
     def apply(
         self, jobs: Sequence[Job], work: Message, result: DeliveryResult
     ) -> Mapping[int, Outcome]:
-        return self.apply_all([Talk(jobs, work, result)])
+        return self.apply_all([CompletedCall(jobs, work, result)])
 
-    def apply_all(self, talks: Sequence[Talk[Message, DeliveryResult]]) -> Mapping[int, Outcome]:
+    def apply_all(
+        self, talks: Sequence[CompletedCall[Message, DeliveryResult]]
+    ) -> Mapping[int, Outcome]:
         """In bulk: a burst of arrivals is a burst of messages."""
         jobs = {_message_id(job): job for talk in talks for job in talk.jobs}
         locked_instances(jobs.values())

@@ -60,7 +60,7 @@ def note_waits(jobs: Sequence[Job], instances: Mapping[str, Instance], wait: Wai
     if not changed:
         return
     with transaction.atomic():
-        ours = leasing.still_ours(changed)
+        ours = leasing.lock_owned(changed)
         mine = [job for job in changed if job.pk in ours]
         locked = locked_instances(mine)
         for job in mine:

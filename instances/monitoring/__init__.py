@@ -21,7 +21,7 @@ from instances.monitoring.evidence import (
     is_brake_on,
     list_word,
 )
-from instances.monitoring.observation import Look, Sighting
+from instances.monitoring.observation import Observation, ObservationResult
 from instances.monitoring.reappearance import status_shown, take_back
 from instances.monitoring.snapshot import keep_access, save_notes
 from instances.monitoring.startup import fail_unwatched
@@ -35,9 +35,9 @@ __all__ = [
     "Evidence",
     "Limits",
     "ListWord",
-    "Look",
+    "Observation",
+    "ObservationResult",
     "Pass",
-    "Sighting",
     "absence_after",
     "absence_limits",
     "contradicted",

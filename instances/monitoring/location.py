@@ -15,12 +15,12 @@ from instances.domain.types import Cause
 from instances.lifecycle import addresses
 from instances.lifecycle.transitions import record_event
 from instances.models import Instance
-from instances.monitoring.observation import Sighting
+from instances.monitoring.observation import Observation
 from upstream.facts import Fact
 from upstream.types import Cluster, UpstreamInstance
 
 
-def follow(instance: Instance, sighting: Sighting, cause: Cause, now: datetime) -> None:
+def follow(instance: Instance, sighting: Observation, cause: Cause, now: datetime) -> None:
     """Before what else the look brought is noted: the addresses of the old place are forgotten."""
     seen = sighting.seen
     place = _place(seen) if seen is not None else None

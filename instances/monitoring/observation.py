@@ -7,7 +7,7 @@ from upstream.types import UpstreamInstance
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
+class Observation:
     """What one look showed; ``seen`` is None when a direct look found nothing, which Novita said
     plainly, or by refusing the id in other words (``is_refused``).
     """
@@ -26,7 +26,7 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ObservationResult:
     """What comes next, and whether what was noted is still to be saved."""
 
     outcome: Outcome

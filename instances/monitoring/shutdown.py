@@ -11,7 +11,7 @@ from instances.lifecycle.transitions import change_status, record_event
 from instances.models import Instance
 from instances.models.locking import cause_of
 from instances.monitoring import spot_history
-from instances.monitoring.observation import Sighting
+from instances.monitoring.observation import Observation
 from instances.monitoring.steady import FROZEN, MIGRATING, STARTING_WORDS, why_stopped
 from instances.services.power_actions import VERBS, enqueue_action
 from jobs.models import Job
@@ -24,7 +24,9 @@ EFFECT = timedelta(seconds=15)
 NOTICED_LATE = timedelta(minutes=10)
 
 
-def judge(instance: Instance, sighting: Sighting | None, job: Job, now: datetime) -> Outcome | None:
+def judge(
+    instance: Instance, sighting: Observation | None, job: Job, now: datetime
+) -> Outcome | None:
     """What follows from a look at what is there, or None for another look."""
     seen = sighting.seen if sighting is not None else None
     if seen is not None and seen.is_stopped:
@@ -41,7 +43,7 @@ def judge(instance: Instance, sighting: Sighting | None, job: Job, now: datetime
 
 
 def has_failed_to_move(
-    instance: Instance, sighting: Sighting | None, failed: UpstreamJob, now: datetime
+    instance: Instance, sighting: Observation | None, failed: UpstreamJob, now: datetime
 ) -> bool:
     """It is still shown as migrating, and the job that failed is of this migration: not one of
     long before, unless it has made no progress since for long.

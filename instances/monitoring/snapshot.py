@@ -10,7 +10,7 @@ from django.db import connection
 from instances.lifecycle import addresses, charges, credentials
 from instances.models import Instance
 from instances.monitoring import absence
-from instances.monitoring.observation import Sighting
+from instances.monitoring.observation import Observation
 from upstream.facts import Fact
 
 # What a look may change, with the Postgres types that carry it.
@@ -44,7 +44,7 @@ NOTED = {
 _JSON = ("port_mappings", "connection", "trouble_told")
 
 
-def take(instance: Instance, sighting: Sighting, now: datetime) -> None:
+def take(instance: Instance, sighting: Observation, now: datetime) -> None:
     """Note what the look brought: Novita's word, the price, what is charged, how to get in. What
     it does not say stays as it was. Saves nothing.
 

@@ -20,7 +20,7 @@ from instances.lifecycle.transitions import change_status, fail
 from instances.models import Instance
 from instances.models.locking import cause_of
 from instances.monitoring import absence, shutdown, trouble
-from instances.monitoring.observation import Sighting
+from instances.monitoring.observation import Observation
 from instances.monitoring.steady import MIGRATING
 from instances.services.power_actions import STOP, begin
 from jobs.models import Job
@@ -41,7 +41,7 @@ _NO_WORK = (STATUSES.words | {"nothing"}) - {"pulling", "running"}
 
 def judge(
     instance: Instance,
-    sighting: Sighting | None,
+    sighting: Observation | None,
     job: Job,
     now: datetime,
     *,
@@ -80,7 +80,7 @@ def fail_unwatched(instance: Instance, error: str, *, job: Job, now: datetime) -
     _fail(instance, failure, job, now)
 
 
-def _failure(instance: Instance, sighting: Sighting | None, now: datetime) -> Failure | None:
+def _failure(instance: Instance, sighting: Observation | None, now: datetime) -> Failure | None:
     """Why it can never run, or must not, if that is what was seen."""
     seen = sighting.seen if sighting is not None else None
     if seen is None:
@@ -120,7 +120,7 @@ def _arrive(instance: Instance, job: Job, now: datetime) -> Outcome:
     return Again(at=next_look(now)) if addresses.is_watch_needed(instance) else Done()
 
 
-def _lateness(instance: Instance, sighting: Sighting | None, now: datetime) -> Failure | None:
+def _lateness(instance: Instance, sighting: Observation | None, now: datetime) -> Failure | None:
     """Past its deadline, or without progress for too long in a state that is none of work."""
     grace = timedelta(0) if sighting is not None else UNSEEN_GRACE
     deadline, last = instance.start_deadline_at, instance.upstream_status or "nothing"
@@ -162,7 +162,7 @@ def _must_end(instance: Instance, failure: Failure) -> bool:
 
 def _judge_again(
     instance: Instance,
-    sighting: Sighting | None,
+    sighting: Observation | None,
     job: Job,
     now: datetime,
     *,
@@ -208,7 +208,7 @@ def _stays_stopped(
     return shutdown.stopped(instance, job, now, reason, seen)
 
 
-def _has_begun_anew(instance: Instance, sighting: Sighting | None, now: datetime) -> bool:
+def _has_begun_anew(instance: Instance, sighting: Observation | None, now: datetime) -> bool:
     """Not the `running` from before the restart: another word came between, or some time.
 
     Novita's own times decide nothing: they are whole seconds of another clock.

@@ -17,7 +17,7 @@ from instances.lifecycle.watch_job import enqueue_watch
 from instances.models import Instance
 from instances.models.locking import cause_of
 from instances.monitoring import absence, location, snapshot, spot_history, trouble
-from instances.monitoring.observation import Sighting
+from instances.monitoring.observation import Observation
 from jobs.models import Job
 from upstream.types import UpstreamInstance
 
@@ -33,7 +33,7 @@ MIGRATING = "migrating"
 
 def settle(
     instance: Instance,
-    sighting: Sighting,
+    sighting: Observation,
     *,
     job: Job | None,
     now: datetime,
@@ -63,7 +63,7 @@ def settle(
     return False
 
 
-def _is_doubtful(instance: Instance, sighting: Sighting) -> bool:
+def _is_doubtful(instance: Instance, sighting: Observation) -> bool:
     seen = sighting.seen
     if seen is None or sighting.has_details:
         return False

@@ -8,7 +8,7 @@ from instances.lifecycle import addresses
 from instances.models import Instance
 from instances.models.locking import cause_of
 from instances.monitoring import absence, location, shutdown, snapshot, startup, steady, trouble
-from instances.monitoring.observation import Look, Sighting
+from instances.monitoring.observation import Observation, ObservationResult
 from jobs.models import Job
 from jobs.outcomes import Again, Done, Outcome
 from upstream.types import UpstreamJob
@@ -26,7 +26,7 @@ def is_watched(instance: Instance) -> bool:
 
 def observe(
     instance: Instance,
-    sighting: Sighting | None,
+    sighting: Observation | None,
     *,
     job: Job,
     now: datetime,
@@ -34,7 +34,7 @@ def observe(
     is_last_resort: bool = False,
     unusable: str | None = None,
     failed_move: UpstreamJob | None = None,
-) -> Look:
+) -> ObservationResult:
     """Note what was seen and decide what comes next. The instance is locked.
 
     A change of status is written at once; mere notes are left to ``save_notes``, for all at once.
@@ -45,14 +45,14 @@ def observe(
     to move it and failed.
     """
     if not is_watched(instance):
-        return Look(Done())
+        return ObservationResult(Done())
     before = snapshot.noted(instance)
     if unusable is not None:
         instance.probe_error = unusable[:300]
     if failed_move is not None and shutdown.has_failed_to_move(
         instance, sighting, failed_move, now
     ):
-        return Look(shutdown.stay_behind(instance, failed_move, job, now))
+        return ObservationResult(shutdown.stay_behind(instance, failed_move, job, now))
     outcome = _decide(
         instance, sighting, job, now, is_last_resort=is_last_resort, unusable=unusable
     )
@@ -65,12 +65,12 @@ def observe(
         outcome = Again() if is_to_be_read else Again(at=next_at or next_look(now))
         if instance.absence_seen_at is not None:
             outcome = Again(UNSEEN_PAUSE)
-    return Look(outcome, is_to_be_saved=snapshot.noted(instance) != before)
+    return ObservationResult(outcome, is_to_be_saved=snapshot.noted(instance) != before)
 
 
 def _decide(
     instance: Instance,
-    sighting: Sighting | None,
+    sighting: Observation | None,
     job: Job,
     now: datetime,
     *,
@@ -99,7 +99,9 @@ def _decide(
     return _stop(instance, sighting, job, now)
 
 
-def _stop(instance: Instance, sighting: Sighting | None, job: Job, now: datetime) -> Outcome | None:
+def _stop(
+    instance: Instance, sighting: Observation | None, job: Job, now: datetime
+) -> Outcome | None:
     """What is up again when its stop is noticed goes straight on to its start."""
     outcome = shutdown.judge(instance, sighting, job, now)
     is_stopped = instance.status == InstanceStatus.STOPPED
@@ -113,7 +115,9 @@ def _gone(instance: Instance, job: Job, now: datetime) -> None:
     absence.suspect(instance, cause=cause_of(job, "a look did not find it"), now=now)
 
 
-def _read(instance: Instance, sighting: Sighting | None, job: Job, now: datetime) -> Outcome | None:
+def _read(
+    instance: Instance, sighting: Observation | None, job: Job, now: datetime
+) -> Outcome | None:
     """It runs, and only its connect blocks are wanted; unless it runs no longer."""
     if sighting is not None and steady.settle(instance, sighting, job=job, now=now):
         return Done()

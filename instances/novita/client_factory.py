@@ -7,7 +7,7 @@ from django.conf import settings
 from egress.transport import Transport
 from instances.models import Installation
 from instances.novita.limiter import Permit
-from instances.novita.name_signing import Mark
+from instances.novita.name_signing import NameSigner
 from upstream.call_records import CallBudget
 from upstream.client import NovitaClient
 
@@ -35,7 +35,7 @@ def client(permit: Permit, *, request_id: str = "") -> NovitaClient:
     )
 
 
-def mark() -> Mark:
+def mark() -> NameSigner:
     """How this installation signs its upstream names; made at the first use. For ``load``."""
     row, _ = Installation.objects.get_or_create(id=1)
-    return Mark(row.installation_id, row.signing_key)
+    return NameSigner(row.installation_id, row.signing_key)

@@ -20,7 +20,7 @@ from core.clock import database_now
 from instances.models import Installation
 from jobs.models import Job
 from jobs.outcomes import Again
-from jobs.registry import Decided
+from jobs.registry import Resolved
 
 logger = structlog.get_logger()
 
@@ -99,9 +99,9 @@ def release_brake() -> None:
     )
 
 
-def held_back(jobs: Sequence[Job]) -> Sequence[Decided]:
+def held_back(jobs: Sequence[Job]) -> Sequence[Resolved]:
     """What a copy must not do, put off; nothing for the original. For ``load``."""
     if not jobs or is_ours():
         return []
     logger.warning("held_back_in_another_environment", type=jobs[0].type, jobs=len(jobs))
-    return [Decided({job.pk: Again(HELD_PAUSE) for job in jobs})]
+    return [Resolved({job.pk: Again(HELD_PAUSE) for job in jobs})]

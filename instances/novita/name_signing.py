@@ -16,7 +16,7 @@ _NAME = re.compile(r"(?:(.*)-)?([0-9a-f]{8})-([0-9a-f]{20})-([0-9a-f]{10})")
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class NameSigner:
     """How this installation signs: its public id and its secret key."""
 
     installation_id: str

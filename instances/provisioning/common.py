@@ -3,15 +3,15 @@
 from datetime import timedelta
 
 from instances.domain.enums import BillingMode, FailureCode, OnStartFailure
-from instances.domain.types import Failure, Wish
+from instances.domain.types import Failure, InstanceRequest
 from instances.models import Instance
 from jobs.outcomes import GiveUp
 
 RETRY_AFTER = timedelta(seconds=2)
 
 
-def wish_of(instance: Instance) -> Wish:
-    return Wish(
+def wish_of(instance: Instance) -> InstanceRequest:
+    return InstanceRequest(
         name=instance.name,
         product_name=instance.product_name,
         template_id=instance.template_id,

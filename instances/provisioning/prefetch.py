@@ -9,7 +9,7 @@ from instances.catalogue.placement import ABOVE_CAP, SOLD_OUT, Ranking, is_same_
 from instances.catalogue.ports import probe_failure, sized
 from instances.catalogue.regions import cluster_for, place_of, tell_unknown_regions
 from instances.domain.enums import FailureCode
-from instances.domain.types import DEFAULT_ROOTFS_GB, Failure, Wish
+from instances.domain.types import DEFAULT_ROOTFS_GB, Failure, InstanceRequest
 from instances.models import Instance
 from instances.models.locking import instances_of, locked_instances
 from instances.novita import client_factory
@@ -159,7 +159,9 @@ def _judge(instance: Instance, result: Fetched) -> Outcome:
     return given_up(_nothing_fits(wish, ranking, refused=instance.refused_offers))
 
 
-def _nothing_fits(wish: Wish, ranking: Ranking, *, refused: Mapping[str, str]) -> Failure:
+def _nothing_fits(
+    wish: InstanceRequest, ranking: Ranking, *, refused: Mapping[str, str]
+) -> Failure:
     """Sold out on create, above the cap, refused and never on offer are told apart."""
     tried = [refused[item.product_id] for item in ranking.rejections if item.product_id in refused]
     if any(reason.startswith(SOLD_OUT) for reason in tried):

@@ -21,7 +21,7 @@ from instances.provisioning.results import never_created, placed
 from jobs.failpoints import crashpoint
 from jobs.models import Job
 from jobs.outcomes import Again, Outcome
-from jobs.registry import Decided, Unit
+from jobs.registry import Resolved, WorkItem
 from upstream.call_records import CallRecord
 from upstream.client import NovitaClient
 from upstream.errors import NovitaError
@@ -67,12 +67,12 @@ class LookedUp:
 
 def prepare(
     jobs: Sequence[Job], instances: Mapping[str, Instance]
-) -> Sequence[Unit[LookUpWork] | Decided]:
+) -> Sequence[WorkItem[LookUpWork] | Resolved]:
     account = settings.CONFIG.upstream_account
     # Looking under another account would prove nothing; those wait for the right key.
     strange = [job for job in jobs if instances[job.subject].upstream_account != account]
-    parts: list[Unit[LookUpWork] | Decided] = [
-        Decided({job.pk: Again(OTHER_ACCOUNT) for job in strange})
+    parts: list[WorkItem[LookUpWork] | Resolved] = [
+        Resolved({job.pk: Again(OTHER_ACCOUNT) for job in strange})
     ]
     thorough: list[Job] = []
     for job in jobs:
@@ -96,10 +96,10 @@ def _look(
     *,
     pages: int,
     is_thorough: bool,
-) -> Unit[LookUpWork] | Decided:
+) -> WorkItem[LookUpWork] | Resolved:
     permit = limiter.reserve(calls, at_least=NAMED_CALLS if is_thorough else 2)
     if not permit.is_granted:
-        return Decided({job.pk: Again(permit.wait) for job in jobs})
+        return Resolved({job.pk: Again(permit.wait) for job in jobs})
     work = LookUpWork(
         tuple(instances[job.subject].upstream_name for job in jobs),
         is_thorough,
@@ -109,7 +109,7 @@ def _look(
         request_id=jobs[0].request_id,
         known=known_to_live() if is_thorough else (),
     )
-    return Unit(jobs, work)
+    return WorkItem(jobs, work)
 
 
 def talk(work: LookUpWork) -> LookedUp:

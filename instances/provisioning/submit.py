@@ -14,12 +14,12 @@ from instances.catalogue.place_names import Place
 from instances.catalogue.placement import Ranking, above_cap, explain, price_in, rank
 from instances.catalogue.ports import notes_on, probe_failure, sized
 from instances.domain.enums import CreateStep, InstanceStatus
-from instances.domain.types import Wish
+from instances.domain.types import InstanceRequest
 from instances.models import Instance
 from instances.models.locking import locked_instances
 from instances.novita import client_factory, limiter
 from instances.novita.limiter import Permit
-from instances.novita.name_signing import Mark
+from instances.novita.name_signing import NameSigner
 from instances.provisioning.common import given_up, wish_of
 from instances.provisioning.prefetch import MOST_CALLS, FetchWork
 from instances.provisioning.waiting import too_late, wait_for_permit
@@ -27,7 +27,7 @@ from jobs.engine import leasing
 from jobs.failpoints import crashpoint
 from jobs.models import Job
 from jobs.outcomes import Again
-from jobs.registry import Decided, Unit
+from jobs.registry import Resolved, WorkItem
 from upstream.call_records import CallRecord
 from upstream.client import NovitaClient
 from upstream.errors import NovitaError
@@ -50,7 +50,7 @@ class PostWork:
     permit: Permit
     not_after: float
     request_id: str = ""
-    wish: Wish | None = None
+    wish: InstanceRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class _Plan:
     """A wish with an offer from the cache."""
 
     job: Job
-    wish: Wish
+    wish: InstanceRequest
     ranking: Ranking
     cluster_id: str
     template: Template
@@ -81,7 +81,7 @@ class _Plan:
 
 def prepare(
     jobs: Sequence[Job], instances: Mapping[str, Instance]
-) -> Sequence[Unit[PostWork] | Unit[FetchWork] | Decided]:
+) -> Sequence[WorkItem[PostWork] | WorkItem[FetchWork] | Resolved]:
     """Choose from the cache and commit the intent; ask for what the cache lacks.
 
     Writes: instances (posted_at, offer) and the shared call budget, each in its own transaction.
@@ -89,7 +89,7 @@ def prepare(
     now = database_now()
     late = [job for job in jobs if _is_late(instances[job.subject], now)]
     plans: list[_Plan] = []
-    shelf = cache.Shelf()
+    shelf = cache.CatalogueReader()
     missing: dict[str, tuple[FetchWork, list[Job]]] = {}
     for job in (job for job in jobs if job not in late):
         found = _plan(job, instances[job.subject], shelf)
@@ -98,18 +98,18 @@ def prepare(
         else:
             missing.setdefault(found.key, (found, []))[1].append(job)
     shelf.book()
-    parts: list[Unit[PostWork] | Unit[FetchWork] | Decided] = [
+    parts: list[WorkItem[PostWork] | WorkItem[FetchWork] | Resolved] = [
         _fetch(work, waiting, instances) for work, waiting in missing.values()
     ]
     ended = {job.pk: given_up(too_late(instances[job.subject], job.error)) for job in late}
-    return [*parts, *_post(plans, instances), Decided(ended)]
+    return [*parts, *_post(plans, instances), Resolved(ended)]
 
 
 def _is_late(instance: Instance, now: datetime) -> bool:
     return instance.start_deadline_at is not None and instance.start_deadline_at <= now
 
 
-def _plan(job: Job, instance: Instance, shelf: cache.Shelf) -> _Plan | FetchWork:
+def _plan(job: Job, instance: Instance, shelf: cache.CatalogueReader) -> _Plan | FetchWork:
     """An offer by the cache alone, or what must be fetched to find one. A template that lacks the
     port to be probed may have got it meanwhile.
     """
@@ -137,7 +137,9 @@ def _plan(job: Job, instance: Instance, shelf: cache.Shelf) -> _Plan | FetchWork
     )
 
 
-def _ranked(products: Sequence[Product], instance: Instance, wish: Wish, place: Place) -> Ranking:
+def _ranked(
+    products: Sequence[Product], instance: Instance, wish: InstanceRequest, place: Place
+) -> Ranking:
     """An offer whose creates stayed without a sure answer is left for the others, if there are
     others: nothing final is known of it.
     """
@@ -151,20 +153,20 @@ def _ranked(products: Sequence[Product], instance: Instance, wish: Wish, place: 
 
 def _fetch(
     work: FetchWork, waiting: Sequence[Job], instances: Mapping[str, Instance]
-) -> Unit[FetchWork] | Decided:
+) -> WorkItem[FetchWork] | Resolved:
     """One caller asks; those who want the same look into the cache again a moment later."""
     if not cache.claim_fetch(work.key):
-        return Decided({job.pk: Again(WAIT_FOR_FETCH) for job in waiting})
+        return Resolved({job.pk: Again(WAIT_FOR_FETCH) for job in waiting})
     permit = limiter.reserve(MOST_CALLS, is_create=True)
     if not permit.is_granted:
         cache.release_fetch(work.key)
-        return Decided(wait_for_permit(waiting, instances, permit))
-    return Unit(waiting, replace(work, permit=permit))
+        return Resolved(wait_for_permit(waiting, instances, permit))
+    return WorkItem(waiting, replace(work, permit=permit))
 
 
 def _post(
     plans: Sequence[_Plan], instances: Mapping[str, Instance]
-) -> Sequence[Unit[PostWork] | Decided]:
+) -> Sequence[WorkItem[PostWork] | Resolved]:
     if not plans:
         return []
     # A burst of creates takes each call as it comes back: it must leave some to the watch, else
@@ -178,11 +180,11 @@ def _post(
     go, wait = _as_far_as(permit, plans, instances)
     told = permit if permit.wait else replace(permit, wait=limiter.time_for(1))
     waiting = wait_for_permit([plan.job for plan in wait], instances, told)
-    parts: list[Unit[PostWork] | Decided] = [Decided(waiting)]
+    parts: list[WorkItem[PostWork] | Resolved] = [Resolved(waiting)]
     mark = client_factory.mark()
     crashpoint("create.before_intent")
     with transaction.atomic():
-        ours = leasing.still_ours(plan.job for plan in go)
+        ours = leasing.lock_owned(plan.job for plan in go)
         locked = locked_instances(plan.job for plan in go)
         parts += [_intend(p, locked[p.job.subject], mark) for p in go if p.job.pk in ours]
     crashpoint("create.after_intent")
@@ -205,14 +207,14 @@ def _as_far_as(
     return plans, []
 
 
-def _intend(plan: _Plan, instance: Instance, mark: Mark) -> Unit[PostWork] | Decided:
+def _intend(plan: _Plan, instance: Instance, mark: NameSigner) -> WorkItem[PostWork] | Resolved:
     """Write down that a create is about to be sent, and what it will say.
 
     Not for one that was ended meanwhile: whoever ended it relied on nothing being sent.
     """
     is_wanted = instance.status == InstanceStatus.CREATING
     if not is_wanted or instance.create_step != CreateStep.CHOOSE:
-        return Decided({plan.job.pk: Again()})
+        return Resolved({plan.job.pk: Again()})
     best = plan.ranking.offers[0]
     instance.product_id = best.product_id
     instance.price_e5_usd = best.price_e5_usd
@@ -235,7 +237,7 @@ def _intend(plan: _Plan, instance: Instance, mark: Mark) -> Unit[PostWork] | Dec
         request_id=plan.job.request_id,
         wish=None if instance.max_price_per_hour_e5_usd is None else wish_of(instance),
     )
-    return Unit([plan.job], work)
+    return WorkItem([plan.job], work)
 
 
 def create_request(instance: Instance, template: Template) -> CreateRequest:
@@ -277,7 +279,7 @@ def talk(work: PostWork) -> Posted:
     return Posted(client.calls, upstream_id)
 
 
-def _check_price(client: NovitaClient, work: PostWork, wish: Wish) -> Posted | None:
+def _check_price(client: NovitaClient, work: PostWork, wish: InstanceRequest) -> Posted | None:
     """Why nothing is sent, if the price is no longer what the caller allows. The look takes its
     own time: afterwards the create may be too late.
     """

@@ -10,7 +10,7 @@ from instances import monitoring
 from instances.domain.enums import MOVING_STATUSES, InstanceStatus
 from instances.domain.types import Cause
 from instances.models import Installation, Instance, ReconcileRun
-from instances.monitoring import Evidence, Limits, Pass, Sighting
+from instances.monitoring import Evidence, Limits, Observation, Pass
 from instances.novita import installation, listing_profile
 from instances.reconciliation import duplicates, findings, orphans, requeue
 from instances.reconciliation.plan import EXPECTED, watched_here
@@ -171,7 +171,7 @@ def _follow(
 
 def _weigh(
     instance: Instance,
-    sighting: Sighting,
+    sighting: Observation,
     seen: Seen,
     limits: Limits,
     report: Report,
@@ -189,7 +189,7 @@ def _weigh(
     return is_gone
 
 
-def _is_perhaps_stale(instance: Instance, sighting: Sighting, work: ReconcileWork) -> bool:
+def _is_perhaps_stale(instance: Instance, sighting: Observation, work: ReconcileWork) -> bool:
     """Lists lag: they do not contradict what changed here in the minute before them."""
     is_by_list = sighting.seen is not None and not sighting.has_details
     expected = EXPECTED.get(InstanceStatus(instance.status), "")

@@ -7,14 +7,14 @@ from datetime import datetime
 from instances.monitoring import (
     Evidence,
     ListWord,
-    Sighting,
+    Observation,
     contradicted,
     evidence_of,
     list_word,
 )
 from instances.novita import client_factory, listing_profile
 from instances.novita.limiter import Permit
-from instances.novita.name_signing import Mark
+from instances.novita.name_signing import NameSigner
 from upstream.call_records import CallRecord
 from upstream.client import NovitaClient
 from upstream.errors import NovitaError
@@ -40,7 +40,7 @@ class ReconcileWork:
 
     permit: Permit
     pages: int
-    mark: Mark
+    mark: NameSigner
     held: tuple[Held, ...]
     begun_at: datetime
     request_id: str = ""
@@ -60,7 +60,7 @@ class Seen:
     pages: int = 1
     listed: int = 0
     ours: Mapping[str, Sequence[UpstreamInstance]] = field(default_factory=dict)
-    sightings: Mapping[str, Sighting] = field(default_factory=dict)
+    sightings: Mapping[str, Observation] = field(default_factory=dict)
     list_words: Mapping[str, ListWord] = field(default_factory=dict)
     contradicting: Sequence[str] = ()
     missing: int = 0
@@ -105,7 +105,7 @@ def look(work: ReconcileWork) -> Seen:
             listing, [each for each, found in sightings.items() if not found.is_gone]
         ),
         missing=len(missing),
-        unfound=sum(sightings.get(each, Sighting(None)).is_gone for each in missing),
+        unfound=sum(sightings.get(each, Observation(None)).is_gone for each in missing),
         left=sum(upstream_id not in sightings for upstream_id in open_ids),
         is_in_arrears=_is_in_arrears(client, work, sightings),
     )
@@ -118,7 +118,7 @@ def _list(client: NovitaClient, work: ReconcileWork) -> Listing:
 
 def _confirmed_by_a_second_list(
     client: NovitaClient, work: ReconcileWork, first: Listing, open_ids: Sequence[str]
-) -> dict[str, Sighting]:
+) -> dict[str, Observation]:
     """Many that moved at once (an outage there, a lack of money) are not read one by one: what two
     lists show alike is so. What neither shows is not gone by that.
     """
@@ -130,7 +130,7 @@ def _confirmed_by_a_second_list(
     except NovitaError:
         return {}
     return {
-        each: Sighting(second[each])
+        each: Observation(second[each])
         for each in moved
         if each in second
         and second[each].status == first.instances[each].status
@@ -139,7 +139,7 @@ def _confirmed_by_a_second_list(
 
 
 def _is_in_arrears(
-    client: NovitaClient, work: ReconcileWork, sightings: Mapping[str, Sighting]
+    client: NovitaClient, work: ReconcileWork, sightings: Mapping[str, Observation]
 ) -> bool:
     """Whether the money is gone, asked when something stopped without an error: Novita shows
     `freezing` for a moment only. A spot reclaim, which only the row's history tells, goes first.
@@ -154,14 +154,14 @@ def _is_in_arrears(
         return False
 
 
-def _compare(work: ReconcileWork, listing: Listing) -> tuple[dict[str, Sighting], list[str]]:
+def _compare(work: ReconcileWork, listing: Listing) -> tuple[dict[str, Observation], list[str]]:
     """What the list shows as it is held, and the ids of what it does not."""
-    sightings: dict[str, Sighting] = {}
+    sightings: dict[str, Observation] = {}
     open_ids: list[str] = []
     for held in work.held:
         seen = listing.instances.get(held.upstream_id)
         if seen is not None and held.expected in ("", seen.status) and not seen.is_gone_word:
-            sightings[held.upstream_id] = Sighting(seen)
+            sightings[held.upstream_id] = Observation(seen)
         else:
             open_ids.append(held.upstream_id)
     return sightings, open_ids
@@ -169,21 +169,21 @@ def _compare(work: ReconcileWork, listing: Listing) -> tuple[dict[str, Sighting]
 
 def _look_at_each(
     client: NovitaClient, work: ReconcileWork, upstream_ids: Sequence[str]
-) -> dict[str, Sighting]:
+) -> dict[str, Observation]:
     """As far as the permit goes. Only such a look may change what is held: a list lags behind."""
-    found: dict[str, Sighting] = {}
+    found: dict[str, Observation] = {}
     for upstream_id in upstream_ids[: max(work.permit.calls - len(client.calls), 0)]:
         try:
-            found[upstream_id] = Sighting(client.get_instance(upstream_id), has_details=True)
+            found[upstream_id] = Observation(client.get_instance(upstream_id), has_details=True)
         except NovitaError as error:
             evidence = evidence_of(None, error)
             if evidence != Evidence.NOTHING:
                 is_refused = evidence == Evidence.REFUSED
-                found[upstream_id] = Sighting(None, is_refused=is_refused)
+                found[upstream_id] = Observation(None, is_refused=is_refused)
     return found
 
 
-def _signed(mark: Mark, listing: Listing) -> dict[str, list[UpstreamInstance]]:
+def _signed(mark: NameSigner, listing: Listing) -> dict[str, list[UpstreamInstance]]:
     found: dict[str, list[UpstreamInstance]] = {}
     for item in listing.instances.values():
         reference = mark.reference_in(item.name)

@@ -9,7 +9,7 @@ from accounts.models import Project
 from core.clock import database_now
 from core.inserts import insert
 from instances.domain.enums import InstanceStatus
-from instances.domain.types import Cause, Wish
+from instances.domain.types import Cause, InstanceRequest
 from instances.lifecycle.creation_job import new_create_job
 from instances.lifecycle.outbox import of_first_event
 from instances.lifecycle.transitions import log_at_commit, new_event
@@ -29,12 +29,12 @@ class Created:
 
 
 def create_instance(
-    *, project: Project, wish: Wish, cause: Cause, now: datetime | None = None
+    *, project: Project, wish: InstanceRequest, cause: Cause, now: datetime | None = None
 ) -> Created:
     """Accept a wish: instance, first event, create job and first webhook, in one statement.
 
     ``now``, by the database's clock, from who has just asked it for something else.
-    Raises WishRefused and InstanceLimitReached, by the project's limits.
+    Raises RequestRejected and InstanceLimitReached, by the project's limits.
     """
     wish = limited(wish, project)
     now = now or database_now()

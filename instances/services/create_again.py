@@ -7,7 +7,7 @@ from django.db import transaction
 from core.clock import database_now
 from instances.domain.enums import InstanceStatus
 from instances.domain.errors import CreatedAgainAlready, IllegalTransition
-from instances.domain.types import Cause, Wish
+from instances.domain.types import Cause, InstanceRequest
 from instances.lifecycle.transitions import record_event
 from instances.models import Instance, InstanceEvent
 from instances.services.audit import audit_verb
@@ -19,7 +19,7 @@ EVENT = "instance.created_again"
 def create_again(*, public_id: str, cause: Cause) -> Instance:
     """The same request as a new instance, by the project's limits of today; once for each.
 
-    Raises IllegalTransition unless it failed, CreatedAgainAlready, WishRefused and
+    Raises IllegalTransition unless it failed, CreatedAgainAlready, RequestRejected and
     InstanceLimitReached.
     """
     with transaction.atomic():
@@ -32,7 +32,9 @@ def create_again(*, public_id: str, cause: Cause) -> Instance:
             raise IllegalTransition(public_id, failed.status, "", "be created again")
         if (made := made_from(failed)) is not None:
             raise CreatedAgainAlready(public_id, made)
-        wish = Wish(**{field.name: getattr(failed, field.name) for field in fields(Wish)})
+        wish = InstanceRequest(
+            **{field.name: getattr(failed, field.name) for field in fields(InstanceRequest)}
+        )
         created = create_instance(project=failed.project, wish=wish, cause=cause)
         data = {"instanceId": created.instance.public_id}
         record_event(failed, EVENT, cause=cause, now=database_now(), data=data)

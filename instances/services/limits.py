@@ -9,14 +9,14 @@ from django.db import transaction
 from accounts import audit
 from accounts.models import Project
 from accounts.services import COMMAND
-from instances.domain.errors import InstanceLimitReached, WishRefused
+from instances.domain.errors import InstanceLimitReached, RequestRejected
 from instances.domain.money import usd_text
-from instances.domain.types import Wish
+from instances.domain.types import InstanceRequest
 from instances.models import Instance
 
 
-def limited(wish: Wish, project: Project) -> Wish:
-    """The wish with the project's defaults filled in. Raises WishRefused beyond its maxima.
+def limited(wish: InstanceRequest, project: Project) -> InstanceRequest:
+    """The wish with the project's defaults filled in. Raises RequestRejected beyond its maxima.
 
     A project with a maximum and no default gives its maximum to requests that name nothing: else
     leaving a field out would be a way around it.
@@ -39,7 +39,7 @@ def _effective(asked: int | None, default: int | None, most: int | None) -> int 
     return default if default is not None else most
 
 
-def _check(wish: Wish, project: Project) -> None:
+def _check(wish: InstanceRequest, project: Project) -> None:
     errors: dict[str, str] = {}
     longest, highest = project.longest_runtime_minutes, project.highest_price_e5_usd
     if longest is not None and (wish.max_runtime_minutes or 0) > longest:
@@ -48,7 +48,7 @@ def _check(wish: Wish, project: Project) -> None:
         text = usd_text(highest)
         errors["maxPricePerHourUsd"] = f"Max price per hour must be at most {text} USD here"
     if errors:
-        raise WishRefused(errors)
+        raise RequestRejected(errors)
 
 
 def has_room(project: Project) -> bool:
@@ -58,10 +58,10 @@ def has_room(project: Project) -> bool:
 
 
 def check_runtime(minutes: int | None, project: Project) -> None:
-    """Raises WishRefused for a runtime, or none at all, beyond what the project may have."""
+    """Raises RequestRejected for a runtime, or none at all, beyond what the project may have."""
     longest = project.longest_runtime_minutes
     if longest is not None and (minutes is None or minutes > longest):
-        raise WishRefused(
+        raise RequestRejected(
             {"maxRuntimeMinutes": f"Max runtime must be at most {longest} minutes here"}
         )
 

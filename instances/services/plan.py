@@ -9,8 +9,8 @@ from instances.catalogue import allowed_templates, browse, cache
 from instances.catalogue.placement import Ranking, rank
 from instances.catalogue.ports import notes_on, probe_failure, sized
 from instances.domain.enums import FailureCode
-from instances.domain.errors import InstanceLimitReached, WishRefused
-from instances.domain.types import Failure, Wish
+from instances.domain.errors import InstanceLimitReached, RequestRejected
+from instances.domain.types import Failure, InstanceRequest
 from instances.services.estimates import median_start
 from instances.services.limits import has_room, limited
 from upstream.types import Template
@@ -31,7 +31,7 @@ class Plan:
     ``warnings`` keep it from nothing.
     """
 
-    wish: Wish
+    wish: InstanceRequest
     ranking: Ranking
     refusals: tuple[Objection, ...]
     obstacles: tuple[Objection, ...]
@@ -46,12 +46,12 @@ class Plan:
         return bool(self.ranking.offers) and not self.obstacles
 
 
-def plan_instance(*, project: Project, wish: Wish) -> Plan:
+def plan_instance(*, project: Project, wish: InstanceRequest) -> Plan:
     """Judge a wish as creating would at this moment. Holds nothing for whoever asks."""
     refusals: list[Objection] = []
     try:
         wish = limited(wish, project)
-    except WishRefused as error:
+    except RequestRejected as error:
         refusals += [Objection(error.code, text, name) for name, text in error.errors.items()]
     if not has_room(project):
         full = InstanceLimitReached(project.live_instance_limit or 0)
@@ -81,7 +81,7 @@ def plan_instance(*, project: Project, wish: Wish) -> Plan:
     )
 
 
-def _placement(wish: Wish) -> tuple[Ranking, Objection | None, datetime | None]:
+def _placement(wish: InstanceRequest) -> tuple[Ranking, Objection | None, datetime | None]:
     regions, _ = browse.regions()
     place = next((each.place for each in regions if each.code == wish.region), None)
     if place is None:
@@ -92,7 +92,7 @@ def _placement(wish: Wish) -> tuple[Ranking, Objection | None, datetime | None]:
     return ranking, _obstacle(wish, ranking), as_of
 
 
-def _template_obstacle(found: Template | Failure | None, wish: Wish) -> Objection | None:
+def _template_obstacle(found: Template | Failure | None, wish: InstanceRequest) -> Objection | None:
     """As creating would find out; nothing is held against what nobody has read lately."""
     if isinstance(found, Failure):
         return Objection(found.code, found.message, "templateId")
@@ -102,7 +102,7 @@ def _template_obstacle(found: Template | Failure | None, wish: Wish) -> Objectio
     return Objection(failure.code, failure.message, "readinessProbe.port")
 
 
-def _obstacle(wish: Wish, ranking: Ranking) -> Objection | None:
+def _obstacle(wish: InstanceRequest, ranking: Ranking) -> Objection | None:
     if ranking.offers:
         return None
     place = f"in {wish.region} as {wish.billing_mode}"

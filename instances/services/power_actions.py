@@ -13,7 +13,7 @@ from django.db import transaction
 from core.clock import database_now
 from instances.domain.enums import Action, InstanceStatus, JobType
 from instances.domain.errors import IllegalTransition
-from instances.domain.types import ANY_VERSION, Cause, Reason, Versions
+from instances.domain.types import ANY_VERSION, Cause, Reason, VersionPrecondition
 from instances.lifecycle.transitions import change_status
 from instances.models import Instance
 from instances.services.audit import audit_verb
@@ -64,22 +64,28 @@ RESTART = Verb(
 VERBS = {verb.action: verb for verb in (START, STOP, RESTART)}
 
 
-def start_instance(*, public_id: str, cause: Cause, versions: Versions = ANY_VERSION) -> Instance:
+def start_instance(
+    *, public_id: str, cause: Cause, versions: VersionPrecondition = ANY_VERSION
+) -> Instance:
     """stopped -> starting. Raises IllegalTransition and VersionMismatch."""
     return _act(START, public_id, cause, versions)
 
 
-def stop_instance(*, public_id: str, cause: Cause, versions: Versions = ANY_VERSION) -> Instance:
+def stop_instance(
+    *, public_id: str, cause: Cause, versions: VersionPrecondition = ANY_VERSION
+) -> Instance:
     """running -> stopping. Raises IllegalTransition and VersionMismatch."""
     return _act(STOP, public_id, cause, versions)
 
 
-def restart_instance(*, public_id: str, cause: Cause, versions: Versions = ANY_VERSION) -> Instance:
+def restart_instance(
+    *, public_id: str, cause: Cause, versions: VersionPrecondition = ANY_VERSION
+) -> Instance:
     """running -> starting. Raises IllegalTransition and VersionMismatch."""
     return _act(RESTART, public_id, cause, versions)
 
 
-def _act(verb: Verb, public_id: str, cause: Cause, versions: Versions) -> Instance:
+def _act(verb: Verb, public_id: str, cause: Cause, versions: VersionPrecondition) -> Instance:
     with transaction.atomic():
         instance = Instance.objects.select_for_update(of=["self"]).get(public_id=public_id)
         check_version(instance, versions)

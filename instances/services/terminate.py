@@ -9,7 +9,7 @@ from accounts import audit
 from accounts.models import ApiKey, Project
 from core.clock import database_now
 from instances.domain.enums import InstanceStatus, StatusReason
-from instances.domain.types import ANY_VERSION, Cause, Reason, Versions
+from instances.domain.types import ANY_VERSION, Cause, Reason, VersionPrecondition
 from instances.lifecycle.creation_job import enqueue_create
 from instances.lifecycle.terminations import begin_ending, keep_wish
 from instances.lifecycle.transitions import change_status
@@ -22,7 +22,11 @@ from jobs.models import Job
 
 
 def terminate_instance(
-    *, public_id: str, cause: Cause, reason: Reason | None = None, versions: Versions = ANY_VERSION
+    *,
+    public_id: str,
+    cause: Cause,
+    reason: Reason | None = None,
+    versions: VersionPrecondition = ANY_VERSION,
 ) -> Instance:
     """Any status -> terminating -> terminated; once there, asking again changes nothing.
 

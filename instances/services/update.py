@@ -9,9 +9,9 @@ from django.db import transaction
 from accounts import audit
 from core.clock import database_now
 from instances.domain.enums import DeliveryStatus, InstanceStatus
-from instances.domain.errors import IllegalTransition, WishRefused
+from instances.domain.errors import IllegalTransition, RequestRejected
 from instances.domain.tags import MOST_TAGS
-from instances.domain.types import ANY_VERSION, Cause, Changes, Versions
+from instances.domain.types import ANY_VERSION, Cause, InstancePatch, VersionPrecondition
 from instances.lifecycle.transitions import record_event
 from instances.models import Instance, WebhookDelivery
 from instances.services.limits import check_runtime
@@ -23,12 +23,17 @@ _NOT_TOLD = {"webhook_url": "webhookUrl"}
 
 
 def update_instance(
-    *, public_id: str, changes: Changes, cause: Cause, versions: Versions = ANY_VERSION
+    *,
+    public_id: str,
+    changes: InstancePatch,
+    cause: Cause,
+    versions: VersionPrecondition = ANY_VERSION,
 ) -> Instance:
     """Make the changes, with one event that says which; what changes nothing writes nothing.
 
     Messages that wait go to the new receiver, or end with the old one if there is none any more.
-    Raises IllegalTransition when it is terminated, VersionMismatch, and WishRefused by the limits.
+    Raises IllegalTransition when it is terminated, VersionMismatch, and RequestRejected by the
+    limits.
     """
     with transaction.atomic():
         instance = Instance.objects.select_for_update(of=["self"]).get(public_id=public_id)
@@ -57,7 +62,7 @@ def _changeable(instance: Instance) -> dict[str, Any]:
     return {name: getattr(instance, name) for name in (*_TOLD, *_NOT_TOLD)}
 
 
-def _change(instance: Instance, changes: Changes) -> None:
+def _change(instance: Instance, changes: InstancePatch) -> None:
     fields = dict(changes.fields)
     if "max_runtime_minutes" in fields:
         minutes = fields.pop("max_runtime_minutes")
@@ -82,7 +87,7 @@ def _merged(old: Mapping[str, str], patch: Mapping[str, str | None]) -> dict[str
     """RFC 7396: what is null goes."""
     merged = {key: value for key, value in {**old, **patch}.items() if value is not None}
     if len(merged) > MOST_TAGS and len(merged) > len(old):
-        raise WishRefused(
+        raise RequestRejected(
             {"tags": f"Tags must be at most {MOST_TAGS}; this would make {len(merged)}"}
         )
     return merged

@@ -11,7 +11,7 @@ OF_PROCESS = 3000
 _SHARE = 3
 
 
-class NoSeat(Exception):
+class LimitReached(Exception):
     """No place is left; ``is_of_project``: of the project's share, while others may find one."""
 
     def __init__(self, *, is_of_project: bool) -> None:
@@ -19,7 +19,7 @@ class NoSeat(Exception):
         self.is_of_project = is_of_project
 
 
-class Seats:
+class ConnectionLimits:
     """Counts the waiting clients of this process, by project."""
 
     def __init__(self, of_process: int = OF_PROCESS) -> None:
@@ -28,7 +28,7 @@ class Seats:
         self._lock = threading.Lock()
 
     def take(self, project_id: int) -> Callable[[], None]:
-        """Raises NoSeat; what is returned gives the seat back, however often it is called."""
+        """Raises LimitReached; what is returned gives the seat back, however often it is called."""
         with self._lock:
             self._refuse_if_full(project_id)
             self._taken[project_id] += 1
@@ -46,9 +46,9 @@ class Seats:
     def _refuse_if_full(self, project_id: int) -> None:
         own, free = self._taken[project_id], self._of_process - self._taken.total()
         if free <= 0:
-            raise NoSeat(is_of_project=own > 0)
+            raise LimitReached(is_of_project=own > 0)
         if own * _SHARE >= own + free:
-            raise NoSeat(is_of_project=True)
+            raise LimitReached(is_of_project=True)
 
     def _give_back(self, project_id: int) -> None:
         self._taken[project_id] -= 1

@@ -16,7 +16,7 @@ HIGH_WATER = 256 * 1024
 MOST_UNREAD = 64 * 1024
 
 
-class Sink(Protocol):
+class Connection(Protocol):
     """One client's end, used by the event loop only."""
 
     on_gone: Callable[[], None]

@@ -16,7 +16,7 @@ from instances.streaming.connections import QueueSink, SocketSink
 from instances.streaming.subscribers import Client
 
 
-class LaterResponse(StreamingHttpResponse):
+class DeferredResponse(StreamingHttpResponse):
     """``release`` gives back the client's seat; the socket is found in the WSGI environment as
     ``gunicorn.socket``, if it can be given away.
     """

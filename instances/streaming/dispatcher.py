@@ -10,7 +10,7 @@ import structlog
 from django.db import Error
 
 from instances.streaming import queries
-from instances.streaming.connections import Sink
+from instances.streaming.connections import Connection
 from instances.streaming.loop import LoopThread
 from instances.streaming.queries import Key
 from instances.streaming.subscribers import (
@@ -29,10 +29,10 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
 _DATABASE_PAUSE = 1.0
 
 
-class News:
+class Dispatcher:
     """``sinks`` are those who are there, kept by the hub. Used in the loop's thread only."""
 
-    def __init__(self, thread: LoopThread, sinks: Mapping[Client, Sink]) -> None:
+    def __init__(self, thread: LoopThread, sinks: Mapping[Client, Connection]) -> None:
         self._thread = thread
         self._sinks = sinks
         # Whose news has not been looked for yet.

@@ -9,9 +9,9 @@ from contextlib import suppress
 from django.db import Error, connection
 
 from instances.streaming import queries
-from instances.streaming.connection_limits import Seats
-from instances.streaming.connections import Sink, SocketSink
-from instances.streaming.dispatcher import News
+from instances.streaming.connection_limits import ConnectionLimits
+from instances.streaming.connections import Connection, SocketSink
+from instances.streaming.dispatcher import Dispatcher
 from instances.streaming.listener import CHANNEL, Listener
 from instances.streaming.loop import LoopThread
 from instances.streaming.subscribers import (
@@ -38,14 +38,14 @@ class Hub:
         heartbeat_seconds: float = HEARTBEAT_SECONDS,
         keys_seconds: float = KEYS_SECONDS,
     ) -> None:
-        self.seats = Seats()
+        self.seats = ConnectionLimits()
         self._heartbeat_seconds = heartbeat_seconds
         self._keys_seconds = keys_seconds
-        self._sinks: dict[Client, Sink] = {}
+        self._sinks: dict[Client, Connection] = {}
         self._releases: dict[Client, Callable[[], None]] = {}
         self._is_closing = False
         self._thread = LoopThread()
-        self._news = News(self._thread, self._sinks)
+        self._news = Dispatcher(self._thread, self._sinks)
         self._listener = Listener(self._hear)
         self._thread.call(lambda: self._thread.spawn(self._beat()))
         self._thread.call(lambda: self._thread.spawn(self._look_after_keys()))
@@ -65,7 +65,7 @@ class Hub:
             sock.close()
             release()
 
-    def add(self, client: Client, sink: Sink, release: Callable[[], None]) -> None:
+    def add(self, client: Client, sink: Connection, release: Callable[[], None]) -> None:
         """Take a client whose sink needs no socket."""
         if not self._thread.call(lambda: self._take(client, sink, release)):
             sink.close()
@@ -103,7 +103,7 @@ class Hub:
             return
         self._take(client, sink, release)
 
-    def _take(self, client: Client, sink: Sink, release: Callable[[], None]) -> None:
+    def _take(self, client: Client, sink: Connection, release: Callable[[], None]) -> None:
         self._sinks[client], self._releases[client] = sink, release
         sink.on_gone = lambda: self._forget(client)
         sink.on_room = lambda: self._news.look_for([client])

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Any
 
 from instances.domain.enums import reachable_from
-from instances.streaming.connections import Sink
+from instances.streaming.connections import Connection
 from instances.streaming.queries import Arrival, Key, StreamRow
 
 RETRY_MILLISECONDS = 2000
@@ -85,14 +85,14 @@ def wait_answer(
     }
 
 
-def answer_wait(sink: Sink, answer: dict[str, Any]) -> None:
+def answer_wait(sink: Connection, answer: dict[str, Any]) -> None:
     body = json.dumps(answer, separators=(",", ":")).encode()
     sink.begin(len(body))
     sink.write(body)
     sink.close()
 
 
-def refuse_wait(sink: Sink, refusal: Refusal) -> None:
+def refuse_wait(sink: Connection, refusal: Refusal) -> None:
     sink.begin(len(refusal.body), refusal.status)
     sink.write(refusal.body)
     sink.close()
@@ -110,12 +110,12 @@ class Stream:
     instance_id: int | None = None
     types: frozenset[str] | None = None
 
-    def begin(self, sink: Sink) -> None:
+    def begin(self, sink: Connection) -> None:
         sink.begin(None)
         # An id without data is kept by clients and shown to nobody.
         sink.write(f"retry: {RETRY_MILLISECONDS}\nid: {self.first_id}\n\n".encode())
 
-    def take(self, rows: Iterable[StreamRow], sink: Sink) -> None:
+    def take(self, rows: Iterable[StreamRow], sink: Connection) -> None:
         """Send what is settled and new; nothing behind a row that is not settled."""
         frames = []
         for row in rows:
@@ -137,6 +137,6 @@ class Stream:
 Client = Wait | Stream
 
 
-def is_stalled(sink: Sink, seconds: float) -> bool:
+def is_stalled(sink: Connection, seconds: float) -> bool:
     """Whether a client has not taken what it was sent for so long."""
     return sink.full_since is not None and time.monotonic() - sink.full_since > seconds

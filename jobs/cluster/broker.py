@@ -139,7 +139,7 @@ def _bury_if_spent(lease: Lease) -> bool:
     if not (lease.is_suspect and lease.is_exhausted):
         return False
     try:
-        outcome_writer.bury([lease])
+        outcome_writer.fail_exhausted([lease])
     except Exception:
         logger.exception("job_not_buried", job=lease.job_id, type=lease.type)
     return True

@@ -28,7 +28,7 @@ from django_q.signals import post_spawn
 
 from jobs import counters
 from jobs.engine import heartbeat, leasing, shared_memory
-from jobs.engine.executor import Runner
+from jobs.engine.executor import Executor
 
 logger = structlog.get_logger()
 
@@ -42,14 +42,14 @@ STALL_SECONDS = 10.0
 # Longer than any statement of the pusher's may wait (lock_timeout, tcp_user_timeout).
 PUSHER_SECONDS = 12.0
 
-_runner: Runner | None = None
+_runner: Executor | None = None
 
 
 def run_message(leases: Sequence[tuple[int, int]], *, is_alone: bool) -> None:
     """What a message makes a worker do. A stopping cluster gives the rows back instead."""
     shared_memory.message_is_taken()
     if shared_memory.is_stopping() or _runner is None:
-        leasing.hand_back(leases)
+        leasing.release(leases)
     elif is_alone:
         _runner.run_alone(leases[0])
     else:
@@ -63,7 +63,7 @@ def _begin_worker(**_: Any) -> None:
     shared_memory.worker_is_here(os.getpid(), psutil.Process().create_time())
     connections.close_all()
     sys.setswitchinterval(SWITCH_SECONDS)
-    _runner = Runner(settings.CONFIG.job_threads)
+    _runner = Executor(settings.CONFIG.job_threads)
     # atexit does not run in multiprocessing's children; its finalizers do.
     util.Finalize(None, _end_worker, exitpriority=100)
 
@@ -238,8 +238,8 @@ def install_remedies() -> None:
     """Put our parts where django-q2 looks for its own; each is tested by the fault it mends."""
     q2.Sentinel = Sentinel
     q2.Queue = shared_memory.make_queue
-    q2.Event = shared_memory.Flag
-    q2.Value = shared_memory.Word
+    q2.Event = shared_memory.SharedEvent
+    q2.Value = shared_memory.SharedValue
     # Each query finds out by itself whether its connection still works (jobs/engine/executor.py).
     q2_worker.close_old_django_connections = lambda: None
     q2.pusher = _ending_with_parent(q2_pusher.pusher)

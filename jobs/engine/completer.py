@@ -23,7 +23,7 @@ from jobs.engine.heartbeat import LiveJobs
 from jobs.failpoints import crashpoint
 from jobs.models import Job
 from jobs.outcomes import GiveUp, Outcome, Released, Retry
-from jobs.registry import Handler, Talk
+from jobs.registry import CompletedCall, Handler
 
 logger = structlog.get_logger()
 
@@ -53,7 +53,7 @@ class Finished:
     refusals: int = 0
 
 
-class Keeper:
+class Completer:
     """Takes finished units from any thread; its own thread writes them."""
 
     def __init__(self, live: LiveJobs) -> None:
@@ -171,18 +171,18 @@ def _book(waiting: Sequence[Finished]) -> None:
 def _write(group: Sequence[Finished]) -> None:
     jobs = {job.id: job for unit in group for job in unit.jobs}
     with transaction.atomic():
-        ours = leasing.still_ours(jobs.values())
+        ours = leasing.lock_owned(jobs.values())
         outcomes: dict[int, Outcome] = {}
-        talks: list[Talk[Any, Any]] = []
+        talks: list[CompletedCall[Any, Any]] = []
         for unit in group:
             mine = [job for job in unit.jobs if job.id in ours]
             if unit.outcomes is not None:
                 outcomes |= {job.pk: unit.outcomes[job.pk] for job in mine}
             elif mine:
-                talks.append(Talk(mine, unit.work, unit.result))
+                talks.append(CompletedCall(mine, unit.work, unit.result))
         if talks:
             outcomes |= _outcomes(group[0].handler, talks)
-        outcome_writer.settle(jobs, outcomes)
+        outcome_writer.write_outcomes(jobs, outcomes)
         if shared_memory.is_blocked():
             queue.notify()
         crashpoint("keeper.before_commit")
@@ -199,7 +199,9 @@ def _count_refused(count: int) -> None:
         connection.close()  # What matters has been written.
 
 
-def _outcomes(handler: Handler[Any, Any], talks: Sequence[Talk[Any, Any]]) -> dict[int, Outcome]:
+def _outcomes(
+    handler: Handler[Any, Any], talks: Sequence[CompletedCall[Any, Any]]
+) -> dict[int, Outcome]:
     """Apply all together; if that raises, one by one, so that only the guilty one fails."""
     try:
         with transaction.atomic():
@@ -257,8 +259,8 @@ def release(jobs: Sequence[Job]) -> None:
     if not by_id:
         return
     with transaction.atomic():
-        ours = leasing.still_ours(by_id.values())
-        outcome_writer.settle(by_id, {pk: Released() for pk in ours})
+        ours = leasing.lock_owned(by_id.values())
+        outcome_writer.write_outcomes(by_id, {pk: Released() for pk in ours})
 
 
 def forgotten(jobs: Sequence[Job]) -> Mapping[int, Outcome]:

@@ -18,11 +18,11 @@ from django.db import InterfaceError, OperationalError, connection
 from jobs import registry
 from jobs.engine import completer, heartbeat, leasing, shared_memory
 from jobs.engine.claim import Claimer
-from jobs.engine.completer import Finished, Keeper
-from jobs.engine.heartbeat import Span
+from jobs.engine.completer import Completer, Finished
+from jobs.engine.heartbeat import RunDeadline
 from jobs.models import Job
 from jobs.outcomes import Outcome, Released
-from jobs.registry import Decided, Handler, JobType, Unit
+from jobs.registry import Handler, JobType, Resolved, WorkItem
 
 logger = structlog.get_logger()
 
@@ -37,7 +37,7 @@ ALONE_SECONDS = 30.0
 ALONE_LATER = timedelta(seconds=2)
 
 
-class Runner:
+class Executor:
     """The threads and the live rows of one worker process. Made after the fork, never before.
 
     threads: talks at once of one type, where the type's cap is not lower.
@@ -50,7 +50,7 @@ class Runner:
         self._name = heartbeat.worker_name()
         self._claimer = Claimer(self._name)
         self.live = heartbeat.LiveJobs()
-        self.keeper = Keeper(self.live)
+        self.keeper = Completer(self.live)
         self._begin()
 
     def _begin(self) -> None:
@@ -94,12 +94,12 @@ class Runner:
         of a cluster at a time: the others are needed for everything else.
         """
         if not shared_memory.may_work_alone(ALONE_SECONDS):
-            leasing.hand_back([lease], after=ALONE_LATER)
+            leasing.release([lease], after=ALONE_LATER)
             return
         try:
             self._wait_until_empty(ALONE_SECONDS, keeping=dict([lease]))
             if shared_memory.is_stopping():
-                leasing.hand_back([lease])
+                leasing.release([lease])
             elif jobs := self._start([lease]):
                 job_type = registry.get(jobs[0].type)
                 seconds = job_type.run_limit.total_seconds()
@@ -145,30 +145,30 @@ class Runner:
             return
         self.live.add(jobs, run_limit=job_type.run_limit)
         for part in self._load(job_type.handler, jobs):
-            if isinstance(part, Unit):
+            if isinstance(part, WorkItem):
                 self._submit(job_type, part)
             elif chosen := [job for job in jobs if job.pk in part.outcomes]:
                 self.keeper.put(Finished(chosen, job_type.handler, outcomes=part.outcomes))
 
     def _load(
         self, handler: Handler[Any, Any], jobs: Sequence[Job]
-    ) -> Sequence[Unit[Any] | Decided]:
+    ) -> Sequence[WorkItem[Any] | Resolved]:
         try:
             parts = handler.load(jobs)
         except Exception as error:  # noqa: BLE001 - the one place, with _talk and the keeper
-            return [Decided({job.pk: completer.failure(error) for job in jobs})]
+            return [Resolved({job.pk: completer.failure(error) for job in jobs})]
         covered = {pk for part in parts for pk in _job_ids(part)}
         left = [job for job in jobs if job.pk not in covered]
-        return [*parts, Decided(completer.forgotten(left))]
+        return [*parts, Resolved(completer.forgotten(left))]
 
-    def _submit(self, job_type: JobType, unit: Unit[Any]) -> None:
+    def _submit(self, job_type: JobType, unit: WorkItem[Any]) -> None:
         if job_type.name not in self._pools:
             threads = min(self._threads, job_type.max_in_flight)
             self._pools[job_type.name] = ThreadPoolExecutor(threads, f"talk-{job_type.name}")
         span = self.live.waits(unit.jobs)
         self._pools[job_type.name].submit(self._talk, job_type, unit, span)
 
-    def _talk(self, job_type: JobType, unit: Unit[Any], span: Span) -> None:
+    def _talk(self, job_type: JobType, unit: WorkItem[Any], span: RunDeadline) -> None:
         handler = job_type.handler
         if shared_memory.is_stopping():
             given_back: dict[int, Outcome] = {job.pk: Released() for job in unit.jobs}
@@ -193,5 +193,5 @@ class Runner:
         completer.release(self.live.jobs())
 
 
-def _job_ids(part: Unit[Any] | Decided) -> Iterable[int]:
-    return part.outcomes if isinstance(part, Decided) else [job.pk for job in part.jobs]
+def _job_ids(part: WorkItem[Any] | Resolved) -> Iterable[int]:
+    return part.outcomes if isinstance(part, Resolved) else [job.pk for job in part.jobs]

@@ -34,7 +34,7 @@ FORGOTTEN_AFTER = timedelta(hours=1)
 TOLD_JOBS = 20
 
 
-class Span:
+class RunDeadline:
     """When work must have ended, in time.monotonic(); shared by the jobs of a unit."""
 
     __slots__ = ("ends_at",)
@@ -50,7 +50,7 @@ class _Live(NamedTuple):
     job: Job
     token: int | None
     since: float
-    span: Span
+    span: RunDeadline
 
 
 class LiveJobs:
@@ -65,16 +65,16 @@ class LiveJobs:
         self.is_over = False
 
     def add(self, jobs: Iterable[Job], *, run_limit: timedelta) -> None:
-        now, span = time.monotonic(), Span(run_limit.total_seconds())
+        now, span = time.monotonic(), RunDeadline(run_limit.total_seconds())
         with self._lock:
             for job in jobs:
                 self._forget(job.id)
                 self._rows[job.id] = _Live(job, job.lease_token, now, span)
                 self._counts[job.type] += 1
 
-    def waits(self, jobs: Iterable[Job]) -> Span:
+    def waits(self, jobs: Iterable[Job]) -> RunDeadline:
         """A unit waits for a thread, however long; its limit counts from the span's begin."""
-        span = Span(math.inf)
+        span = RunDeadline(math.inf)
         with self._lock:
             for job in jobs:
                 if (row := self._rows.get(job.id)) is not None:

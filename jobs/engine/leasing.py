@@ -85,7 +85,7 @@ def bigints(numbers: Iterable[int | None]) -> str:
     return f"{{{','.join(map(str, numbers))}}}"
 
 
-def hand_back(leases: Sequence[tuple[int, int]], after: timedelta | None = None) -> None:
+def release(leases: Sequence[tuple[int, int]], after: timedelta | None = None) -> None:
     """Return claimed rows that were not started; they lose no attempt, nor, unless they are to
     wait, their place.
     """
@@ -152,7 +152,7 @@ def renew(leases: Mapping[int, int | None]) -> set[int]:
         return {row[0] for row in cursor.fetchall()}
 
 
-def still_ours(jobs: Iterable[Job]) -> set[int]:
+def lock_owned(jobs: Iterable[Job]) -> set[int]:
     """Lock the job rows that still carry our token and return their ids, in a transaction.
 
     Every write on behalf of a job begins here: a worker whose lease was taken over finds nothing.

@@ -62,8 +62,8 @@ class _Pending:
     errors: str | None = None
 
 
-def settle(jobs: Mapping[int, Job], outcomes: Mapping[int, Outcome]) -> None:
-    """Write the outcomes of jobs that are locked and ours (leasing.still_ours)."""
+def write_outcomes(jobs: Mapping[int, Job], outcomes: Mapping[int, Outcome]) -> None:
+    """Write the outcomes of jobs that are locked and ours (leasing.lock_owned)."""
     done: list[int] = []
     pending: list[_Pending] = []
     for pk, outcome in outcomes.items():
@@ -106,7 +106,7 @@ def give_up(job: Job, error: str, traceback: str = "") -> None:
     _log("job_failed", job, error)
 
 
-def bury(leases: Sequence[Lease]) -> None:
+def fail_exhausted(leases: Sequence[Lease]) -> None:
     """Fail rows that came back from dead workers with all their attempts used up."""
     if not leases:
         return

@@ -36,7 +36,7 @@ _worker_starts = multiprocessing.RawArray("d", _PLACES)
 _task_queues: list[TaskQueue] = []
 
 
-class Flag:
+class SharedEvent:
     """Stands in for multiprocessing.Event, whose every look takes a lock."""
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class Flag:
         return self.is_set()
 
 
-class Word:
+class SharedValue:
     """Stands in for multiprocessing.Value: django-q2's workers hold its lock while they report,
     and its sentinel waits for that lock, for ever if the worker was killed.
     """

@@ -34,7 +34,7 @@ def entrance(request: HttpRequest) -> HttpResponse:
     return response
 
 
-class UnknownAddress(APIView):
+class ApiNotFoundView(APIView):
     """404 for whatever method. The key counts all the same: who is lost is told what is left of its
     rate, and cannot search for addresses without end.
     """

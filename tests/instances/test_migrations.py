@@ -11,7 +11,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Index
 
 from accounts.models import Project
-from instances.domain.types import Cause, Wish
+from instances.domain.types import Cause, InstanceRequest
 from instances.models import Instance, InstanceEvent
 from instances.services import create_instance
 from tests.stacks import copied_database
@@ -29,7 +29,7 @@ def upgraded(template_database: None, transactional_db: None) -> Iterator[None]:
     """Meanwhile, ``connection`` is to a database of its own, with two instances in it."""
     project = Project.objects.create(name="alpha")
     for name in ("one", "two"):
-        wish = Wish(name, "RTX 4090", "tpl", "CN-HK-01")
+        wish = InstanceRequest(name, "RTX 4090", "tpl", "CN-HK-01")
         create_instance(project=project, wish=wish, cause=Cause("tests"))
     original = connection.settings_dict["NAME"]
     with copied_database() as copy:

@@ -10,7 +10,7 @@ from jobs import queue
 from jobs.engine import leasing
 from jobs.engine.claim import Claimer, Lease
 from jobs.engine.completer import Finished
-from jobs.engine.executor import Runner
+from jobs.engine.executor import Executor
 from jobs.models import Job
 from tests.engine import DrivenRunner, database_time
 
@@ -61,7 +61,7 @@ def statuses() -> dict[str, str]:
     return dict(Job.objects.values_list("subject", "status"))
 
 
-def hand_over(runner: Runner) -> None:
+def hand_over(runner: Executor) -> None:
     """What is due of one type, as the pusher does."""
     runner.run(pairs(claim()))
 

@@ -121,7 +121,9 @@ def test_a_job_that_is_just_being_finished_is_not_cancelled(register: Register) 
         return True
 
     with transaction.atomic():
-        outcome_writer.settle({job.pk: job}, dict.fromkeys(leasing.still_ours([job]), Done()))
+        outcome_writer.write_outcomes(
+            {job.pk: job}, dict.fromkeys(leasing.lock_owned([job]), Done())
+        )
         thread = threading.Thread(target=lambda: in_thread(cancel))
         thread.start()
         until_somebody_waits()

@@ -123,7 +123,7 @@ def _quietly() -> Iterator[None]:
 
 def _watched(service: Service) -> Any:
     """I5: whoever writes the outcome of a job must hold its token; the story tells the outcome."""
-    real = outcome_writer.settle
+    real = outcome_writer.write_outcomes
 
     def watched(jobs: Mapping[int, Job], outcomes: Mapping[int, Outcome]) -> None:
         tokens = dict(Job.objects.filter(pk__in=outcomes).values_list("pk", "lease_token"))

@@ -16,7 +16,7 @@ from devtools.simulator.world.orders import force
 from instances import services
 from instances.domain.enums import BillingMode, OnStartFailure
 from instances.domain.errors import InstanceError
-from instances.domain.types import Cause, Wish
+from instances.domain.types import Cause, InstanceRequest
 from jobs.failpoints import CrashedHereError
 
 # Images whose fate is fixed from the beginning, by the templates that use them.
@@ -89,7 +89,7 @@ class Users:
 
         def ask() -> str:
             made = services.create_instance(
-                project=self.project, wish=Wish(**wished), cause=Cause("key:simulated")
+                project=self.project, wish=InstanceRequest(**wished), cause=Cause("key:simulated")
             )
             return made.instance.public_id
 

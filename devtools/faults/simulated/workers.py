@@ -12,14 +12,14 @@ from jobs.cluster import broker
 from jobs.engine import leasing, outcome_writer
 from jobs.engine.claim import Claimer, Lease
 from jobs.engine.completer import Finished
-from jobs.engine.executor import Runner
+from jobs.engine.executor import Executor
 from jobs.models import Job
-from jobs.registry import JobType, Unit
+from jobs.registry import JobType, WorkItem
 
 Step = Callable[[], None]
 
 
-class SimulatedWorker(Runner):
+class SimulatedWorker(Executor):
     """Claims, starts, talks and writes when it is told to; nothing runs beside it."""
 
     def __init__(self, name: str, random: Random, at: Callable[[str], None]) -> None:
@@ -30,7 +30,7 @@ class SimulatedWorker(Runner):
         self._claimer = Claimer(name)
         self._random = random
         self._inbox: list[Sequence[Lease]] = []
-        self._talks: list[tuple[JobType, Unit[Any]]] = []
+        self._talks: list[tuple[JobType, WorkItem[Any]]] = []
         self._unwritten: list[Finished] = []
 
     def steps(self) -> Mapping[str, Step]:
@@ -50,7 +50,7 @@ class SimulatedWorker(Runner):
         try:
             leases = sorted(self._claimer.claim(), key=lambda lease: lease.job_id)
             spent = [lease for lease in leases if lease.is_suspect and lease.is_exhausted]
-            outcome_writer.bury(spent)
+            outcome_writer.fail_exhausted(spent)
         except OperationalError:
             connection.close()
             return []
@@ -83,7 +83,7 @@ class SimulatedWorker(Runner):
     def _begin(self) -> None:
         """No heartbeat and no keeper beside the steps."""
 
-    def _submit(self, job_type: JobType, unit: Unit[Any]) -> None:
+    def _submit(self, job_type: JobType, unit: WorkItem[Any]) -> None:
         self._talks.append((job_type, unit))
 
     def _go_on(self) -> None:

@@ -14,7 +14,7 @@ from devtools.faults.simulated.stage import opened
 from devtools.simulator.control_api import ControlApi
 from devtools.simulator.http import Request
 from instances import services
-from instances.domain.types import Cause, Wish
+from instances.domain.types import Cause, InstanceRequest
 from instances.models import Instance, UpstreamEnding
 
 pytestmark = pytest.mark.usefixtures("virtual")
@@ -34,7 +34,7 @@ class Fleet:
         names = [
             services.create_instance(
                 project=self.project,
-                wish=Wish(
+                wish=InstanceRequest(
                     name=f"n-{number}",
                     product_name="RTX 4090 24GB",
                     template_id="212",

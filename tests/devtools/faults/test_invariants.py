@@ -15,12 +15,12 @@ from devtools.faults.books import Books, Message, Row, Truth
 from devtools.faults.invariants import check_all
 from devtools.simulator.control import InstanceTruth
 from instances.domain.enums import BillingMode
-from instances.domain.types import Cause, Wish
-from instances.novita.name_signing import Mark
+from instances.domain.types import Cause, InstanceRequest
+from instances.novita.name_signing import NameSigner
 from instances.services import create_instance
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
-MARK = Mark("0a1b2c3d", "ab" * 32)
+MARK = NameSigner("0a1b2c3d", "ab" * 32)
 NAME = MARK.name("one", "00" * 10)
 
 
@@ -259,7 +259,7 @@ def test_i8_fails_on_rows_that_nobody_works_on(row: Row) -> None:
 
 
 def test_the_books_are_what_the_database_says(project: Project) -> None:
-    wish = Wish(
+    wish = InstanceRequest(
         name="one",
         product_name="RTX 4090 24GB",
         template_id="212",

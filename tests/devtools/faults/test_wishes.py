@@ -12,10 +12,10 @@ from devtools.faults.books import Books, Delete, Row, Truth
 from devtools.faults.invariants import check_all, check_upstream
 from devtools.faults.wishes import check_wishes
 from devtools.simulator.control import InstanceTruth
-from instances.novita.name_signing import Mark
+from instances.novita.name_signing import NameSigner
 from tests.devtools.faults.test_invariants import BOOKS, TRUTH, instance, made
 
-MARK = Mark("0a1b2c3d", "ab" * 32)
+MARK = NameSigner("0a1b2c3d", "ab" * 32)
 START_MS = 1_790_000_000_000
 
 

@@ -13,11 +13,13 @@ from django.test import Client
 
 from accounts.models import Project
 from core.clock import database_now
-from instances.domain.types import Cause, Wish
+from instances.domain.types import Cause, InstanceRequest
 from instances.models import Instance
 from instances.services import create_instance
 
-WISH = Wish(name="mine", product_name="RTX 4090", template_id="1", region="CN-HK-01", gpu_num=2)
+WISH = InstanceRequest(
+    name="mine", product_name="RTX 4090", template_id="1", region="CN-HK-01", gpu_num=2
+)
 Make = Callable[..., Instance]
 
 

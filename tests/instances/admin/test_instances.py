@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from accounts.models import Project
 from instances.domain.enums import InstanceStatus
-from instances.domain.types import Cause, Wish
+from instances.domain.types import Cause, InstanceRequest
 from instances.models import Instance, UpstreamEnding, UpstreamGate, WebhookDelivery
 from instances.services import create_instance
 from jobs.models import Job
@@ -22,7 +22,7 @@ LIST = "/admin/instances/instance/"
 
 @pytest.fixture
 def instance(project: Project) -> Instance:
-    wish = Wish(
+    wish = InstanceRequest(
         name="mine",
         product_name="RTX 4090",
         template_id="1",

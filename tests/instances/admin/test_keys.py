@@ -13,14 +13,16 @@ from django.urls import reverse
 
 from accounts.models import ApiKey, AuditEntry, Project
 from accounts.services import create_api_key, digest_of
-from instances.domain.types import Cause, Wish
+from instances.domain.types import Cause, InstanceRequest
 from instances.models import Instance
 from instances.services import create_instance, made_by
 from tests.conftest import client_of
 from tests.instances.admin.conftest import Make
 
 pytestmark = pytest.mark.django_db
-WISH = Wish(name="a", product_name="RTX 4090 24GB", template_id="tpl-1", region="CN-HK-01")
+WISH = InstanceRequest(
+    name="a", product_name="RTX 4090 24GB", template_id="tpl-1", region="CN-HK-01"
+)
 
 
 @pytest.fixture

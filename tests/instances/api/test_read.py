@@ -11,7 +11,7 @@ from accounts.models import Project
 from accounts.services import create_api_key
 from core.clock import database_now
 from instances.api.schemas import Event, InstanceDetails
-from instances.domain.types import Cause, Wish
+from instances.domain.types import Cause, InstanceRequest
 from instances.models import Instance, InstanceEvent
 from instances.services import create_instance
 from tests.conftest import client_of
@@ -20,7 +20,7 @@ MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
 def make(project: Project, name: str = "a", **fields: Any) -> Instance:
-    wish = Wish(name=name, product_name="RTX 4090", template_id="1", region="CN-HK-01")
+    wish = InstanceRequest(name=name, product_name="RTX 4090", template_id="1", region="CN-HK-01")
     instance = create_instance(project=project, wish=wish, cause=Cause("tests")).instance
     if fields:
         Instance.objects.filter(pk=instance.pk).update(**fields)

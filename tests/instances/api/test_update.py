@@ -9,7 +9,7 @@ from django.test import Client
 
 from accounts.models import Project
 from core.clock import database_now
-from instances.domain.types import Cause, Wish
+from instances.domain.types import Cause, InstanceRequest
 from instances.models import Instance, InstanceEvent, WebhookDelivery
 from instances.services import create_instance, set_project_limits
 from tests.instances.api.refusals import error_of
@@ -162,7 +162,7 @@ def test_the_runtime_stays_within_the_projects(
 
 
 def waiting_for(project: Project, url: str) -> Instance:
-    wish = Wish("a", "RTX 4090", "1", "CN-HK-01", webhook_url=url)
+    wish = InstanceRequest("a", "RTX 4090", "1", "CN-HK-01", webhook_url=url)
     return create_instance(project=project, wish=wish, cause=Cause("tests")).instance
 
 

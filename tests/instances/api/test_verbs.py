@@ -9,7 +9,7 @@ from django.test import Client
 from accounts.models import Project
 from accounts.services import create_api_key
 from core.clock import database_now
-from instances.domain.types import Cause, Wish
+from instances.domain.types import Cause, InstanceRequest
 from instances.models import Instance
 from instances.services import create_instance
 from jobs.models import Job
@@ -34,7 +34,7 @@ ACCEPTED = {
 
 
 def in_status(project: Project, status: str) -> Instance:
-    wish = Wish(name="mine", product_name="RTX 4090", template_id="1", region="CN-HK-01")
+    wish = InstanceRequest(name="mine", product_name="RTX 4090", template_id="1", region="CN-HK-01")
     instance = create_instance(project=project, wish=wish, cause=Cause("tests")).instance
     fields: dict[str, Any] = {"upstream_id": "up-1", "upstream_account": "acc"}
     if status == "terminated":

@@ -17,7 +17,7 @@ from tests.instances.conftest import Configure
 from upstream.types import Cluster, EnvVar, Template, TemplatePort, Tool
 from upstream.vocabulary import UnknownValue
 
-shelf = catalogue.Shelf
+shelf = catalogue.CatalogueReader
 pytestmark = pytest.mark.django_db
 
 FULL = Template(

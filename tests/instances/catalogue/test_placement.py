@@ -9,12 +9,12 @@ import pytest
 from instances.catalogue.place_names import Place
 from instances.catalogue.placement import Ranking, explain, is_same_name, rank
 from instances.domain.enums import BillingMode
-from instances.domain.types import Wish
+from instances.domain.types import InstanceRequest
 from tests.fakes import CLUSTER, PRODUCT
 from upstream.parsers.items import read_product
 from upstream.types import Cluster
 
-WISH = Wish(name="x", product_name="RTX 4090 24GB", template_id="t", region="US-WEST-01")
+WISH = InstanceRequest(name="x", product_name="RTX 4090 24GB", template_id="t", region="US-WEST-01")
 
 
 LISTED = (
@@ -26,7 +26,7 @@ LISTED = (
 )
 
 
-def ranking(*products: object, wish: Wish = WISH, **options: object) -> Ranking:
+def ranking(*products: object, wish: InstanceRequest = WISH, **options: object) -> Ranking:
     return rank(products, wish, place=Place(CLUSTER, LISTED), **options)
 
 

@@ -11,7 +11,7 @@ from django.core.cache import cache
 from django.db.models import F
 
 from accounts.models import Project
-from instances.domain.types import Cause, Wish
+from instances.domain.types import Cause, InstanceRequest
 from instances.handlers import webhook
 from instances.models import Instance, UpstreamEnding
 from instances.novita import client_factory
@@ -27,7 +27,9 @@ from tests.engine import make_due, run_due
 from tests.fakes import FakeNovita
 from tests.instances.handlers.receiving import Receiver
 
-WISH = Wish(name="My GPU", product_name="RTX 4090 24GB", template_id="tpl-1", region="US-WEST-01")
+WISH = InstanceRequest(
+    name="My GPU", product_name="RTX 4090 24GB", template_id="tpl-1", region="US-WEST-01"
+)
 CALLER = Cause("key:test", request_id="req-1")
 VERBS = {
     "start": start_instance,

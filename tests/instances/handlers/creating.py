@@ -7,7 +7,7 @@ from datetime import timedelta
 from instances.handlers.create import CreateInstance
 from instances.models import Instance
 from jobs.models import Job
-from jobs.registry import Unit
+from jobs.registry import WorkItem
 from tests.fakes import TIMED_OUT, FakeNovita
 from tests.instances.handlers.conftest import Service
 from upstream.errors import InsufficientResource
@@ -35,4 +35,4 @@ def lost(service: Service, novita: FakeNovita, *, acts: bool) -> Instance:
 
 
 def load(job: Job) -> list[object]:
-    return [part for part in CreateInstance().load([job]) if isinstance(part, Unit)]
+    return [part for part in CreateInstance().load([job]) if isinstance(part, WorkItem)]

@@ -10,7 +10,7 @@ from instances.handlers.catalogue import RefreshCatalogue
 from instances.models import CachedProduct, ListedTemplate
 from instances.novita import limiter
 from jobs.models import Job
-from jobs.registry import Unit
+from jobs.registry import WorkItem
 from tests.fakes import DOWN, TEMPLATE, FakeNovita
 
 
@@ -26,7 +26,7 @@ def refresh(project: Project) -> None:
     handler = RefreshCatalogue()
     job = Job(type="refresh_catalogue", pk=1)
     (unit,) = handler.load([job])
-    assert isinstance(unit, Unit)
+    assert isinstance(unit, WorkItem)
     result = handler.talk(unit.work)
     handler.book([(unit.work, result)])
     handler.apply([job], unit.work, result)

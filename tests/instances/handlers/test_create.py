@@ -12,7 +12,7 @@ from instances.handlers.create import CreateInstance
 from instances.models import CachedProduct, UpstreamGate
 from instances.novita import client_factory
 from jobs.models import Job
-from jobs.registry import Unit
+from jobs.registry import WorkItem
 from tests.fakes import CLUSTER, DOWN, PRODUCT, TEMPLATE, TOO_MANY, FakeNovita
 from tests.instances.handlers.conftest import Service, age, events
 from tests.instances.handlers.creating import SOLD_OUT, create, job, load
@@ -67,7 +67,7 @@ def test_those_who_want_the_same_share_one_fetch(service: Service, novita: FakeN
 def test_one_process_fetches_while_the_others_wait(service: Service, novita: FakeNovita) -> None:
     instance = service.create()
     (unit,) = load(job())
-    assert isinstance(unit, Unit)
+    assert isinstance(unit, WorkItem)
     create(service, instance)
     assert novita.calls == []
     assert job().status == "pending"

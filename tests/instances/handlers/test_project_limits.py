@@ -9,7 +9,7 @@ import pytest
 from django.db import connection, connections
 
 from accounts.models import Project
-from instances.domain.errors import InstanceLimitReached, WishRefused
+from instances.domain.errors import InstanceLimitReached, RequestRejected
 from instances.domain.types import Cause
 from instances.models import Instance
 from instances.services import create_instance, set_project_limits
@@ -55,7 +55,7 @@ def test_what_a_request_leaves_open_is_the_projects(
 
 def test_more_than_the_project_may_have_is_refused_for_every_field(service: Service) -> None:
     set_project_limits(service.project, longest_runtime_minutes=60, highest_price_e5_usd=50_000)
-    with pytest.raises(WishRefused) as refused:
+    with pytest.raises(RequestRejected) as refused:
         service.create(max_runtime_minutes=61, max_price_per_hour_e5_usd=50_001)
     assert refused.value.errors == {
         "maxRuntimeMinutes": "Max runtime must be at most 60 minutes here",

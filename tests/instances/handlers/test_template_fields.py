@@ -182,7 +182,7 @@ def test_a_template_cached_by_the_release_before_is_read(
     row = CachedTemplate.objects.get()
     row.data = {key: value for key, value in row.data.items() if key not in NEW}
     row.save()
-    assert cache.Shelf().template("tpl-1") == TEMPLATE
+    assert cache.CatalogueReader().template("tpl-1") == TEMPLATE
 
 
 NEW = ("image_auth", "unused")

@@ -12,7 +12,7 @@ from accounts.models import Project
 from core.clock import database_now
 from instances.domain.enums import TRANSITIONS, InstanceStatus
 from instances.domain.errors import IllegalTransition
-from instances.domain.types import Cause, Failure, Wish
+from instances.domain.types import Cause, Failure, InstanceRequest
 from instances.lifecycle.transitions import change_status, fail, record_event
 from instances.models import Installation, Instance, InstanceEvent, WebhookDelivery
 from instances.services import create_instance
@@ -41,7 +41,7 @@ ARROWS = {
 
 @pytest.fixture
 def instance(project: Project) -> Instance:
-    wish = Wish("one", "RTX 4090", "tpl", "CN-HK-01")
+    wish = InstanceRequest("one", "RTX 4090", "tpl", "CN-HK-01")
     return create_instance(project=project, wish=wish, cause=CAUSE).instance
 
 
@@ -101,7 +101,7 @@ def test_a_failure_says_why(instance: Instance) -> None:
 def test_accepting_a_wish_is_one_commit(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     project = Project.objects.create(name="p")
     monkeypatch.setattr("instances.lifecycle.creation_job.JobPriority", SimpleNamespace(HIGH=99))
-    wish = Wish("one", "RTX 4090", "tpl", "CN-HK-01", webhook_url=url)
+    wish = InstanceRequest("one", "RTX 4090", "tpl", "CN-HK-01", webhook_url=url)
     with pytest.raises(IntegrityError, match="job_priority_known"):
         create_instance(project=project, wish=wish, cause=CAUSE)
     counts = [model.objects.count() for model in (Instance, InstanceEvent, Job, WebhookDelivery)]
@@ -133,7 +133,7 @@ def test_history_cannot_be_rewritten(instance: Instance, rewrite: str | None) ->
 def test_illegal_rows_are_refused(
     instance: Instance, project: Project, constraint: str, fields: dict[str, str]
 ) -> None:
-    wish = Wish("two", "RTX 4090", "tpl", "CN-HK-01")
+    wish = InstanceRequest("two", "RTX 4090", "tpl", "CN-HK-01")
     other = create_instance(project=project, wish=wish, cause=CAUSE).instance
     taken = {"upstream_account": "a", "upstream_id": "taken", "upstream_name": "taken"}
     Instance.objects.filter(pk=other.pk).update(**taken)

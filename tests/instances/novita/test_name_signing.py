@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from instances.models.instance import new_reference
 from instances.models.upstream import new_installation_id, new_signing_key
-from instances.novita.name_signing import Mark
+from instances.novita.name_signing import NameSigner
 
-MARK = Mark("0a1b2c3d", "11" * 32)
+MARK = NameSigner("0a1b2c3d", "11" * 32)
 REFERENCE = "0123456789abcdef0123"
 
 
@@ -26,7 +26,7 @@ def test_any_wished_name_makes_a_fit_name_that_is_known_again(wished: str) -> No
 
 
 def test_real_ids_fit_the_pattern() -> None:
-    mark = Mark(new_installation_id(), new_signing_key())
+    mark = NameSigner(new_installation_id(), new_signing_key())
     reference = new_reference()
     assert mark.reference_in(mark.name("My GPU!", reference)) == reference
 
@@ -47,8 +47,8 @@ def test_a_name_changed_anywhere_is_nobodys(position: int) -> None:
     [
         "",
         "somebody-elses",
-        Mark("0a1b2c3d", "22" * 32).name("My GPU", REFERENCE),
-        Mark("ffffffff", "11" * 32).name("My GPU", REFERENCE),
+        NameSigner("0a1b2c3d", "22" * 32).name("My GPU", REFERENCE),
+        NameSigner("ffffffff", "11" * 32).name("My GPU", REFERENCE),
         MARK.name("My GPU", REFERENCE) + "-2",
         MARK.name("My GPU", REFERENCE) + "\n",
         MARK.name("My GPU", REFERENCE).upper(),

@@ -11,7 +11,7 @@ from django.db.models import F
 
 from instances.lifecycle.charges import CHARGED_WORDS
 from instances.models import Instance, Orphan, ReconcileRun, UpstreamEnding
-from instances.novita.name_signing import Mark
+from instances.novita.name_signing import NameSigner
 from jobs.models import Job
 from tests.fakes import TIMED_OUT, FakeNovita
 from tests.instances.conftest import Configure
@@ -106,7 +106,7 @@ def test_two_orphans_of_one_reference_become_one_row_and_a_double(
         "somebody-else",
         "",
         "my-gpu-12345678-" + "ab" * 10 + "-0123456789",
-        Mark("12345678", "00" * 32).name("lost", "ab" * 10),
+        NameSigner("12345678", "00" * 32).name("lost", "ab" * 10),
     ],
 )
 def test_what_is_not_signed_by_this_installation_is_never_touched(

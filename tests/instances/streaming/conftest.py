@@ -9,7 +9,7 @@ from django.db import transaction
 from accounts.models import Project
 from core.clock import database_now
 from instances.domain.enums import InstanceStatus
-from instances.domain.types import Cause, Wish
+from instances.domain.types import Cause, InstanceRequest
 from instances.lifecycle.transitions import change_status
 from instances.models import Instance, InstanceEvent
 from instances.services import create_instance
@@ -40,7 +40,7 @@ def until_settled(project: Project) -> None:
 
 
 def make(project: Project) -> Instance:
-    wish = Wish("one", "RTX 4090", "tpl", "CN-HK-01")
+    wish = InstanceRequest("one", "RTX 4090", "tpl", "CN-HK-01")
     return create_instance(project=project, wish=wish, cause=Cause("tests")).instance
 
 

@@ -17,7 +17,7 @@ from accounts.services import create_api_key, revoke_api_key
 from core.clock import database_now
 from instances.models import Instance
 from instances.streaming import process
-from instances.streaming.connection_limits import OF_PROCESS, NoSeat, Seats
+from instances.streaming.connection_limits import OF_PROCESS, ConnectionLimits, LimitReached
 from instances.streaming.hub import KEYS_SECONDS, Hub
 from tests.conftest import client_of
 from tests.instances.streaming.conftest import make, move
@@ -155,31 +155,31 @@ def test_head_does_not_wait(api: Client, instance: Instance) -> None:
 def test_so_many_may_wait_and_no_more(
     api: Client, instance: Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seats = Seats(of_process=3)
+    seats = ConnectionLimits(of_process=3)
     monkeypatch.setattr(process.hub(), "seats", seats)
     path = f"/api/instances/{instance.public_id}/wait"
     release = seats.take(instance.project_id)
     response = api.get(path)
     assert (response.status_code, response.json()["error"]["code"]) == (429, "TOO_MANY_WAITING")
     release()
-    monkeypatch.setattr(process.hub(), "seats", Seats(of_process=0))
+    monkeypatch.setattr(process.hub(), "seats", ConnectionLimits(of_process=0))
     for address in (path, "/api/events/stream"):
         response = api.get(address)
         assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
         assert response.json()["error"]["code"] == "SERVICE_UNAVAILABLE"
 
 
-def take_all(seats: Seats, project_id: int) -> list[Callable[[], None]]:
+def take_all(seats: ConnectionLimits, project_id: int) -> list[Callable[[], None]]:
     """Until the project gets no more."""
     taken: list[Callable[[], None]] = []
-    with suppress(NoSeat):
+    with suppress(LimitReached):
         while True:
             taken.append(seats.take(project_id))
     return taken
 
 
 def test_projects_that_take_all_they_may_leave_places_for_others() -> None:
-    seats = Seats()
+    seats = ConnectionLimits()
     shares = [len(take_all(seats, number)) for number in range(12)]
     assert shares[0] == 1000
     assert all(earlier >= later > 0 for earlier, later in pairwise(shares))
@@ -187,7 +187,7 @@ def test_projects_that_take_all_they_may_leave_places_for_others() -> None:
 
 
 def test_who_has_much_gets_no_more_when_others_leave_little() -> None:
-    seats = Seats(of_process=9)
+    seats = ConnectionLimits(of_process=9)
     first = take_all(seats, 1)
     others = [seats.take(2), seats.take(3), seats.take(4)]
     assert (len(first), len(take_all(seats, 1))) == (3, 0)
@@ -199,13 +199,13 @@ def test_who_has_much_gets_no_more_when_others_leave_little() -> None:
 
 
 def test_a_seat_is_given_back_once() -> None:
-    seats = Seats(of_process=2)
+    seats = ConnectionLimits(of_process=2)
     release = seats.take(1)
-    with pytest.raises(NoSeat) as refused:
+    with pytest.raises(LimitReached) as refused:
         seats.take(1)
     assert refused.value.is_of_project
     seats.take(2)
-    with pytest.raises(NoSeat) as refused:
+    with pytest.raises(LimitReached) as refused:
         seats.take(3)
     assert not refused.value.is_of_project
     release()

@@ -120,7 +120,7 @@ def test_rows_of_dead_workers_are_counted(register: Register) -> None:
 def test_a_suspect_that_was_handed_back_has_not_lapsed_again(register: Register) -> None:
     register()
     lapse(started())
-    leasing.hand_back(pairs(claim()))
+    leasing.release(pairs(claim()))
     JobBroker().dequeue()
     assert not Counter.objects.filter(name=counters.LEASES_LAPSED).exists()
 

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from jobs.engine import shared_memory
 from jobs.engine.claim import Claimer
 from jobs.engine.completer import Finished
-from jobs.engine.executor import MOST_BATCHES, Runner
+from jobs.engine.executor import MOST_BATCHES, Executor
 from jobs.models import Job
 from tests.engine import DrivenRunner, ScriptedHandler
 from tests.jobs.conftest import Register, close
@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("cluster")]
 # Threads
 
 
-class ThreadedRunner(Runner):
+class ThreadedRunner(Executor):
     """With its threads, but neither keeper nor heartbeat."""
 
     def _begin(self) -> None:
@@ -131,7 +131,7 @@ def test_a_type_has_as_many_threads_as_the_worker_allows_and_its_cap(
 class GoingRunner(DrivenRunner):
     """Helps itself as a real one does."""
 
-    _go_on = Runner._go_on
+    _go_on = Executor._go_on
 
 
 def at_work() -> int:

@@ -60,7 +60,7 @@ def test_a_type_at_its_cap_waits_until_a_row_ends(register: Register) -> None:
     first = claim()
     assert len(first) == 2
     assert claim() == []
-    leasing.hand_back(pairs(first[:1]))
+    leasing.release(pairs(first[:1]))
     assert len(claim()) == 1
     assert Job.objects.filter(status="processing").count() == 2
 

@@ -60,7 +60,7 @@ def test_a_row_before_the_mark_is_found_at_once_when_there_is_nothing_else(
 
 def hand_back_the_oldest(leases: list[Lease]) -> None:
     oldest = min(leases, key=lambda lease: lease.due)
-    leasing.hand_back(pairs([oldest]))
+    leasing.release(pairs([oldest]))
 
 
 def test_what_is_due_at_the_mark_itself_is_not_skipped(
@@ -94,7 +94,7 @@ def test_a_row_of_a_dead_worker_sets_no_mark(register: Register, clock: SimpleNa
     lapse(orphan)
     claimer = Claimer("here:1")
     assert ids(claim(claimer)) == {orphan.pk}
-    leasing.hand_back([(other.pk, other.lease_token or 0)])
+    leasing.release([(other.pk, other.lease_token or 0)])
     assert waiting.pk in ids(claim(claimer))
 
 
@@ -105,7 +105,7 @@ def test_rows_that_a_worker_started_itself_set_marks_too(
     rows = [job.pk for job in add_many(6)]
     claimer = Claimer("here:1")
     first, _ = claimer.start(registry.get("noop"))
-    leasing.hand_back([(first.pk, first.lease_token or 0)])
+    leasing.release([(first.pk, first.lease_token or 0)])
     assert [job.pk for job in claimer.start(registry.get("noop"))] == rows[2:4]
     clock.now += FULL_LOOK_SECONDS + 0.1
     assert [job.pk for job in claimer.start(registry.get("noop"))] == [rows[0], rows[4]]
@@ -254,7 +254,7 @@ def test_a_worker_starts_what_it_claims(register: Register) -> None:
     assert stored.lease_expires_at is not None
     assert stored.lease_expires_at > database_time(leasing.LEASE - SECOND)
     with transaction.atomic():
-        assert leasing.still_ours([row]) == {job.pk}
+        assert leasing.lock_owned([row]) == {job.pk}
 
 
 def test_a_worker_takes_the_most_urgent_first_and_of_one_type_only(register: Register) -> None:

@@ -90,8 +90,8 @@ def test_a_unit_whose_failure_cannot_be_written_either_is_left_to_its_lease(
             raise OperationalError("value too large")
         write(jobs, outcomes)
 
-    write = outcome_writer.settle
-    monkeypatch.setattr(outcome_writer, "settle", refuse)
+    write = outcome_writer.write_outcomes
+    monkeypatch.setattr(outcome_writer, "write_outcomes", refuse)
     register()
     runner = worked_on("a", "bad", "c")
     waiting = taken_from(runner)
@@ -127,14 +127,14 @@ def test_a_transaction_that_fails_at_its_end_harms_only_its_own_unit(
     register: Register, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What Postgres checks at the commit is beyond a unit's own savepoint."""
-    write = outcome_writer.settle
+    write = outcome_writer.write_outcomes
 
     def settle_(jobs: Any, outcomes: Any) -> None:
         if any(jobs[pk].subject == "bad" for pk in outcomes):
             raise IntegrityError("deferred")
         write(jobs, outcomes)
 
-    monkeypatch.setattr(outcome_writer, "settle", settle_)
+    monkeypatch.setattr(outcome_writer, "write_outcomes", settle_)
     register()
     runner = worked_on("a", "bad", "c")
     with capture_logs():

@@ -12,11 +12,11 @@ from structlog.testing import capture_logs
 
 from jobs import registry
 from jobs.engine import completer, shared_memory
-from jobs.engine.completer import Finished, Keeper
+from jobs.engine.completer import Completer, Finished
 from jobs.engine.heartbeat import LiveJobs
 from jobs.models import Job
 from jobs.outcomes import Done, Outcome
-from jobs.registry import Unit
+from jobs.registry import WorkItem
 from tests.engine import ScriptedHandler
 from tests.jobs.conftest import Register, on_own_connection
 from tests.jobs.engine.test_completer import Bad, events
@@ -68,7 +68,7 @@ def test_a_type_says_how_many_share_a_transaction(
 def test_a_shared_unit_has_a_transaction_to_itself(register: Register) -> None:
     noted = transactions_of(register)
     handler = ScriptedHandler(
-        load=lambda jobs: [Unit(jobs[:2], {}), *(Unit([job], {}) for job in jobs[2:])],
+        load=lambda jobs: [WorkItem(jobs[:2], {}), *(WorkItem([job], {}) for job in jobs[2:])],
         apply=registry.get("x").handler.apply,
     )
     register("x", handler=handler)
@@ -144,24 +144,24 @@ def test_the_keeper_writes_beside_the_work_until_all_is_written(
 ) -> None:
     register(handler=Bad(*[OperationalError("deadlock")] * 4))
     runner = worked_on("a", "bad", "c")
-    kept = Keeper(runner.live)
+    kept = Completer(runner.live)
     for unit in taken_from(runner):
         kept.put(unit)
-    write, keep_forever, is_over = Keeper.write, Keeper._keep_forever, threading.Event()
+    write, keep_forever, is_over = Completer.write, Completer._keep_forever, threading.Event()
 
-    def write_all(self: Keeper, waiting: list[Finished]) -> None:
+    def write_all(self: Completer, waiting: list[Finished]) -> None:
         write(self, waiting)
         if not waiting:
             raise _EnoughError
 
-    def keep(self: Keeper) -> None:
+    def keep(self: Completer) -> None:
         with pytest.raises(_EnoughError):
             on_own_connection(lambda: keep_forever(self))
         is_over.set()
 
     monkeypatch.setattr(completer, "PAUSE_SECONDS", 0.001)
-    monkeypatch.setattr(Keeper, "write", write_all)
-    monkeypatch.setattr(Keeper, "_keep_forever", keep)
+    monkeypatch.setattr(Completer, "write", write_all)
+    monkeypatch.setattr(Completer, "_keep_forever", keep)
     kept.start()
     assert is_over.wait(timeout=20)
     assert statuses() == {"a": "completed", "bad": "pending", "c": "completed"}
@@ -173,7 +173,7 @@ def test_nobody_waits_for_more_once_there_is_enough(
 ) -> None:
     slept: list[float] = []
     monkeypatch.setattr(completer.time, "sleep", slept.append)
-    handler, kept = register(), Keeper(LiveJobs())
+    handler, kept = register(), Completer(LiveJobs())
     jobs = [Job(pk=n, type="noop") for n in range(completer.ENOUGH_JOBS)]
     kept.put(Finished(jobs, handler))
     assert len(kept._gather(block=True)) == 1

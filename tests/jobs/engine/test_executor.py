@@ -13,7 +13,7 @@ from accounts.models import Project
 from jobs.engine import leasing, shared_memory
 from jobs.models import Job
 from jobs.outcomes import Done, Outcome
-from jobs.registry import Decided, RetryPolicy, Unit
+from jobs.registry import Resolved, RetryPolicy, WorkItem
 from tests.engine import DrivenRunner, ScriptedHandler, database_time, make_due, run_due
 from tests.jobs.conftest import Register
 from tests.jobs.rows import add_named, claim, hand_over, statuses
@@ -41,7 +41,9 @@ def test_what_load_decides_is_not_talked_about(register: Register) -> None:
     def never(work: Any) -> Any:
         raise AssertionError(work)
 
-    decided = ScriptedHandler(load=lambda jobs: [Decided({j.pk: Done() for j in jobs})], talk=never)
+    decided = ScriptedHandler(
+        load=lambda jobs: [Resolved({j.pk: Done() for j in jobs})], talk=never
+    )
     register(handler=decided)
     add_named("a")
     run_due()
@@ -53,7 +55,7 @@ def test_a_shared_unit_is_applied_as_one(register: Register) -> None:
         assert (len(jobs), work, result) == (2, "all", "all")
         return {job.pk: Done() for job in jobs}
 
-    register(handler=ScriptedHandler(load=lambda jobs: [Unit(jobs, "all")], apply=apply))
+    register(handler=ScriptedHandler(load=lambda jobs: [WorkItem(jobs, "all")], apply=apply))
     add_named("a", "b")
     run_due()
     assert set(statuses().values()) == {"completed"}
@@ -191,7 +193,7 @@ def test_an_error_text_that_postgres_cannot_hold_is_made_fit(register: Register)
 
 def test_a_job_that_load_forgot_is_tried_again(register: Register) -> None:
     """Left alone it would stay live until its run limit ended the whole worker."""
-    register(handler=ScriptedHandler(load=lambda jobs: [Unit(jobs[:1], {})]))
+    register(handler=ScriptedHandler(load=lambda jobs: [WorkItem(jobs[:1], {})]))
     add_named("a", "forgotten")
     run_due()
     assert statuses() == {"a": "completed", "forgotten": "pending"}

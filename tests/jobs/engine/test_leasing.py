@@ -54,9 +54,9 @@ def test_a_stale_token_starts_renews_and_hands_back_nothing(register: Register) 
     stale = [(job.pk, job.lease_token or 0)]
     assert leasing.start(stale) == []
     assert leasing.renew(dict(stale)) == set()
-    leasing.hand_back(stale)
+    leasing.release(stale)
     with transaction.atomic():
-        assert leasing.still_ours([job]) == set()
+        assert leasing.lock_owned([job]) == set()
     assert Job.objects.values().get() == before
 
 
@@ -64,12 +64,12 @@ def test_a_finished_row_is_nobodys(register: Register) -> None:
     register()
     job = started()
     with transaction.atomic():
-        assert leasing.still_ours([job]) == {job.pk}
+        assert leasing.lock_owned([job]) == {job.pk}
     Job.objects.update(
         status="completed", completed_at=database_time(), lease_token=None, lease_expires_at=None
     )
     with transaction.atomic():
-        assert leasing.still_ours([job]) == set()
+        assert leasing.lock_owned([job]) == set()
 
 
 def test_renewing_extends_only_what_is_ours(register: Register) -> None:
@@ -89,7 +89,7 @@ def test_renewing_does_not_wait_for_a_row_that_is_being_settled(register: Regist
     settling, other = started(), started()
     leases = {job.pk: job.lease_token for job in (settling, other)}
     with transaction.atomic():
-        assert leasing.still_ours([settling]) == {settling.pk}
+        assert leasing.lock_owned([settling]) == {settling.pk}
         assert in_thread(lambda: leasing.renew(leases)) == {other.pk}
 
 
@@ -97,7 +97,7 @@ def test_renewing_does_not_wait_for_a_row_that_is_being_settled(register: Regist
 def test_nothing_can_be_started_kept_and_handed_back(register: Register, nothing: Any) -> None:
     assert leasing.start(nothing) == []
     assert leasing.renew({}) == set()
-    leasing.hand_back(nothing)
+    leasing.release(nothing)
 
 
 # Handing back
@@ -107,7 +107,7 @@ def test_handing_back_loses_neither_the_attempt_nor_the_place(register: Register
     register()
     first, _ = add_many(2)
     leases = claim()
-    leasing.hand_back(pairs(leases))
+    leasing.release(pairs(leases))
     job = Job.objects.get(pk=first.pk)
     assert (job.status, job.attempts, job.lease_token, job.run_at) == (
         "pending",
@@ -121,7 +121,7 @@ def test_handing_back_loses_neither_the_attempt_nor_the_place(register: Register
 def test_what_is_handed_back_for_later_waits(register: Register) -> None:
     register()
     add()
-    leasing.hand_back(pairs(claim()), after=60 * SECOND)
+    leasing.release(pairs(claim()), after=60 * SECOND)
     assert claim() == []
     assert Job.objects.get().run_at > database_time(50 * SECOND)
 
@@ -165,7 +165,7 @@ def suspect(**fields: Any) -> Job:
 def test_a_suspect_that_is_handed_back_unstarted_is_one_still(register: Register) -> None:
     register()
     lapse(started())
-    leasing.hand_back(pairs(claim()))
+    leasing.release(pairs(claim()))
     (lease,) = claim()
     assert lease.is_suspect
 
@@ -187,7 +187,7 @@ def test_an_outcome_of_its_own_clears_a_suspect(
     register()
     row = suspect()
     with transaction.atomic():
-        outcome_writer.settle({row.pk: row}, {row.pk: outcome})
+        outcome_writer.write_outcomes({row.pk: row}, {row.pk: outcome})
     assert Job.objects.get().is_suspect is is_suspect
 
 

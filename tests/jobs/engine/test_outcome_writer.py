@@ -29,7 +29,7 @@ def settled(outcome: Outcome, **state: object) -> Job:
     Job.objects.update(**state)
     job = Job.objects.get()
     with transaction.atomic():
-        outcome_writer.settle({job.pk: job}, {job.pk: outcome})
+        outcome_writer.write_outcomes({job.pk: job}, {job.pk: outcome})
     return Job.objects.latest("pk")
 
 
@@ -145,7 +145,7 @@ def test_what_was_asked_for_while_a_job_failed_is_still_done(register: Register)
     (row,) = leasing.start([(lease.job_id, lease.token)])
     queue.enqueue("noop", payload={"a": 1}, **asked)
     with transaction.atomic():
-        outcome_writer.settle({row.pk: row}, {row.pk: GiveUp("never")})
+        outcome_writer.write_outcomes({row.pk: row}, {row.pk: GiveUp("never")})
     job.refresh_from_db()
     assert (job.status, job.rerun) == ("failed", False)
     fresh = Job.objects.live().get()
@@ -157,7 +157,7 @@ def test_the_same_holds_for_a_row_whose_workers_died(register: Register) -> None
     register()
     lease = orphaned(attempts=5)
     Job.objects.update(rerun=True)
-    outcome_writer.bury([lease])
+    outcome_writer.fail_exhausted([lease])
     assert list(Job.objects.order_by("pk").values_list("status", flat=True)) == [
         "failed",
         "pending",
@@ -188,7 +188,7 @@ def test_a_row_that_killed_its_workers_is_buried(register: Register) -> None:
     register(handler=ScriptedHandler(on_give_up=lambda job, error: heard.append(error)))
     lease = orphaned(attempts=5)
     assert (lease.is_suspect, lease.is_exhausted) == (True, True)
-    outcome_writer.bury([lease])
+    outcome_writer.fail_exhausted([lease])
     assert Job.objects.get().status == "failed"
     assert heard == ["The worker died in each of 5 attempts."]
 
@@ -197,5 +197,5 @@ def test_a_row_taken_over_meanwhile_is_not_buried(register: Register) -> None:
     register()
     lease = orphaned(attempts=5)
     Job.objects.update(lease_token=lease.token + 1)
-    outcome_writer.bury([lease])
+    outcome_writer.fail_exhausted([lease])
     assert Job.objects.get().status == "processing"

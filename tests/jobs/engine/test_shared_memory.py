@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from jobs.engine import shared_memory
-from jobs.engine.shared_memory import Flag, Word
+from jobs.engine.shared_memory import SharedEvent, SharedValue
 from tests.jobs.conftest import close
 
 # Newer Pythons warn of forks beside threads; these children only touch what is shared.
@@ -42,7 +42,7 @@ def in_a_child(work: object) -> None:
 
 
 def test_a_flag_is_seen_by_every_process() -> None:
-    flag = Flag()
+    flag = SharedEvent()
     assert not flag.is_set()
     assert not flag.wait(0)
     in_a_child(flag.set)
@@ -51,7 +51,7 @@ def test_a_flag_is_seen_by_every_process() -> None:
 
 
 def test_whoever_waits_for_a_flag_goes_on_when_it_is_set() -> None:
-    flag = Flag()
+    flag = SharedEvent()
     seen: list[bool] = []
     waiter = threading.Thread(target=lambda: seen.append(flag.wait(20)))
     waiter.start()
@@ -62,7 +62,7 @@ def test_whoever_waits_for_a_flag_goes_on_when_it_is_set() -> None:
 
 @pytest.mark.parametrize(("typecode", "value"), [("f", -1), ("i", 5), ("d", 0.25)])
 def test_a_word_is_seen_by_every_process(typecode: str, value: float) -> None:
-    word = Word(typecode, value)
+    word = SharedValue(typecode, value)
     assert word.value == value
 
     def change() -> None:
@@ -74,7 +74,7 @@ def test_a_word_is_seen_by_every_process(typecode: str, value: float) -> None:
 
 
 def test_a_word_has_no_lock_that_a_dead_process_could_hold() -> None:
-    word = Word("i", 0)
+    word = SharedValue("i", 0)
     in_a_child(word.get_lock().__enter__)
     with word.get_lock(), word.get_lock():
         word.value += 1

@@ -12,7 +12,7 @@ from typing import Any
 from jobs import counters
 from jobs.models import Job
 from jobs.outcomes import Done, Outcome
-from jobs.registry import Decided, Handler, Unit
+from jobs.registry import Handler, Resolved, WorkItem
 
 Payload = dict[str, Any]
 
@@ -20,8 +20,8 @@ Payload = dict[str, Any]
 class Noop(Handler[Payload, None]):
     """Done at once; counts, in the transaction that ends it, how often that happened."""
 
-    def load(self, jobs: Sequence[Job]) -> Sequence[Unit[Payload] | Decided]:
-        return [Unit([job], job.payload) for job in jobs]
+    def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[Payload] | Resolved]:
+        return [WorkItem([job], job.payload) for job in jobs]
 
     def talk(self, work: Payload) -> None:
         return None

@@ -14,7 +14,7 @@ from accounts.models import Project
 from accounts.services import create_api_key
 from core.clock import database_now
 from instances.domain.enums import DeliveryStatus
-from instances.domain.types import Cause, Wish
+from instances.domain.types import Cause, InstanceRequest
 from instances.models import Instance, Tally, UpstreamEnding, UpstreamGate, WebhookDelivery
 from instances.services import create_instance
 from jobs import counters
@@ -22,7 +22,7 @@ from jobs.models import Job, PausedType, Worker
 from tests.conftest import client_of
 
 Sample = tuple[str, frozenset[tuple[str, str]]]
-WISH = Wish(
+WISH = InstanceRequest(
     name="a",
     product_name="b",
     template_id="1",

@@ -12,7 +12,7 @@ from devtools.benchmarks.contenders.effects import INSERT
 from devtools.benchmarks.marks import mark, release_file
 from jobs.models import Job
 from jobs.outcomes import Done, Outcome
-from jobs.registry import Decided, Handler, Unit
+from jobs.registry import Handler, Resolved, WorkItem
 
 FLOOD, TALKER, ONCE, STALE = "flood", "talker", "once", "stale"
 TALK_SECONDS = 0.05
@@ -23,8 +23,8 @@ STALE_SECONDS = 4.0
 class Noop(Handler[Any, Any]):
     """Each job a unit of its own, done at once."""
 
-    def load(self, jobs: Sequence[Job]) -> Sequence[Unit[Any] | Decided]:
-        return [Unit([job], job.payload) for job in jobs]
+    def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[Any] | Resolved]:
+        return [WorkItem([job], job.payload) for job in jobs]
 
     def talk(self, work: Any) -> Any:
         return None
@@ -36,26 +36,26 @@ class Noop(Handler[Any, Any]):
 class Batched(Noop):
     """The whole batch is one unit."""
 
-    def load(self, jobs: Sequence[Job]) -> Sequence[Unit[Any] | Decided]:
-        return [Unit(jobs, None)]
+    def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[Any] | Resolved]:
+        return [WorkItem(jobs, None)]
 
 
 class Commit(Noop):
     """Writes a row for each job in a transaction of its own."""
 
-    def load(self, jobs: Sequence[Job]) -> Sequence[Unit[Any] | Decided]:
+    def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[Any] | Resolved]:
         with connection.cursor() as cursor:
             for job in jobs:
                 cursor.execute(INSERT, [job.payload["n"]])
-        return [Decided({job.pk: Done() for job in jobs})]
+        return [Resolved({job.pk: Done() for job in jobs})]
 
 
 class Mark(Noop):
     """Says when it started."""
 
-    def load(self, jobs: Sequence[Job]) -> Sequence[Unit[Any] | Decided]:
+    def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[Any] | Resolved]:
         mark(job.payload["n"] for job in jobs)
-        return [Decided({job.pk: Done() for job in jobs})]
+        return [Resolved({job.pk: Done() for job in jobs})]
 
 
 class Hang(Noop):
@@ -79,7 +79,7 @@ class Talker(Noop):
 class Once(Batched):
     """Says of every job that it ran."""
 
-    def load(self, jobs: Sequence[Job]) -> Sequence[Unit[Any] | Decided]:
+    def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[Any] | Resolved]:
         mark(job.payload["n"] for job in jobs)
         return super().load(jobs)
 

@@ -5,17 +5,17 @@ from collections.abc import Mapping, Sequence
 from devtools.faults.real.poison.ways import WAYS
 from jobs.models import Job
 from jobs.outcomes import Done, Outcome
-from jobs.registry import Decided, Handler, Unit
+from jobs.registry import Handler, Resolved, WorkItem
 
 
 class Poison(Handler[str, None]):
     """``way``: one of WAYS; ``step``: load, in the worker's main thread, or talk, in a pool's."""
 
-    def load(self, jobs: Sequence[Job]) -> Sequence[Unit[str] | Decided]:
+    def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[str] | Resolved]:
         for job in jobs:
             if job.payload["step"] == "load":
                 WAYS[job.payload["way"]]()
-        return [Unit([job], job.payload["way"]) for job in jobs]
+        return [WorkItem([job], job.payload["way"]) for job in jobs]
 
     def talk(self, work: str) -> None:
         WAYS[work]()

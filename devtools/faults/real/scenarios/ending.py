@@ -10,7 +10,7 @@ from devtools.faults.real.scenario import Scenario, Trial
 from devtools.faults.real.scenarios import weather
 from devtools.faults.real.stack import Stack
 from devtools.simulator.control import InstanceTruth
-from instances.novita.name_signing import Mark
+from instances.novita.name_signing import NameSigner
 
 # Two looks that find nothing lie at least so far apart (design: absence).
 BETWEEN_LOOKS_SECONDS = 10.0
@@ -124,8 +124,8 @@ def live_among_strangers(trial: Trial) -> None:
 
 def _strangers(trial: Trial) -> list[InstanceTruth]:
     mark = ledgers.books_of(trial.stack).mark
-    own = mark or Mark("00000000", "00" * 32)
-    other = Mark("feedbeef", "ab" * 32)
+    own = mark or NameSigner("00000000", "00" * 32)
+    other = NameSigner("feedbeef", "ab" * 32)
     reference = f"{trial.random.getrandbits(80):020x}"
     forged = f"{trial.tag}x-{own.installation_id}-{reference}-{'0' * 10}"
     names = (f"{trial.tag}1", f"{trial.tag}2-copy", other.name(f"{trial.tag}3", reference), forged)
