@@ -19,7 +19,7 @@ class Reconcile(Handler[ReconcileWork, Seen]):
     """One pass a minute: its cost grows with the pages of the account's list."""
 
     def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[ReconcileWork] | Resolved]:
-        work = reconciliation.plan()
+        work = reconciliation.plan_pass()
         if not work.permit.is_granted:
             return [Resolved({job.pk: Again(work.permit.wait) for job in jobs})]
         return [WorkItem(jobs, work)]

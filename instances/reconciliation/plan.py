@@ -31,7 +31,7 @@ def watched_here() -> InstanceQuerySet:
     return mine.filter(status__in=SETTLED_STATUSES) | kept | unseen
 
 
-def plan(*, request_id: str = "") -> ReconcileWork:
+def plan_pass(*, request_id: str = "") -> ReconcileWork:
     """Reserves the calls of a pass; ``work.permit`` says how long to wait if there are none."""
     pages = listing_profile.recall_whole()
     permit = limiter.reserve(2 * pages + 3 + SINGLE_LOOKS, at_least=2, is_spare=True)

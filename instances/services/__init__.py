@@ -4,8 +4,8 @@ Locks are taken in one order everywhere: job rows first (by the runner), then th
 what hangs on it.
 """
 
+from instances.services.again import create_again, made_from
 from instances.services.create import Created, create_instance
-from instances.services.create_again import create_again, made_from
 from instances.services.limits import set_project_limits
 from instances.services.plan import Objection, Plan, plan_instance
 from instances.services.power_actions import restart_instance, start_instance, stop_instance

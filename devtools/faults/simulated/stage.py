@@ -60,7 +60,7 @@ def opened(service: Service, **config: Any) -> Iterator[Project]:
         stack.enter_context(service.clock.installed())
         stack.enter_context(patch.object(client_factory, "_transport", lambda: service.network))
         stack.enter_context(patch.object(webhook, "deliver", service.receiver.deliver))
-        stack.enter_context(patch.object(outcome_writer, "settle", _watched(service)))
+        stack.enter_context(patch.object(outcome_writer, "write_outcomes", _watched(service)))
         # Every five seconds, in service: most of a run's steps would be these looks.
         stack.enter_context(patch.object(limits, "EVERY", timedelta(seconds=20)))
         database.empty(thoroughly=service.seed % 50 == 0)

@@ -38,7 +38,7 @@ class Command(BaseCommand):
         self._print(self._pass(is_dry=is_dry), is_dry=is_dry)
 
     def _pass(self, *, is_dry: bool) -> Report:
-        work = reconciliation.plan()
+        work = reconciliation.plan_pass()
         if not work.permit.is_granted:
             seconds = work.permit.wait.total_seconds()
             raise CommandError(f"No calls are left, or Novita is down; try in {seconds:.0f} s.")

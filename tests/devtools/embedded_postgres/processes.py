@@ -13,7 +13,7 @@ import psutil
 
 from devtools.embedded_postgres.locks import is_held
 
-PROJECT = Path(__file__).resolve().parents[4]
+PROJECT = Path(__file__).resolve().parents[3]
 DEADLINE_SECONDS = 30.0
 # Answers every line on stdin with the server that it connected to; lives until stdin ends.
 _USER = """

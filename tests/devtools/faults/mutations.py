@@ -35,7 +35,7 @@ def no_fencing_token() -> Iterator[None]:
     def all_of_them(jobs: Sequence[Job]) -> set[int]:
         return {job.id for job in jobs}
 
-    with patch.object(leasing, "still_ours", all_of_them):
+    with patch.object(leasing, "lock_owned", all_of_them):
         yield
 
 

@@ -144,7 +144,7 @@ def test_it_announces_itself_in_one_line_and_ends_cleanly_on_a_signal(tmp_path, 
 @pytest.mark.parametrize(
     ("module", "variable", "option"),
     [
-        ("simulator", "SIMULATOR_API_KEY", "--api-key-file"),
+        ("devtools.simulator", "SIMULATOR_API_KEY", "--api-key-file"),
         ("devtools.simulator.receiver", "RECEIVER_SECRET", "--secret-file"),
     ],
 )
@@ -152,7 +152,7 @@ def test_a_secret_comes_by_environment_or_file_and_no_process_list_shows_it(
     tmp_path, module, variable, option
 ):
     (tmp_path / "secret").write_text("whsec_c2VjcmV0\n")
-    state = [f"--state={tmp_path / 's'}"] if module == "simulator" else []
+    state = [f"--state={tmp_path / 's'}"] if module == "devtools.simulator" else []
     ways = ([], {variable: "whsec_c2VjcmV0"}), ([f"{option}={tmp_path / 'secret'}"], {})
     for options, environment in ways:
         env = {**os.environ, **environment}
@@ -170,7 +170,7 @@ def test_a_secret_comes_by_environment_or_file_and_no_process_list_shows_it(
 
 def _answer_to(key, module, url):
     """Whether the process knows the secret: it takes the key, or judges by it."""
-    if module == "simulator":
+    if module == "devtools.simulator":
         answer = requests.get(f"{url}/clusters", headers={"Authorization": f"Bearer {key}"})
         return answer.status_code == 200
     requests.post(url, data=b"{}")

@@ -31,7 +31,7 @@ def reconcile(*, is_dry: bool = False, later: timedelta = timedelta(minutes=1)) 
         absence_seen_at=F("absence_seen_at") - later,
         absence_looked_at=F("absence_looked_at") - later,
     )
-    work = reconciliation.plan()
+    work = reconciliation.plan_pass()
     seen = reconciliation.look(work)
     limiter.report([(work.permit, seen.calls)])
     return reconciliation.conclude(

@@ -8,7 +8,7 @@ import pytest
 from novitai.env import reference
 from novitai.env.config import Config, load_config
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 NAMES = {name.upper() for name in Config.model_fields}
 
 

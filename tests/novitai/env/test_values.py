@@ -11,7 +11,7 @@ import pytest
 
 from novitai.env.config import SECRET_FIELDS, Config, ConfigError, load_config
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 NAMES = sorted(Config.model_fields)
 SECRET = "hunter2hunter2hunter2hunter2hunter2hunter2"
 

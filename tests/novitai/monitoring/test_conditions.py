@@ -18,7 +18,7 @@ from instances.novita.installation import is_ours
 from jobs.models import PausedType, Worker
 from novitai.monitoring.conditions import KINDS
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
