@@ -25,7 +25,7 @@ def test_every_request_carries_key_type_agent_and_request_id(upstream, client):
 
 
 def test_the_user_agent_names_the_version_of_the_project():
-    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
     assert f"{project['name']}/{project['version']}" == USER_AGENT
 
 
