@@ -15,7 +15,7 @@ from core.clock import database_now
 from instances.domain.enums import Action
 from instances.domain.schedule import next_look
 from instances.handlers.changed import Changed, conclude
-from instances.lifecycle.watch_job import enqueue_watch
+from instances.lifecycle.jobs import ACTION_JOBS, enqueue_monitor
 from instances.models import Instance
 from instances.models.locking import instances_of, locked_instances
 from instances.novita import client_factory, installation, limiter
@@ -121,7 +121,7 @@ class ChangeInstance(Handler[ChangeWork, Changed]):
         if instance is not None and _is_wanted(instance, job):
             instance.action_accepted_at = database_now()
             instance.save(update_fields=["action_accepted_at"])
-            enqueue_watch(instance, at=next_look(database_now()))
+            enqueue_monitor(instance, at=next_look(database_now()))
 
 
 def _is_wanted(instance: Instance, job: Job) -> bool:
@@ -129,7 +129,7 @@ def _is_wanted(instance: Instance, job: Job) -> bool:
     if not instance.action:
         return False
     verb = VERBS[Action(instance.action)]
-    return verb.job_type == job.type and instance.status == verb.via
+    return ACTION_JOBS[verb.action][0] == job.type and instance.status == verb.via
 
 
 def _is_under_way(work: ChangeWork, seen: UpstreamInstance) -> bool:

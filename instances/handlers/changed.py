@@ -8,8 +8,8 @@ from core.clock import database_now
 from instances.domain.enums import Action, InstanceStatus, StatusReason
 from instances.domain.schedule import next_look
 from instances.domain.types import Reason
+from instances.lifecycle.jobs import enqueue_monitor
 from instances.lifecycle.transitions import change_status
-from instances.lifecycle.watch_job import enqueue_watch
 from instances.models import Instance
 from instances.models.locking import cause_of
 from instances.monitoring import snapshot
@@ -68,7 +68,7 @@ def _left_to_the_watch(instance: Instance, job: Job, now: datetime) -> Outcome:
     """Under way, or perhaps gone for good: the watch finds out."""
     instance.action_accepted_at = now
     instance.save()
-    enqueue_watch(instance, at=next_look(now), request_id=job.request_id)
+    enqueue_monitor(instance, at=next_look(now), request_id=job.request_id)
     return Done()
 
 

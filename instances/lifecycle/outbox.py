@@ -6,40 +6,34 @@ from typing import Any
 from django.db.models import Model
 
 from core.clock import iso
-from egress.webhooks.urls import receiver_of
-from instances.domain.enums import DeliveryStatus, JobType
+from instances.domain.enums import DeliveryStatus
+from instances.lifecycle.jobs import enqueue_webhook, new_webhook_job
 from instances.lifecycle.representation import instance_details
-from instances.models import InstanceEvent, WebhookDelivery
-from jobs import queue
-from jobs.models import JobPriority
+from instances.models import Instance, InstanceEvent, WebhookDelivery
 
 
-def add(event: InstanceEvent) -> None:
-    """Queue the webhook of an event, if the instance has a receiver. The instance is locked."""
+def message(event: InstanceEvent) -> list[Model]:
+    """The rows of an event's webhook, to be written with it; none if nobody receives.
+
+    The job comes along only if no message waits before this one: the end of that one enqueues the
+    next. The instance is locked, or new.
+    """
     instance = event.instance
     if not instance.webhook_url:
-        return
-    pending = WebhookDelivery.objects.filter(instance=instance, status=DeliveryStatus.PENDING)
-    is_first = not pending.exists()
-    delivery = _new_delivery(event)
-    delivery.save()
-    if is_first:
-        _enqueue(delivery, request_id=event.request_id)
-
-
-def of_first_event(event: InstanceEvent) -> list[Model]:
-    """As ``add`` for an instance that is new, rows to be written with it: message and job."""
-    if not event.instance.webhook_url:
         return []
-    delivery = _new_delivery(event)
-    return [delivery, queue.new_job(**_job(delivery, event.request_id))]
-
-
-def _new_delivery(event: InstanceEvent) -> WebhookDelivery:
-    instance = event.instance
-    return WebhookDelivery(
+    delivery = WebhookDelivery(
         project=instance.project, instance=instance, event=event, payload=webhook_payload(event)
     )
+    if _has_pending(instance):
+        return [delivery]
+    return [delivery, new_webhook_job(delivery, request_id=event.request_id)]
+
+
+def _has_pending(instance: Instance) -> bool:
+    if instance._state.adding:
+        return False
+    pending = WebhookDelivery.objects.filter(instance=instance, status=DeliveryStatus.PENDING)
+    return pending.exists()
 
 
 def enqueue_next(request_ids: Mapping[int, str]) -> None:
@@ -56,29 +50,7 @@ def enqueue_next(request_ids: Mapping[int, str]) -> None:
         .distinct("instance_id")
     )
     for delivery in first:
-        _enqueue(delivery, request_id=request_ids[delivery.instance_id])
-
-
-def _enqueue(delivery: WebhookDelivery, *, request_id: str) -> None:
-    queue.enqueue(**_job(delivery, request_id))
-
-
-def _job(delivery: WebhookDelivery, request_id: str) -> dict[str, Any]:
-    instance = delivery.instance
-    return {
-        "type_": JobType.SEND_WEBHOOK,
-        "payload": {
-            "deliveryId": delivery.public_id,
-            # The address itself is read from the instance when it is sent.
-            "url": receiver_of(instance.webhook_url),
-            "payload": delivery.payload,
-        },
-        "subject": instance.public_id,
-        "project": delivery.project,
-        "priority": JobPriority.NORMAL,
-        "dedupe_key": f"webhook:{delivery.public_id}",
-        "request_id": request_id,
-    }
+        enqueue_webhook(delivery, request_id=request_ids[delivery.instance_id])
 
 
 def webhook_payload(event: InstanceEvent) -> dict[str, Any]:

@@ -10,13 +10,12 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Q
 
-from instances.domain.enums import EndingWish, InstanceStatus, JobType, StatusReason
+from instances.domain.enums import EndingWish, InstanceStatus, StatusReason
 from instances.domain.errors import NotAsked
 from instances.domain.types import Cause
+from instances.lifecycle.jobs import enqueue_termination
 from instances.lifecycle.transitions import change_status, record_event
 from instances.models import Instance, UpstreamEnding
-from jobs import queue
-from jobs.models import JobPriority
 
 _WISHES_BY_REASON: dict[str, EndingWish] = {
     StatusReason.RUNTIME_LIMIT: EndingWish.LIMIT,
@@ -59,7 +58,7 @@ def begin_ending(instance: Instance, upstream_id: str, *, cause: Cause, now: dat
         _reopen(ending, instance, cause, now)
     data = {"novitaInstanceId": upstream_id}
     record_event(instance, "instance.ending_begun", cause=cause, now=now, data=data)
-    enqueue_ending(ending, instance, request_id=cause.request_id)
+    enqueue_termination(ending, instance, request_id=cause.request_id)
 
 
 def wish_of(instance: Instance, upstream_id: str) -> EndingWish:
@@ -119,19 +118,6 @@ def drop_if_unasked(ending: UpstreamEnding, *, cause: Cause, now: datetime) -> b
         data = {"novitaInstanceId": ending.upstream_id}
         record_event(instance, "instance.ending_dropped", cause=cause, now=now, data=data)
     return True
-
-
-def enqueue_ending(ending: UpstreamEnding, instance: Instance, *, request_id: str = "") -> None:
-    """Make sure that somebody ends it; a live job is enough."""
-    queue.enqueue(
-        JobType.TERMINATE_INSTANCE,
-        payload={"instanceId": instance.public_id, "novitaInstanceId": ending.upstream_id},
-        subject=instance.public_id,
-        project=instance.project,
-        priority=JobPriority.CRITICAL,
-        dedupe_key=f"terminate:{ending.account}:{ending.upstream_id}",
-        request_id=request_id,
-    )
 
 
 def _reopen(ending: UpstreamEnding, instance: Instance, cause: Cause, now: datetime) -> None:

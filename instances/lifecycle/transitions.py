@@ -1,17 +1,21 @@
 """Changes of status and their events: always together, always under the instance's row lock."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import structlog
 from django.db import transaction
+from django.db.models import Model
 
-from core import inserts
+from core.inserts import insert
 from instances.domain.enums import COMEBACKS, ENDED_STATUSES, TRANSITIONS, InstanceStatus
 from instances.domain.errors import IllegalTransition
 from instances.domain.types import Cause, Failure, Reason
 from instances.lifecycle import addresses, credentials, outbox
 from instances.models import Instance, InstanceEvent
+from jobs.models import Job
+from jobs.queue import CHANNEL
 
 logger = structlog.get_logger()
 
@@ -99,32 +103,15 @@ def record_event(
     after: str = "",
     data: dict[str, Any] | None = None,
     is_told: bool = False,
+    jobs: Sequence[Job] = (),
 ) -> InstanceEvent:
-    """Number and write one event, save the instance, and queue the webhook of a status change,
-    or of anything else that its receiver must be told (``is_told``).
+    """Number one event, and write it with its instance, its webhook and ``jobs``.
+
+    A webhook goes out for a change of status, and for anything else that its receiver must be told
+    (``is_told``). All that is new, the instance included, is written in one statement.
     """
-    event = new_event(instance, type_, cause=cause, now=now, before=before, after=after, data=data)
-    instance.save()
-    inserts.insert(event)
-    if after or is_told:
-        outbox.add(event)
-    log_at_commit(event)
-    return event
-
-
-def new_event(
-    instance: Instance,
-    type_: str,
-    *,
-    cause: Cause,
-    now: datetime,
-    before: str = "",
-    after: str = "",
-    data: dict[str, Any] | None = None,
-) -> InstanceEvent:
-    """The next event of an instance; neither of them is written yet."""
     instance.sequence += 1
-    return InstanceEvent(
+    event = InstanceEvent(
         project_id=instance.project_id,
         instance=instance,
         sequence=instance.sequence,
@@ -138,11 +125,16 @@ def new_event(
         job_id=cause.job_id,
         data=data or {},
     )
-
-
-def log_at_commit(event: InstanceEvent) -> None:
-    """Not before: what is rolled back has not happened."""
-    transaction.on_commit(lambda: _log(event, event.instance.public_id))
+    message = outbox.message(event) if after or is_told else []
+    rows: list[Model] = [event, *jobs, *message]
+    if instance._state.adding:
+        rows.insert(0, instance)
+    else:
+        instance.save()
+    insert(*rows, wake=CHANNEL if any(isinstance(row, Job) for row in rows) else "")
+    # Not before the commit: what is rolled back has not happened.
+    transaction.on_commit(lambda: _log(event, instance.public_id))
+    return event
 
 
 def _log(event: InstanceEvent, instance_id: str) -> None:

@@ -13,8 +13,8 @@ from instances.domain.enums import MOVING_STATUSES, InstanceStatus
 from instances.domain.schedule import next_look
 from instances.domain.types import Cause
 from instances.lifecycle import charges
+from instances.lifecycle.jobs import enqueue_monitor
 from instances.lifecycle.transitions import change_status, record_event
-from instances.lifecycle.watch_job import enqueue_watch
 from instances.models import Instance
 from instances.monitoring.steady import FROZEN, MIGRATING, STARTING_WORDS, STOPPING_WORDS
 from upstream.types import UpstreamInstance
@@ -47,7 +47,7 @@ def take_back(instance: Instance, seen: UpstreamInstance, *, cause: Cause, now: 
     instance.upstream_gone_at = None
     change_status(instance, to, cause=cause, now=now, is_comeback=True)
     if to in MOVING_STATUSES or to == InstanceStatus.RUNNING:
-        enqueue_watch(instance, at=next_look(now))
+        enqueue_monitor(instance, at=next_look(now))
 
 
 def status_shown(seen: UpstreamInstance, *, has_run: bool) -> InstanceStatus:

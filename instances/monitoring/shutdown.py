@@ -7,13 +7,13 @@ from django.conf import settings
 from instances.domain.enums import Action, InstanceStatus, StatusReason
 from instances.domain.types import Reason
 from instances.lifecycle import addresses, charges
+from instances.lifecycle.jobs import enqueue_action
 from instances.lifecycle.transitions import change_status, record_event
 from instances.models import Instance
 from instances.models.locking import cause_of
 from instances.monitoring import spot_history
 from instances.monitoring.observation import Observation
 from instances.monitoring.steady import FROZEN, MIGRATING, STARTING_WORDS, why_stopped
-from instances.services.power_actions import VERBS, enqueue_action
 from jobs.models import Job
 from jobs.outcomes import Done, Outcome
 from upstream.types import UpstreamInstance, UpstreamJob
@@ -118,7 +118,7 @@ def act_again(instance: Instance, now: datetime) -> None:
     if instance.action and accepted is not None and now - accepted >= EFFECT:
         instance.action_accepted_at = None
         instance.save(update_fields=["action_accepted_at"])
-        enqueue_action(instance, VERBS[Action(instance.action)])
+        enqueue_action(instance)
 
 
 def tell_if_stuck(instance: Instance, job: Job, now: datetime) -> None:

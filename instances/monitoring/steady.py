@@ -12,8 +12,8 @@ from instances.domain.enums import InstanceStatus, StatusReason
 from instances.domain.schedule import next_look
 from instances.domain.types import Cause, Reason
 from instances.lifecycle import addresses
+from instances.lifecycle.jobs import enqueue_monitor
 from instances.lifecycle.transitions import change_status
-from instances.lifecycle.watch_job import enqueue_watch
 from instances.models import Instance
 from instances.models.locking import cause_of
 from instances.monitoring import absence, location, snapshot, spot_history, trouble
@@ -73,7 +73,7 @@ def _is_doubtful(instance: Instance, sighting: Observation) -> bool:
 def _read_again(instance: Instance, now: datetime) -> None:
     """By id, since only such a look may replace an address; the known ones are shown meanwhile."""
     instance.has_details = False
-    enqueue_watch(instance, at=now)
+    enqueue_monitor(instance, at=now)
 
 
 def _follow(
@@ -140,7 +140,7 @@ def _set_off(
         limit = timedelta(seconds=settings.CONFIG.instance_start_timeout)
         instance.start_deadline_at = now + limit
     _change(instance, to, reason, cause, now)
-    enqueue_watch(instance, at=next_look(now))
+    enqueue_monitor(instance, at=next_look(now))
 
 
 def _change(

@@ -7,10 +7,10 @@ from core.clock import database_now
 from instances.catalogue.placement import SOLD_OUT
 from instances.domain.enums import CreateStep, InstanceStatus, WaitCode
 from instances.domain.schedule import next_look
+from instances.lifecycle.jobs import enqueue_monitor
 from instances.lifecycle.terminations import begin_ending
 from instances.lifecycle.transitions import change_status, reason_of, record_event
 from instances.lifecycle.waiting import end_wait, set_wait
-from instances.lifecycle.watch_job import enqueue_watch
 from instances.models import Instance
 from instances.models.locking import cause_of, locked_instances
 from instances.provisioning.common import count_unanswered, given_up
@@ -48,7 +48,7 @@ def placed(job: Job, instance: Instance, upstream_id: str, reason: str) -> Outco
     data = {"novitaInstanceId": upstream_id, "productId": instance.product_id}
     if instance.status == InstanceStatus.CREATING:
         change_status(instance, InstanceStatus.STARTING, cause=cause, now=now, data=data)
-        enqueue_watch(instance, at=next_look(now), request_id=job.request_id)
+        enqueue_monitor(instance, at=next_look(now), request_id=job.request_id)
     else:
         record_event(instance, "instance.arrived_late", cause=cause, now=now, data=data)
         begin_ending(instance, upstream_id, cause=cause, now=now)

@@ -19,8 +19,8 @@ from instances.domain.enums import (
 from instances.domain.schedule import next_look
 from instances.domain.types import Cause, Reason
 from instances.lifecycle.charges import CHARGED_WORDS
+from instances.lifecycle.jobs import enqueue_monitor
 from instances.lifecycle.transitions import record_event
-from instances.lifecycle.watch_job import enqueue_watch
 from instances.models import Instance, Orphan
 from instances.monitoring import status_shown
 from instances.reconciliation.report import Report
@@ -149,7 +149,7 @@ def _adopt(item: UpstreamInstance, reference: str, *, cause: Cause, now: datetim
     data = {"novitaInstanceId": item.id, "isOrphan": True}
     record_event(instance, f"instance.{status}", cause=because, now=now, after=status, data=data)
     if status in MOVING_STATUSES:
-        enqueue_watch(instance, at=next_look(now))
+        enqueue_monitor(instance, at=next_look(now))
     return instance
 
 

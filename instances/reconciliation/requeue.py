@@ -11,14 +11,17 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Concat
 
 from core.clock import database_now
-from instances.domain.enums import MOVING_STATUSES, Action, CreateStep, InstanceStatus
+from instances.domain.enums import MOVING_STATUSES, CreateStep, InstanceStatus
 from instances.domain.schedule import next_look
-from instances.lifecycle.creation_job import enqueue_create
-from instances.lifecycle.terminations import enqueue_ending
-from instances.lifecycle.watch_job import enqueue_watch
+from instances.lifecycle.jobs import (
+    enqueue_action,
+    enqueue_create,
+    enqueue_monitor,
+    enqueue_termination,
+)
 from instances.models import Instance, UpstreamEnding
 from instances.reconciliation.report import Report
-from instances.services.power_actions import VERBS, enqueue_action
+from instances.services.power_actions import VERBS
 from jobs.models import Job
 
 MOST_AT_ONCE = 500
@@ -28,12 +31,12 @@ def resume(report: Report) -> None:
     """Enqueue what should be under way and is not. Enqueueing what is, is harmless."""
     in_doubt = Q(create_step__in=(CreateStep.POST, CreateStep.LOOK_UP))
     creating = Instance.objects.filter(Q(status=InstanceStatus.CREATING) | in_doubt)
-    _each(creating, "create", report, lambda row: enqueue_create(row, request_id=""))
+    _each(creating, "create", report, enqueue_create)
     moving = Instance.objects.holding().filter(status__in=MOVING_STATUSES)
-    _each(moving, "monitor", report, _watch)
+    _each(moving, "monitor", report, _monitor)
     for action, verb in VERBS.items():
         waiting = moving.filter(action=action, status=verb.via, action_accepted_at=None)
-        _each(waiting, action, report, _act)
+        _each(waiting, action, report, enqueue_action)
     _endings(report)
 
 
@@ -50,12 +53,8 @@ def _each(
         )  # fmt: skip
 
 
-def _watch(instance: Instance) -> None:
-    enqueue_watch(instance, at=next_look(database_now()))
-
-
-def _act(instance: Instance) -> None:
-    enqueue_action(instance, VERBS[Action(instance.action)])
+def _monitor(instance: Instance) -> None:
+    enqueue_monitor(instance, at=next_look(database_now()))
 
 
 def _endings(report: Report) -> None:
@@ -66,7 +65,7 @@ def _endings(report: Report) -> None:
         account=settings.CONFIG.upstream_account,
     ).select_related("instance__project")
     for ending in idle[:MOST_AT_ONCE]:
-        enqueue_ending(ending, ending.instance)
+        enqueue_termination(ending, ending.instance)
         report.add(
             "resumed", "no terminate job was there", instance=ending.instance.public_id,
             upstream_id=ending.upstream_id,

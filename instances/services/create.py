@@ -7,17 +7,14 @@ from django.conf import settings
 
 from accounts.models import Project
 from core.clock import database_now
-from core.inserts import insert
 from instances.domain.enums import InstanceStatus
 from instances.domain.types import Cause, InstanceRequest
-from instances.lifecycle.creation_job import new_create_job
-from instances.lifecycle.outbox import of_first_event
-from instances.lifecycle.transitions import log_at_commit, new_event
+from instances.lifecycle.jobs import new_create_job
+from instances.lifecycle.transitions import record_event
 from instances.models import Instance
 from instances.services.estimates import median_start
 from instances.services.limits import holding_room, limited
 from jobs.failpoints import crashpoint
-from jobs.queue import CHANNEL
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +43,16 @@ def create_instance(
         start_deadline_at=now + timedelta(seconds=settings.CONFIG.instance_start_timeout),
         **{field.name: getattr(wish, field.name) for field in fields(wish)},
     )
-    event = new_event(
-        instance, "instance.creating", cause=cause, now=now, after=InstanceStatus.CREATING
-    )
     job = new_create_job(instance, request_id=cause.request_id)
     with holding_room(project):
         crashpoint("accept.before_commit")
-        insert(instance, event, job, *of_first_event(event), wake=CHANNEL)
-        log_at_commit(event)
+        record_event(
+            instance,
+            "instance.creating",
+            cause=cause,
+            now=now,
+            after=InstanceStatus.CREATING,
+            jobs=[job],
+        )
     crashpoint("accept.after_commit")
     return Created(instance, now + median_start(wish.product_name))

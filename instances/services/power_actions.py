@@ -11,16 +11,15 @@ from django.conf import settings
 from django.db import transaction
 
 from core.clock import database_now
-from instances.domain.enums import Action, InstanceStatus, JobType
+from instances.domain.enums import Action, InstanceStatus
 from instances.domain.errors import IllegalTransition
 from instances.domain.types import ANY_VERSION, Cause, Reason, VersionPrecondition
+from instances.lifecycle.jobs import enqueue_action
 from instances.lifecycle.transitions import change_status
 from instances.models import Instance
 from instances.services.audit import audit_verb
 from instances.services.versions import check_version
-from jobs import queue
 from jobs.failpoints import crashpoint
-from jobs.models import JobPriority
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,38 +27,29 @@ class Verb:
     """From which status a verb leads to which, and where it is already on its way or fulfilled."""
 
     action: Action
-    job_type: JobType
     allowed_from: InstanceStatus
     via: InstanceStatus
     already: frozenset[InstanceStatus]
-    priority: JobPriority
 
 
 _S = InstanceStatus
 START = Verb(
     Action.START,
-    JobType.START_INSTANCE,
     allowed_from=_S.STOPPED,
     via=_S.STARTING,
     already=frozenset({_S.STARTING, _S.RUNNING}),
-    priority=JobPriority.HIGH,
 )
-# What stops costing money goes before everything else.
 STOP = Verb(
     Action.STOP,
-    JobType.STOP_INSTANCE,
     allowed_from=_S.RUNNING,
     via=_S.STOPPING,
     already=frozenset({_S.STOPPING, _S.STOPPED}),
-    priority=JobPriority.CRITICAL,
 )
 RESTART = Verb(
     Action.RESTART,
-    JobType.RESTART_INSTANCE,
     allowed_from=_S.RUNNING,
     via=_S.STARTING,
     already=frozenset(),
-    priority=JobPriority.HIGH,
 )
 VERBS = {verb.action: verb for verb in (START, STOP, RESTART)}
 
@@ -116,20 +106,7 @@ def begin(
         instance.start_deadline_at = now + limit
         instance.probe_error = ""
     change_status(instance, verb.via, cause=cause, now=now, reason=reason)
-    enqueue_action(instance, verb, request_id=cause.request_id)
-
-
-def enqueue_action(instance: Instance, verb: Verb, *, request_id: str = "") -> None:
-    """Make sure that somebody does it; a live job of the same verb is enough."""
-    queue.enqueue(
-        verb.job_type,
-        payload={"instanceId": instance.public_id, "novitaInstanceId": instance.upstream_id},
-        subject=instance.public_id,
-        project=instance.project,
-        priority=verb.priority,
-        dedupe_key=f"{verb.action}:{instance.public_id}",
-        request_id=request_id,
-    )
+    enqueue_action(instance, request_id=cause.request_id)
 
 
 def _is_under_way(instance: Instance, verb: Verb) -> bool:

@@ -1,14 +1,12 @@
 """Finding out about a template that nobody has used lately: a worker asks Novita, a plan waits."""
 
-import hashlib
 import threading
 from time import monotonic, sleep
 
 from core.clock import database_now
 from instances.catalogue import cache
-from instances.domain.enums import JobType
-from jobs import queue
-from jobs.models import Job, JobPriority, Worker
+from instances.lifecycle.jobs import enqueue_template_look_up
+from jobs.models import Job, Worker
 from jobs.stats import WORKER_SILENCE
 
 LONGEST_WAIT_SECONDS = 2.0
@@ -28,23 +26,13 @@ def find_template(template_id: str, *, request_id: str = "") -> None:
     if not SEATS.acquire(blocking=False):
         return
     try:
-        _wait_for(_enqueue(template_id, request_id))
+        _wait_for(enqueue_template_look_up(template_id, request_id=request_id))
     finally:
         SEATS.release()
 
 
 def _has_workers() -> bool:
     return Worker.objects.filter(last_seen_at__gt=database_now() - WORKER_SILENCE).exists()
-
-
-def _enqueue(template_id: str, request_id: str) -> Job:
-    return queue.enqueue(
-        JobType.LOOK_UP_TEMPLATE,
-        payload={"templateId": template_id},
-        priority=JobPriority.HIGH,
-        dedupe_key=f"template:{hashlib.sha256(template_id.encode()).hexdigest()}",
-        request_id=request_id,
-    )
 
 
 def _wait_for(job: Job) -> None:

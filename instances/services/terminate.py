@@ -10,7 +10,7 @@ from accounts.models import ApiKey, Project
 from core.clock import database_now
 from instances.domain.enums import InstanceStatus, StatusReason
 from instances.domain.types import ANY_VERSION, Cause, Reason, VersionPrecondition
-from instances.lifecycle.creation_job import enqueue_create
+from instances.lifecycle.jobs import enqueue_create
 from instances.lifecycle.terminations import begin_ending, keep_wish
 from instances.lifecycle.transitions import change_status
 from instances.models import Instance, InstanceEvent

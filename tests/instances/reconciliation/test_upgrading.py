@@ -7,7 +7,8 @@ import pytest
 from core.clock import database_now
 from instances.domain.enums import EndingWish
 from instances.domain.types import Cause
-from instances.lifecycle.terminations import drop_if_unasked, enqueue_ending
+from instances.lifecycle.jobs import enqueue_termination
+from instances.lifecycle.terminations import drop_if_unasked
 from instances.models import Instance, UpstreamEnding
 from tests.fakes import FakeNovita
 from tests.instances.handlers.conftest import Service, events
@@ -29,7 +30,7 @@ def begin_as_0_5_0(instance: Instance) -> UpstreamEnding:
         upstream_id=instance.upstream_id,
         reason=UNASKED_REASON,
     )
-    enqueue_ending(ending, instance)
+    enqueue_termination(ending, instance)
     return ending
 
 
