@@ -1,1 +1,1 @@
-"""Words without a database: enumerations, types, errors, tags, money."""
+"""Enumerations, types, errors, tags and money, used by all layers; no database access."""

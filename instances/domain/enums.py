@@ -1,10 +1,10 @@
-"""Statuses, their arrows, job types: data without logic."""
+"""Enumerations of this app, and the allowed changes of an instance's status."""
 
 from django.db.models import TextChoices
 
 
 class InstanceStatus(TextChoices):
-    """What an instance is, in this API's words; Novita's own word is kept beside it."""
+    """Status of an instance in this API's words; Novita's word is in ``upstream_status``."""
 
     CREATING = "creating"
     STARTING = "starting"
@@ -36,15 +36,15 @@ TRANSITIONS: dict[InstanceStatus, frozenset[InstanceStatus]] = {
     _S.FAILED: frozenset({_S.TERMINATING}),
 }
 
-# From terminated, and for one reason only: Novita shows alive what was concluded to be gone. Apart
-# from the other arrows, since nobody waits for these.
+# Allowed only out of terminated, when Novita shows an instance alive that was concluded to be gone.
+# Not part of TRANSITIONS, so that a wait for a status does not count on them.
 COMEBACKS: frozenset[InstanceStatus] = frozenset(
     {_S.STARTING, _S.RUNNING, _S.STOPPING, _S.STOPPED, _S.MIGRATING, _S.TERMINATING}
 )
 
 
 def reachable_from(status: str) -> frozenset[str]:
-    """Where arrows lead from a status, over any number of steps; itself only over some."""
+    """All statuses reachable from this one in one step or more, by TRANSITIONS."""
     found: set[InstanceStatus] = set()
     ahead = set(TRANSITIONS[InstanceStatus(status)])
     while ahead:
@@ -54,15 +54,15 @@ def reachable_from(status: str) -> frozenset[str]:
 
 
 PENDING_STATUSES = (_S.CREATING, _S.STARTING)
-# On their way to another status at Novita: looked at every few seconds.
+# About to change at Novita: observed every INSTANCE_POLL_INTERVAL seconds.
 MOVING_STATUSES = (_S.STARTING, _S.STOPPING, _S.MIGRATING)
-# Where they stay until somebody acts: looked at by the reconciler.
+# Stable until somebody acts: observed by the reconciler.
 SETTLED_STATUSES = (_S.RUNNING, _S.STOPPED)
 ENDED_STATUSES = (_S.TERMINATED, _S.FAILED)
 
 
 class Action(TextChoices):
-    """What a caller may have done at Novita to an instance that exists there."""
+    """Power action on an instance that exists at Novita."""
 
     START = "start"
     STOP = "stop"
@@ -70,9 +70,9 @@ class Action(TextChoices):
 
 
 class OnStartFailure(TextChoices):
-    """What becomes of the GPU of an instance that fails while it starts.
+    """Policy for the GPU of an instance that fails while it starts.
 
-    keep: it goes on costing until somebody ends the instance, but stays watched.
+    keep: the GPU is not deleted. It costs money and is observed until the instance is terminated.
     """
 
     TERMINATE = "terminate"
@@ -80,7 +80,7 @@ class OnStartFailure(TextChoices):
 
 
 class EndingWish(TextChoices):
-    """Who wanted a GPU at Novita to be deleted. Not having seen it is no such wish."""
+    """Origin of a decision to delete a GPU at Novita. Absence from a list is none of them."""
 
     CALLER = "caller"
     LIMIT = "limit"
@@ -90,7 +90,7 @@ class EndingWish(TextChoices):
 
 
 class OrphanPolicy(TextChoices):
-    """What becomes of a GPU that carries our signature and that no row knows."""
+    """Policy for orphans: GPUs with this installation's signature and no instance row."""
 
     REPORT = "report"
     ADOPT = "adopt"
@@ -98,7 +98,7 @@ class OrphanPolicy(TextChoices):
 
 
 class OrphanState(TextChoices):
-    """seen -> adopted or ended by the policy, or -> gone when it leaves by itself."""
+    """State of an orphan: seen -> adopted or ended by the policy; seen -> gone if it disappears."""
 
     SEEN = "seen"
     ADOPTED = "adopted"
@@ -107,18 +107,18 @@ class OrphanState(TextChoices):
 
 
 class BillingMode(TextChoices):
-    """How Novita charges: spot may be reclaimed, at about half the price."""
+    """Novita's billing modes. A spot GPU costs about half and Novita may take it back."""
 
     SPOT = "spot"
     ON_DEMAND = "onDemand"
 
 
 class CreateStep(TextChoices):
-    """The cursor of creation; each step is one job run and is persisted before the next.
+    """Persisted progress of a create; each step is saved before the next one begins.
 
-    choose: an offer is looked for; nothing was sent. post: ``posted_at`` is committed, the create
-    may have been sent. look_up: its outcome is unknown; the upstream list is searched for our
-    name. placed: the upstream id is known.
+    choose: no offer is chosen and nothing was sent. post: ``posted_at`` is committed and the create
+    may have been sent. look_up: the outcome is unknown; Novita's list is searched for the name.
+    placed: Novita's id is known.
     """
 
     CHOOSE = "choose"
@@ -128,7 +128,7 @@ class CreateStep(TextChoices):
 
 
 class DeliveryStatus(TextChoices):
-    """Where a webhook delivery stands: pending until delivered or, attempts used up, failed."""
+    """Status of a webhook delivery: pending -> delivered, or failed after the last attempt."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
@@ -136,7 +136,7 @@ class DeliveryStatus(TextChoices):
 
 
 class FailureCode(TextChoices):
-    """Why an instance failed, stable for programs to branch on."""
+    """Why an instance failed. Stable: programs may branch on it."""
 
     PRODUCT_NOT_FOUND = "PRODUCT_NOT_FOUND"
     NO_OPTIMAL_PRODUCT = "NO_OPTIMAL_PRODUCT"
@@ -157,7 +157,7 @@ class FailureCode(TextChoices):
 
 
 class WaitCode(TextChoices):
-    """Why a create waits. Nobody's request is at fault: it goes on when the reason has passed."""
+    """Why a create waits. The request is not at fault; the create continues when it can."""
 
     NOVITA_UNREACHABLE = "NOVITA_UNREACHABLE"
     NOVITA_EDGE = "NOVITA_EDGE"
@@ -185,7 +185,7 @@ class Hold(TextChoices):
 
 
 class RejectionCode(TextChoices):
-    """Why an offer does not fit a wish."""
+    """Why a product does not fit a request."""
 
     NOT_IN_REGION = "NOT_IN_REGION"
     NOT_IN_BILLING_MODE = "NOT_IN_BILLING_MODE"
@@ -196,7 +196,7 @@ class RejectionCode(TextChoices):
 
 
 class StatusReason(TextChoices):
-    """Why an instance is where it is although its caller did not ask for that."""
+    """Why an instance is in its status without a request from its caller."""
 
     SPOT_RECLAIMED = "SPOT_RECLAIMED"
     ARREARS = "ARREARS"
@@ -212,7 +212,7 @@ class StatusReason(TextChoices):
     ORPHANED = "ORPHANED"
     STUCK = "STUCK"
     MIGRATION_FAILED = "MIGRATION_FAILED"
-    # What Novita reports while it lasts; the status stays what it is.
+    # Reported by Novita; the status does not change.
     STARTUP_TROUBLE = "STARTUP_TROUBLE"
     NOVITA_REPORTS = "NOVITA_REPORTS"
     UNKNOWN_STATUS = "UNKNOWN_STATUS"
@@ -220,8 +220,6 @@ class StatusReason(TextChoices):
 
 
 class JobType(TextChoices):
-    """The job types of this app."""
-
     CREATE_INSTANCE = "create_instance"
     MONITOR_INSTANCE = "monitor_instance"
     SEND_WEBHOOK = "send_webhook"

@@ -1,25 +1,25 @@
-"""What can go wrong when a verb is used; interfaces translate these into their own words.
+"""Errors of the services and domain rules; the API translates them into its own errors.
 
 InstanceError
-├── IllegalTransition     the status has no such arrow
-├── CreatedAgainAlready   a failed request was made once more already
-├── VersionMismatch       it changed since the caller looked at it
-├── NotAsked              nobody wanted the GPU of this instance to end
-├── InstanceLimitReached  the project has as many live instances as it may
-└── RequestRejected           the request asks for more than its project may have
+├── IllegalTransition     the status does not allow the action
+├── CreatedAgainAlready   the failed request was already created again
+├── VersionMismatch       the instance has changed since the caller read it
+├── NotAsked              no decision to end this instance's GPU exists
+├── InstanceLimitReached  the project has reached its limit of live instances
+└── RequestRejected       the request exceeds the project's limits
 """
 
 from collections.abc import Mapping
 
 
 class InstanceError(Exception):
-    """Base of this boundary. ``code`` is stable for programs."""
+    """Base of the errors of this app. ``code`` is stable for programs."""
 
     code = "INSTANCE_ERROR"
 
 
 class IllegalTransition(InstanceError):
-    """The verb makes no sense in the instance's status."""
+    """The action is not allowed in the instance's status."""
 
     code = "INVALID_STATE"
 
@@ -31,7 +31,7 @@ class IllegalTransition(InstanceError):
 
 
 class NotAsked(InstanceError):
-    """A mistake in this program: a GPU is deleted only if somebody or something asked for it."""
+    """Bug in this program: an ending was begun for a GPU that nobody decided to end."""
 
     code = "NOT_ASKED"
 
@@ -40,7 +40,7 @@ class NotAsked(InstanceError):
 
 
 class CreatedAgainAlready(InstanceError):
-    """The failed request was made once more already; that one may be created again in turn."""
+    """The failed request was already created again; only that newer instance can be repeated."""
 
     code = "INVALID_STATE"
 
@@ -49,7 +49,7 @@ class CreatedAgainAlready(InstanceError):
 
 
 class VersionMismatch(InstanceError):
-    """It is no longer, or never was, what the caller believes to change."""
+    """The instance does not have the version that the caller's precondition asks for."""
 
     code = "PRECONDITION_FAILED"
 
@@ -61,7 +61,7 @@ class VersionMismatch(InstanceError):
 
 
 class InstanceLimitReached(InstanceError):
-    """The project has as many live instances as it may."""
+    """The project has reached its limit of live instances."""
 
     code = "INSTANCE_LIMIT_REACHED"
 
@@ -73,7 +73,7 @@ class InstanceLimitReached(InstanceError):
 
 
 class RequestRejected(InstanceError):
-    """The request asks for more than its project may have; ``errors`` by the request's fields."""
+    """The request exceeds the limits of the project; ``errors`` is keyed by request field."""
 
     code = "VALIDATION_ERROR"
 

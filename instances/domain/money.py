@@ -1,4 +1,4 @@
-"""Prices as Novita counts them, integers in 1/100,000 USD, and as this API writes them."""
+"""Prices: Novita's integers in 1/100,000 USD, and this API's decimal strings in USD."""
 
 from decimal import Decimal
 
@@ -6,7 +6,7 @@ E5 = 100_000
 
 
 def usd_text(amount_e5_usd: int) -> str:
-    """35000 becomes "0.35": a decimal string in USD without needless zeros, at least two digits."""
+    """Decimal string in USD with at least two decimals: 35000 gives "0.35"."""
     whole, fraction = divmod(abs(amount_e5_usd), E5)
     sign = "-" if amount_e5_usd < 0 else ""
     digits = f"{fraction:05d}".rstrip("0").ljust(2, "0")

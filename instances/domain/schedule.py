@@ -1,4 +1,4 @@
-"""When to look again: on a grid common to all, so that many instances share one listing."""
+"""Times of observations: multiples of the poll interval, so that many instances share one list."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -8,7 +8,7 @@ _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def next_look(now: datetime, *, pause: timedelta = timedelta(0)) -> datetime:
-    """The next multiple of the poll interval after ``now``, and a longer ``pause`` if need be."""
+    """Next multiple of the poll interval after ``now``, later if ``pause`` is longer than it."""
     interval = timedelta(seconds=settings.CONFIG.instance_poll_interval)
     earliest = now + max(pause - interval, timedelta(0))
     return _EPOCH + ((earliest - _EPOCH) // interval + 1) * interval

@@ -1,4 +1,4 @@
-"""What tags may look like: the caller's own labels, found again by the lists."""
+"""Rules for tags, the caller's own labels on instances."""
 
 import re
 import unicodedata
@@ -6,13 +6,13 @@ import unicodedata
 MOST_TAGS = 20
 KEY = re.compile(r"[a-z0-9][a-z0-9._/-]{0,62}")
 LONGEST_VALUE = 200
-# For the OpenAPI document: what CONTROL leaves.
+# Pattern for the OpenAPI document: everything that CONTROL does not match.
 VALUE_PATTERN = r"[^\u0000-\u001f\u007f-\u009f\u2028\u2029]{0,200}"
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def key_fault(key: str) -> str | None:
-    """What is wrong with a key, in words."""
+    """Error text for an invalid key, else None."""
     if KEY.fullmatch(key):
         return None
     return (
@@ -22,7 +22,7 @@ def key_fault(key: str) -> str | None:
 
 
 def value_fault(value: object) -> str | None:
-    """What is wrong with a value, in words."""
+    """Error text for an invalid value, else None."""
     if not isinstance(value, str):
         return "A tag's value must be a string"
     if len(value) > LONGEST_VALUE:
@@ -33,10 +33,10 @@ def value_fault(value: object) -> str | None:
 
 
 def normalised(value: str) -> str:
-    """The composed form (Unicode NFC): é is one character, however a keyboard or file wrote it."""
+    """Unicode NFC form: keyboards and file systems encode é differently."""
     return unicodedata.normalize("NFC", value)
 
 
 def stored_forms(value: str) -> set[str]:
-    """How a value may stand in the database: composed, or as release 0.5.0 got and kept it."""
+    """All forms in which a value may be stored: release 0.5.0 stored values unnormalised."""
     return {normalised(value), unicodedata.normalize("NFD", value), value}

@@ -1,4 +1,4 @@
-"""Frozen dataclasses that cross layers."""
+"""Frozen dataclasses that are passed between layers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,9 +11,9 @@ DEFAULT_ROOTFS_GB = 60
 
 @dataclass(frozen=True, slots=True)
 class InstanceRequest:
-    """What a caller asked for, validated. Sizes in GB; the region is a code of this API.
+    """A validated create request. Sizes in GB; ``region`` is a code of this API.
 
-    The price is for all GPUs together, in 1/100,000 USD an hour.
+    ``max_price_per_hour_e5_usd`` is for all GPUs together, in 1/100,000 USD an hour.
     """
 
     name: str
@@ -22,7 +22,7 @@ class InstanceRequest:
     region: str
     gpu_num: int = 1
     rootfs_size_gb: int = DEFAULT_ROOTFS_GB
-    # Named no size: what runs there may need more than the default.
+    # The request gives no size: the template may require more than the default.
     has_default_rootfs: bool = False
     billing_mode: BillingMode = BillingMode.SPOT
     webhook_url: str = ""
@@ -35,10 +35,11 @@ class InstanceRequest:
 
 @dataclass(frozen=True, slots=True)
 class InstancePatch:
-    """What a caller wants changed, validated. What is not named stays.
+    """A validated update; fields that it does not contain are unchanged.
 
-    ``fields`` by the row's names: name, webhook_url ("" for none), max_runtime_minutes (None for
-    none). ``tags`` are merged into those there are, None removing one; ``clears_tags`` removes all.
+    ``fields`` by column: name, webhook_url ("" removes it), max_runtime_minutes (None removes it).
+    ``tags`` are merged into the existing ones, None removes a key; ``clears_tags`` removes all
+    first.
     """
 
     fields: Mapping[str, str | int | None] = field(default_factory=dict)
@@ -48,8 +49,9 @@ class InstancePatch:
 
 @dataclass(frozen=True, slots=True)
 class VersionPrecondition:
-    """Which versions of a row a caller is content to change: those in ``wanted`` (None: all) that
-    are not in ``refused`` (None: all are).
+    """Row versions that a caller accepts: those in ``wanted`` and not in ``refused``.
+
+    ``wanted`` None: every version. ``refused`` None: every version is refused.
     """
 
     wanted: frozenset[int] | None = None
@@ -65,9 +67,9 @@ ANY_VERSION = VersionPrecondition()
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Who changed something and why; every event carries it.
+    """Actor and reason of a change, recorded in its event.
 
-    actor: ``key:…``, ``operator:NAME`` or ``worker``. reason: in words a person understands.
+    actor: ``key:…``, ``operator:NAME`` or ``worker``. reason: a sentence for people.
     """
 
     actor: str
@@ -78,7 +80,7 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a status changed that nobody asked to change (choices.StatusReason), and a sentence."""
+    """Code (enums.StatusReason) and sentence for a status that no caller asked for."""
 
     code: str
     message: str
@@ -86,7 +88,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Why a create does not go on at the moment (choices.WaitCode), and a sentence."""
+    """Code (enums.WaitCode) and sentence for a create that waits."""
 
     code: str
     message: str
@@ -94,7 +96,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why an instance failed: a stable code (choices.FailureCode) and a sentence."""
+    """Code (enums.FailureCode) and sentence for an instance that failed."""
 
     code: str
     message: str

@@ -1,4 +1,4 @@
-"""What is kept: facts about rows and querysets, no I/O beyond the database."""
+"""Models of this app: columns, constraints and querysets."""
 
 from instances.models.catalogue import CachedProduct, CachedTemplate, Cluster, ListedTemplate
 from instances.models.credentials import InstanceCredentials

@@ -1,4 +1,4 @@
-"""Products, templates and clusters as Novita last listed them, per upstream account."""
+"""Models of the catalogue: clusters, products and templates as Novita last listed them."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -8,7 +8,7 @@ from instances.domain.enums import BillingMode
 
 
 class Cluster(models.Model):
-    """A place at Novita; regions of this API are mapped to clusters by configuration."""
+    """A data centre of Novita; the configuration maps this API's regions to clusters."""
 
     account = models.CharField(max_length=16)
     cluster_id = models.CharField(max_length=255)
@@ -36,9 +36,9 @@ class CachedProduct(models.Model):
     inventory_state = models.CharField(max_length=20, blank=True)
     on_demand_price_e5_usd = models.PositiveBigIntegerField(null=True)
     spot_price_e5_usd = models.PositiveBigIntegerField(null=True)
-    # The whole product as parsed, so that placement sees what the client saw.
+    # The parsed product; placement works from it.
     data = models.JSONField()
-    # What the release before does not know, and would stumble over in ``data``.
+    # Fields that the previous release cannot read in ``data``.
     extra = models.JSONField(default=dict, db_default={})
     fetched_at = models.DateTimeField(db_default=Now())
 
@@ -55,9 +55,9 @@ class CachedProduct(models.Model):
 
 
 class ListedTemplate(models.Model):
-    """A template as the lists show it: what can be chosen, without env values or commands.
+    """A template as Novita's lists show it, for callers to choose from; no env values or commands.
 
-    Not what creation works from: a list may leave out what only the template itself tells.
+    Creates do not use it: lists may lack fields that a get by id returns.
     """
 
     account = models.CharField(max_length=16)
@@ -81,7 +81,7 @@ class ListedTemplate(models.Model):
 
 
 class CachedTemplate(models.Model):
-    """A template as Novita described it; env values and registry credentials are sealed."""
+    """A template from a get by id; ``data`` is sealed: it has env values and registry logins."""
 
     account = models.CharField(max_length=16)
     template_id = models.CharField(max_length=255)

@@ -1,4 +1,4 @@
-"""What opens the door of an instance, sealed."""
+"""Model of the sealed access data of instances."""
 
 from django.db import models
 
@@ -6,9 +6,9 @@ from instances.models.instance import Instance
 
 
 class InstanceCredentials(models.Model):
-    """Sealed with CREDENTIALS_KEYS: a copy of the database opens no machine.
+    """SSH, Jupyter and web terminal access, sealed with CREDENTIALS_KEYS.
 
-    A table of its own, so that no list, no admin page and no webhook reads it by the way.
+    In its own table, so that lists, admin pages and webhooks never load it.
     """
 
     instance = models.OneToOneField(

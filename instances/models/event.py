@@ -1,4 +1,4 @@
-"""What happened to an instance, in order, for ever."""
+"""Model of an instance's append-only event log."""
 
 from typing import Any
 
@@ -15,14 +15,14 @@ def new_event_id() -> str:
 
 
 class CurrentTransaction(models.Func):
-    """The number of the transaction that writes the row."""
+    """Id of the current transaction (pg_current_xact_id)."""
 
     function = "pg_current_xact_id"
     arity = 0
 
 
 class TransactionIdField(models.Field):  # type: ignore[type-arg]
-    """A transaction's number that never wraps around (Postgres's xid8)."""
+    """Postgres's xid8: a transaction id that never wraps around."""
 
     def db_type(self, connection: Any) -> str:
         return "xid8"
@@ -31,15 +31,15 @@ class TransactionIdField(models.Field):  # type: ignore[type-arg]
         return None if value is None else int(value)
 
     def get_prep_value(self, value: Any) -> Any:
-        # Postgres compares xid8 with no integer type, and reads it from text.
+        # Postgres has no comparison of xid8 with integers; it accepts xid8 as text.
         return str(value) if isinstance(value, int) else value
 
 
 class InstanceEvent(models.Model):
-    """One change, numbered per instance without gaps, written in the change's own transaction.
+    """One change of an instance, numbered without gaps, written in the transaction of the change.
 
-    Append-only: a trigger refuses updates and deletes (migration 0002). Another one notifies those
-    who wait for events of the project (migration 0008).
+    Append-only: a trigger refuses updates and deletes (migration 0002). Another trigger notifies
+    the listeners of the project's events (migration 0008).
     """
 
     public_id = models.CharField(max_length=40, unique=True, default=new_event_id, editable=False)
@@ -55,7 +55,7 @@ class InstanceEvent(models.Model):
     request_id = models.CharField(max_length=80, blank=True)
     job_id = models.CharField(max_length=40, blank=True)
     data = models.JSONField(default=dict, blank=True)
-    # Ids are handed out before commits: readers that go by id alone would miss late commits.
+    # Ids are assigned before the commit: a reader that pages by id alone would miss late commits.
     xid = TransactionIdField(db_default=CurrentTransaction(), editable=False)
 
     class Meta:

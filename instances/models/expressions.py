@@ -1,4 +1,4 @@
-"""What Postgres computes of an instance's row, for indexes and for the queries that use them."""
+"""SQL expressions over an instance's row, shared by indexes and by the queries that use them."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce
 
-# For all GPUs, in 1/100,000 USD an hour; less than any price while there is none.
+# For all GPUs, in 1/100,000 USD an hour; -1 while the price is unknown.
 HOURLY_PRICE = Coalesce(
     ExpressionWrapper(F("price_e5_usd") * F("gpu_num"), output_field=BigIntegerField()),
     Value(-1),
@@ -22,7 +22,7 @@ HOURLY_PRICE = Coalesce(
 )
 
 
-# A function of migration 0009: an index may hold only what Postgres knows to be unchanging.
+# SQL function of migration 0009: Postgres allows only immutable functions in an index.
 TAG_WORDS = Func(
     F("project_id"),
     F("tags"),
@@ -32,13 +32,13 @@ TAG_WORDS = Func(
 
 
 def tag_word(project_pk: int, key: str, value: str | None) -> str:
-    """As ``instances_tag_words`` writes them: ``7:team`` for the key, ``7:team=ml`` for both."""
+    """Index entry of a tag, as ``instances_tag_words`` writes it: ``7:team`` or ``7:team=ml``."""
     word = f"{project_pk}:{key}"
     return word if value is None else f"{word}={value}"
 
 
 class HasTagWord(Func):
-    """Whether the row carries that word."""
+    """Whether the row's tag words contain this one."""
 
     template = "%(expressions)s"
     arg_joiner = " @> "

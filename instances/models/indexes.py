@@ -1,4 +1,4 @@
-"""By what instances are found: their lists, and what the workers look for."""
+"""Indexes of the instance table: for the API's lists and for the workers' queries."""
 
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
@@ -7,13 +7,13 @@ from django.db.models.functions import Lower
 
 from instances.models.expressions import HOURLY_PRICE, TAG_WORDS
 
-# Carried along by the indexes of the sorts: what does not fit a filter is passed over without its
-# row being read, so that even a filter that nothing fits costs no more than the index.
+# Included in the sort indexes, so that Postgres filters rows inside the index and reads only those
+# that match from the table.
 _FILTERED = ["status", "region", "billing_mode", "product_name", "product_id"]
 
 INSTANCE_INDEXES: list[models.Index] = [
     models.Index(fields=["project", "-id"], name="instance_project"),
-    # Lists, by sort; then by what they are filtered by. See docs/lists.md.
+    # For lists: one index for each sort order, then for each filter. See docs/lists.md.
     models.Index(
         fields=["project", "created_at", "id"],
         include=["name", *_FILTERED],
@@ -58,7 +58,7 @@ INSTANCE_INDEXES: list[models.Index] = [
         condition=~Q(status__in=["terminated", "failed"]),
         name="instance_not_ended",
     ),
-    # What is held at Novita, for the reconciler; what ends next, for the limits.
+    # Held at Novita, for the reconciler; next to expire, for enforce_limits.
     models.Index(
         fields=["upstream_account"],
         condition=Q(upstream_gone_at__isnull=True) & ~Q(upstream_id=""),
@@ -69,13 +69,13 @@ INSTANCE_INDEXES: list[models.Index] = [
         condition=Q(expires_at__isnull=False, upstream_gone_at__isnull=True),
         name="instance_expiring",
     ),
-    # Creates in doubt, for operators and the reconciler: few among all rows.
+    # Creates in doubt, for operators and the reconciler: few of all rows.
     models.Index(
         fields=["create_step"],
         condition=Q(create_step__in=["post", "look_up"]),
         name="instance_in_doubt",
     ),
-    # How many of a project live, without a look at those that ended.
+    # Count of a project's live instances without reading ended ones.
     models.Index(
         fields=["project"],
         condition=~Q(status__in=["terminated", "failed"]),

@@ -1,4 +1,4 @@
-"""An instance: what was wished for, where its creation stands, what Novita says of it."""
+"""Model of an instance: the request, the progress of its create, and Novita's last answer."""
 
 import secrets
 from functools import reduce
@@ -30,12 +30,12 @@ def new_instance_id() -> str:
 
 
 def new_reference() -> str:
-    """The unique word of an instance's upstream name: 80 random bits in [0-9a-f]."""
+    """Random part of an instance's name at Novita: 80 bits as hexadecimal digits."""
     return secrets.token_hex(10)
 
 
 class InstanceQuerySet(models.QuerySet["Instance"]):
-    """Instances by what can be said of them."""
+    """Filters for instances."""
 
     def of(self, project: Project) -> "InstanceQuerySet":
         return self.filter(project=project)
@@ -47,39 +47,40 @@ class InstanceQuerySet(models.QuerySet["Instance"]):
         return self.exclude(status__in=ENDED_STATUSES)
 
     def living(self) -> "InstanceQuerySet":
-        """What counts against a project's limit: not ended, or failed with its GPU kept."""
+        """Counted against a project's limit: not ended, or failed with the GPU kept."""
         kept = Q(status=InstanceStatus.FAILED, on_start_failure=OnStartFailure.KEEP)
         held = Q(upstream_gone_at=None) & ~Q(upstream_id="")
         return self.filter(~Q(status__in=ENDED_STATUSES) | (kept & held))
 
     def tagged(self, project: Project, key: str, *values: str) -> "InstanceQuerySet":
-        """With a tag of that key, and of one of these values if any is named. By index: the words
-        that are looked for carry the project, so that what others tagged alike is not even read.
+        """With this tag key, and one of ``values`` if any are given.
+
+        Uses the GIN index; its words contain the project, so other projects' tags are not read.
         """
         words = [tag_word(project.pk, key, value) for value in values or (None,)]
         return self.of(project).filter(reduce(or_, (Q(HasTagWord(word)) for word in words)))
 
     def named_from(self, beginning: str) -> "InstanceQuerySet":
-        """Whose name begins so, in whatever case."""
+        """Whose name starts with ``beginning``, ignoring case."""
         return self.alias(lower_name=Lower("name")).filter(lower_name__startswith=beginning.lower())
 
     def with_hourly_price(self) -> "InstanceQuerySet":
-        """``hourly_price``: 1/100,000 USD for all GPUs; -1, less than any, while unknown."""
+        """Adds ``hourly_price``: 1/100,000 USD for all GPUs, -1 while unknown."""
         return self.annotate(hourly_price=HOURLY_PRICE)
 
     def holding(self) -> "InstanceQuerySet":
-        """Those that have something at Novita, whatever their status: invariant I1's left side."""
+        """Holding a GPU at Novita, in any status: the left side of invariant I1."""
         return self.filter(upstream_gone_at=None).exclude(upstream_id="")
 
 
 class Instance(models.Model):
     """A GPU instance from its request to its end.
 
-    creating -> starting -> running; running -> stopping -> stopped -> starting; running or
-    stopped -> migrating -> running; running -> starting (restart); starting -> stopped (no GPU
-    for a restart) or -> stopping (one that does not end); running -> stopped or terminated when
-    Novita reclaims, stops or loses it; anything -> terminating -> terminated; creating, starting
-    or migrating -> failed.
+    creating -> starting -> running; running -> stopping -> stopped -> starting; running or stopped
+    -> migrating -> running; running -> starting (restart); starting -> stopped (no GPU for a
+    restart) or stopping (a restart that does not end); running -> stopped or terminated when Novita
+    reclaims, stops or loses it; any -> terminating -> terminated; creating, starting or migrating
+    -> failed.
     """
 
     public_id = models.CharField(
@@ -87,13 +88,13 @@ class Instance(models.Model):
     )
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="instances")
 
-    # The wish
+    # The request
     name = models.CharField(max_length=100)
     product_name = models.CharField(max_length=200)
     template_id = models.CharField(max_length=255)
     gpu_num = models.PositiveSmallIntegerField()
     rootfs_size_gb = models.PositiveIntegerField()
-    # The request named no size: the template may ask for more than the default.
+    # The request gave no size: the template may require more than the default.
     has_default_rootfs = models.BooleanField(default=False, db_default=False)
     region = models.CharField(max_length=60)
     billing_mode = models.CharField(
@@ -103,7 +104,7 @@ class Instance(models.Model):
     # All GPUs together, in 1/100,000 USD an hour; checked again right before the create.
     max_price_per_hour_e5_usd = models.PositiveBigIntegerField(null=True, blank=True)
     max_runtime_minutes = models.PositiveIntegerField(null=True, blank=True)
-    # How to find out whether what runs is usable; empty: Novita's word is enough.
+    # Readiness probe; empty: running at Novita is enough.
     readiness_probe = models.JSONField(default=dict, blank=True, db_default={})
     on_start_failure = models.CharField(
         max_length=10,
@@ -112,13 +113,13 @@ class Instance(models.Model):
         db_default="terminate",
     )
 
-    # Who asked for it, as in events: key:ID, or an operator. Empty: before 0.6.0, or adopted.
+    # Actor of the request, as in events. Empty: made before 0.6.0, or adopted.
     made_by = models.CharField(max_length=160, blank=True, default="", db_default="")
 
-    # Labels of the caller's own, never sent to Novita.
+    # The caller's labels; not sent to Novita.
     tags = models.JSONField(default=dict, blank=True, db_default={})
-    # Counts what its callers can see change; a trigger does it (migration 0009), so that no way of
-    # writing can forget to. What is in memory does not know: read it again after a save.
+    # Increased by a trigger (migration 0009) when a field changes that callers can see. The value
+    # in memory is stale after a save: read it again.
     version = models.PositiveIntegerField(default=1, db_default=1, editable=False)
 
     # The state
@@ -126,7 +127,7 @@ class Instance(models.Model):
         max_length=12, choices=InstanceStatus.choices, default=InstanceStatus.CREATING
     )
     status_changed_at = models.DateTimeField(db_default=Now())
-    # Number of the last event; the next one is this plus one, under the row's lock.
+    # Number of the last event; the next event gets this plus one, under the row lock.
     sequence = models.PositiveIntegerField(default=0, db_default=0)
     error_code = models.CharField(max_length=40, blank=True)
     error_message = models.TextField(blank=True)
@@ -135,25 +136,25 @@ class Instance(models.Model):
     started_at = models.DateTimeField(null=True, blank=True, help_text="Novita's clock began")
     ready_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
-    # Why it is in this status although nobody asked for that here: see choices.StatusReason.
+    # Why it is in this status without a request from its caller: enums.StatusReason.
     reason_code = models.CharField(max_length=40, blank=True, default="", db_default="")
     reason_message = models.TextField(blank=True, default="", db_default="")
 
-    # The verb that is under way, and when Novita took it; forgotten when it has come true.
+    # Power action in progress and when Novita accepted it; cleared when the status is reached.
     action = models.CharField(
         max_length=10, choices=Action.choices, blank=True, default="", db_default=""
     )
     action_accepted_at = models.DateTimeField(null=True, blank=True)
 
-    # Its end, fixed when charging begins; the warning comes before it.
+    # End of the runtime limit, set when charging begins, and when the warning was sent.
     expires_at = models.DateTimeField(null=True, blank=True)
     expiry_warned_at = models.DateTimeField(null=True, blank=True)
 
-    # What it cost: periods that are over, and the one that is going on.
+    # Cost of the closed charged periods, and the start of the open one.
     closed_cost_e5_usd = models.PositiveBigIntegerField(default=0, db_default=0)
     billing_since = models.DateTimeField(null=True, blank=True)
 
-    # Creation, exactly once: written and committed before the call that it speaks of.
+    # Progress of the create: committed before the call to which it refers.
     create_step = models.CharField(
         max_length=10, choices=CreateStep.choices, default=CreateStep.CHOOSE
     )
@@ -163,21 +164,21 @@ class Instance(models.Model):
     lookup_count = models.PositiveSmallIntegerField(default=0, db_default=0)
     last_lookup_at = models.DateTimeField(null=True, blank=True)
 
-    # Why creation does not go on at the moment (choices.WaitCode); empty when nothing waits.
+    # Why the create waits (enums.WaitCode); empty while it does not wait.
     wait_code = models.CharField(max_length=40, blank=True, default="", db_default="")
     wait_message = models.CharField(max_length=500, blank=True, default="", db_default="")
     waiting_since = models.DateTimeField(null=True, blank=True)
-    # How often the outcome of a create of an offer stayed unknown, by product id.
+    # Creates whose outcome stayed unknown, counted by product id.
     unanswered_offers = models.JSONField(default=dict, blank=True, db_default={})
 
-    # The place: chosen offer and why, prices in 1/100,000 USD per GPU-hour.
+    # Chosen offer and the reason for it; prices in 1/100,000 USD per GPU-hour.
     product_id = models.CharField(max_length=255, blank=True)
     cluster_id = models.CharField(max_length=255, blank=True)
     price_e5_usd = models.PositiveBigIntegerField(null=True, blank=True)
     placement = models.JSONField(default=dict, blank=True)
     refused_offers = models.JSONField(default=dict, blank=True)
 
-    # What Novita says
+    # Novita's last answer
     upstream_account = models.CharField(max_length=16, blank=True)
     upstream_id = models.CharField(max_length=64, blank=True)
     upstream_status = models.CharField(max_length=40, blank=True)
@@ -185,19 +186,19 @@ class Instance(models.Model):
     upstream_changed_at = models.DateTimeField(
         null=True, blank=True, help_text="since when Novita says the same"
     )
-    # The notice of a spot reclaim (instances.monitoring.spot): Novita's last word, since when a
-    # notice stands, its time if there is one, and a time that is left over.
+    # Notice of a spot reclaim (instances.monitoring.spot): Novita's last word, when the notice was
+    # first seen, the announced time, and a time left over from an earlier notice.
     spot_status = models.CharField(max_length=40, blank=True, default="", db_default="")
     spot_noticed_at = models.DateTimeField(null=True, blank=True)
     spot_reclaim_at = models.DateTimeField(null=True, blank=True)
     spot_past_at = models.DateTimeField(null=True, blank=True)
-    # What Novita reports while it lasts (instances.monitoring.trouble), and what of it was told.
+    # Trouble that Novita reports (instances.monitoring.trouble), and its announced parts.
     trouble_code = models.CharField(max_length=40, blank=True, default="", db_default="")
     trouble_message = models.CharField(max_length=300, blank=True, default="", db_default="")
     trouble_since = models.DateTimeField(null=True, blank=True)
     trouble_looks = models.PositiveIntegerField(default=0, db_default=0)
     trouble_told = models.JSONField(default=dict, blank=True, db_default={})
-    # Its absence was proven: null while we hold the GPU as alive.
+    # When its absence was proven; null while the GPU is held to be alive.
     upstream_gone_at = models.DateTimeField(null=True, blank=True)
     absence_seen_at = models.DateTimeField(
         null=True, blank=True, help_text="since when Novita does not show it (docs/absence.md)"
@@ -211,12 +212,12 @@ class Instance(models.Model):
     absence_lists = models.PositiveSmallIntegerField(
         default=0, db_default=0, help_text="of them, those whose whole list agreed"
     )
-    # What the readiness probe said last while it did not pass.
+    # Error of the last failed readiness probe.
     probe_error = models.CharField(max_length=300, blank=True, default="", db_default="")
-    # Lists lack the connect blocks; whether a look by id has brought them.
+    # Whether a get by id has returned the connect blocks; lists do not contain them.
     has_details = models.BooleanField(default=False, db_default=False)
-    # When a look by id last brought them, since when such looks find some of them missing, and a
-    # digest of the other addresses that a list showed and that a look by id was made for.
+    # When a get by id last returned them, since when such answers lack some of them, and a digest
+    # of different addresses in a list for which a get by id was already made.
     details_seen_at = models.DateTimeField(null=True, blank=True)
     details_missing_since = models.DateTimeField(null=True, blank=True)
     details_doubt = models.CharField(max_length=16, blank=True, default="", db_default="")
@@ -225,7 +226,7 @@ class Instance(models.Model):
 
     objects = InstanceQuerySet.as_manager()
 
-    # What a look has just shown of access: no column, sealed apart (lifecycle/credentials.py).
+    # Access from the current observation: no column, sealed in lifecycle/credentials.py.
     seen_access: Any = None
 
     class Meta:
@@ -258,12 +259,12 @@ class Instance(models.Model):
             models.CheckConstraint(
                 condition=~Q(status="failed") | ~Q(error_code=""), name="instance_failed_says_why"
             ),
-            # What may have been sent says since when: proof of absence counts from there.
+            # A create that may have been sent has its time: the proof of absence counts from there.
             models.CheckConstraint(
                 condition=~Q(create_step__in=["post", "look_up"]) | Q(posted_at__isnull=False),
                 name="instance_in_doubt_since_when",
             ),
-            # A row says terminated only when nothing of it is left at Novita.
+            # A row is terminated only if nothing of it is left at Novita.
             models.CheckConstraint(
                 condition=~Q(status="terminated")
                 | Q(upstream_id="")
@@ -289,5 +290,5 @@ class Instance(models.Model):
 
     @property
     def is_in_doubt(self) -> bool:
-        """A create was sent, or may have been, and nobody knows yet what came of it."""
+        """Whether a create was, or may have been, sent and its outcome is unknown."""
         return self.create_step in (CreateStep.POST, CreateStep.LOOK_UP)

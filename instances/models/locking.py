@@ -1,4 +1,4 @@
-"""The instances that jobs are about: read or locked in one query, in one order."""
+"""Loads and locks the instances of jobs: one query, always in the same lock order."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ from jobs.models import Job
 
 
 def instances_of(jobs: Iterable[Job]) -> dict[str, Instance]:
-    """The jobs' instances by public id, in one query."""
+    """Instances of the jobs by public id, in one query."""
     rows = Instance.objects.select_related("project").filter(
         public_id__in={job.subject for job in jobs}
     )
@@ -16,7 +16,7 @@ def instances_of(jobs: Iterable[Job]) -> dict[str, Instance]:
 
 
 def locked_instances(jobs: Iterable[Job]) -> dict[str, Instance]:
-    """The same, locked, in the one order in which instances are locked everywhere."""
+    """Instances of the jobs by public id, locked in the order of public ids, as everywhere."""
     rows = (
         Instance.objects.select_for_update(of=["self"])
         .select_related("project")

@@ -1,4 +1,4 @@
-"""What the reconciler found: GPUs that nobody knows, and what each pass saw."""
+"""Models of the reconciler's results: orphans, open findings, passes."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -8,10 +8,10 @@ from instances.models.instance import Instance
 
 
 class Orphan(models.Model):
-    """A GPU at Novita with our signature in its name, and no row of ours that asked for it.
+    """A GPU at Novita with this installation's signature in its name and no instance row.
 
-    seen -> adopted, or -> ended (both make it an instance), by ORPHAN_POLICY and after
-    ORPHAN_GRACE; seen -> gone when it leaves by itself.
+    seen -> adopted or ended (both make an instance row), by ORPHAN_POLICY after ORPHAN_GRACE; seen
+    -> gone if it disappears at Novita.
     """
 
     account = models.CharField(max_length=16)
@@ -44,9 +44,9 @@ class Orphan(models.Model):
 
 
 class OpenFinding(models.Model):
-    """What passes of the reconciler go on finding: a row from the first such pass to the last.
+    """A finding that lasts over several passes, from the first pass that has it to the last.
 
-    An orphan, an instance that Novita does not show, a guard that holds something back.
+    For example an orphan, an instance that Novita does not show, or an active guard.
     """
 
     account = models.CharField(max_length=16)
@@ -70,7 +70,7 @@ class OpenFinding(models.Model):
 
 
 class ReconcileRun(models.Model):
-    """One pass over everything at Novita: what it saw, what it did, what it held back."""
+    """One pass of the reconciler over the whole account: counts, findings, and a note."""
 
     account = models.CharField(max_length=16)
     ran_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -82,7 +82,7 @@ class ReconcileRun(models.Model):
     held = models.PositiveIntegerField(default=0, help_text="instances that our rows hold")
     missing = models.PositiveIntegerField(default=0, help_text="held, and not in the list")
     vanished = models.PositiveIntegerField(default=0, help_text="held, and not found directly")
-    # [{"kind", "upstreamId", "instance", "text"}], the first hundred.
+    # [{"kind", "upstreamId", "instance", "text"}], at most 100.
     findings = models.JSONField(default=list)
     note = models.CharField(max_length=300, blank=True, help_text="why nothing was concluded")
 

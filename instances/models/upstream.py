@@ -1,4 +1,4 @@
-"""What all processes must agree on about the upstream: who we are there, how much we may call."""
+"""Models of the account at Novita: installation, limiter, terminations and metric counters."""
 
 import secrets
 
@@ -20,19 +20,20 @@ def new_signing_key() -> str:
 
 
 class Installation(models.Model):
-    """This installation's own mark on upstream names: its id, and the key that signs it.
+    """Identity of this installation in names at Novita: its id and the signing key. One row.
 
-    One row. Names signed with the key are provably ours; nothing else is ever touched.
+    Only GPUs whose name is signed with this key are ever changed.
     """
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     installation_id = models.CharField(max_length=16, default=new_installation_id)
     signing_key = SealedTextField(default=new_signing_key)
     created_at = models.DateTimeField(db_default=Now())
-    # Where its database lives (novita/installation.py); a copy that was restored elsewhere must not
-    # act in the name of the original.
+    # Fingerprint of the database's location (novita/installation.py): a copy restored elsewhere
+    # must not act as the original.
     environment = models.CharField(max_length=64, blank=True, db_default="")
-    # Too many vanished in one pass: the reconciler concludes nothing until an operator agrees.
+    # Mass guard: since when many instances that vanished in one pass are doubted, and why; and
+    # until when an operator has switched it off.
     braked_at = models.DateTimeField(null=True, blank=True)
     brake_reason = models.CharField(max_length=300, blank=True, db_default="")
     brake_off_until = models.DateTimeField(null=True, blank=True)
@@ -47,41 +48,40 @@ class Installation(models.Model):
 
 
 class UpstreamGate(models.Model):
-    """Call budget and circuit breaker of one upstream account, shared by all processes.
+    """Call budget and circuit breaker of one account at Novita, shared by all processes.
 
-    Tokens refill with time (``calls`` per minute, see novita/limiter.py). The breaker: closed
-    while ``opened_until`` is null; open until that moment; then half-open, where one caller at a
-    time may try (``probe_until`` is its reservation).
+    Tokens refill with time (novita/limiter.py). The breaker is closed while ``opened_until`` is
+    null, open until that time, then half-open: one caller at a time may try, until ``probe_until``.
     """
 
     account = models.CharField(max_length=16, unique=True)
-    # Thousandths of a call, so that slow refills lose nothing to rounding.
+    # Thousandths of a call, so that slow refills are not rounded away.
     tokens_e3 = models.BigIntegerField(default=0, db_default=0)
     refilled_at = models.DateTimeField(db_default=Now())
     paused_until = models.DateTimeField(null=True, blank=True, help_text="Novita said 429")
     failures_in_a_row = models.PositiveIntegerField(default=0, db_default=0)
     opened_until = models.DateTimeField(null=True, blank=True)
     probe_until = models.DateTimeField(null=True, blank=True)
-    # What /health reports: what the workers saw last.
+    # For /health: last results of the workers' calls.
     last_success_at = models.DateTimeField(null=True, blank=True)
     last_failure_at = models.DateTimeField(null=True, blank=True)
     last_error = models.CharField(max_length=300, blank=True)
-    # What a person reads: why creates are held, since when, and Novita's words. Derived from the
-    # columns above and below at each report.
+    # For people: why creates are held, since when, and Novita's words. Derived from the other
+    # columns at each report.
     hold = models.CharField(
         max_length=20, choices=Hold.choices, blank=True, default="", db_default=""
     )
     hold_since = models.DateTimeField(null=True, blank=True)
     hold_message = models.CharField(max_length=300, blank=True, default="", db_default="")
-    # Creates have a breaker of their own, since the key or an edge may refuse them alone. It opens
-    # at the first refusal of the key, and after some creates that nothing usable answered.
+    # Separate breaker for creates, since the key or an edge may refuse creates only. Opens at the
+    # first refusal of the key, and after several creates without a usable answer.
     creates_hold = models.CharField(max_length=20, blank=True, default="", db_default="")
     creates_failures = models.PositiveIntegerField(default=0, db_default=0)
     creates_retry_at = models.DateTimeField(null=True, blank=True)
     creates_probe_until = models.DateTimeField(null=True, blank=True)
-    # The key is refused for what creation reads first.
+    # When Novita first refused the key for the catalogue reads that precede a create.
     reads_refused_at = models.DateTimeField(null=True, blank=True)
-    # The account's refusals hold nothing here: another request may be cheaper. They are told.
+    # Refusal for balance or quota. Shown only; holds no creates, since another may be cheaper.
     account_hold = models.CharField(max_length=20, blank=True, default="", db_default="")
     account_refused_at = models.DateTimeField(null=True, blank=True)
 
@@ -93,11 +93,11 @@ class UpstreamGate(models.Model):
 
 
 class UpstreamEnding(models.Model):
-    """A GPU at Novita that must end, and who wanted that: the only reason for a delete.
+    """A GPU at Novita that must end, and whose decision that was: the only reason for a delete.
 
-    Open until its absence is proven (docs/absence.md); a failed instance keeps its status
-    meanwhile. Opened again if it is seen alive after all. One that was confirmed when it was made
-    is a wish that came after its instance was gone: it counts if the instance reappears.
+    Open until the absence is proven (docs/absence.md); the status of a failed instance stays.
+    Reopened if the GPU is seen alive. Confirmed from the start if the end was requested after the
+    GPU was gone: it applies if the instance reappears.
     """
 
     project = models.ForeignKey(Project, on_delete=models.PROTECT)
@@ -109,7 +109,7 @@ class UpstreamEnding(models.Model):
     wish = models.CharField(
         max_length=20, choices=EndingWish.choices, blank=True, default="", db_default=""
     )
-    # Novita's word at the last look; empty before the first one.
+    # Novita's word in the last get by id; empty before the first.
     upstream_status = models.CharField(max_length=40, blank=True, default="", db_default="")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     absence_seen_at = models.DateTimeField(
@@ -125,7 +125,7 @@ class UpstreamEnding(models.Model):
     list_without_at = models.DateTimeField(null=True, blank=True)
     confirmed_at = models.DateTimeField(null=True, blank=True)
     last_error = models.CharField(max_length=500, blank=True)
-    # The same answer again and again: how often, and since when.
+    # Consecutive identical errors: how many, and since when.
     error_count = models.PositiveIntegerField(default=0, db_default=0)
     error_since = models.DateTimeField(null=True, blank=True)
     held_up_at = models.DateTimeField(
@@ -150,10 +150,9 @@ class UpstreamEnding(models.Model):
 
 
 class Tally(models.Model):
-    """A counter that all processes add to, for /api/metrics: name, labels, value.
+    """Metric counter for /api/metrics, increased by all processes: name, labels, value.
 
-    In the database and not in process memory: workers have no HTTP port, and containers share no
-    folder.
+    In the database: workers have no HTTP port, and containers share no directory.
     """
 
     name = models.CharField(max_length=60)

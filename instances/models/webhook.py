@@ -1,4 +1,4 @@
-"""What a receiver is told: one row per event and receiver, made in the event's transaction."""
+"""Model of the webhook outbox: one row for each event, written in the event's transaction."""
 
 from django.db import models
 from django.db.models import Q
@@ -16,13 +16,13 @@ def new_message_id() -> str:
 
 
 class WebhookDelivery(models.Model):
-    """A message on its way: pending -> delivered, or -> failed when its attempts are used up.
+    """A webhook message: pending -> delivered, or failed after the last attempt.
 
-    Messages of one instance go out in the order of its events: only the first pending one has a
-    live job; its end makes the next one's.
+    Messages of an instance are sent in the order of its events: only the first pending one has a
+    live job, and the end of that job enqueues the next.
     """
 
-    # Travels as webhook-id, the same on every retry, so that receivers can drop duplicates.
+    # Sent as webhook-id, the same in every retry, so that receivers can drop duplicates.
     public_id = models.CharField(max_length=40, unique=True, default=new_message_id, editable=False)
     project = models.ForeignKey(Project, on_delete=models.PROTECT)
     instance = models.ForeignKey(Instance, on_delete=models.PROTECT, related_name="deliveries")
