@@ -1,1 +1,1 @@
-"""Changes of an instance, with their events, webhooks, jobs and endings."""
+"""Writes that change an instance, together with their events, webhooks, jobs and terminations."""

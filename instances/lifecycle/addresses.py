@@ -1,8 +1,8 @@
-"""How to reach an instance: ports, connect blocks and access, as far as looks brought them.
+"""Merges the addresses of an instance (ports, connect blocks, access) from observations.
 
-A look by id is authoritative for the facts that it brings. A list only adds what is not known yet;
-where it shows another address, a look by id is due. What neither says stays, until the instance
-stops, moves or starts again.
+A get by id is authoritative for the facts that it contains. A list only adds what is unknown; where
+a list shows another address, a get by id is due. Other values stay until the instance stops,
+migrates or starts again.
 """
 
 import hashlib
@@ -18,16 +18,16 @@ from upstream.facts import Fact
 from upstream.types import PortMapping, UpstreamInstance
 
 JUPYTER_PORT = 8888
-# In these words of Novita's, no address from before is of use any more.
+# With these words of Novita, all addresses known so far are invalid.
 OUT_OF_REACH = frozenset(
     {"exited", "freezing", "migrating"}
     | {"pending", "toCreate", "creating", "pulling", "toStart", "starting"}
     | {"toRestart", "restarting", "toReset", "resetting"}
 )
-# Addresses that are missing are looked for by the watch for so long, then ever more rarely.
+# The monitor job looks for missing addresses for PATIENCE; the reconciler then ever more rarely.
 PATIENCE = timedelta(minutes=2)
 SOONEST = timedelta(seconds=10)
-# What is complete is read again after so long: a thin list never tells that an address changed.
+# Age at which complete addresses are read again: a list without addresses shows no change.
 REFRESH = timedelta(hours=1)
 
 _SSH_COMMAND = re.compile(r"ssh(?:\s+-p\s*(?P<port>\d+))?\s+(?P<target>[\w.@:-]+)")
@@ -37,8 +37,9 @@ Ports = Sequence[Mapping[str, Any]]
 
 
 def merge(instance: Instance, seen: UpstreamInstance, *, is_by_id: bool, now: datetime) -> None:
-    """Take from a look at a running instance what it brought. Saves nothing; access is put beside
-    the row (``seen_access``).
+    """Merge the addresses of an observation of a running instance. Saves nothing.
+
+    Access is put into ``instance.seen_access`` (no column).
     """
     known = instance.port_mappings
     if Fact.PORTS in seen.facts:
@@ -57,7 +58,7 @@ def merge(instance: Instance, seen: UpstreamInstance, *, is_by_id: bool, now: da
 
 
 def forget(instance: Instance) -> None:
-    """It stopped, moved or starts again: the ports stay, their addresses and all access go."""
+    """Delete all addresses and access; the ports stay. For a stop, a migration or a new start."""
     if not is_anything_known(instance):
         return
     instance.port_mappings = [{**each, "endpoint": ""} for each in instance.port_mappings]
@@ -75,22 +76,23 @@ def is_anything_known(instance: Instance) -> bool:
 
 
 def are_complete(instance: Instance) -> bool:
-    """Every port that Novita names has an address, and there is a way in by SSH."""
+    """Whether every port has an address and SSH access is known."""
     is_published = all(each["endpoint"] for each in instance.port_mappings)
     return is_published and "ssh" in instance.connection
 
 
 def is_watch_needed(instance: Instance) -> bool:
-    """Never read by id since it runs, or read a moment ago without all addresses."""
+    """Whether the monitor job must go on: no get by id yet, or addresses missing for < PATIENCE."""
     since, seen_at = instance.details_missing_since, instance.details_seen_at
     is_patient = since is not None and seen_at is not None and seen_at - since < PATIENCE
     return not instance.has_details or is_patient
 
 
 def doubt(instance: Instance, seen: UpstreamInstance, *, place: str) -> bool:
-    """Whether a list shows other addresses than are known, or another ``place``, and those were not
-    looked into yet. Notes both together, so that a list that always differs costs one look by id
-    and not one a pass.
+    """Whether a list shows other addresses than the known ones, or ``place`` names another place.
+
+    True once for each difference: it is stored as a digest, so that a list that always differs
+    costs one get by id and not one in every pass.
     """
     other = (*_contradictions(instance.port_mappings, seen), *filter(None, [place]))
     digest = hashlib.sha256(repr(other).encode()).hexdigest()[:16] if other else ""
@@ -101,8 +103,9 @@ def doubt(instance: Instance, seen: UpstreamInstance, *, place: str) -> bool:
 
 
 def are_due(instance: Instance, now: datetime) -> bool:
-    """Whether a running instance is to be read by id again: after an hour, or while addresses are
-    missing, in steps that double up to an hour.
+    """Whether a get by id is due for a running instance.
+
+    Every REFRESH; while addresses are missing, at intervals that double from SOONEST to REFRESH.
     """
     seen_at, since = instance.details_seen_at, instance.details_missing_since
     if not instance.has_details or seen_at is None:
@@ -112,7 +115,7 @@ def are_due(instance: Instance, now: datetime) -> bool:
 
 
 def ssh_url(text: str) -> str:
-    """``ssh -p 32787 root@host`` and ``host:32787`` become ``ssh://…``, the form of this API."""
+    """This API's form of an address: ``ssh -p 3278 root@host`` or ``host:3278`` to ``ssh://…``."""
     command = _SSH_COMMAND.fullmatch(text.strip())
     if command is not None:
         return f"ssh://{command['target']}:{command['port'] or SSH_PORT}"
@@ -122,7 +125,7 @@ def ssh_url(text: str) -> str:
 def _merged_ports(
     known: Ports, told: Sequence[PortMapping], *, is_by_id: bool
 ) -> list[dict[str, Any]]:
-    """A look by id says which ports there are; a list leaves ports out without meaning it."""
+    """The ports of a get by id replace the known ones; those of a list are added."""
     merged = [_merged_port(_find(known, each), each, is_by_id=is_by_id) for each in told]
     if is_by_id:
         return merged
@@ -141,7 +144,7 @@ def _merged_port(
 
 
 def _find(known: Ports, told: PortMapping) -> Mapping[str, Any] | None:
-    """The known port that is meant; where one of the two has no type, its number decides."""
+    """The known port with the same number and type; without a type on one side, by number only."""
     same = [each for each in known if each["port"] == told.port]
     alike = (each for each in same if each["type"] == told.type)
     untyped = (each for each in same if not told.type or not each["type"])
@@ -156,12 +159,12 @@ def _merged_connection(
     *,
     is_by_id: bool,
 ) -> dict[str, str]:
-    """The connect blocks, or what the ports tell while those are not read."""
+    """The connect blocks, or addresses derived from the ports while no block is known."""
     before, after = _by_ports(ports_before), _by_ports(ports)
     merged = {}
     for fact, address in _blocks(seen).items():
         name = fact.value
-        # What the ports told goes where the ports go.
+        # An address derived from the ports changes with the ports.
         block = known.get(name, "") if known.get(name) != before.get(name) else ""
         if fact in seen.facts and (is_by_id or not block):
             block = address
@@ -170,7 +173,7 @@ def _merged_connection(
 
 
 def _blocks(seen: UpstreamInstance) -> dict[Fact, str]:
-    """Never a secret: an address may carry an access token in its query, which is cut off."""
+    """Addresses without their query, which may contain an access token."""
     return {
         Fact.SSH: ssh_url(seen.ssh_command),
         Fact.JUPYTER: _without_query(seen.jupyter_url),

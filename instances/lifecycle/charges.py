@@ -1,7 +1,7 @@
-"""What an instance costs, by Novita's clock where it tells the time, else by when we looked.
+"""Cost of an instance: charged periods by Novita's times, or else by times of observation.
 
-Charged are the seconds from the pull of the image until a stop is complete or a deletion is
-accepted (Novita's billing guide), at the price that Novita names for the instance.
+Charged: the seconds from the image pull until a stop is complete or a deletion is accepted
+(Novita's billing guide), at the price that Novita names for the instance.
 """
 
 from datetime import datetime, timedelta
@@ -15,15 +15,15 @@ CHARGED_WORDS = frozenset(
     {"pulling", "running", "toStop", "stopping"}
     | {"toRestart", "restarting", "toReset", "resetting"}
 )
-# Not charged. A word that is neither (`migrating`, one that is not known here) leaves the period as
-# it was: only the word of a stop or of an end stops the charge.
+# Words that end a charged period. Words in neither set (`migrating`, unknown words) leave the
+# period as it is.
 FREE_WORDS = STATUSES.words - CHARGED_WORDS - {"migrating"}
 
 
 def note(instance: Instance, seen: UpstreamInstance, *, now: datetime) -> None:
-    """Open or close a charged period by what one look showed. Saves nothing.
+    """Open or close a charged period by an observation. Saves nothing.
 
-    Call before ``upstream_seen_at`` moves on: the change happened between that look and this one.
+    Call before ``upstream_seen_at`` is updated: the change happened between the two observations.
     """
     if seen.price_e5_usd and seen.price_e5_usd != instance.price_e5_usd:
         _reprice(instance, seen.price_e5_usd, now)
@@ -37,15 +37,16 @@ def note(instance: Instance, seen: UpstreamInstance, *, now: datetime) -> None:
 
 
 def close(instance: Instance, at: datetime) -> None:
-    """End the charged period, if one is open. Saves nothing."""
+    """Close the charged period, if one is open. Saves nothing."""
     if instance.billing_since is not None:
         instance.closed_cost_e5_usd += _open_cost(instance, at)
         instance.billing_since = None
 
 
 def go_on(instance: Instance, seen: UpstreamInstance) -> None:
-    """It was taken to be gone, and is charged: it was charged all the time since the look that
-    showed it last. Saves nothing; call before ``note``.
+    """Reopen the charged period of a GPU whose deletion was assumed, if Novita charges for it.
+
+    It counts from the last observation that showed the GPU. Saves nothing; call before ``note``.
     """
     was_charged = instance.upstream_status in (*CHARGED_WORDS, "removed")
     if instance.billing_since is None and was_charged and seen.status in CHARGED_WORDS:
@@ -53,8 +54,10 @@ def go_on(instance: Instance, seen: UpstreamInstance) -> None:
 
 
 def take_back(instance: Instance, seen: UpstreamInstance, *, now: datetime) -> None:
-    """It was concluded to be gone and is there: if it is charged, and Novita names no later start,
-    it was charged all the time. Saves nothing; call while ``absence_seen_at`` is still known.
+    """Reopen the charged period of an instance that was concluded to be gone and reappeared.
+
+    From Novita's start time if that is later than the disappearance, else without a gap. Saves
+    nothing; call before ``absence_seen_at`` is cleared.
     """
     if seen.status in CHARGED_WORDS and instance.billing_since is None:
         told, left_at = seen.last_started_at, _left_at(instance, now)
@@ -64,13 +67,17 @@ def take_back(instance: Instance, seen: UpstreamInstance, *, now: datetime) -> N
 
 
 def close_unseen(instance: Instance, absent_at: datetime) -> None:
-    """It left between the last look that showed it and the first that did not. Saves nothing."""
+    """Close the period between the last observation of the GPU and the first without it.
+
+    Saves nothing.
+    """
     close(instance, _left_at(instance, absent_at))
 
 
 def cost_so_far_e5_usd(instance: Instance, now: datetime) -> int:
-    """In 1/100,000 USD. Stands still while Novita does not show it; what it cost meanwhile is added
-    when it is seen again.
+    """Cost in 1/100,000 USD; constant while Novita does not show the instance.
+
+    The cost of that time is added if the instance reappears.
     """
     if instance.absence_seen_at is not None:
         now = min(now, _left_at(instance, now))
@@ -82,7 +89,7 @@ def _left_at(instance: Instance, now: datetime) -> datetime:
 
 
 def _begin_lifetime(instance: Instance, began: datetime) -> None:
-    """The first charged second: what may run for so long ends so long after it."""
+    """Set the first charged second and, from it, the end of the runtime limit."""
     if instance.started_at is None:
         instance.started_at = began
     if instance.expires_at is None and instance.max_runtime_minutes:
@@ -91,7 +98,7 @@ def _begin_lifetime(instance: Instance, began: datetime) -> None:
 
 
 def _reprice(instance: Instance, price_e5_usd: int, now: datetime) -> None:
-    """The past keeps its price."""
+    """Close the period at the old price: the new price applies from ``now``."""
     since = instance.billing_since
     if since is not None and instance.price_e5_usd is not None and instance.ready_at is not None:
         close(instance, now)
@@ -100,7 +107,7 @@ def _reprice(instance: Instance, price_e5_usd: int, now: datetime) -> None:
 
 
 def _began(instance: Instance, seen: UpstreamInstance, now: datetime) -> datetime:
-    """Between the two looks; before the moment it ran, since the pull is charged as well."""
+    """Middle between the last observation and Novita's start time, or now: pulls are charged."""
     earlier, told = _last_look(instance), seen.last_started_at
     is_told = seen.is_running and told is not None and earlier <= told <= now
     return _between(earlier, told if is_told and told else now, None)
@@ -111,7 +118,7 @@ def _last_look(instance: Instance) -> datetime:
 
 
 def _between(earlier: datetime, now: datetime, told: datetime | None) -> datetime:
-    """The moment that Novita told, if it can be true; else the middle of the two looks."""
+    """Novita's time if it lies between the two observations, else the middle between them."""
     if told is not None and earlier <= told <= now:
         return told
     return earlier + max(now - earlier, timedelta(0)) / 2

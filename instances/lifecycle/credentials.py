@@ -1,4 +1,4 @@
-"""SSH, web terminal and Jupyter access of instances: sealed at rest, opened for who may ask."""
+"""Stores SSH, web terminal and Jupyter access of instances, sealed in the database."""
 
 import json
 import re
@@ -19,14 +19,14 @@ _SSH = re.compile(r"ssh(?:\s+-p\s*(?P<port>\d{1,5}))?\s+(?:(?P<user>[\w.-]+)@)?(
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The access, and when Novita last said so."""
+    """Unsealed access, and when Novita last sent it."""
 
     access: Access
     updated_at: datetime
 
 
 def keep(found: Mapping[Instance, Access], *, now: datetime) -> None:
-    """Seal what single looks brought, in one statement; what is the same is written again."""
+    """Seal and save the access of several instances in one statement; empty access is skipped."""
     keys = sealer()
     rows = [
         InstanceCredentials(
@@ -47,8 +47,9 @@ def keep(found: Mapping[Instance, Access], *, now: datetime) -> None:
 
 
 def take(found: Mapping[Instance, UpstreamInstance], *, now: datetime) -> None:
-    """Keep the access of looks by id. What an answer does not speak of stays as it was kept; what
-    it says to be empty is forgotten.
+    """Merge and save the access from gets by id.
+
+    Blocks that an answer does not contain stay; blocks that it declares empty are deleted.
     """
     merged = {instance: _merged(instance, seen) for instance, seen in found.items()}
     keep(merged, now=now)
@@ -62,7 +63,7 @@ def take(found: Mapping[Instance, UpstreamInstance], *, now: datetime) -> None:
 
 
 def _merged(instance: Instance, seen: UpstreamInstance) -> Access:
-    """Block by block; a way in that stayed keeps the login that this answer does not repeat."""
+    """Merge block by block; an unchanged address keeps its login if this answer lacks it."""
     told = seen.access
     if seen.facts >= CONNECT_FACTS and told.has_logins:
         return told
@@ -91,7 +92,7 @@ def _known(instance: Instance) -> Access:
 
 
 def read(instance: Instance) -> Opened | None:
-    """What is kept of an instance, if anything is. Raises Unreadable."""
+    """The saved access of an instance, or None. Raises Unreadable."""
     row = InstanceCredentials.objects.filter(instance=instance).first()
     if row is None:
         return None
@@ -103,12 +104,12 @@ def read(instance: Instance) -> Opened | None:
 
 
 def forget(instance: Instance) -> None:
-    """The machine is gone: nothing of it is worth keeping."""
+    """Delete the saved access of an instance."""
     InstanceCredentials.objects.filter(instance=instance).delete()
 
 
 def reseal(rows: Sequence[InstanceCredentials]) -> int:
-    """Seal rows anew with the first key, as far as they can be opened; how many."""
+    """Seal readable rows again with the first key. Returns the number of sealed rows."""
     keys = sealer()
     done = []
     for row in rows:
@@ -122,7 +123,7 @@ def reseal(rows: Sequence[InstanceCredentials]) -> int:
 
 
 def ssh_target(command: str) -> dict[str, str | int]:
-    """User, host and port of an ssh command, for clients that are no shell."""
+    """User, host and port of an ssh command, for clients that run no shell; {} if unreadable."""
     match = _SSH.fullmatch(command.strip())
     if match is None:
         return {}

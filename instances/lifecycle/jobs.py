@@ -1,8 +1,8 @@
-"""Every job about an instance: what it carries, how urgent it is, and what keeps it single.
+"""Creates the jobs of this app: payload, priority and dedupe key.
 
-``enqueue_...`` writes in the caller's transaction; where a live job with the same key exists, that
-one is enough. ``new_..._job`` gives a row that ``inserts.insert`` writes together with what it is
-about.
+``enqueue_...`` writes in the caller's transaction and does nothing if a live job has the same
+dedupe key. ``new_..._job`` returns an unsaved row, to be written by ``core.inserts.insert``
+together with the rows that it belongs to.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from instances.models import Instance, UpstreamEnding, WebhookDelivery
 from jobs import queue
 from jobs.models import Job, JobPriority
 
-# What stops costing money goes before everything else.
+# Actions that stop costs have the highest priority.
 ACTION_JOBS = {
     Action.START: (JobType.START_INSTANCE, JobPriority.HIGH),
     Action.STOP: (JobType.STOP_INSTANCE, JobPriority.CRITICAL),
@@ -27,12 +27,12 @@ ACTION_JOBS = {
 
 
 def new_create_job(instance: Instance, *, request_id: str) -> Job:
-    """The job that makes an instance, which is new itself."""
+    """Unsaved job that creates a new instance at Novita."""
     return queue.new_job(**_create(instance, request_id))
 
 
 def enqueue_create(instance: Instance, *, request_id: str = "") -> None:
-    """The job that makes an instance, or finds out what became of the attempt."""
+    """Job that creates an instance at Novita, or looks for the result of an earlier attempt."""
     queue.enqueue(**_create(instance, request_id))
 
 
@@ -58,7 +58,7 @@ def _create(instance: Instance, request_id: str) -> dict[str, Any]:
 
 
 def enqueue_monitor(instance: Instance, *, at: datetime, request_id: str = "") -> None:
-    """The job that looks at an instance until it has come to rest."""
+    """Job that observes an instance until its status is stable."""
     payload = {
         "instanceId": instance.public_id,
         "novitaInstanceId": instance.upstream_id,
@@ -78,7 +78,7 @@ def enqueue_monitor(instance: Instance, *, at: datetime, request_id: str = "") -
 
 
 def enqueue_action(instance: Instance, *, request_id: str = "") -> None:
-    """The job that sends start, stop or restart, whichever was accepted last."""
+    """Job that sends the accepted action (start, stop or restart) to Novita."""
     action = Action(instance.action)
     job_type, priority = ACTION_JOBS[action]
     queue.enqueue(
@@ -95,7 +95,7 @@ def enqueue_action(instance: Instance, *, request_id: str = "") -> None:
 def enqueue_termination(
     ending: UpstreamEnding, instance: Instance, *, request_id: str = ""
 ) -> None:
-    """The job that deletes a GPU until its absence is proven."""
+    """Job that deletes a GPU until its absence is proven."""
     queue.enqueue(
         JobType.TERMINATE_INSTANCE,
         payload={"instanceId": instance.public_id, "novitaInstanceId": ending.upstream_id},
@@ -108,12 +108,12 @@ def enqueue_termination(
 
 
 def new_webhook_job(delivery: WebhookDelivery, *, request_id: str) -> Job:
-    """The job that sends a message, which is new itself."""
+    """Unsaved job that sends a new webhook message."""
     return queue.new_job(**_webhook(delivery, request_id))
 
 
 def enqueue_webhook(delivery: WebhookDelivery, *, request_id: str) -> None:
-    """The job that sends a message whose turn has come."""
+    """Job that sends a webhook message that is first in order."""
     queue.enqueue(**_webhook(delivery, request_id))
 
 
@@ -123,7 +123,7 @@ def _webhook(delivery: WebhookDelivery, request_id: str) -> dict[str, Any]:
         "type_": JobType.SEND_WEBHOOK,
         "payload": {
             "deliveryId": delivery.public_id,
-            # The address itself is read from the instance when it is sent.
+            # Only the origin; the full address is read from the instance when the message is sent.
             "url": receiver_of(instance.webhook_url),
             "payload": delivery.payload,
         },
@@ -136,7 +136,7 @@ def _webhook(delivery: WebhookDelivery, request_id: str) -> dict[str, Any]:
 
 
 def enqueue_template_look_up(template_id: str, *, request_id: str) -> Job:
-    """The job that reads a template from Novita into the cache."""
+    """Job that reads a template from Novita into the cache."""
     return queue.enqueue(
         JobType.LOOK_UP_TEMPLATE,
         payload={"templateId": template_id},

@@ -1,4 +1,4 @@
-"""Webhooks that must go out: written in the transaction of the event, sent by jobs in order."""
+"""Webhook outbox: messages are written in the transaction of their event and sent in order."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,10 +13,10 @@ from instances.models import Instance, InstanceEvent, WebhookDelivery
 
 
 def message(event: InstanceEvent) -> list[Model]:
-    """The rows of an event's webhook, to be written with it; none if nobody receives.
+    """Rows of an event's webhook, to be written with the event; empty without a receiver.
 
-    The job comes along only if no message waits before this one: the end of that one enqueues the
-    next. The instance is locked, or new.
+    Contains a job only if no earlier message is pending: the end of that one enqueues the next. The
+    instance is locked, or new.
     """
     instance = event.instance
     if not instance.webhook_url:
@@ -37,9 +37,9 @@ def _has_pending(instance: Instance) -> bool:
 
 
 def enqueue_next(request_ids: Mapping[int, str]) -> None:
-    """Make the jobs of these instances' first pending messages; later ones wait for their end.
+    """Enqueue the job of each instance's first pending message.
 
-    By instance pk, with the request id that the job carries. The instances are locked.
+    ``request_ids`` by instance pk. The instances are locked.
     """
     first = (
         WebhookDelivery.objects.filter(
@@ -54,7 +54,7 @@ def enqueue_next(request_ids: Mapping[int, str]) -> None:
 
 
 def webhook_payload(event: InstanceEvent) -> dict[str, Any]:
-    """The body of a message: frozen at the event, so that every retry says the same."""
+    """Body of a message, fixed at the event so that all retries send the same."""
     instance = event.instance
     payload: dict[str, Any] = {
         "type": event.type,

@@ -1,6 +1,6 @@
-"""What an operator's pause of a job type keeps from being made or ended, said on each instance.
+"""Shows an operator's pause of a job type on the instances that it delays.
 
-A paused job is never loaded, so it cannot say this itself: enforce_limits does, every few seconds.
+Paused jobs are not loaded and cannot do that; enforce_limits calls ``tell`` every few seconds.
 """
 
 from datetime import datetime
@@ -20,7 +20,7 @@ MOST_AT_ONCE = 200
 
 
 def tell(job: Job, now: datetime) -> None:
-    """Each instance is told once, in a transaction of its own."""
+    """Mark each instance once, in a transaction of its own."""
     types = (JobType.CREATE_INSTANCE, JobType.TERMINATE_INSTANCE)
     for paused in PausedType.objects.filter(type__in=types):
         is_create = paused.type == JobType.CREATE_INSTANCE
@@ -51,7 +51,7 @@ def _say_made(job: Job, instance: Instance, words: str, now: datetime) -> None:
 
 
 def _say_ended(job: Job, instance: Instance, words: str, now: datetime) -> None:
-    """The first look after the pause takes it back."""
+    """Mark a delayed termination; the first get by id after the pause removes the reason."""
     instance.reason_code, instance.reason_message = StatusReason.ENDING_HELD_UP, words
     cause = cause_of(job, words)
     data = {"novitaInstanceId": instance.upstream_id, "message": words}

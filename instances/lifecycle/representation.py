@@ -1,6 +1,4 @@
-"""The one JSON form of an instance, in answers and in webhooks, and of an event, in lists and
-in streams.
-"""
+"""JSON of an instance (API and webhooks) and of an event (lists and streams)."""
 
 from datetime import datetime
 from typing import Any
@@ -13,7 +11,7 @@ from instances.models import Instance, InstanceEvent
 
 
 def instance_details(instance: Instance, *, now: datetime) -> dict[str, Any]:
-    """Optional fields are absent rather than null. ``now`` ends the cost of a living instance."""
+    """Empty optional fields are left out. ``now``: end of the cost of a live instance."""
     details: dict[str, Any] = {
         "id": instance.public_id,
         "name": instance.name,
@@ -70,8 +68,9 @@ def _error(instance: Instance) -> dict[str, str] | None:
 
 
 def _reason(instance: Instance) -> dict[str, str] | None:
-    """What Novita reports of it at present, or else why it is where it is, where nobody asked for
-    that; a failure has its own field.
+    """Trouble that Novita reports now, else the reason of a status that nobody asked for.
+
+    A failure has its own field.
     """
     if instance.trouble_code and instance.reason_code != StatusReason.NOT_SEEN_AT_NOVITA:
         return {"code": instance.trouble_code, "message": instance.trouble_message}
@@ -81,7 +80,6 @@ def _reason(instance: Instance) -> dict[str, str] | None:
 
 
 def _waiting(instance: Instance) -> dict[str, str] | None:
-    """Why its creation does not go on at the moment, and since when."""
     if not instance.wait_code or instance.waiting_since is None:
         return None
     return {
@@ -96,7 +94,7 @@ def _present(**fields: Any) -> dict[str, Any]:
 
 
 def event_details(event: InstanceEvent, instance_public_id: str) -> dict[str, Any]:
-    """Optional fields are absent rather than null."""
+    """Empty optional fields are left out."""
     details: dict[str, Any] = {
         "id": event.public_id,
         "instanceId": instance_public_id,

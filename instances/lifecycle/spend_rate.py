@@ -1,9 +1,9 @@
-"""What Novita charges right now, by the status seen last and not by what was asked for since.
+"""USD an hour that Novita charges now, by the last observed status.
 
-One definition for all figures: held, not proven gone, and in a word of Novita's that is charged, or
-in one that does not say, while the charged period is open (``billing.FREE_WORDS``). A wish to end
-something does not make it cheaper. Three kinds of GPUs are ours: those of instances, those of
-endings beside them (duplicates), and orphans, which belong to no project.
+Charged is a GPU that is held, whose absence is not proven, and whose status at Novita is a charged
+word, or any word outside ``charges.FREE_WORDS`` while a charged period is open. A requested end
+changes nothing. GPUs counted: those of instances, of terminations beside them (duplicates), and
+orphans, which belong to no project.
 """
 
 from collections.abc import Iterable
@@ -19,20 +19,19 @@ from instances.lifecycle.charges import CHARGED_WORDS, FREE_WORDS
 from instances.models import Instance, Orphan, UpstreamEnding
 
 _HELD = Q(upstream_gone_at=None) & ~Q(upstream_id="")
-# The same rows as Instance.objects.holding(), and so by the same index.
+# Starts with the condition of Instance.objects.holding(), so that its index is used.
 CHARGED = _HELD & (
     Q(upstream_status__in=CHARGED_WORDS)
     | (Q(billing_since__isnull=False) & ~Q(upstream_status__in=FREE_WORDS))
 )
-# A duplicate that was not looked at yet has been made, and is taken to be charged; so is what is in
-# a word that is not known here.
+# A duplicate without an observation counts as charged; so does one with an unknown word.
 _DUPLICATE = Q(confirmed_at=None) & ~Q(upstream_id=F("instance__upstream_id"))
 _CHARGED_DUPLICATE = _DUPLICATE & ~Q(upstream_status__in=FREE_WORDS)
 
 
 @dataclass(frozen=True, slots=True)
 class Burn:
-    """USD an hour in 1/100,000 of what has a known price, and how many things have none."""
+    """Sum of known prices in 1/100,000 USD an hour, and the number of GPUs without a price."""
 
     e5_usd: int = 0
     unpriced: int = 0
@@ -42,13 +41,13 @@ class Burn:
 
     @property
     def text(self) -> str:
-        """For people: an unknown price is told, not counted as nothing."""
+        """For people; names the GPUs of unknown price."""
         more = f" and {self.unpriced} of unknown price" if self.unpriced else ""
         return f"{usd_text(self.e5_usd)}{more}"
 
 
 def of_project(project: Project | None = None) -> Burn:
-    """Of one project, or of everything: then with the orphans, which no project pays for."""
+    """Of one project; of everything, orphans included, if ``project`` is None."""
     rows, endings = Instance.objects.all(), UpstreamEnding.objects.all()
     if project is None:
         return of_instances(rows) + of_duplicates(endings) + of_orphans()
@@ -56,18 +55,18 @@ def of_project(project: Project | None = None) -> Burn:
 
 
 def of_instances(rows: QuerySet[Instance]) -> Burn:
-    """Of these instances' own GPUs."""
+    """Of the own GPUs of these instances."""
     return _sum(rows.filter(CHARGED), "price_e5_usd", "gpu_num")
 
 
 def of_duplicates(endings: QuerySet[UpstreamEnding]) -> Burn:
-    """Of what is ended beside its instance's own GPU: made from the same offer, at its price."""
+    """Of terminations beside an instance's own GPU (duplicates), at the instance's price."""
     rows = endings.filter(_CHARGED_DUPLICATE)
     return _sum(rows, "instance__price_e5_usd", "instance__gpu_num")
 
 
 def of_orphans() -> Burn:
-    """Of GPUs with our signature that no row asked for."""
+    """Of GPUs with this installation's signature and no instance row."""
     account = settings.CONFIG.upstream_account
     rows = Orphan.objects.filter(account=account, state=OrphanState.SEEN).exclude(
         upstream_status__in=FREE_WORDS
@@ -76,7 +75,7 @@ def of_orphans() -> Burn:
 
 
 def of_confirmation(rows: Iterable[Instance]) -> Burn:
-    """What ending these instances would save an hour, their duplicates included."""
+    """USD an hour saved by ending these instances and their duplicates."""
     rows = list(rows)
     duplicates = UpstreamEnding.objects.filter(instance__in=[row.pk for row in rows])
     return sum((of(row) for row in rows), Burn()) + of_duplicates(duplicates)
@@ -95,7 +94,7 @@ def of(instance: Instance) -> Burn:
 
 
 def of_ending(ending: UpstreamEnding) -> Burn:
-    """Of a GPU that must end, until it does."""
+    """Of a GPU that must end, until its absence is proven."""
     instance = ending.instance
     if ending.confirmed_at is not None:
         return Burn()

@@ -1,8 +1,8 @@
-"""Ending GPUs at Novita for good: begun in the transaction that finds one to be ended.
+"""Starts the termination of GPUs, in the transaction that decides it.
 
-An ending is a wish, and the only reason for a delete: a caller asked, a limit was reached, a start
-failed, a second GPU was made for one request, or ORPHAN_POLICY says so. That something was not
-seen for a while is no wish (docs/absence.md).
+An ending is the only reason for a delete. It needs a decision: of a caller, of a limit, after a
+failed start, for a duplicate, or by ORPHAN_POLICY. A GPU that was not seen for a while is no such
+decision (docs/absence.md).
 """
 
 from datetime import datetime
@@ -27,16 +27,16 @@ _WISHES_BY_STATUS: dict[str, EndingWish] = {
     InstanceStatus.FAILED: EndingWish.FAILED_START,
 }
 
-# Release 0.5.0 began endings, without a wish, of what it had wrongly concluded to be gone.
+# Release 0.5.0 began endings without a decision, for GPUs that it had wrongly concluded to be gone.
 _CAME_BACK = "it is listed although its absence was proven"
 _UNASKED = Q(wish="", reason=_CAME_BACK)
 
 
 def begin_ending(instance: Instance, upstream_id: str, *, cause: Cause, now: datetime) -> None:
-    """Make sure that this GPU ends; a second call changes nothing. The instance is locked.
+    """Begin the ending of this GPU; does nothing if one is open. The instance is locked.
 
-    One whose absence was proven, and which is there after all, is ended anew. Raises NotAsked for
-    the GPU of an instance for which no wish to end it exists.
+    A confirmed ending is reopened if the GPU exists after all. Raises NotAsked without a decision
+    to end this GPU.
     """
     ending, is_new = UpstreamEnding.objects.get_or_create(
         account=instance.upstream_account,
@@ -49,7 +49,7 @@ def begin_ending(instance: Instance, upstream_id: str, *, cause: Cause, now: dat
         },
     )
     if not is_new and not ending.wish:
-        # Of a release before 0.6.0: from here on it stands for this wish.
+        # Begun before 0.6.0 without a decision: it gets the present one.
         ending.wish, ending.reason = wish_of(instance, upstream_id), cause.reason[:300]
         ending.save(update_fields=["wish", "reason"])
     if not is_new and ending.confirmed_at is None:
@@ -62,7 +62,7 @@ def begin_ending(instance: Instance, upstream_id: str, *, cause: Cause, now: dat
 
 
 def wish_of(instance: Instance, upstream_id: str) -> EndingWish:
-    """Whose wish an ending would be. Raises NotAsked."""
+    """The decision behind an ending of this GPU. Raises NotAsked if there is none."""
     is_another = upstream_id != instance.upstream_id
     if is_another and (instance.upstream_id or not instance.has_ended):
         return EndingWish.DUPLICATE
@@ -73,9 +73,9 @@ def wish_of(instance: Instance, upstream_id: str) -> EndingWish:
 
 
 def keep_wish(instance: Instance, *, cause: Cause, now: datetime) -> None:
-    """A caller wants the end of what is held to be gone already: kept in case it reappears.
+    """Record a caller's request to end an instance that is gone, in case it reappears.
 
-    Changes nothing for what was ended on a wish. The instance is locked and terminated.
+    Does nothing if an ending was requested before. The instance is locked and terminated.
     """
     if not instance.upstream_id or is_ended_by_wish(instance):
         return
@@ -96,7 +96,7 @@ def keep_wish(instance: Instance, *, cause: Cause, now: datetime) -> None:
 
 
 def is_ended_by_wish(instance: Instance) -> bool:
-    """Whether the end of its own GPU was ever asked for."""
+    """Whether an ending of the instance's own GPU was ever requested."""
     mine = UpstreamEnding.objects.filter(
         account=instance.upstream_account, upstream_id=instance.upstream_id
     )
@@ -104,8 +104,9 @@ def is_ended_by_wish(instance: Instance) -> bool:
 
 
 def drop_if_unasked(ending: UpstreamEnding, *, cause: Cause, now: datetime) -> bool:
-    """Delete an ending that no wish stands for, in a transaction of its own; the reconciler then
-    takes the instance back. Locks the instance. True if the ending is gone.
+    """Delete an ending without a decision; the reconciler then takes the instance back.
+
+    Locks the instance, in a transaction of its own. True if the ending no longer exists.
     """
     if ending.wish or ending.reason != _CAME_BACK:
         return False
@@ -113,7 +114,7 @@ def drop_if_unasked(ending: UpstreamEnding, *, cause: Cause, now: datetime) -> b
         instance = Instance.objects.select_for_update().get(pk=ending.instance_id)
         dropped, _ = UpstreamEnding.objects.filter(_UNASKED, pk=ending.pk).delete()
         if not dropped:
-            # Asked for a moment ago, or dropped by another process.
+            # Requested, or deleted by another process, in the meantime.
             return not UpstreamEnding.objects.filter(pk=ending.pk).exists()
         data = {"novitaInstanceId": ending.upstream_id}
         record_event(instance, "instance.ending_dropped", cause=cause, now=now, data=data)
@@ -121,7 +122,7 @@ def drop_if_unasked(ending: UpstreamEnding, *, cause: Cause, now: datetime) -> b
 
 
 def _reopen(ending: UpstreamEnding, instance: Instance, cause: Cause, now: datetime) -> None:
-    """It was concluded too early: the wish holds, and goes on from the beginning."""
+    """Start again an ending that was confirmed too early."""
     ending.confirmed_at = ending.absence_seen_at = ending.refused_since = None
     ending.list_without_at = ending.error_since = None
     ending.looks = ending.refused_looks = ending.lists_without = 0

@@ -1,4 +1,4 @@
-"""Changes of status and their events: always together, always under the instance's row lock."""
+"""Changes the status of an instance and writes its events, always under the row lock."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -20,10 +20,10 @@ from jobs.queue import CHANNEL
 logger = structlog.get_logger()
 
 _S = InstanceStatus
-# What comes to one of these has other addresses when it runs again, or never runs again.
+# Statuses in which all known addresses become invalid.
 OUT_OF_REACH = frozenset({_S.STARTING, _S.STOPPED, _S.MIGRATING, _S.TERMINATED})
 
-# What it says of why it is there takes the place of what Novita reported on the way.
+# Statuses whose own reason replaces the trouble that Novita reported before.
 TROUBLE_IS_OVER = frozenset({_S.STOPPED, _S.TERMINATING, _S.TERMINATED, _S.FAILED})
 
 
@@ -37,19 +37,19 @@ def change_status(
     reason: Reason | None = None,
     is_comeback: bool = False,
 ) -> InstanceEvent:
-    """Follow one arrow, write its event and queue its webhook.
+    """Change the status, write its event and queue its webhook.
 
-    ``reason`` says why, if nobody asked for it here; it stays until the next change of status.
-    ``is_comeback``: Novita shows it alive after it was concluded to be gone.
-    Call with the row locked, inside a transaction; every changed field of ``instance`` is saved.
-    Raises IllegalTransition where there is no such arrow.
+    ``reason``: why, if no caller asked for it; stays until the next change of status.
+    ``is_comeback``: Novita shows an instance alive that was concluded to be gone.
+    Call with the row locked, inside a transaction; all changed fields of ``instance`` are saved.
+    Raises IllegalTransition if TRANSITIONS does not allow the change.
     """
     before = InstanceStatus(instance.status)
     if not _is_arrow(before, to, is_comeback=is_comeback):
         raise IllegalTransition(instance.public_id, before, to)
     instance.status = to
     instance.status_changed_at = now
-    # A wait is one of the status that ends here.
+    # A wait ends with its status.
     instance.wait_code, instance.wait_message, instance.waiting_since = "", "", None
     instance.reason_code = reason.code if reason else ""
     instance.reason_message = reason.message if reason else ""
@@ -74,14 +74,14 @@ def _is_arrow(before: InstanceStatus, to: InstanceStatus, *, is_comeback: bool) 
 
 
 def reason_of(instance: Instance) -> Reason | None:
-    """Why it is where it is, if nobody asked for that; to be carried on to where it ends."""
+    """Reason of the current status, to be passed on to the final status."""
     if not instance.reason_code:
         return None
     return Reason(instance.reason_code, instance.reason_message)
 
 
 def fail(instance: Instance, failure: Failure, *, cause: Cause, now: datetime) -> InstanceEvent:
-    """End an instance with a reason that a person understands."""
+    """Change the status to failed, with a code and a sentence for people."""
     instance.error_code = failure.code
     instance.error_message = failure.message
     return change_status(
@@ -105,10 +105,10 @@ def record_event(
     is_told: bool = False,
     jobs: Sequence[Job] = (),
 ) -> InstanceEvent:
-    """Number one event, and write it with its instance, its webhook and ``jobs``.
+    """Write one numbered event with its instance, its webhook and ``jobs``.
 
-    A webhook goes out for a change of status, and for anything else that its receiver must be told
-    (``is_told``). All that is new, the instance included, is written in one statement.
+    A webhook is sent for changes of status and for events with ``is_told``. New rows, the instance
+    included, are written in one statement.
     """
     instance.sequence += 1
     event = InstanceEvent(
@@ -132,7 +132,7 @@ def record_event(
     else:
         instance.save()
     insert(*rows, wake=CHANNEL if any(isinstance(row, Job) for row in rows) else "")
-    # Not before the commit: what is rolled back has not happened.
+    # Log after the commit: a change that is rolled back must not be logged.
     transaction.on_commit(lambda: _log(event, instance.public_id))
     return event
 

@@ -1,6 +1,6 @@
-"""Why a create does not go on at the moment: written on the instance, once per change.
+"""Records why a create waits, on the instance and in one event for each new reason.
 
-An instance that waits says so to its owner; any change of its status ends the wait (transitions).
+Any change of status ends the wait (see transitions).
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,10 +21,10 @@ MAX_MESSAGE = 500
 
 
 def begin_wait(job: Job, instance: Instance, wait: Wait) -> None:
-    """Save why the locked instance waits; an event if the reason is a new one.
+    """Save why the locked instance waits; writes an event if the code is new.
 
-    The words may change from look to look (a counter, a time): the first ones stay, so that a long
-    wait is one event and not one for each look.
+    The message of the first occurrence stays, since it may contain a counter or a time that changes
+    with each try.
     """
     if instance.status != InstanceStatus.CREATING or instance.wait_code == wait.code:
         instance.save()
@@ -41,20 +41,21 @@ def begin_wait(job: Job, instance: Instance, wait: Wait) -> None:
 
 
 def set_wait(instance: Instance, wait: Wait, now: datetime) -> None:
-    """Without an event of its own, where another one tells it; the caller saves the row."""
+    """Set the wait without an event, for callers that write another event. Saves nothing."""
     instance.wait_code = wait.code
     instance.wait_message = wait.message[:MAX_MESSAGE]
     instance.waiting_since = now
 
 
 def end_wait(instance: Instance) -> None:
-    """The reason has passed; the caller saves the row."""
+    """Clear the wait. Saves nothing."""
     instance.wait_code, instance.wait_message, instance.waiting_since = "", "", None
 
 
 def note_waits(jobs: Sequence[Job], instances: Mapping[str, Instance], wait: Wait) -> None:
-    """The same reason for many, in a transaction of its own. For ``load``: ``instances`` are as
-    they were read there, and only those whose reason changes are locked and written.
+    """Record the same reason on several instances, in a transaction of its own. For ``load``.
+
+    ``instances`` as loaded before; only those whose reason changes are locked and written.
     """
     changed = [job for job in jobs if _is_new(instances.get(job.subject), wait)]
     if not changed:
