@@ -1,1 +1,1 @@
-"""Our side of the account at Novita: call budget, holds, names, installation."""
+"""This service's side of the account at Novita: limiter, holds, name signing, installation."""

@@ -1,5 +1,6 @@
-"""Calls to Novita as log lines: failures, each kind at most once in ten seconds per process, and
-words and prices that this release cannot read, each at most once an hour.
+"""Logs failed calls to Novita, and words and prices that this release cannot read.
+
+Each kind of failure at most every 10 s per process, each unknown value at most once an hour.
 """
 
 import threading
@@ -16,21 +17,21 @@ logger = structlog.get_logger()
 
 EVERY_SECONDS = 10.0
 MAX_ERROR = 300
-# Answers to a single request, such as "sold out": they say nothing of Novita's state.
+# Refusals of a single request, such as "sold out": no sign of trouble at Novita.
 ORDINARY = frozenset({CallOutcome.CLIENT_ERROR, CallOutcome.RATE_LIMITED})
 
 UNKNOWN_EVERY_SECONDS = 3600.0
-# Novita may send a new word in each answer: what is remembered is bounded.
+# Limit for remembered values: Novita may send a new word in each answer.
 MAX_UNKNOWN = 1000
 
 _lock = threading.Lock()
-# By endpoint and outcome: when the last line was written, and the calls left out since.
+# By endpoint and outcome: time of the last line, and the number of calls not logged since.
 _told: dict[tuple[str, str], tuple[float, int]] = {}
 _unknown_told: dict[UnknownValue, float] = {}
 
 
 def log_failures(calls: Iterable[CallRecord]) -> None:
-    """One line for each failure, with the count of those of its kind that had none."""
+    """One line for each failure, with the number of the same kind that were not logged."""
     for call in calls:
         if call.outcome != CallOutcome.OK:
             left_out = _left_out(call)
@@ -39,7 +40,7 @@ def log_failures(calls: Iterable[CallRecord]) -> None:
 
 
 def log_unknown_values(calls: Iterable[CallRecord]) -> None:
-    """One line for each word or price of Novita that is not understood."""
+    """One line for each word or price that this release cannot read."""
     for call in calls:
         for unknown in call.unknown_values:
             if _is_news(unknown):
@@ -78,7 +79,7 @@ def _log(call: CallRecord, left_out: int) -> None:
 
 
 def _left_out(call: CallRecord) -> int | None:
-    """None: a line of its kind was written a moment ago."""
+    """Number of calls of this kind not logged since its last line; None: too early for a line."""
     key, now = (call.endpoint, str(call.outcome)), time.monotonic()
     with _lock:
         last, count = _told.get(key, (now - EVERY_SECONDS, 0))
@@ -90,7 +91,7 @@ def _left_out(call: CallRecord) -> int | None:
 
 
 def forget() -> None:
-    """Begin anew; for tests."""
+    """Clear what was logged; for tests."""
     with _lock:
         _told.clear()
         _unknown_told.clear()

@@ -1,4 +1,4 @@
-"""The upstream as handlers reach it: one connection pool a process, clients bound to a permit."""
+"""Makes clients for Novita: one connection pool for each process, one permit for each client."""
 
 from functools import cache
 
@@ -11,18 +11,18 @@ from instances.novita.name_signing import NameSigner
 from upstream.call_records import CallBudget
 from upstream.client import NovitaClient
 
-# Far above the longest list page, far below what would hurt a worker.
+# Far above the longest page of a list, far below a worker's memory.
 MAX_BODY_BYTES = 10_000_000
 
 
 @cache
 def _transport() -> Transport:
-    """Made at the first call, so after the fork."""
+    """Created at the first call, and so after the fork of the worker process."""
     return Transport(max_body_bytes=MAX_BODY_BYTES)
 
 
 def client(permit: Permit, *, request_id: str = "") -> NovitaClient:
-    """A client that may make the permitted calls and no more. For ``talk``: touches no database."""
+    """Client that may make the permitted calls and no more. For ``talk``: no database access."""
     config = settings.CONFIG
     key = config.novita_api_key.get_secret_value() if config.novita_api_key else ""
     return NovitaClient(
@@ -36,6 +36,6 @@ def client(permit: Permit, *, request_id: str = "") -> NovitaClient:
 
 
 def mark() -> NameSigner:
-    """How this installation signs its upstream names; made at the first use. For ``load``."""
+    """Name signer of this installation, which is created at the first use. For ``load``."""
     row, _ = Installation.objects.get_or_create(id=1)
     return NameSigner(row.installation_id, row.signing_key)

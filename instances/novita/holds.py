@@ -1,11 +1,11 @@
-"""Why Novita is not called, or creates are not sent: two breakers, a pause, and their words.
+"""Decides whether calls to Novita, or creates only, are held: two breakers and a 429 pause.
 
-Works on the account's row, which the limiter (gate) has locked; reads and writes no other.
+Works on the account's row that the limiter has locked; accesses no other row.
 
-The breaker of all calls opens after some outages in a row. Creates have one of their own: it opens
-at the first refusal of the key, since nothing that is sent with it can succeed, and after some
-creates that nothing usable answered, while reads may work all along. What ends a GPU passes both.
-While the key is refused for reads, only reads try it again (probe_upstream): no create is sent.
+The breaker of all calls opens after several outages in a row. The breaker of creates opens at the
+first refusal of the key, and after several creates without a usable answer, even while reads work.
+Deletes pass both. While the key is refused for reads, only reads (probe_upstream) try it again, and
+no create is sent.
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ from upstream.errors import Source
 
 logger = structlog.get_logger()
 
-# Outages in a row that open the breaker; then for FIRST_OPEN, doubled with each further one.
+# Outages in a row that open the breaker, for FIRST_OPEN, doubled at each further outage.
 OUTAGES_TO_OPEN = 5
-# Short, since one try is cheap, and the end of an outage must not go unnoticed for a minute.
+# Short: a try is cheap, and the end of an outage should be noticed within seconds.
 FIRST_OPEN = timedelta(seconds=5)
 LONGEST_OPEN = timedelta(seconds=15)
-# Between two tries of a create while creates are held.
+# Delay between two tries of a create while creates are held.
 CREATE_PAUSE = timedelta(seconds=5)
-# If no read has tried the refused key for this long, a create does.
+# Without a read with the refused key for this long, a create tries the key.
 READS_ARE_SILENT = timedelta(seconds=30)
-# One caller at a time tries a half-open breaker; a prober that died frees the place after this.
+# Reservation of the one caller that tries a half-open breaker; expires if that caller dies.
 PROBE = timedelta(seconds=30)
 DEFAULT_PAUSE = timedelta(seconds=5)
-# No call is made meanwhile, not even to end a GPU: one header must not decide that for a day.
+# Limit for Novita's Retry-After: no call is made meanwhile, not even a delete.
 LONGEST_PAUSE = timedelta(minutes=1)
-# The account's refusal is told for this long after the last create that met it.
+# How long a refusal for balance or quota is shown after the last create that met it.
 ACCOUNT_REFUSAL_KEPT = timedelta(minutes=2)
 
 CREATE = "create_instance"
-# What creation reads first.
+# Reads that precede a create.
 CATALOGUE = frozenset({"list_clusters", "list_products", "get_template", "list_registry_auths"})
 ACCOUNT_HOLDS = {
     CallOutcome.BALANCE_NOT_ENOUGH: Hold.BALANCE,
     CallOutcome.QUOTA_EXCEEDED: Hold.QUOTA,
 }
-# Static names of log lines; the end of each is novita_recovered.
+# Names of the log lines at the beginning of a hold; its end is logged as novita_recovered.
 EVENTS = {
     Hold.KEY_REFUSED: "novita_key_refused",
     Hold.EDGE: "novita_edge_answers",
@@ -69,7 +69,7 @@ class Blocked:
 def blocked_for(
     gate: UpstreamGate, now: datetime, *, is_critical: bool, is_create: bool
 ) -> Blocked | None:
-    """Why a call may not be made at this moment, if it may not."""
+    """Why a call must not be made now, or None."""
     if gate.paused_until is not None and gate.paused_until > now:
         return Blocked(gate.paused_until - now, Hold.RATE)
     if is_critical:
@@ -102,12 +102,12 @@ def _until(
 
 
 def is_create_held(gate: UpstreamGate) -> bool:
-    """Whether creates go one at a time, if at all."""
+    """Whether creates are held, or tried one at a time."""
     return bool(gate.creates_hold) or gate.reads_refused_at is not None
 
 
 def learn(gate: UpstreamGate, call: CallRecord, now: datetime) -> None:
-    """What one finished call says of Novita, of the key, and of the account."""
+    """Update breakers and pause by one finished call."""
     _learn_reach(gate, call, now)
     if call.endpoint == CREATE:
         _learn_create(gate, call, now)
@@ -119,8 +119,9 @@ def learn(gate: UpstreamGate, call: CallRecord, now: datetime) -> None:
 
 
 def _learn_reach(gate: UpstreamGate, call: CallRecord, now: datetime) -> None:
-    """An answer of Novita of any kind closes the breaker, a refusal included: it works. What
-    something in front of it says proves nothing.
+    """Update the breaker of all calls.
+
+    Any answer of Novita closes it, refusals included. Answers of an edge close nothing.
     """
     gate.probe_until = None
     if call.counts_as_outage:
@@ -132,7 +133,7 @@ def _learn_reach(gate: UpstreamGate, call: CallRecord, now: datetime) -> None:
         if gate.opened_until is not None:
             _try_creates_now(gate, now)
         gate.failures_in_a_row, gate.opened_until = 0, None
-    # It answers, but nothing can be done there with a key that is refused.
+    # Novita answers, but a refused key makes the answer useless: shown as a failure.
     is_bad = call.outcome == CallOutcome.KEY_REFUSED or call.source != Source.NOVITA
     if call.counts_as_outage or is_bad:
         gate.last_failure_at = now
@@ -173,7 +174,7 @@ def _hold_creates(gate: UpstreamGate, hold: Hold, now: datetime) -> None:
 
 
 def _try_creates_now(gate: UpstreamGate, now: datetime) -> None:
-    """One create finds out whether they are held for a reason of their own."""
+    """Let one create try at once whether creates are still held."""
     gate.creates_retry_at = now if gate.creates_hold else None
 
 
@@ -182,13 +183,13 @@ def outage_of(call: CallRecord) -> Hold:
 
 
 def words_of(call: CallRecord) -> str:
-    """Endpoint, outcome, status and Novita's words: all that a person needs to begin with."""
+    """Endpoint, outcome, status and Novita's words, at most 300 characters."""
     status = "" if call.status is None else f" {call.status}"
     return f"{call.endpoint}: {call.outcome}{status}: {call.text}"[:300]
 
 
 def tell(gate: UpstreamGate, last: CallRecord | None, now: datetime) -> None:
-    """Write down the reason that holds creates now; one log line where it begins and ends."""
+    """Save the hold that applies now; logs its beginning and its end."""
     hold = _hold_of(gate, last, now)
     if hold == gate.hold:
         return
@@ -210,7 +211,7 @@ def _log(hold: str, before: str, seconds: float | None, message: str) -> None:
 
 
 def _hold_of(gate: UpstreamGate, last: CallRecord | None, now: datetime) -> str:
-    """The first that applies: what the operator must mend before what passes by itself."""
+    """The first hold that applies: those that an operator must fix before those that pass."""
     if gate.reads_refused_at is not None or gate.creates_hold == Hold.KEY_REFUSED:
         return Hold.KEY_REFUSED
     if gate.opened_until is not None:

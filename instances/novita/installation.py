@@ -1,9 +1,9 @@
-"""Is this the installation that it says it is, or a copy of its database somewhere else?
+"""Binds this installation to the location of its database, so that a copy does not act.
 
-A restored dump carries the original's id and signing key: everything that the original made since
-would look like an orphan to it, and every deadline and open ending in it would strike the
-original's GPUs. So the installation is bound to where its database lives, and elsewhere it only
-reads at Novita until an operator says that it may act (``manage.py reconcile --accept``).
+A restored dump has the original's id and signing key: GPUs that the original made since would look
+like orphans, and deadlines and open endings in the dump would delete the original's GPUs. At
+another location the installation therefore only reads at Novita, until an operator runs ``manage.py
+reconcile --accept``.
 """
 
 import hashlib
@@ -29,10 +29,10 @@ ACCEPTED_FOR = timedelta(minutes=10)
 
 
 def fingerprint() -> str:
-    """Where this database lives: its server, its number there, and what the environment says.
+    """Hash of the database's location: server identifier, database oid, environment settings.
 
-    A dump restored elsewhere has another number, a new server another identifier; a copy of a whole
-    disk has neither, so copies want an INSTALLATION_ENVIRONMENT (or NOVITAI_ENV) of their own.
+    A restored dump has another oid, a new server another identifier. A copy of a whole disk has the
+    same of both: it needs its own INSTALLATION_ENVIRONMENT (or NOVITAI_ENV).
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -46,7 +46,7 @@ def fingerprint() -> str:
 
 
 def is_ours() -> bool:
-    """Whether this installation may act at Novita. Binds it at its first use."""
+    """Whether this installation may act at Novita; binds it to this location at its first use."""
     here = fingerprint()
     row, _ = Installation.objects.get_or_create(id=1, defaults={"environment": here})
     if not row.environment:
@@ -56,12 +56,12 @@ def is_ours() -> bool:
 
 
 def is_bound_here(row: Installation) -> bool:
-    """Or nowhere yet; binds nothing. For whoever only looks."""
+    """Whether the row is bound to this location or not bound yet. Binds nothing."""
     return row.environment in ("", fingerprint())
 
 
 def accept() -> None:
-    """From now on this is where the installation lives."""
+    """Bind the installation to this location. For operators; writes an audit entry."""
     is_ours()
     with transaction.atomic():
         Installation.objects.filter(id=1).update(environment=fingerprint())
@@ -71,8 +71,10 @@ def accept() -> None:
 
 
 def _settle_events_of_elsewhere() -> None:
-    """A new server counts transactions from the start: what came with a dump would look as if its
-    transaction were still to come, and no stream would show it.
+    """Reset the transaction ids of events from another server.
+
+    A new server counts transactions from the start: events from a dump would seem to belong to
+    future transactions, and streams would not show them.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -83,24 +85,24 @@ def _settle_events_of_elsewhere() -> None:
 
 
 def is_braked() -> bool:
-    """Whether too much vanished in the last pass: no absence is believed meanwhile."""
+    """Whether the mass guard is on: too many vanished in the last pass, no absence is believed."""
     return Installation.objects.filter(id=1, braked_at__isnull=False).exists()
 
 
 def is_brake_off() -> bool:
-    """Whether an operator said a moment ago that what vanished has truly vanished."""
+    """Whether an operator has switched the mass guard off in the last ACCEPTED_FOR."""
     return Installation.objects.filter(id=1, brake_off_until__gt=database_now()).exists()
 
 
 def release_brake() -> None:
-    """What vanished is believed for the next minutes: an operator knows that it is true."""
+    """Switch the mass guard off for ACCEPTED_FOR: an operator knows that the GPUs are gone."""
     Installation.objects.filter(id=1).update(
         braked_at=None, brake_reason="", brake_off_until=database_now() + ACCEPTED_FOR
     )
 
 
 def held_back(jobs: Sequence[Job]) -> Sequence[Resolved]:
-    """What a copy must not do, put off; nothing for the original. For ``load``."""
+    """Postpones the jobs if this database is a copy; empty for the original. For ``load``."""
     if not jobs or is_ours():
         return []
     logger.warning("held_back_in_another_environment", type=jobs[0].type, jobs=len(jobs))

@@ -1,7 +1,7 @@
-"""How much the upstream may be called, and whether at all: agreed on by all processes in Postgres.
+"""Call budget for the account at Novita, shared by all processes through one row in Postgres.
 
-Handlers ask in ``load`` and report in ``apply``; in between no database is touched. Libraries for
-limits and breakers decide around the call itself, which here is where no database may be used.
+Handlers reserve calls in ``load`` and report them in ``apply``; no database access in between.
+Libraries for rate limits and breakers act around the call, where no database may be used.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,19 +17,19 @@ from instances.models import UpstreamGate
 from instances.novita import call_log, holds, metric_counters
 from upstream.call_records import CallOutcome, CallRecord
 
-# What the largest piece of work needs in one go.
+# Calls that the largest work item needs at once.
 ENOUGH_AT_ONCE = 10
-# This share of the bucket is kept for ending instances, which must never wait behind creating.
+# This part of the bucket (1/10) is reserved for ending instances.
 CRITICAL_SHARE = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """Leave to make some calls, or how long to wait before asking again."""
+    """Permission to make ``calls``; if 0, how long to wait before the next try."""
 
     calls: int
     wait: timedelta = timedelta(0)
-    # Why there is none, beyond the budget, and Novita's words.
+    # Why no call is permitted if not for the budget, and Novita's words.
     hold: Hold = field(default=Hold.NONE, compare=False)
     message: str = field(default="", compare=False)
 
@@ -46,11 +46,11 @@ def reserve(
     is_spare: bool = False,
     is_create: bool = False,
 ) -> Permit:
-    """Take up to ``wanted`` calls from the shared budget, all or at least ``at_least``.
+    """Take up to ``wanted`` calls from the shared budget, at least ``at_least`` (all) or none.
 
-    A critical caller (ending what costs money) may use the reserve and passes an open breaker.
-    A spare one, whom nobody waits for, leaves others enough for their largest piece of work. What
-    leads to a create (``is_create``) also waits while creates are held, and tries one at a time.
+    ``is_critical``: may use the reserve and passes an open breaker; for ending what costs money.
+    ``is_spare``: leaves enough for the largest work item of others; for callers that can wait.
+    ``is_create``: also waits while creates are held, and tries them one at a time.
     """
     at_least = wanted if at_least is None else at_least
     with transaction.atomic():
@@ -77,12 +77,12 @@ def reserve(
 
 
 def report(talks: Iterable[tuple[Permit, Sequence[CallRecord]]]) -> None:
-    """Give back what was not used, count what was, and let the breaker learn."""
+    """Return unused calls to the budget, count the used ones, update the breakers."""
     talks = list(talks)
     calls = [call for _, made in talks for call in made]
     unused = sum(max(permit.calls - len(made), 0) for permit, made in talks)
     with transaction.atomic():
-        # First of all locks: who holds a counter while waiting for this row could deadlock.
+        # Lock this row first: holding a counter's row lock while waiting for it could deadlock.
         gate, now = _lock(), database_now()
         metric_counters.add(metric_counters.of_calls(calls))
         gate.tokens_e3 += unused * 1000
@@ -97,29 +97,26 @@ def report(talks: Iterable[tuple[Permit, Sequence[CallRecord]]]) -> None:
 
 
 def _telling(calls: Sequence[CallRecord]) -> CallRecord | None:
-    """The call whose words explain a hold: the last that failed."""
+    """The call that explains a hold: the last one that failed."""
     failed = [call for call in calls if call.outcome != CallOutcome.OK]
     return failed[-1] if failed else None
 
 
 def _lock() -> UpstreamGate:
-    """The account's row, locked; made full at the first call."""
+    """The account's row, locked; created with a full bucket."""
     account = settings.CONFIG.upstream_account
     UpstreamGate.objects.get_or_create(account=account, defaults={"tokens_e3": _capacity_e3()})
     return UpstreamGate.objects.select_for_update().get(account=account)
 
 
 def _capacity_e3() -> int:
-    """A fifth of the minute's calls may come at once, with a small limit a half, since some work
-    needs several calls. Bucket plus a minute's refill is the limit, so no window of a minute ever
-    holds more calls than NOVITA_RATE_LIMIT.
-    """
+    """Bucket size in 1/1000 call: a fifth of NOVITA_RATE_LIMIT, up to half of a small one."""
     limit = settings.CONFIG.novita_rate_limit
     return max(limit // 5, min(limit // 2, ENOUGH_AT_ONCE)) * 1000
 
 
 def _room(tokens_e3: int, *, is_critical: bool) -> int:
-    """Calls that so many tokens allow. A bucket too small for a reserve has none."""
+    """Whole calls that the tokens allow, beyond the reserve (none in a bucket under 10 calls)."""
     reserve = 0 if is_critical else _capacity_e3() // CRITICAL_SHARE // 1000 * 1000
     return max(tokens_e3 - reserve, 0) // 1000
 
@@ -136,11 +133,11 @@ def _refill(gate: UpstreamGate, now: datetime) -> None:
 
 
 def fair_pause(calls: int) -> timedelta:
-    """How long a look of so many calls keeps from the next, to use no more than half the budget."""
+    """Pause after ``calls`` calls that keeps repeated work at half of the budget's refill."""
     return timedelta(seconds=calls * 2000 / _refill_e3_per_second())
 
 
 def time_for(calls: int) -> timedelta:
-    """How long the budget takes to grow by so many calls; at most half a minute."""
+    """Time in which the budget grows by ``calls``; between 0.1 and 30 seconds."""
     seconds = calls * 1000 / _refill_e3_per_second()
     return timedelta(seconds=min(max(seconds, 0.1), 30))

@@ -1,6 +1,6 @@
-"""What listings have taught about the upstream: how long its pages are, whether its filter works.
+"""Remembers how Novita's lists behave: number of pages, and whether the name filter works.
 
-Neither is documented. Learnt by one process, used by all, forgotten after an hour.
+Neither is documented. Shared by all processes through the cache, for an hour.
 """
 
 from collections.abc import Collection
@@ -18,26 +18,26 @@ MOST_PAGES = 50
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """``pages``: what the last listing had, or would have had if it had been read to its end."""
+    """``pages`` of the last list, computed for the whole list if it was not read to its end."""
 
     pages: int = 1
     has_name_filter: bool = True
 
 
 def recall() -> Habits:
-    """What is known of the account's upstream; an optimist's guess before the first listing."""
+    """The known profile; one page and a working filter before the first list."""
     pages, has_name_filter = cache.get(_key(), (1, True))
     return Habits(pages, has_name_filter)
 
 
 def learn(habits: Habits) -> None:
-    """Remember what a listing taught. Writes to the shared cache only if that is news."""
+    """Save a profile if it differs from the known one."""
     if habits != recall():
         cache.set(_key(), (habits.pages, habits.has_name_filter), timeout=KEPT_SECONDS)
 
 
 def recall_whole() -> int:
-    """Pages of the whole list, foreign instances included; apart from those of a filtered one."""
+    """Pages of the whole list, other owners' instances included; kept apart from filtered lists."""
     return int(cache.get(f"{_key()}:whole", 1))
 
 
@@ -49,8 +49,9 @@ def learn_whole(pages: int) -> None:
 def taught_by(
     listing: Listing, *, calls: int, expected: Collection[str], was_filtered: bool
 ) -> Habits:
-    """Pages by the total and the length of those that were read. A filter by which nothing that
-    we expect is found does not work as ours needs it; a few may be missing for other reasons.
+    """Profile after a list: page count, and whether the name filter found any expected id.
+
+    One id is enough, since others may be missing for other reasons.
     """
     finds_ours = any(upstream_id in listing.instances for upstream_id in expected)
     pages = pages_of(listing, calls=calls)
@@ -58,7 +59,7 @@ def taught_by(
 
 
 def pages_of(listing: Listing, *, calls: int) -> int:
-    """How many pages a whole listing has, by its total and the length of those that were read."""
+    """Pages of the whole list, by its total and the average length of the pages that were read."""
     found = len(listing.instances)
     if not found:
         return 1

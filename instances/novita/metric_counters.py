@@ -1,4 +1,4 @@
-"""Counters that all processes add to; /api/metrics reads them."""
+"""Metric counters in the database, increased by all processes and read by /api/metrics."""
 
 import json
 from collections import defaultdict
@@ -14,7 +14,7 @@ Counts = Mapping[Key, Decimal]
 
 
 def add(counts: Counts) -> None:
-    """Add to many counters in one statement, in one order, so that adders cannot deadlock."""
+    """Increase many counters in one statement, in sorted order, so that writers do not deadlock."""
     if not counts:
         return
     rows = sorted((name, json.dumps(dict(labels)), counts[name, labels]) for name, labels in counts)
@@ -30,7 +30,7 @@ def add(counts: Counts) -> None:
 
 
 def count(name: str, **labels: str) -> None:
-    """Add one to one counter."""
+    """Increase one counter by one."""
     add({key(name, **labels): Decimal(1)})
 
 
@@ -39,9 +39,7 @@ def key(name: str, **labels: str) -> Key:
 
 
 def of_calls(calls: Iterable[CallRecord]) -> Counts:
-    """Upstream calls by endpoint and outcome, the seconds they took, and the fields in which an
-    answer held a word or price that this release cannot read.
-    """
+    """Calls to Novita by endpoint and outcome, their seconds, and fields with unreadable values."""
     counts: dict[Key, Decimal] = defaultdict(Decimal)
     for call in calls:
         outcome = str(call.outcome)

@@ -1,4 +1,4 @@
-"""What is known to live, against which a list is held: one that lacks it is blind."""
+"""Witnesses: instances known to live; a list that lacks them is incomplete and proves nothing."""
 
 from collections.abc import Collection
 
@@ -12,8 +12,10 @@ _ALIVE = ("starting", "running", "stopping", "stopped", "migrating")
 
 
 def known_to_live() -> tuple[str, ...]:
-    """Upstream ids of the newest that are held: Novita has shown them or taken their create, and
-    they are not concluded to be gone. However long ago that was: a blindness may last.
+    """Ids at Novita of the newest held instances, at most MOST.
+
+    Novita has shown each of them or accepted its create, however long ago, and none was concluded
+    to be gone.
     """
     rows = Instance.objects.holding().filter(
         upstream_account=settings.CONFIG.upstream_account, status__in=_ALIVE
@@ -22,7 +24,7 @@ def known_to_live() -> tuple[str, ...]:
 
 
 def lacks_any(listing: Listing, known: Collection[str]) -> bool:
-    """For a decision that costs money: one that is missing is enough to doubt the whole list."""
+    """Whether any witness is missing; strict, for decisions that cost money."""
     return not {each.casefold() for each in known} <= _shown(listing)
 
 
@@ -31,8 +33,6 @@ def lacks_all(listing: Listing, known: Collection[str]) -> bool:
 
 
 def _shown(listing: Listing) -> set[str]:
-    """Ids in one case: a list may write them otherwise than a look does. What it shows as removed
-    it does not show.
-    """
+    """Ids in the list, casefolded (lists may write them differently), without removed instances."""
     items = listing.instances.values()
     return {item.id.casefold() for item in items if not (item.is_gone_word or item.is_leaving_word)}
