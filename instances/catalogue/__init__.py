@@ -1,1 +1,1 @@
-"""What can be bought: cached products and templates, placement, regions."""
+"""Products and templates that Novita offers: cache, placement, regions."""

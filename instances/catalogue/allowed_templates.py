@@ -1,7 +1,7 @@
 """Which templates a project may see and use.
 
 Private templates belong to the account at Novita: their images are pulled with its registry
-credentials, and values of their environment end up in machines that the project's users log in to.
+credentials, and their environment ends up in machines to which the project's users log in.
 """
 
 from accounts.models import Project
@@ -9,19 +9,19 @@ from instances.domain.enums import FailureCode
 from instances.domain.types import Failure
 from upstream.types import Template
 
-# Novita's channels whose templates anybody may use; any other word is taken for a private one.
+# Novita's channels that are open to everybody; every other word counts as private.
 _PUBLIC = ("official", "community")
 
 
 def may_use(project: Project, template_id: str, channel: str) -> bool:
-    """Null: all private templates, as every project could before 0.6.0."""
+    """``project.private_templates`` None: all private templates, as before 0.6.0."""
     allowed = project.private_templates
     is_public = channel.strip().lower() in _PUBLIC
     return is_public or allowed is None or template_id in allowed
 
 
 def refusal(project: Project, template: Template) -> Failure | None:
-    """As for one that does not exist: that it does is none of the project's business."""
+    """The same failure as for an unknown template, so that a project cannot detect private ones."""
     if may_use(project, template.id, template.channel):
         return None
     return no_such_template(template.id)

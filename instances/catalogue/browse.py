@@ -1,4 +1,4 @@
-"""The cached catalogue as callers look through it: whatever was listed last, with its age."""
+"""Reads the cached catalogue for callers: the last listed state, however old, with its time."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from upstream import types as novita
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A code of this API and the cluster behind it, if Novita lists one."""
+    """A region code of this API and its cluster, if Novita lists that cluster."""
 
     code: str
     cluster: novita.Cluster | None
@@ -30,13 +30,13 @@ class Region:
 
     @property
     def place(self) -> Place | None:
-        """The cluster among all that are listed."""
+        """The region's cluster with all listed clusters."""
         return None if self.cluster is None else Place(self.cluster, self.listed)
 
 
 @dataclass(frozen=True, slots=True)
 class RegionalProduct:
-    """A product in a region: as it is listed there, by billing mode."""
+    """A product in a region, as listed there for each billing mode."""
 
     region: str
     listed: dict[str, novita.Product]
@@ -46,7 +46,7 @@ class RegionalProduct:
         return next(iter(self.listed.values()))
 
     def price_e5_usd(self, mode: str) -> int | None:
-        """Of a GPU for an hour in that mode; None where it is not offered so."""
+        """Price of a GPU for an hour; None if the product is not offered in that mode."""
         product = self.listed.get(mode)
         if product is None or mode not in product.billing_modes:
             return None
@@ -59,14 +59,14 @@ class RegionalProduct:
 
 @dataclass(frozen=True, slots=True)
 class ProductListing:
-    """Articles, and when the oldest of the lists behind them was read; None before the first."""
+    """Products, and the time of the oldest list behind them; None if there is none."""
 
     articles: Sequence[RegionalProduct]
     as_of: datetime | None
 
 
 def regions() -> tuple[Sequence[Region], datetime | None]:
-    """All that are configured, and when Novita's clusters were last read."""
+    """All configured regions, and when Novita's clusters were last read."""
     rows = list(Cluster.objects.filter(account=settings.CONFIG.upstream_account))
     clusters = [novita.Cluster(row.cluster_id, row.name) for row in rows]
     found = [
@@ -77,7 +77,7 @@ def regions() -> tuple[Sequence[Region], datetime | None]:
 
 
 def goods(codes: Iterable[str] | None = None) -> ProductListing:
-    """What is sold in these regions, or in all, in the order of regions and ids."""
+    """Products sold in these regions (None: in all), in the order of regions and product ids."""
     wanted = None if codes is None else set(codes)
     places = [
         (region.code, region.place)
@@ -104,7 +104,7 @@ def goods(codes: Iterable[str] | None = None) -> ProductListing:
 def products_of(
     cluster_id: str, billing_mode: str
 ) -> tuple[Sequence[novita.Product], datetime | None]:
-    """What creation would choose from, however old, and when it was listed."""
+    """Products from which a create would choose, however old, and when they were listed."""
     rows = list(
         CachedProduct.objects.filter(
             account=settings.CONFIG.upstream_account,
@@ -117,12 +117,12 @@ def products_of(
 
 
 def _is_sold_in(place: Place, listed: dict[str, novita.Product]) -> bool:
-    """As placement decides, in any billing mode."""
+    """Whether placement would accept the product's place in any billing mode."""
     return not all(place.is_surely_not(product.regions) for product in listed.values())
 
 
 def templates(project: Project) -> tuple[Sequence[ListedTemplate], datetime | None]:
-    """What the project can choose from, by name, and when it was listed."""
+    """Templates that the project may use, by name, and when they were listed."""
     rows = ListedTemplate.objects.filter(account=settings.CONFIG.upstream_account)
     found = list(rows.order_by("name", "template_id"))
     as_of = min((row.fetched_at for row in found), default=None)
@@ -130,14 +130,14 @@ def templates(project: Project) -> tuple[Sequence[ListedTemplate], datetime | No
 
 
 def are_templates_older_than(age: timedelta) -> bool:
-    """Whether it is time to list them again; true before the first time."""
+    """Whether the newest listed template is older than ``age``; True if there is none."""
     rows = ListedTemplate.objects.filter(account=settings.CONFIG.upstream_account)
     latest: datetime | None = rows.aggregate(latest=Max("fetched_at"))["latest"]
     return latest is None or latest < database_now() - age
 
 
 def keep_templates(listed: Sequence[novita.Template]) -> None:
-    """Replace what is known; an empty listing, which may be one that failed, replaces nothing."""
+    """Replace all listed templates; an empty list, which may be a failed one, changes nothing."""
     if not listed:
         return
     account = settings.CONFIG.upstream_account

@@ -1,4 +1,4 @@
-"""The cached catalogue: what was fetched, when, and whether it is fresh enough to decide by."""
+"""Cache of the catalogue: clusters, products and templates, with the time of their last read."""
 
 import hashlib
 from collections import defaultdict
@@ -24,12 +24,12 @@ from upstream import types as novita
 from upstream.vocabulary import UnknownValue
 
 FETCH_SECONDS = 5
-# What is not there may be made at any moment.
+# Short: a missing template may be created at any time.
 FAILURE_SECONDS = 10
 
 
 class CatalogueReader:
-    """The catalogue as one batch reads it: each thing once, hits and misses counted."""
+    """The catalogue for one batch of jobs: loads each entry once, counts hits and misses."""
 
     def __init__(self) -> None:
         self._oldest = database_now() - timedelta(seconds=settings.CONFIG.catalogue_ttl)
@@ -39,12 +39,12 @@ class CatalogueReader:
         self._counts: dict[metric_counters.Key, Decimal] = defaultdict(Decimal)
 
     def cluster(self, region: str) -> novita.Cluster | None:
-        """The upstream cluster that a region is mapped to, if it was ever listed."""
+        """Novita's cluster for a region, if it was ever listed."""
         place = self.place(region)
         return None if place is None else place.cluster
 
     def place(self, region: str) -> Place | None:
-        """The same, among all clusters that were listed."""
+        """The region's cluster with all listed clusters."""
         if self._clusters is None:
             rows = Cluster.objects.filter(account=settings.CONFIG.upstream_account)
             self._clusters = [novita.Cluster(row.cluster_id, row.name) for row in rows]
@@ -52,7 +52,7 @@ class CatalogueReader:
         return None if cluster is None else place_of(cluster, self._clusters)
 
     def products(self, cluster_id: str, billing_mode: str) -> list[novita.Product]:
-        """The products of a cluster and mode; none when they must be asked for again."""
+        """Fresh products of a cluster and mode; empty if they must be read from Novita."""
         key = (cluster_id, billing_mode)
         if key not in self._products:
             rows = CachedProduct.objects.filter(
@@ -66,7 +66,7 @@ class CatalogueReader:
         return self._products[key]
 
     def template(self, template_id: str) -> novita.Template | None:
-        """A template by id; None when it must be asked for again."""
+        """A fresh template by id; None if it must be read from Novita."""
         if template_id not in self._templates:
             row = CachedTemplate.objects.filter(
                 account=settings.CONFIG.upstream_account,
@@ -79,7 +79,7 @@ class CatalogueReader:
         return template
 
     def book(self) -> None:
-        """Write the hits and misses, once for the batch."""
+        """Save the hits and misses, once for the batch."""
         metric_counters.add(self._counts)
         self._counts.clear()
 
@@ -89,8 +89,9 @@ class CatalogueReader:
 
 
 def keep_clusters(clusters: Sequence[novita.Cluster]) -> None:
-    """Replace what is known: a region would go on being looked for in a cluster that is gone.
-    An empty listing replaces nothing, since it may be one that failed.
+    """Replace all clusters, so that no region is looked for in a cluster that is gone.
+
+    An empty list, which may be a failed one, changes nothing.
     """
     if not clusters:
         return
@@ -116,7 +117,7 @@ def keep_clusters(clusters: Sequence[novita.Cluster]) -> None:
 
 
 def keep_products(cluster_id: str, billing_mode: str, products: Sequence[novita.Product]) -> None:
-    """Replace what is known of a cluster and mode: a product no longer listed is not for sale."""
+    """Replace the products of a cluster and mode: a product that is not listed is not sold."""
     account = settings.CONFIG.upstream_account
     rows = [
         CachedProduct(
@@ -146,7 +147,7 @@ def keep_products(cluster_id: str, billing_mode: str, products: Sequence[novita.
 
 
 def keep_template(template_id: str, template: novita.Template) -> None:
-    """Sealed, for its env values and registry login."""
+    """Save a template, sealed for its env values and registry credentials."""
     CachedTemplate.objects.update_or_create(
         account=settings.CONFIG.upstream_account,
         template_id=template_id,
@@ -155,12 +156,12 @@ def keep_template(template_id: str, template: novita.Template) -> None:
 
 
 def keep_template_failure(template_id: str, failure: Failure) -> None:
-    """Why nothing can be made of a template, for those who ask in the next seconds."""
+    """Save for FAILURE_SECONDS why a template cannot be used."""
     cache.set(_failure_key(template_id), [failure.code, failure.message], FAILURE_SECONDS)
 
 
 def known_template(template_id: str) -> novita.Template | Failure | None:
-    """A template as creating would find it now, or why it would fail; None if it would ask."""
+    """A template as a create would find it, or the failure; None if a create would ask Novita."""
     found = CatalogueReader().template(template_id)
     if found is not None:
         return found
@@ -169,13 +170,13 @@ def known_template(template_id: str) -> novita.Template | Failure | None:
 
 
 def _failure_key(template_id: str) -> str:
-    """Of a length that the cache can take, whatever callers take for an id."""
+    """Cache key of limited length for ids of any length."""
     asked = f"{settings.CONFIG.upstream_account}:{template_id}".encode()
     return f"template-failure:{hashlib.sha256(asked).hexdigest()}"
 
 
 def claim_fetch(what: str) -> bool:
-    """Whether this caller is the one to ask the upstream; the others wait for what it brings."""
+    """Whether this caller is to ask Novita; others wait until the cache has the answer."""
     key = f"fetch:{settings.CONFIG.upstream_account}:{what}"
     return bool(cache.add(key, 1, timeout=FETCH_SECONDS))
 
@@ -188,14 +189,14 @@ _PRODUCT_KEY = ["account", "cluster_id", "billing_mode", "product_id"]
 
 
 def _as_json(value: Any) -> dict[str, Any]:
-    """Only what the release before knows, which reads all of it."""
+    """JSON without the fields that the previous release cannot read: it rejects unknown ones."""
     fields = asdict(value)
     fields.pop("unknown_values")
     return {key: sorted(v) if isinstance(v, frozenset) else v for key, v in fields.items()}
 
 
 def product_of(row: CachedProduct) -> novita.Product:
-    """A product as it was kept."""
+    """The parsed product of a cache row."""
     unknown = row.extra.get("unknown_values", ())
     return novita.Product(
         **{
@@ -208,7 +209,7 @@ def product_of(row: CachedProduct) -> novita.Product:
 
 
 def _template(row: CachedTemplate) -> novita.Template | None:
-    """None for one that was sealed with a key that is not configured any more."""
+    """The template of a cache row; None if its key is no longer configured."""
     try:
         data = row.data
     except Unreadable:

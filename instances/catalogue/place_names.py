@@ -1,7 +1,7 @@
-"""Which cluster a text names. Pure: no database, no network.
+"""Matches place names to clusters. Pure: no database, no network.
 
-Novita writes the places of a product as display names (``US-CA-06 (California)``), wrote codes
-(``US-CA-06``) until 2025, and ids (``us-ca-6``) in its second API.
+Novita's products name places by display name (``US-CA-06 (California)``), until 2025 by code
+(``US-CA-06``), and in its second API by id (``us-ca-6``).
 """
 
 import re
@@ -15,22 +15,25 @@ _WORDS = re.compile(r"[^\W\d_]+|\d+")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A cluster among all that Novita lists. Products are asked for by its id, and that filter is
-    a stronger witness than the places that a product names itself.
+    """A cluster, with all clusters that Novita lists.
+
+    Products are requested by cluster id; that filter is more reliable than the places that a
+    product names.
     """
 
     cluster: Cluster
     listed: Sequence[Cluster] = ()
 
     def is_surely_not(self, regions: Iterable[str]) -> bool:
-        """Whether a product that names these places is sold elsewhere only: each of them is another
-        cluster that is listed. A name that no cluster has decides nothing; no name is everywhere.
+        """Whether all places that a product names are other listed clusters.
+
+        False if a name matches no listed cluster, or if there are no names (sold everywhere).
         """
         named = [name for name in regions if key_of(name)]
         return bool(named) and all(self._is_another(name) for name in named)
 
     def unknown_names(self, regions: Iterable[str]) -> list[str]:
-        """Names of places that no listed cluster has."""
+        """Place names that match no listed cluster."""
         clusters = (self.cluster, *self.listed)
         named = [name for name in regions if key_of(name)]
         return [name for name in named if not any(is_cluster(name, each) for each in clusters)]
@@ -42,19 +45,20 @@ class Place:
 
 
 def is_cluster(name: str, cluster: Cluster) -> bool:
-    """Whether the text is the cluster's id or its display name, in whatever spelling."""
+    """Whether the text is the cluster's id or display name, in any spelling."""
     key = key_of(name)
     return bool(key) and key in (key_of(cluster.id), key_of(cluster.name))
 
 
 def is_place(name: str, other: str) -> bool:
-    """Whether two texts name one place."""
+    """Whether two texts name the same place."""
     return bool(key_of(name)) and key_of(name) == key_of(other)
 
 
 def key_of(name: str) -> tuple[str, ...]:
-    """The code in a text: letters and numbers up to the last number before a bracket, without
-    regard to case, separators and leading zeros. A text without a number counts as a whole.
+    """Comparable form: the letters and numbers up to the last number before a bracket.
+
+    Ignores case, separators and leading zeros. A text without a number counts as a whole.
     """
     code = re.split(r"[(\[\uff08]", name, maxsplit=1)[0]
     words = [
@@ -69,7 +73,7 @@ def _words(text: str) -> list[str]:
 
 
 def _joined(words: Iterable[str]) -> list[str]:
-    """Letters side by side are one word, however they are separated: ``US-CA`` is ``usca``."""
+    """Join adjacent groups of letters: ``US-CA`` becomes ``usca``."""
     joined: list[str] = []
     for word in words:
         if joined and not word.isdigit() and not joined[-1].isdigit():

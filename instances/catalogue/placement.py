@@ -1,4 +1,4 @@
-"""Which offer is best for a wish, and why not the others. Pure: no database, no network."""
+"""Ranks the offers for a request and explains rejections. Pure: no database, no network."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ ABOVE_CAP = "above the price cap"
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A product that fits, at its price in the wished mode (1/100,000 USD per GPU-hour)."""
+    """A product that fits, with its price in the requested mode (1/100,000 USD per GPU-hour)."""
 
     product_id: str
     product_name: str
@@ -27,7 +27,7 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A product of the wished name that does not fit, and why: in words, and for programs."""
+    """A product with the requested name that does not fit: the reason as a sentence and a code."""
 
     product_id: str
     reason: str
@@ -36,7 +36,7 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Offers, best first, and the products of that name that were passed over."""
+    """Offers, best first, and the rejected products of the same name."""
 
     offers: tuple[Offer, ...]
     rejections: tuple[Rejection, ...]
@@ -53,10 +53,10 @@ def rank(
     place: Place,
     refused: Iterable[tuple[str, str]] = (),
 ) -> Ranking:
-    """Cheapest in the wished mode first, then cheapest on demand, then by id.
+    """Order: cheapest in the requested mode, then cheapest on demand, then by id.
 
-    ``place`` is the region's cluster; ``refused`` are product ids that the upstream already turned
-    down for this wish, each with its words.
+    ``place`` is the region's cluster; ``refused`` are product ids that Novita has refused for this
+    request, with the reason.
     """
     turned_down = dict(refused)
     offers: list[Offer] = []
@@ -114,7 +114,7 @@ def _misfit(
 
 
 def above_cap(price_e5_usd: int | None, wish: InstanceRequest) -> str | None:
-    """In words, if a GPU-hour at that price makes the instance dearer than its caller allows."""
+    """The reason, if this price per GPU-hour exceeds the request's price cap for all GPUs."""
     cap = wish.max_price_per_hour_e5_usd
     if cap is None or price_e5_usd is None or price_e5_usd * wish.gpu_num <= cap:
         return None
@@ -123,7 +123,7 @@ def above_cap(price_e5_usd: int | None, wish: InstanceRequest) -> str | None:
 
 
 def price_in(products: Iterable[Product], product_id: str, mode: str) -> int | None:
-    """The price of a product by its id, in a fresh list; None if it is no longer offered."""
+    """Price of a product in a fresh list, by its id; None if it is no longer offered."""
     found = (_price(item, mode) for item in products if item.id == product_id)
     return next(found, None)
 
@@ -135,12 +135,12 @@ def _price(product: Product, mode: str) -> int | None:
 
 
 def is_same_name(one: str, other: str) -> bool:
-    """Equal but for case and repeated spaces."""
+    """Equal, ignoring case and repeated spaces."""
     return one.split() == other.split() or one.casefold().split() == other.casefold().split()
 
 
 def explain(ranking: Ranking, wish: InstanceRequest) -> dict[str, Any]:
-    """The choice as operators and callers read it: what was taken, and why nothing else."""
+    """JSON for callers and operators: the chosen offer, alternatives, rejections."""
     best = ranking.offers[0]
     others = len(ranking.offers) - 1
     beaten = f"cheapest of {others + 1} offers" if others else "the only offer"

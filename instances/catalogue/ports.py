@@ -1,6 +1,4 @@
-"""What a template makes of a wish: ports, root disk, and what it asks for in vain. Pure: no
-database, no network.
-"""
+"""Applies a template to a request: probed port, root disk, notes. Pure: no database, no network."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,12 +8,12 @@ from instances.domain.enums import FailureCode
 from instances.domain.types import DEFAULT_ROOTFS_GB, Failure, InstanceRequest
 from upstream.types import Template
 
-# Novita gives every instance a way in by SSH, whether its template opens the port or not.
+# Novita provides SSH to every instance, even if the template does not publish the port.
 SSH_PORT = 22
 
 
 def probe_failure(template: Template, probe: Mapping[str, Any]) -> Failure | None:
-    """Why a readiness probe (empty: there is none) could never pass, as far as that is certain."""
+    """Failure if no port of the template can answer the readiness probe (empty: no probe)."""
     ports = {each.port for each in template.ports} | {each.port for each in template.tools}
     if not probe or probe["port"] in {*ports, SSH_PORT}:
         return None
@@ -28,14 +26,14 @@ def probe_failure(template: Template, probe: Mapping[str, Any]) -> Failure | Non
 
 
 def sized(wish: InstanceRequest, template: Template) -> InstanceRequest:
-    """A request that names no size gets the larger of the default and the template's."""
+    """A request without a size gets the default or the template's size, whichever is larger."""
     if not wish.has_default_rootfs or template.rootfs_size_gb <= wish.rootfs_size_gb:
         return wish
     return replace(wish, rootfs_size_gb=template.rootfs_size_gb)
 
 
 def notes_on(template: Template, wish: InstanceRequest) -> list[tuple[str, str, str]]:
-    """What a caller should know of the template: code, sentence, and the request's field."""
+    """Notes on the template for the caller: code, sentence, field of the request."""
     asked, found = wish.rootfs_size_gb, template.rootfs_size_gb
     notes = []
     if not wish.has_default_rootfs and asked < found:

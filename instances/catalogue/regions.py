@@ -1,4 +1,4 @@
-"""Region codes of this API and the upstream clusters that the configuration maps them to."""
+"""Maps this API's region codes to Novita's clusters, by the configuration."""
 
 from collections.abc import Iterable, Sequence
 
@@ -14,7 +14,7 @@ MOST_TOLD = 1000
 
 
 def cluster_for(region: str, clusters: Iterable[Cluster]) -> Cluster | None:
-    """The cluster of a region: by its id if configured and listed, else by its display name."""
+    """Cluster of a region: by its configured id if listed, else by name; None if not found."""
     place = settings.CONFIG.regions.get(region)
     if place is None:
         return None
@@ -26,13 +26,14 @@ def cluster_for(region: str, clusters: Iterable[Cluster]) -> Cluster | None:
 
 
 def place_of(cluster: Cluster, clusters: Iterable[Cluster]) -> Place:
-    """A cluster among all that are listed."""
+    """A cluster, with all listed clusters."""
     return Place(cluster, tuple(clusters))
 
 
 def tell_unknown_regions(place: Place, products: Sequence[Product]) -> None:
-    """One line per process for each name of a place that no cluster has: it is not held against
-    the product, and an operator may want to know that Novita's spelling changed.
+    """Log each place name that matches no cluster, once per process.
+
+    Such a name does not exclude the product; the line shows that Novita's spelling changed.
     """
     for product in products:
         for name in place.unknown_names(product.regions):
