@@ -1,7 +1,6 @@
-"""The verbs on instances: one function, one transaction each; no network.
+"""Actions on instances for the API, the admin and commands: one transaction each, no network.
 
-Locks are taken in one order everywhere: job rows first (by the runner), then the instance, then
-what hangs on it.
+Lock order: job rows (by the executor), then the instance, then the rows that belong to it.
 """
 
 from instances.services.again import create_again, made_from

@@ -1,4 +1,4 @@
-"""A failed request made once more, as an instance of its own: the failed one stays as it is."""
+"""Repeats a failed request as a new instance; the failed instance is not changed."""
 
 from dataclasses import fields
 
@@ -17,9 +17,9 @@ EVENT = "instance.created_again"
 
 
 def create_again(*, public_id: str, cause: Cause) -> Instance:
-    """The same request as a new instance, by the project's limits of today; once for each.
+    """Create a new instance from a failed one, under the project's present limits; once each.
 
-    Raises IllegalTransition unless it failed, CreatedAgainAlready, RequestRejected and
+    Raises IllegalTransition unless the instance is failed, CreatedAgainAlready, RequestRejected and
     InstanceLimitReached.
     """
     with transaction.atomic():
@@ -43,6 +43,6 @@ def create_again(*, public_id: str, cause: Cause) -> Instance:
 
 
 def made_from(failed: Instance) -> str | None:
-    """The id of the instance that was made from it, if one was."""
+    """Public id of the instance that was created from it, or None."""
     event = InstanceEvent.objects.filter(instance=failed, type=EVENT).first()
     return None if event is None else str(event.data["instanceId"])

@@ -1,4 +1,4 @@
-"""The audit entry of a verb on an instance."""
+"""Writes the audit entry of an action on an instance."""
 
 from accounts import audit
 from instances.domain.types import Cause
@@ -6,7 +6,7 @@ from instances.models import Instance
 
 
 def audit_verb(verb: str, instance: Instance, cause: Cause, before: str) -> None:
-    """``before``: its status when the verb came. Within the verb's transaction."""
+    """``before``: status before the action. Call inside the action's transaction."""
     audit.record(
         verb,
         actor=cause.actor,

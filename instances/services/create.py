@@ -1,4 +1,4 @@
-"""Accepting a wish."""
+"""Accepts create requests."""
 
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ from jobs.failpoints import crashpoint
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """A new instance and when it can be expected to run."""
+    """A new instance, and when it is expected to run."""
 
     instance: Instance
     estimated_ready_at: datetime
@@ -28,9 +28,9 @@ class Created:
 def create_instance(
     *, project: Project, wish: InstanceRequest, cause: Cause, now: datetime | None = None
 ) -> Created:
-    """Accept a wish: instance, first event, create job and first webhook, in one statement.
+    """Write the instance, its first event, create job and webhook, in one statement.
 
-    ``now``, by the database's clock, from who has just asked it for something else.
+    ``now``: database time, if the caller has just read it.
     Raises RequestRejected and InstanceLimitReached, by the project's limits.
     """
     wish = limited(wish, project)

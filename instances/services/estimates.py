@@ -1,4 +1,4 @@
-"""How long starts take, from those that happened."""
+"""Estimates how long an instance takes to start, from past starts."""
 
 import hashlib
 from datetime import timedelta
@@ -14,9 +14,9 @@ KEPT_SECONDS = 30
 
 
 def median_start(product_name: str) -> timedelta:
-    """Median time from request to ready of the product's last 100 starts; 5 minutes before any.
+    """Median time from request to ready of the product's last 100 starts; 5 minutes without any.
 
-    As it was up to half a minute ago: a hundred starts hardly change meanwhile.
+    Cached for 30 seconds in each process.
     """
     key = f"start-{hashlib.sha256(product_name.encode('utf-8', 'replace')).hexdigest()}"
     known: timedelta | None = caches["local"].get(key)

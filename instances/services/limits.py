@@ -1,4 +1,4 @@
-"""What a project's requests may cost: defaults for what they leave open, and maxima."""
+"""Applies a project's limits to requests: defaults and maxima for runtime, price and count."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,10 +16,10 @@ from instances.models import Instance
 
 
 def limited(wish: InstanceRequest, project: Project) -> InstanceRequest:
-    """The wish with the project's defaults filled in. Raises RequestRejected beyond its maxima.
+    """The request with the project's defaults. Raises RequestRejected beyond its maxima.
 
-    A project with a maximum and no default gives its maximum to requests that name nothing: else
-    leaving a field out would be a way around it.
+    Without a default, the maximum applies to requests that name no value: otherwise a request
+    without the field would have no limit.
     """
     runtime = _effective(
         wish.max_runtime_minutes, project.default_runtime_minutes, project.longest_runtime_minutes
@@ -52,13 +52,13 @@ def _check(wish: InstanceRequest, project: Project) -> None:
 
 
 def has_room(project: Project) -> bool:
-    """Whether one more would be accepted at this moment; nothing is held for whoever asks."""
+    """Whether one more instance would be accepted now. Reserves nothing."""
     limit = project.live_instance_limit
     return limit is None or Instance.objects.of(project).living().count() < limit
 
 
 def check_runtime(minutes: int | None, project: Project) -> None:
-    """Raises RequestRejected for a runtime, or none at all, beyond what the project may have."""
+    """Raises RequestRejected if the runtime (None: unlimited) exceeds the project's maximum."""
     longest = project.longest_runtime_minutes
     if longest is not None and (minutes is None or minutes > longest):
         raise RequestRejected(
@@ -68,10 +68,10 @@ def check_runtime(minutes: int | None, project: Project) -> None:
 
 @contextmanager
 def holding_room(project: Project) -> Iterator[None]:
-    """Make one more in here. Raises InstanceLimitReached.
+    """Create one more instance inside this context. Raises InstanceLimitReached.
 
-    With a limit it is a transaction that holds the project's row until its end, so that two
-    requests cannot both take the last place.
+    With a limit, the context is a transaction that locks the project's row, so that two requests
+    cannot both take the last place.
     """
     if project.live_instance_limit is None:
         yield
@@ -85,9 +85,9 @@ def holding_room(project: Project) -> Iterator[None]:
 
 
 def set_project_limits(project: Project, *, actor: str = COMMAND, **limits: int | None) -> None:
-    """Change limits by their field's name; what exists already keeps what it was promised.
+    """Change limits by field name, None for no limit; existing instances keep theirs.
 
-    None is no limit. Raises ValueError for a time or price of nothing, which would be none as well.
+    Raises ValueError for a negative count, and for a time or price below 1.
     """
     for name, value in limits.items():
         if value is not None and value < (0 if name == "live_instance_limit" else 1):
@@ -96,7 +96,7 @@ def set_project_limits(project: Project, *, actor: str = COMMAND, **limits: int 
     if not limits:
         return
     with transaction.atomic():
-        # By the row: a form has put the new values into the project already.
+        # From the database: a form has already put the new values into ``project``.
         before = Project.objects.select_for_update().values(*limits).get(pk=project.pk)
         if before == limits:
             return

@@ -1,4 +1,4 @@
-"""What a request would come to, without making it: reads what is cached, calls nobody."""
+"""Checks a create request without creating anything, from the cache only: no network."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +18,7 @@ from upstream.types import Template
 
 @dataclass(frozen=True, slots=True)
 class Objection:
-    """Why a request would be refused, or fail later: a code of this API, and a sentence."""
+    """Why a request would be refused, or would fail later: code, sentence, field."""
 
     code: str
     message: str
@@ -27,8 +27,10 @@ class Objection:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """``refusals`` keep the request from being accepted; ``obstacles`` would fail it afterwards;
-    ``warnings`` keep it from nothing.
+    """Result of a plan.
+
+    ``refusals``: the request would not be accepted. ``obstacles``: it would be accepted and fail.
+    ``warnings``: no effect on the result.
     """
 
     wish: InstanceRequest
@@ -47,7 +49,7 @@ class Plan:
 
 
 def plan_instance(*, project: Project, wish: InstanceRequest) -> Plan:
-    """Judge a wish as creating would at this moment. Holds nothing for whoever asks."""
+    """Evaluate a request as a create would at this moment. Reserves nothing."""
     refusals: list[Objection] = []
     try:
         wish = limited(wish, project)
@@ -93,7 +95,7 @@ def _placement(wish: InstanceRequest) -> tuple[Ranking, Objection | None, dateti
 
 
 def _template_obstacle(found: Template | Failure | None, wish: InstanceRequest) -> Objection | None:
-    """As creating would find out; nothing is held against what nobody has read lately."""
+    """Failure of the template or the probe port; None for a template that is not in the cache."""
     if isinstance(found, Failure):
         return Objection(found.code, found.message, "templateId")
     failure = None if found is None else probe_failure(found, wish.readiness_probe)

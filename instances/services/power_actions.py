@@ -1,7 +1,7 @@
-"""start, stop, restart: accepted here, done at Novita by a job.
+"""start, stop and restart: accepted here, carried out at Novita by a job.
 
-Asking again for what is under way, or has come true, changes nothing and is no error: a caller
-whose answer was lost may repeat the call.
+Repeating an action that is in progress or complete changes nothing and is no error: a caller whose
+answer was lost may repeat the call.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from jobs.failpoints import crashpoint
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """From which status a verb leads to which, and where it is already on its way or fulfilled."""
+    """Statuses of an action: allowed from, during, and those in which it is already done."""
 
     action: Action
     allowed_from: InstanceStatus
@@ -98,7 +98,7 @@ def begin(
     now: datetime,
     reason: Reason | None = None,
 ) -> None:
-    """Change the status and queue the job. The instance is locked and may make this change."""
+    """Change the status and enqueue the job. The instance is locked and the action is allowed."""
     instance.action = verb.action
     instance.action_accepted_at = None
     if verb.via == InstanceStatus.STARTING:

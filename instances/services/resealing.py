@@ -1,7 +1,7 @@
-"""Everything that is sealed in the database, sealed anew: with a new key, or for the first time.
+"""Seals values in the database again: with a new key, or values that are still plain.
 
-An earlier release wrote these columns plainly, and may still do so while it is replaced. Each bite
-is a transaction of its own, so that nothing waits for long.
+Earlier releases wrote these columns unsealed, and may still do so during an update. Each batch is a
+transaction of its own, so that locks are short.
 """
 
 import time
@@ -35,14 +35,14 @@ _SHORTENED = "/…"
 
 @dataclass(slots=True)
 class Count:
-    """Values that were sealed, and those that no key opens."""
+    """Number of sealed values, and of values that no configured key opens."""
 
     sealed: int = 0
     unreadable: int = 0
 
 
 def seal_plain_values(*, seconds: float) -> bool:
-    """Seal what is not. Whether all of it was done within the time."""
+    """Seal all plain values. Whether this was completed within ``seconds``."""
     until = time.monotonic() + seconds
     for model, column in _COLUMNS:
         for bite in _bites(_plain(model, column)):
@@ -57,7 +57,7 @@ def seal_plain_values(*, seconds: float) -> bool:
 
 
 def reseal_everything() -> Count:
-    """With the first of the keys."""
+    """Seal all sealed values again with the first key."""
     count = Count()
     for model, column in _COLUMNS:
         for bite in _bites(_kept(model, column).exclude(kept="")):
@@ -72,14 +72,14 @@ def reseal_everything() -> Count:
 
 
 def _kept(model: type[Model], column: str) -> QuerySet[Any]:
-    """``kept``: the column as it is in the database."""
+    """Adds ``kept``: the column's raw text in the database."""
     rows: QuerySet[Any] = model._default_manager.order_by()
     kept: QuerySet[Any] = rows.annotate(kept=Cast(F(column), TextField()))
     return kept
 
 
 def _plain(model: type[Model], column: str) -> QuerySet[Any]:
-    # A sealed JSON value is a string, in quotes.
+    # A sealed JSON value is a string in quotes.
     is_sealed = Q(kept__startswith=PREFIX) | Q(kept__startswith=f'"{PREFIX}')
     return _kept(model, column).exclude(is_sealed | Q(kept=""))
 
@@ -103,7 +103,7 @@ def _seal_anew(model: type[Model], column: str, pks: Sequence[int], count: Count
             except Unreadable:
                 count.unreadable += 1
                 continue
-            # A text that remembers how it was sealed would be written back so.
+            # A plain str: a sealed text object would be written back with its old key.
             setattr(row, column, str(value) if isinstance(value, str) else value)
             done.append(row)
         model._default_manager.bulk_update(done, [column])
@@ -111,7 +111,7 @@ def _seal_anew(model: type[Model], column: str, pks: Sequence[int], count: Count
 
 
 def _with_addresses() -> QuerySet[Job]:
-    """Jobs of an earlier release: theirs hold receivers' whole addresses."""
+    """Jobs of earlier releases whose payload has the receiver's full address."""
     is_whole = Q()
     rows = Job.objects.order_by()
     for name in _ADDRESSES:

@@ -1,4 +1,4 @@
-"""Finding out about a template that nobody has used lately: a worker asks Novita, a plan waits."""
+"""Reads a template that is not in the cache: a worker asks Novita while a plan waits briefly."""
 
 import threading
 from time import monotonic, sleep
@@ -11,15 +11,16 @@ from jobs.stats import WORKER_SILENCE
 
 LONGEST_WAIT_SECONDS = 2.0
 LOOK_EVERY_SECONDS = 0.05
-# Threads of a web process, which has others to serve.
+# Limit for waiting threads of a web process; the other threads serve requests.
 MOST_WAITING = 2
 SEATS = threading.BoundedSemaphore(MOST_WAITING)
 
 
 def find_template(template_id: str, *, request_id: str = "") -> None:
-    """Have it read, and wait for that a moment, unless it is known or nobody would do it.
+    """Enqueue a read of the template and wait for it, up to LONGEST_WAIT_SECONDS.
 
-    Not in a transaction: what it would wait for is seen by others only after its commit.
+    Does nothing if the template is known or no worker runs. Not in a transaction: workers see the
+    job only after the commit.
     """
     if cache.known_template(template_id) is not None or not _has_workers():
         return

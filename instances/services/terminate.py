@@ -1,4 +1,4 @@
-"""Ending instances: asked for once, gone on with until nothing is left at Novita."""
+"""Accepts the end of instances; jobs continue until nothing of them is left at Novita."""
 
 from datetime import datetime, timedelta
 
@@ -28,10 +28,10 @@ def terminate_instance(
     reason: Reason | None = None,
     versions: VersionPrecondition = ANY_VERSION,
 ) -> Instance:
-    """Any status -> terminating -> terminated; once there, asking again changes nothing.
+    """Any status -> terminating -> terminated; repeating it changes nothing.
 
-    Where nobody had asked before, since Novita no longer showed it, the wish is kept: should the
-    instance reappear, it is ended. Raises VersionMismatch.
+    If the instance was terminated because Novita no longer showed it, the request is recorded: it
+    is ended if it reappears. Raises VersionMismatch.
     """
     with transaction.atomic():
         instance = Instance.objects.select_for_update(of=["self"]).get(public_id=public_id)
@@ -49,10 +49,10 @@ def terminate_instance(
 def begin_termination(
     instance: Instance, *, cause: Cause, now: datetime, reason: Reason | None = None
 ) -> None:
-    """The instance is locked, and neither terminating nor terminated.
+    """Begin the end of a locked instance that is neither terminating nor terminated.
 
-    What was never sent to Novita is over at once, unless a duplicate is still to end. Where a
-    create is in doubt, the create job goes on until it knows, and ends what it finds.
+    An instance that was never sent to Novita is terminated at once, unless a duplicate is open. For
+    a create in doubt, the create job continues until the outcome is known, and ends what it finds.
     """
     instance.action = ""
     change_status(instance, InstanceStatus.TERMINATING, cause=cause, now=now, reason=reason)
@@ -65,20 +65,21 @@ def begin_termination(
 
 
 def _resume_create(instance: Instance, cause: Cause) -> None:
-    """While there is doubt its job does not end by itself, so it need not be marked; and waiting
-    for a row that is being settled, with the instance locked, would be a deadlock.
+    """Enqueue the create job unless it is live.
+
+    A live one goes on while the create is in doubt. Locking its row with the instance locked would
+    be a deadlock with the completer.
     """
     if not Job.objects.live().filter(dedupe_key=f"create:{instance.public_id}").exists():
         enqueue_create(instance, request_id=cause.request_id)
 
 
 def terminate_all(*, project: Project, cause: Cause, key: ApiKey | None = None) -> list[str]:
-    """Every instance of the project that is not ended, or that failed and still holds a GPU; with
-    ``key``, of those that it made.
+    """End all live instances of the project, and failed ones that hold a GPU.
 
-    One transaction each, so that one that cannot be locked does not keep the others running.
-    Returns the public ids of those that are ended; raises the database's error, when all the others
-    are, for one that is not.
+    With ``key``, only those that it made. One transaction each, so that one locked row does not
+    delay the others. Returns the public ids of the ended instances. If a row could not be locked,
+    raises the database's error after all others are ended.
     """
     public_ids = to_be_ended(project, key).order_by("pk").values_list("public_id", flat=True)
     unasked = _gone_unasked(project, key).order_by("pk").values_list("public_id", flat=True)
@@ -105,13 +106,14 @@ def terminate_all(*, project: Project, cause: Cause, key: ApiKey | None = None) 
     return ended
 
 
-# An instance that Novita has not shown for so long is not expected back.
+# Age at which an instance that Novita no longer shows is not expected to reappear.
 PERHAPS_BACK = timedelta(days=1)
 
 
 def _gone_unasked(project: Project, key: ApiKey | None) -> InstanceQuerySet:
-    """Concluded to be gone lately, and never asked to be: whoever ends all wants these ended, too,
-    if they reappear.
+    """Instances concluded to be gone within PERHAPS_BACK without a request to end them.
+
+    Ending all includes them, in case they reappear.
     """
     mine = Instance.objects.of(project) if key is None else made_by(key)
     return mine.filter(
@@ -122,7 +124,7 @@ def _gone_unasked(project: Project, key: ApiKey | None) -> InstanceQuerySet:
 
 
 def made_by(key: ApiKey) -> InstanceQuerySet:
-    """What this key asked for. Rows from before 0.6.0 do not say so; their first events do."""
+    """Instances requested with this key. Rows from before 0.6.0 are found by their first event."""
     actor = f"key:{key.public_id}"
     told = InstanceEvent.objects.filter(project=key.project, sequence=1, actor=actor)
     of_before = Q(made_by="", pk__in=told.values("instance"))
@@ -130,7 +132,7 @@ def made_by(key: ApiKey) -> InstanceQuerySet:
 
 
 def to_be_ended(project: Project, key: ApiKey | None = None) -> InstanceQuerySet:
-    """What ``terminate_all`` would end."""
+    """Instances that ``terminate_all`` would end."""
     mine = Instance.objects.of(project) if key is None else made_by(key)
     alive = mine.not_ended().exclude(status=InstanceStatus.TERMINATING)
     failed = mine.holding().filter(status=InstanceStatus.FAILED)

@@ -1,4 +1,4 @@
-"""Changing what may be changed of an instance that exists: names, labels, receiver, end."""
+"""Updates an instance: name, tags, webhook receiver, runtime limit."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -17,7 +17,7 @@ from instances.models import Instance, WebhookDelivery
 from instances.services.limits import check_runtime
 from instances.services.versions import check_version
 
-# As callers know them. The receiver's address may hold a secret: events name it, and no more.
+# Names in the API. The receiver's address may contain a secret: events only name the field.
 _TOLD = {"name": "name", "tags": "tags", "max_runtime_minutes": "maxRuntimeMinutes"}
 _NOT_TOLD = {"webhook_url": "webhookUrl"}
 
@@ -29,11 +29,10 @@ def update_instance(
     cause: Cause,
     versions: VersionPrecondition = ANY_VERSION,
 ) -> Instance:
-    """Make the changes, with one event that says which; what changes nothing writes nothing.
+    """Apply the changes and write one event with the differences; without any, write nothing.
 
-    Messages that wait go to the new receiver, or end with the old one if there is none any more.
-    Raises IllegalTransition when it is terminated, VersionMismatch, and RequestRejected by the
-    limits.
+    Pending webhook messages go to the new receiver, or fail if there is none. Raises
+    IllegalTransition for a terminated instance, VersionMismatch, and RequestRejected by the limits.
     """
     with transaction.atomic():
         instance = Instance.objects.select_for_update(of=["self"]).get(public_id=public_id)
@@ -74,7 +73,7 @@ def _change(instance: Instance, changes: InstancePatch) -> None:
 
 
 def _set_runtime(instance: Instance, minutes: int | None) -> None:
-    """The end moves with it, and is warned of anew."""
+    """Set the runtime limit; the end moves with it, and the warning will be sent again."""
     check_runtime(minutes, instance.project)
     instance.max_runtime_minutes = minutes
     instance.expiry_warned_at = None
@@ -84,7 +83,7 @@ def _set_runtime(instance: Instance, minutes: int | None) -> None:
 
 
 def _merged(old: Mapping[str, str], patch: Mapping[str, str | None]) -> dict[str, str]:
-    """RFC 7396: what is null goes."""
+    """Merge patch of RFC 7396: null removes a key."""
     merged = {key: value for key, value in {**old, **patch}.items() if value is not None}
     if len(merged) > MOST_TAGS and len(merged) > len(old):
         raise RequestRejected(
@@ -119,7 +118,7 @@ def _audit(
 
 
 def _end_messages(instance: Instance) -> None:
-    """Nobody is left to be told; their jobs find that out by themselves."""
+    """Fail pending messages without a receiver; their jobs then end without sending."""
     WebhookDelivery.objects.filter(instance=instance, status=DeliveryStatus.PENDING).update(
         status=DeliveryStatus.FAILED,
         ended_at=database_now(),

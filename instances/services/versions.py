@@ -1,4 +1,4 @@
-"""If-Match, If-None-Match: nobody changes what they have not seen, or what they exclude."""
+"""Checks the preconditions If-Match and If-None-Match."""
 
 from instances.domain.errors import VersionMismatch
 from instances.domain.types import VersionPrecondition
@@ -6,6 +6,6 @@ from instances.models import Instance
 
 
 def check_version(instance: Instance, versions: VersionPrecondition) -> None:
-    """Raises VersionMismatch. Only with the row locked does the answer hold until the write."""
+    """Raises VersionMismatch. Valid until the write only if the row is locked."""
     if not versions.allow(instance.version):
         raise VersionMismatch(instance.public_id)
