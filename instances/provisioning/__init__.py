@@ -1,1 +1,1 @@
-"""The steps of creating an instance exactly once; handlers/create.py strings them together."""
+"""Steps of a create that happens exactly once; handlers/create.py runs them in order."""

@@ -1,4 +1,4 @@
-"""What the steps of creation share."""
+"""Helpers of all create steps."""
 
 from datetime import timedelta
 
@@ -28,18 +28,18 @@ def wish_of(instance: Instance) -> InstanceRequest:
 
 
 def count_unanswered(instance: Instance) -> None:
-    """One more create of this offer that no sure answer came to: see posting. Saves nothing."""
+    """Count a create of this offer whose outcome stayed unknown (see submit). Saves nothing."""
     times = instance.unanswered_offers.get(instance.product_id, 0) + 1
     instance.unanswered_offers[instance.product_id] = times
 
 
 def given_up(failure: Failure) -> GiveUp:
-    """End the job; its on_give_up fails the instance with the same code and words."""
+    """End the job; on_give_up then fails the instance with this code and message."""
     return GiveUp(f"{failure.code}: {failure.message}")
 
 
 def failure_of(error: str) -> Failure:
-    """The failure that a job was given up with; anything else is a fault of this service."""
+    """The failure of a given-up job; other errors become INTERNAL_ERROR."""
     code, _, message = error.partition(": ")
     if code in FailureCode.values:
         return Failure(code, message)

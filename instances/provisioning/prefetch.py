@@ -1,4 +1,4 @@
-"""Before the create: ask the upstream for what the cache does not hold, for all who wait for it."""
+"""Reads from Novita what the catalogue cache lacks for a create, once for all jobs that need it."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -25,14 +25,14 @@ from upstream.client import NovitaClient
 from upstream.errors import Blame, NovitaError, UnreadableAnswer
 from upstream.types import Cluster, Product, Template
 
-# Clusters, products of the cluster, products anywhere in two modes, template, registry auths.
+# Clusters, products of the cluster, products of all clusters in two modes, template, registries.
 MOST_CALLS = 6
 _NO_CLUSTER = Failure(FailureCode.NO_OPTIMAL_PRODUCT, "Novita lists no cluster for the region.")
 
 
 @dataclass(frozen=True, slots=True)
 class FetchWork:
-    """What a group of wishes has in common; ``template`` is set if the cache holds it."""
+    """What a group of requests has in common; ``template`` is set if the cache has it."""
 
     region: str
     billing_mode: str
@@ -51,7 +51,7 @@ class FetchWork:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What came back: a failure that is final for these wishes, an error that may pass, or data."""
+    """Result: data, a failure that is final for these requests, or an error that may pass."""
 
     calls: Sequence[CallRecord]
     clusters: Sequence[Cluster] = ()
@@ -92,9 +92,7 @@ def _fetch(client: NovitaClient, work: FetchWork) -> Fetched:
 
 
 def _not_sold_here(client: NovitaClient, work: FetchWork, cluster: Cluster) -> Failure:
-    """Unknown everywhere and sold elsewhere are different mistakes of the caller. That nothing at
-    all is sold is no request's: Novita is blind.
-    """
+    """Failure: unknown product, or sold elsewhere. Raises UnreadableAnswer if nothing is sold."""
     anywhere = [*client.list_products(billing_mode=work.billing_mode), *client.list_products()]
     if not anywhere:
         raise UnreadableAnswer("Novita lists no product at all")
@@ -131,7 +129,7 @@ def apply(jobs: Sequence[Job], work: FetchWork, result: Fetched) -> Mapping[int,
 def _after_error(
     jobs: Sequence[Job], error: NovitaError, calls: Sequence[CallRecord]
 ) -> Mapping[int, Outcome]:
-    """The list of clusters is the same for every request: no request is to blame for it."""
+    """Only products and templates depend on the request; other calls' errors are not its fault."""
     is_asked_for = bool(calls) and calls[-1].endpoint in ("list_products", "get_template")
     if error.belongs_to is Blame.REQUEST and is_asked_for:
         return {job.pk: given_up(rejected(error)) for job in jobs}
@@ -140,7 +138,7 @@ def _after_error(
 
 
 def _judge(instance: Instance, result: Fetched) -> Outcome:
-    """Fail now what cannot be placed by fresh data; the rest is posted in the next run."""
+    """Fail a request that fresh data cannot place; the others are submitted in the next run."""
     if result.failure is not None or result.cluster is None:
         return given_up(result.failure or _NO_CLUSTER)
     if result.template is not None:
@@ -162,7 +160,7 @@ def _judge(instance: Instance, result: Fetched) -> Outcome:
 def _nothing_fits(
     wish: InstanceRequest, ranking: Ranking, *, refused: Mapping[str, str]
 ) -> Failure:
-    """Sold out on create, above the cap, refused and never on offer are told apart."""
+    """Failure by cause: sold out on create, above the price cap, refused, or no fitting offer."""
     tried = [refused[item.product_id] for item in ranking.rejections if item.product_id in refused]
     if any(reason.startswith(SOLD_OUT) for reason in tried):
         code, what = FailureCode.INSUFFICIENT_RESOURCE, "is sold out"

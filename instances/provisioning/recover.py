@@ -1,4 +1,4 @@
-"""After a create of unknown outcome: find it by its unique name, or prove that it is not there."""
+"""Finds a create of unknown outcome by its unique name, or proves that it did not happen."""
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -27,25 +27,26 @@ from upstream.client import NovitaClient
 from upstream.errors import NovitaError
 from upstream.types import Listing, UpstreamInstance
 
-# A fresh instance may be missing from the list for a while: no single look proves absence.
+# A new instance may be missing from Novita's list for a while: one list proves no absence.
 LOOKS_TO_PROVE_ABSENCE = 3
 OTHER_ACCOUNT = timedelta(minutes=1)
-# Beyond the pages that are expected: room for growth, and for a page 0 where counting starts there.
+# Beyond the expected pages: for growth, and for an API whose pages start at 0.
 SPARE_CALLS = 3
 NAMED_CALLS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class LookUpWork:
-    """The exact names to find. A thorough look reads the whole list, in case the upstream's loose
-    name filter does not find what is there; one list answers for all who look. ``known``: some
-    that live, which a whole list must show.
+    """Names to find.
+
+    Thorough: read the whole list, since Novita's name filter may miss instances; one list serves
+    all jobs. ``known``: witnesses that a whole list must contain.
     """
 
     upstream_names: tuple[str, ...]
     is_thorough: bool
     permit: Permit
-    # By the database's clock, before the first call: what it proves, it proves for this moment.
+    # Database time before the first call: an absence is proven for this moment.
     begun_at: datetime
     pages: int = 1
     request_id: str = ""
@@ -54,8 +55,10 @@ class LookUpWork:
 
 @dataclass(frozen=True, slots=True)
 class LookedUp:
-    """What carries the names. A name that is neither found nor proven absent remains in doubt;
-    ``has_failed``: the upstream did not answer, so that it is worth asking again soon.
+    """Instances that carry the names.
+
+    Names neither found nor in ``absent`` stay in doubt. ``has_failed``: Novita did not answer, so
+    that the next try may come soon.
     """
 
     calls: Sequence[CallRecord]
@@ -69,7 +72,7 @@ def prepare(
     jobs: Sequence[Job], instances: Mapping[str, Instance]
 ) -> Sequence[WorkItem[LookUpWork] | Resolved]:
     account = settings.CONFIG.upstream_account
-    # Looking under another account would prove nothing; those wait for the right key.
+    # A list of another account proves nothing: these jobs wait for the configured key to return.
     strange = [job for job in jobs if instances[job.subject].upstream_account != account]
     parts: list[WorkItem[LookUpWork] | Resolved] = [
         Resolved({job.pk: Again(OTHER_ACCOUNT) for job in strange})
@@ -78,7 +81,7 @@ def prepare(
     for job in jobs:
         if job not in strange:
             if instances[job.subject].lookup_count:
-                # Only a whole list shows whether it sees: no other may prove absence.
+                # Only a whole list can prove absence.
                 thorough.append(job)
             else:
                 parts.append(_look([job], instances, NAMED_CALLS, pages=1, is_thorough=False))
@@ -126,16 +129,17 @@ def talk(work: LookUpWork) -> LookedUp:
 
 
 def _read_whole(client: NovitaClient, work: LookUpWork, names: Set[str]) -> LookedUp:
-    """The whole list where the budget allows, else its beginning and the upstream's name filter,
-    once that has been seen to find a name that is certainly there: an account with thousands of
-    instances must not keep a create in doubt for ever.
+    """Read the whole list if the budget allows; else its first page and then each name by filter.
+
+    The filter is used only if it finds a name that is in the list. This keeps creates of accounts
+    with thousands of instances from staying in doubt for ever.
     """
     is_enough = work.permit.calls >= work.pages + SPARE_CALLS
     listing = _list_all(client, work.permit.calls - SPARE_CALLS if is_enough else 1)
     pages = listing_profile.pages_of(listing, calls=len(client.calls))
     found = _named(listing, names)
     if listing.is_complete:
-        # A list that lacks what lives proves no absence: a create must not be sent again by it.
+        # A list without a witness proves no absence, or a create could be sent twice.
         absent_names = frozenset() if lacks_any(listing, work.known) else names
         return LookedUp(client.calls, found, absent_names, pages)
     absent: set[str] = set()
@@ -146,13 +150,13 @@ def _read_whole(client: NovitaClient, work: LookUpWork, names: Set[str]) -> Look
                 found += _named(by_name, names)
                 absent |= {name} if by_name.is_complete else set()
     except NovitaError:
-        # Those not reached stay in doubt until the next look.
+        # Names not reached stay in doubt until the next try.
         pass
     return LookedUp(client.calls, found, absent, pages)
 
 
 def _has_working_filter(client: NovitaClient, listing: Listing) -> bool:
-    """Whether a search for a listed name finds it, and not merely by leaving nothing out."""
+    """Whether the name filter finds a listed name and leaves other names out."""
     known = next((item for item in listing.instances.values() if item.name), None)
     if known is None:
         return False
@@ -193,7 +197,7 @@ def _judge(job: Job, instance: Instance, work: LookUpWork, result: LookedUp) -> 
         instance.create_step = CreateStep.LOOK_UP
         instance.lookup_count += 1
         instance.last_lookup_at = now
-    # Only by a look of this very moment: one that failed proves nothing, however many went before.
+    # Only by a successful list of this run: a failed one proves nothing, whatever came before.
     if is_complete and _is_absent(instance, work.begun_at):
         if instance.status != InstanceStatus.CREATING:
             return never_created(job, instance, f"not there after {instance.lookup_count} looks")
@@ -203,7 +207,7 @@ def _judge(job: Job, instance: Instance, work: LookUpWork, result: LookedUp) -> 
 
 
 def _preference(item: UpstreamInstance) -> tuple[bool, datetime, str]:
-    """The running one before the oldest one."""
+    """Running instances first, then the oldest."""
     return not item.is_running, item.created_at or database_now(), item.id
 
 
@@ -216,7 +220,7 @@ def _adopt(job: Job, instance: Instance, found: Sequence[UpstreamInstance]) -> O
 
 
 def _is_absent(instance: Instance, looked_at: datetime) -> bool:
-    """Several looks, over the settle time after the last moment the create can have acted."""
+    """Enough lists, the last begun ``create_settle`` after the create can last have acted."""
     if instance.posted_at is None or instance.lookup_count < LOOKS_TO_PROVE_ABSENCE:
         return False
     deadline = timedelta(seconds=settings.CONFIG.novita_timeout)
@@ -224,8 +228,9 @@ def _is_absent(instance: Instance, looked_at: datetime) -> bool:
 
 
 def _create_anew(job: Job, instance: Instance, now: datetime) -> Outcome:
-    """Proven absent: the create did not act, so it may be sent again. Past the start deadline
-    the next run fails the instance instead.
+    """Proven absent: the create may be sent again.
+
+    Past the start deadline, the next run fails the instance instead.
     """
     instance.create_step = CreateStep.CHOOSE
     instance.posted_at = None
@@ -237,9 +242,9 @@ def _create_anew(job: Job, instance: Instance, now: datetime) -> Outcome:
 
 
 def _pause(instance: Instance, *, is_soon: bool) -> timedelta:
-    """Quick looks first, since most lost answers are found at once; then over the settle time.
+    """Short pauses first, since most lost creates are found at once; then over the settle time.
 
-    Nor soon after a look that proved nothing: the next one costs as many calls.
+    Long after a list that proved nothing: the next one costs as many calls.
     """
     if is_soon and instance.lookup_count < 2:
         return RETRY_AFTER

@@ -1,4 +1,4 @@
-"""The failure of a request that Novita refuses for every offer."""
+"""Translates Novita's refusal of a request into the failure of the instance."""
 
 from instances.domain.enums import FailureCode
 from instances.domain.types import Failure
@@ -6,7 +6,7 @@ from upstream.errors import NovitaError, TemplateNotFound
 
 
 def rejected(error: NovitaError) -> Failure:
-    """Code by what Novita's reason or words name; its words in the message."""
+    """Failure code by the reason or words of Novita, with its words in the message."""
     return Failure(_code(error), f"Novita refused: {error}")
 
 

@@ -1,4 +1,4 @@
-"""What came of a create: placed, refused, or in doubt."""
+"""Applies the result of a create: placed, refused, or in doubt."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -40,7 +40,7 @@ def apply(jobs: Sequence[Job], work: PostWork, result: Posted) -> Mapping[int, O
 
 
 def placed(job: Job, instance: Instance, upstream_id: str, reason: str) -> Outcome:
-    """The upstream id is known: start watching, or end it if nobody wants it any more."""
+    """Save Novita's id; then observe the instance, or end it if it is no longer wanted."""
     now = database_now()
     instance.upstream_id = upstream_id
     instance.create_step = CreateStep.PLACED
@@ -57,7 +57,7 @@ def placed(job: Job, instance: Instance, upstream_id: str, reason: str) -> Outco
 
 
 def never_created(job: Job, instance: Instance, reason: str) -> Outcome:
-    """Nothing is at Novita, for certain, and nobody wants it any more."""
+    """Nothing was created, which is certain, and the instance is no longer wanted."""
     instance.create_step = CreateStep.CHOOSE
     instance.posted_at = None
     if instance.status == InstanceStatus.TERMINATING:
@@ -70,7 +70,7 @@ def never_created(job: Job, instance: Instance, reason: str) -> Outcome:
 
 
 def _doubt(job: Job, instance: Instance, error: NovitaError) -> Outcome:
-    """The create may have acted: from here on only a look-up may decide."""
+    """The create may have happened: only recover may decide what follows."""
     instance.create_step = CreateStep.LOOK_UP
     now = database_now()
     if instance.status == InstanceStatus.CREATING:
@@ -81,11 +81,11 @@ def _doubt(job: Job, instance: Instance, error: NovitaError) -> Outcome:
 
 
 def _not_created(job: Job, instance: Instance, result: Posted) -> Outcome:
-    """Nothing was made, for certain: forget the intent, and let the blame decide what follows."""
+    """Nothing was created, which is certain; the error's blame decides what follows."""
     error = result.error
     instance.create_step = CreateStep.CHOOSE
     instance.posted_at = None
-    # What was not bought has no price.
+    # No price without a GPU.
     instance.price_e5_usd = None
     if error is None or (error.belongs_to is Blame.OFFER and not result.is_of_a_read):
         return _next_offer(instance, result.offer_lost, error)
@@ -100,7 +100,7 @@ def _not_created(job: Job, instance: Instance, result: Posted) -> Outcome:
 
 
 def _next_offer(instance: Instance, offer_lost: str, error: NovitaError | None) -> Outcome:
-    """At once; an offer that was refused is never asked for again by this request."""
+    """Choose again at once; this request does not use a refused offer again."""
     refusal = offer_lost
     if error is not None:
         kind = SOLD_OUT if isinstance(error, InsufficientResource) else "refused"

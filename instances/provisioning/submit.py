@@ -1,4 +1,4 @@
-"""The create itself: the intent is committed, then sent once."""
+"""Sends a create: the intent is committed first, then the create is sent once."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -34,16 +34,17 @@ from upstream.errors import NovitaError
 from upstream.types import CreateRequest, Product, Template
 
 WAIT_FOR_FETCH = timedelta(milliseconds=150)
-# Creates of one offer in a row whose answer was lost and that proved to have made nothing.
+# Creates of one offer without an answer and without effect, after which others are preferred.
 MOST_UNANSWERED = 2
 _NO_ANSWER = "gave no sure answer to the last creates"
 
 
 @dataclass(frozen=True, slots=True)
 class PostWork:
-    """A create that may be sent until ``not_after`` (monotonic seconds) and never later: by then
-    less of the lease would be left than the call may take. ``wish``: set if its price cap is to be
-    checked against a fresh list right before.
+    """A create that may be sent until ``not_after`` (monotonic seconds).
+
+    Later, the rest of the job's lease would be shorter than the call may take. ``wish``: set if its
+    price cap is to be checked against a fresh list before the create.
     """
 
     request: CreateRequest
@@ -55,10 +56,10 @@ class PostWork:
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """The upstream id, or why there is none; none of them means that it was not sent.
+    """Novita's id or the error; with neither, the create was not sent.
 
-    ``offer_lost``: the offer was looked at once more, and is no longer what was chosen.
-    ``is_of_a_read``: the error is that look's, and says nothing of the create, which was not sent.
+    ``offer_lost``: the price check found that the offer has changed. ``is_of_a_read``: the error is
+    of the price check, and the create was not sent.
     """
 
     calls: Sequence[CallRecord] = ()
@@ -70,7 +71,7 @@ class Posted:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """A wish with an offer from the cache."""
+    """A request with an offer from the cache."""
 
     job: Job
     wish: InstanceRequest
@@ -82,9 +83,9 @@ class _Plan:
 def prepare(
     jobs: Sequence[Job], instances: Mapping[str, Instance]
 ) -> Sequence[WorkItem[PostWork] | WorkItem[FetchWork] | Resolved]:
-    """Choose from the cache and commit the intent; ask for what the cache lacks.
+    """Choose offers from the cache and commit the intents; prefetch what the cache lacks.
 
-    Writes: instances (posted_at, offer) and the shared call budget, each in its own transaction.
+    Writes instances (posted_at, offer) and the shared call budget, each in its own transaction.
     """
     now = database_now()
     late = [job for job in jobs if _is_late(instances[job.subject], now)]
@@ -110,8 +111,9 @@ def _is_late(instance: Instance, now: datetime) -> bool:
 
 
 def _plan(job: Job, instance: Instance, shelf: cache.CatalogueReader) -> _Plan | FetchWork:
-    """An offer by the cache alone, or what must be fetched to find one. A template that lacks the
-    port to be probed may have got it meanwhile.
+    """An offer from the cache, or what to fetch in order to find one.
+
+    A cached template without the probed port is read again: the port may have been added.
     """
     template = shelf.template(instance.template_id)
     if template is not None and (
@@ -140,9 +142,7 @@ def _plan(job: Job, instance: Instance, shelf: cache.CatalogueReader) -> _Plan |
 def _ranked(
     products: Sequence[Product], instance: Instance, wish: InstanceRequest, place: Place
 ) -> Ranking:
-    """An offer whose creates stayed without a sure answer is left for the others, if there are
-    others: nothing final is known of it.
-    """
+    """Offers ranked; those whose creates stayed unanswered are used only if there are no others."""
     refused, unanswered = instance.refused_offers, instance.unanswered_offers
     silent = {key: _NO_ANSWER for key, times in unanswered.items() if times >= MOST_UNANSWERED}
     ranking = rank(products, wish, place=place, refused=(silent | refused).items())
@@ -154,7 +154,7 @@ def _ranked(
 def _fetch(
     work: FetchWork, waiting: Sequence[Job], instances: Mapping[str, Instance]
 ) -> WorkItem[FetchWork] | Resolved:
-    """One caller asks; those who want the same look into the cache again a moment later."""
+    """One job asks Novita; jobs that need the same read the cache again after WAIT_FOR_FETCH."""
     if not cache.claim_fetch(work.key):
         return Resolved({job.pk: Again(WAIT_FOR_FETCH) for job in waiting})
     permit = limiter.reserve(MOST_CALLS, is_create=True)
@@ -169,8 +169,8 @@ def _post(
 ) -> Sequence[WorkItem[PostWork] | Resolved]:
     if not plans:
         return []
-    # A burst of creates takes each call as it comes back: it must leave some to the watch, else
-    # what has come to run is told late.
+    # Leave calls for monitoring: a burst of creates would otherwise delay the event of instances
+    # that come to run.
     permit = limiter.reserve(
         sum(_calls(plan, instances) for plan in plans),
         at_least=_calls(plans[0], instances),
@@ -192,7 +192,7 @@ def _post(
 
 
 def _calls(plan: _Plan, instances: Mapping[str, Instance]) -> int:
-    """A capped price is looked up once more before the create."""
+    """A request with a price cap needs a price check before the create."""
     return 1 if instances[plan.job.subject].max_price_per_hour_e5_usd is None else 2
 
 
@@ -208,9 +208,9 @@ def _as_far_as(
 
 
 def _intend(plan: _Plan, instance: Instance, mark: NameSigner) -> WorkItem[PostWork] | Resolved:
-    """Write down that a create is about to be sent, and what it will say.
+    """Save that a create is about to be sent, and its offer.
 
-    Not for one that was ended meanwhile: whoever ended it relied on nothing being sent.
+    Not if the instance was ended in the meantime: its termination relies on nothing being sent.
     """
     is_wanted = instance.status == InstanceStatus.CREATING
     if not is_wanted or instance.create_step != CreateStep.CHOOSE:
@@ -241,7 +241,7 @@ def _intend(plan: _Plan, instance: Instance, mark: NameSigner) -> WorkItem[PostW
 
 
 def create_request(instance: Instance, template: Template) -> CreateRequest:
-    """The template expanded: the upstream's create knows no template id."""
+    """The create with the template's fields: Novita's create takes no template id."""
     return CreateRequest(
         name=instance.upstream_name,
         product_id=instance.product_id,
@@ -280,8 +280,9 @@ def talk(work: PostWork) -> Posted:
 
 
 def _check_price(client: NovitaClient, work: PostWork, wish: InstanceRequest) -> Posted | None:
-    """Why nothing is sent, if the price is no longer what the caller allows. The look takes its
-    own time: afterwards the create may be too late.
+    """Why nothing is sent if the price now exceeds the cap; None: send the create.
+
+    The check takes time, so the deadline ``not_after`` is checked again.
     """
     request = work.request
     try:

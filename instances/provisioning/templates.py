@@ -1,4 +1,4 @@
-"""Reading a template that the cache does not hold, and what it needs to be used."""
+"""Reads a template, and checks its registry credentials, for a cache that lacks it."""
 
 import re
 
@@ -13,12 +13,12 @@ _USER_AND_PASSWORD = re.compile(r"[^\s:]+:\S.{0,10000}", re.DOTALL)
 # Ids at Novita are UUIDs or short numbers.
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9]{1,12}", re.IGNORECASE)
 
-# The template, the registry auths.
+# Template and registry auths.
 MOST_CALLS = 2
 
 
 def read_template(client: NovitaClient, template_id: str) -> tuple[Template | None, Failure | None]:
-    """The template, or why nothing can be made of it. Touches the network; raises NovitaError."""
+    """The template, or why it cannot be used. Calls Novita; raises NovitaError."""
     try:
         template = client.get_template(template_id)
     except TemplateNotFound:
@@ -28,8 +28,10 @@ def read_template(client: NovitaClient, template_id: str) -> tuple[Template | No
 
 
 def _auth_failure(client: NovitaClient, template: Template) -> Failure | None:
-    """``user:password`` is used as it is. A word that the account does not know is printed only if
-    it certainly is an id: it could be a password that stands in the wrong place.
+    """Failure for unusable registry credentials; ``user:password`` is used unchecked.
+
+    The message contains an unknown value only if it is certainly an id: it may be a password in the
+    wrong field.
     """
     code, auth_id = FailureCode.REGISTRY_AUTH_NOT_FOUND, template.image_auth_id
     if template.image_auth and not _USER_AND_PASSWORD.fullmatch(template.image_auth):

@@ -1,8 +1,7 @@
-"""Creates that wait: which reason, in which words, how long until the next try, and what a create
-that waited too long fails with.
+"""Lets creates wait: reason, message, pause, and the failure of a create that waited too long.
 
-A fault of the operator, of Novita or of the network is never the customer's failure: the create
-waits, says why, and goes on when it can, until its start deadline.
+A fault of the operator, of Novita or of the network fails no request: the create waits with a
+reason until it can go on, or until its start deadline.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,11 +28,11 @@ from upstream.errors import (
     UnreadableAnswer,
 )
 
-# The budget of calls is short for moments all the time: only a longer wait is worth an event.
+# The call budget is often empty for moments: only longer waits get an event.
 BRIEF = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(minutes=1)
 KEY_PAUSE = timedelta(seconds=5)
-# An outage is over when it is over, whatever its page says; the breaker tries as often.
+# Limit for the Retry-After of an outage; the breaker tries as often.
 OUTAGE_PAUSE = timedelta(seconds=15)
 
 _SAID: dict[WaitCode, str] = {
@@ -79,7 +78,7 @@ _FAILURES = {
 def wait_for_permit(
     jobs: Sequence[Job], instances: Mapping[str, Instance], permit: Permit
 ) -> dict[int, Outcome]:
-    """No call may be made now: come back when it may, and say why. For ``load``."""
+    """Put off jobs that may make no call now, and record why. For ``load``."""
     code = _OF_HOLD.get(permit.hold)
     if code is not None:
         note_waits(jobs, instances, Wait(code, _sentence(code, permit.message)))
@@ -95,8 +94,9 @@ _BUDGET = "This service has used up its calls to Novita for the moment."
 
 
 def wait_for(job: Job, instance: Instance, error: NovitaError) -> Outcome:
-    """Nothing was made, and the request is not to blame: try again later. Saves the instance,
-    which is locked.
+    """Wait after an error that is not the request's fault; nothing was created.
+
+    Saves the instance, which is locked.
     """
     code = code_of(error)
     begin_wait(job, instance, Wait(code, _sentence(code, str(error))))
@@ -125,7 +125,7 @@ def _sentence(code: WaitCode, words: str) -> str:
 
 
 def _pause(instance: Instance, error: NovitaError, code: WaitCode) -> timedelta:
-    """At the pace that Novita names; for money and allowance, the longer it lasts the rarer."""
+    """Novita's Retry-After; for balance, quota and refused creates, half of the time waited."""
     now = database_now()
     pause = RETRY_AFTER
     if error.retry_after:
@@ -139,14 +139,14 @@ def _pause(instance: Instance, error: NovitaError, code: WaitCode) -> timedelta:
 
 
 def _time_left(instance: Instance, now: datetime) -> timedelta:
-    """Until it is too late, which is to be told then and not a pause later."""
+    """Time until the start deadline, at least 1 s: the failure must not wait for a pause."""
     if instance.start_deadline_at is None:
         return LONGEST_PAUSE
     return max(instance.start_deadline_at - now, timedelta(seconds=1))
 
 
 def too_late(instance: Instance, last_error: str) -> Failure:
-    """The failure of a create that could not be placed in time, with what it waited for."""
+    """Failure of a create at its start deadline, with the reason for which it waited."""
     text = "Could not be created before the start timeout."
     if not instance.wait_code or instance.waiting_since is None:
         last = f" Last error: {last_error}" if last_error else ""
