@@ -1,4 +1,4 @@
-"""What a look at Novita means for an instance, by the status that it has here."""
+"""Decides what an observation of Novita means for an instance, by the instance's status here."""
 
 from instances.monitoring.absence import (
     PATIENCE,

@@ -1,8 +1,8 @@
-"""When something is gone at Novita: two theorems, in words in docs/absence.md.
+"""Concludes that a GPU is gone at Novita, by the two theorems of docs/absence.md.
 
-What was asked to end needs Novita's word twice, or refusals and lists that agree. What nobody asked
-to end needs time and passes that agree as well, and is taken back if it is seen again. Above are
-pure functions of what was seen, below is what they mean for a row.
+With a request to end it: Novita says so twice, or it refuses the id and lists agree. Without one:
+time and several agreeing passes, and it is taken back if it is seen again. First the pure
+functions, then their effect on rows.
 """
 
 from dataclasses import dataclass, replace
@@ -18,20 +18,20 @@ from instances.lifecycle.transitions import change_status, record_event
 from instances.models import Instance
 from instances.monitoring.evidence import Evidence, ListWord, Pass
 
-# Two looks that are nearer to each other than this count as one.
+# Gets by id closer together than this count as one.
 BETWEEN_LOOKS = timedelta(seconds=10)
 BETWEEN_LISTS = timedelta(seconds=30)
-# Passes that must agree before what nobody asked to end is concluded to be gone.
+# Agreeing passes needed to conclude that an instance is gone without a request to end it.
 PASSES = 3
 REFUSALS = 3
 LISTS = 2
-# Less certain evidence needs this many times ABSENCE_AFTER.
+# Factor on ABSENCE_AFTER for less certain evidence.
 PATIENCE = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Trail:
-    """Passes since the last sighting of what nobody asked to end."""
+    """Passes since the last observation of an instance without a request to end it."""
 
     since: datetime | None = None
     last_at: datetime | None = None
@@ -41,7 +41,7 @@ class Trail:
 
 @dataclass(frozen=True, slots=True)
 class AskedTrail:
-    """Looks since the last sighting of what was asked to end."""
+    """Gets by id and lists since the last observation of a GPU that was requested to end."""
 
     said_gone_at: datetime | None = None
     refused_since: datetime | None = None
@@ -56,9 +56,11 @@ class AskedTrail:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """``after``: ABSENCE_AFTER. ``longest_gap``: between two passes of one trail; a longer one
-    begins it anew. ``is_mass``: too many are missing at once. ``is_accepted``: an operator said
-    that it is true.
+    """Limits for a conclusion of absence.
+
+    ``after``: ABSENCE_AFTER. ``longest_gap``: longest time between two passes of a trail, or it
+    starts again. ``is_mass``: the mass guard is on. ``is_accepted``: an operator has confirmed the
+    absence.
     """
 
     after: timedelta
@@ -68,7 +70,7 @@ class Limits:
 
 
 def weigh(trail: Trail, seen: Pass, now: datetime, limits: Limits) -> tuple[Trail, bool]:
-    """The second theorem, for what nobody asked to end: the new trail, and whether it is gone."""
+    """Second theorem, without a request to end: the new trail, and whether the GPU is gone."""
     if seen.evidence == Evidence.SEEN:
         return Trail(), False
     if not seen.is_absence or (seen.is_doubted and trail.since is None):
@@ -92,7 +94,7 @@ def _is_gone(trail: Trail, seen: Pass, now: datetime, limits: Limits) -> bool:
         return seen.agrees and trail.agreeing >= LISTS
     if seen.agrees and trail.agreeing >= PASSES and not limits.is_mass:
         return waited >= limits.after
-    # Its own word alone, after the longer time: a better witness may never come.
+    # Novita's word alone counts after the longer time, since better evidence may never come.
     is_word = seen.evidence == Evidence.SAID_GONE or seen.list_word == ListWord.EMPTY
     is_enough = (seen.agrees or is_word) and trail.passes >= PASSES
     return is_enough and waited >= limits.after * PATIENCE
@@ -101,7 +103,7 @@ def _is_gone(trail: Trail, seen: Pass, now: datetime, limits: Limits) -> bool:
 def weigh_asked(
     trail: AskedTrail, seen: Pass, now: datetime, after: timedelta
 ) -> tuple[AskedTrail, bool]:
-    """The first theorem, for what was asked to end: the new trail, and whether it is gone."""
+    """First theorem, with a request to end: the new trail, and whether the GPU is gone."""
     if seen.evidence == Evidence.SEEN:
         return AskedTrail(), False
     if seen.evidence == Evidence.NOTHING:
@@ -121,7 +123,7 @@ def _noted(trail: AskedTrail, seen: Pass, now: datetime) -> AskedTrail:
 
 
 def _listed(trail: AskedTrail, seen: Pass, now: datetime) -> AskedTrail:
-    """Lists that lack it, each BETWEEN_LISTS after the one before."""
+    """Count lists that lack the GPU, at intervals of BETWEEN_LISTS or more."""
     if seen.list_word == ListWord.SHOWS:
         return replace(trail, lists=0, list_at=None)
     is_news = trail.list_at is None or now - trail.list_at >= BETWEEN_LISTS
@@ -131,19 +133,19 @@ def _listed(trail: AskedTrail, seen: Pass, now: datetime) -> AskedTrail:
 
 
 def _is_unlisted_long(trail: AskedTrail, after: timedelta) -> bool:
-    """Lists that see have lacked it for ``after``, though no look by id brings Novita's word."""
+    """Whether undoubted lists have lacked it for ``after``, whatever gets by id return."""
     return trail.lists > max(LISTS, after / BETWEEN_LISTS)
 
 
 def _is_said_gone(trail: AskedTrail, seen: Pass, now: datetime, after: timedelta) -> bool:
-    """Twice, some time apart, while the list works."""
+    """Novita said so twice, BETWEEN_LOOKS apart, while the list works."""
     if seen.evidence != Evidence.SAID_GONE or trail.said_gone_at is None:
         return False
     return now - trail.said_gone_at >= (after if seen.is_doubted else BETWEEN_LOOKS)
 
 
 def _is_refused_long(trail: AskedTrail, seen: Pass, now: datetime, after: timedelta) -> bool:
-    """Refused REFUSALS times, in any words, while lists do not show it."""
+    """Refused REFUSALS times or more, in any words, while lists do not show it."""
     if trail.refused_since is None or trail.refusals < REFUSALS:
         return False
     if seen.list_word == ListWord.LACKS and trail.lists >= LISTS:
@@ -152,7 +154,7 @@ def _is_refused_long(trail: AskedTrail, seen: Pass, now: datetime, after: timede
     return now - trail.refused_since >= (after if is_whole else after * PATIENCE)
 
 
-# What they mean for a row
+# Effect on rows
 
 
 def absence_after() -> timedelta:
@@ -166,17 +168,16 @@ def limits(*, is_mass: bool, is_accepted: bool) -> Limits:
 
 
 def is_perhaps_too_young(instance: Instance, now: datetime) -> bool:
-    """Made a moment ago and never seen: Novita may not show it yet, so not finding it proves
-    nothing before CREATE_SETTLE is over.
-    """
+    """Created within CREATE_SETTLE and never seen: Novita may not show it yet."""
     if instance.upstream_seen_at is not None or instance.posted_at is None:
         return False
     return now < instance.posted_at + timedelta(seconds=settings.CONFIG.create_settle)
 
 
 def suspect(instance: Instance, *, cause: Cause, now: datetime) -> None:
-    """A look did not find it, and nobody asked for its end: its reason and an event say so, and
-    from here the reconciler weighs what it sees. Nothing is concluded here.
+    """Record that an instance without a request to end was not found: reason and event.
+
+    Concludes nothing; from here on the reconciler evaluates each pass.
     """
     if instance.absence_seen_at is not None or is_perhaps_too_young(instance, now):
         return
@@ -186,7 +187,7 @@ def suspect(instance: Instance, *, cause: Cause, now: datetime) -> None:
 
 
 def note_sighting(instance: Instance, *, now: datetime) -> None:
-    """It is there: the trail of its absence is cleared, and its earlier reason restored."""
+    """Record that Novita shows the instance: clear the trail of absence, restore its reason."""
     if instance.absence_seen_at is None:
         return
     data = {"unseenSince": iso(instance.absence_seen_at)}
@@ -201,7 +202,7 @@ def note_sighting(instance: Instance, *, now: datetime) -> None:
 def judge_unasked(
     instance: Instance, seen: Pass, *, cause: Cause, now: datetime, limits: Limits
 ) -> bool:
-    """Weigh one pass of the reconciler, write what follows; whether it is concluded to be gone."""
+    """Evaluate one pass of the reconciler and save the result. True if concluded to be gone."""
     if is_perhaps_too_young(instance, now):
         return False
     before = _trail(instance)
@@ -220,7 +221,7 @@ def judge_unasked(
 
 
 def _trail(instance: Instance) -> Trail:
-    """What the watch of moving instances has not found begins here only: it sees no list."""
+    """The saved trail; only the reconciler's passes count: monitor jobs read no whole list."""
     if not instance.absence_looks:
         return Trail()
     return Trail(
@@ -238,7 +239,7 @@ def _say_unseen(instance: Instance) -> None:
 
 
 def conclude(instance: Instance, *, cause: Cause, now: datetime) -> None:
-    """It is gone, and nobody here had it ended: terminated, or a failed one that was kept."""
+    """Conclude that it is gone without a request: terminated; a kept failed one stays failed."""
     charges.close_unseen(instance, instance.absence_seen_at or now)
     instance.upstream_gone_at = now
     message = "It was deleted at Novita."
@@ -259,7 +260,7 @@ def _moment(instance: Instance) -> str:
 
 
 def _restore_reason(instance: Instance) -> None:
-    """Why it is in its status, as the event of that change of status told."""
+    """Restore the reason of the status from the event of its last change."""
     event = instance.events.filter(to_status=instance.status).order_by("-sequence").first()
     data = event.data if event is not None else {}
     is_failed = instance.status == InstanceStatus.FAILED

@@ -1,7 +1,6 @@
-"""What the two witnesses of absence say: a look by id, and the list of the same pass.
+"""Evidence of absence from a get by id and from the list of the same pass. Pure functions.
 
-Pure functions of what was seen. What follows from it is in ``absence``; both in words in
-docs/absence.md.
+The conclusions are in ``absence``; both are explained in docs/absence.md.
 """
 
 from collections.abc import Collection
@@ -11,41 +10,43 @@ from enum import Enum, auto
 from upstream.errors import InstanceNotFound, NovitaError
 from upstream.types import Listing, UpstreamInstance
 
-# At least MANY at once, and more than a LARGE_SHARE-th of all: more likely a mistake of Novita's.
+# At least MANY missing at once, and over 1/LARGE_SHARE of all held: more likely Novita's mistake.
 MANY = 3
 LARGE_SHARE = 5
 
 
 class Evidence(Enum):
-    """What one look by id says of one instance."""
+    """Result of a get by id for one instance."""
 
-    # Novita's own word, by its meaning: not found, or `removed`.
+    # Novita says not found, in any wording that means it, or `removed`.
     SAID_GONE = auto()
     # Novita refuses the id in words of unknown meaning.
     REFUSED = auto()
     SEEN = auto()
-    # An edge, the network, the key, the rate, an unreadable answer, or no look at all.
+    # Answer of an edge, network error, refused key, rate limit, unreadable answer, or no call.
     NOTHING = auto()
 
 
 class ListWord(Enum):
-    """What the list of the same pass says of it."""
+    """What the list of the same pass shows of the instance."""
 
     SHOWS = auto()
-    # The whole list, which is not empty, lacks it, or shows that it is being removed.
+    # The list is whole and not empty, and lacks the instance or shows that it is being removed.
     LACKS = auto()
-    # The whole list is empty, and says so by a total of 0.
+    # The list is whole and empty, with a total of 0.
     EMPTY = auto()
     # Only a part was read, or the answer has no total.
     PART = auto()
-    # No list of Novita's own came back: no absence is believed.
+    # Novita did not return a list: no absence is believed.
     FAILED = auto()
 
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """Both witnesses of one moment. ``is_doubted``: they contradict each other about another
-    instance, or the list lacks all that are known to live.
+    """A get by id and a list of the same pass.
+
+    ``is_doubted``: the two contradict each other about another instance, or the list lacks all
+    witnesses.
     """
 
     evidence: Evidence
@@ -54,13 +55,13 @@ class Pass:
 
     @property
     def is_absence(self) -> bool:
-        """Whether it speaks for absence at all."""
+        """Whether the two allow a conclusion of absence."""
         is_silent = self.list_word in (ListWord.SHOWS, ListWord.FAILED)
         return self.evidence in (Evidence.SAID_GONE, Evidence.REFUSED) and not is_silent
 
     @property
     def agrees(self) -> bool:
-        """Whether the list bears the look out. An empty list bears only Novita's plain word out."""
+        """Whether the list confirms the get by id. An empty list confirms only SAID_GONE."""
         if self.is_doubted or not self.is_absence:
             return False
         is_plain = self.evidence == Evidence.SAID_GONE and self.list_word == ListWord.EMPTY
@@ -78,7 +79,7 @@ def evidence_of(seen: UpstreamInstance | None, error: NovitaError | None) -> Evi
 
 
 def list_word(listing: Listing | None, upstream_id: str) -> ListWord:
-    """``listing``: None where no list of Novita's own came back."""
+    """``listing`` None: Novita did not return a list."""
     if listing is None:
         return ListWord.FAILED
     item = listing.instances.get(upstream_id)
@@ -93,10 +94,10 @@ def list_word(listing: Listing | None, upstream_id: str) -> ListWord:
 
 
 def contradicted(listing: Listing, alive: Collection[str]) -> list[str]:
-    """What looks by id find at the moment at which a list that calls itself whole lacks it."""
+    """Ids that gets by id have found and that a complete list lacks."""
     return [each for each in alive if each not in listing.instances] if listing.is_complete else []
 
 
 def is_brake_on(*, vanished: int, held: int) -> bool:
-    """Three or more, and over a fifth of everything that we hold."""
+    """The mass guard's condition: MANY or more, and over a fifth of all held instances."""
     return vanished >= MANY and vanished * LARGE_SHARE > held

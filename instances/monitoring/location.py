@@ -1,7 +1,7 @@
-"""Where an instance runs: Novita may move it to another cluster under the same id.
+"""Follows an instance that Novita moves to another cluster under the same id.
 
-Region and cluster of a row are where it is now. A look by id concludes that it moved; a list only
-has one made, or must say so in two passes of what does not run, where no address is at stake.
+``region`` and ``cluster_id`` of the row are the present place. A get by id decides that it moved. A
+list only causes a get by id; for a stopped instance, two lists in a row decide.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from upstream.types import Cluster, UpstreamInstance
 
 
 def follow(instance: Instance, sighting: Observation, cause: Cause, now: datetime) -> None:
-    """Before what else the look brought is noted: the addresses of the old place are forgotten."""
+    """Update the place. Call first: after a move, the addresses of the old place are deleted."""
     seen = sighting.seen
     place = _place(seen) if seen is not None else None
     if seen is None or place is None:
@@ -36,17 +36,17 @@ def follow(instance: Instance, sighting: Observation, cause: Cause, now: datetim
 
 
 def place_in_doubt(instance: Instance, seen: UpstreamInstance) -> str:
-    """Where a list shows a running instance, if that is elsewhere; else ""."""
+    """Cluster id in which a list shows a running instance, if it is not the known one; else ""."""
     place = _place(seen)
     return place.id if place is not None and _is_elsewhere(instance, place) else ""
 
 
 def _place(seen: UpstreamInstance) -> Cluster | None:
-    """Some answers name the cluster by its display name only."""
+    """The cluster in an answer; some answers contain only its display name."""
     if Fact.CLUSTER not in seen.facts or not (seen.cluster_id or seen.cluster_name):
         return None
     if seen.status == "migrating":
-        # Where it goes is known when it has arrived.
+        # The target is known only after the migration.
         return None
     return Cluster(seen.cluster_id or _id_of(seen.cluster_name), seen.cluster_name)
 
@@ -63,7 +63,7 @@ def _is_elsewhere(instance: Instance, place: Cluster) -> bool:
 
 
 def _region_of(place: Cluster) -> str:
-    """The configured code of a cluster, or ""."""
+    """The region code that is configured for a cluster, or ""."""
     codes = settings.CONFIG.regions
     return next((code for code in codes if cluster_for(code, [place]) is not None), "")
 
@@ -80,7 +80,7 @@ def _move(instance: Instance, place: Cluster, cause: Cause, now: datetime) -> No
 
 
 def _is_told_again(instance: Instance, place: Cluster) -> bool:
-    """By a list, of what is stopped: only such a list ever speaks of it."""
+    """Whether a second list shows a stopped instance there; gets by id are not made for those."""
     if instance.status != InstanceStatus.STOPPED:
         return False
     is_again = instance.details_doubt == _digest(place)

@@ -1,4 +1,4 @@
-"""One look at one instance, and what follows from it."""
+"""An observation of one instance, and the result of evaluating it."""
 
 from dataclasses import dataclass
 
@@ -8,8 +8,10 @@ from upstream.types import UpstreamInstance
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What one look showed; ``seen`` is None when a direct look found nothing, which Novita said
-    plainly, or by refusing the id in other words (``is_refused``).
+    """What a list or a get by id showed of an instance.
+
+    ``seen`` None: a get by id found nothing. Novita said so plainly, or refused the id in other
+    words (``is_refused``).
     """
 
     seen: UpstreamInstance | None
@@ -27,7 +29,7 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class ObservationResult:
-    """What comes next, and whether what was noted is still to be saved."""
+    """The outcome of the job, and whether the caller must save the row."""
 
     outcome: Outcome
     is_to_be_saved: bool = False

@@ -1,8 +1,7 @@
-"""Whether what runs is usable: one request or one connection to a port of the instance.
+"""Runs a readiness probe: one HTTP request or one TCP connection to a port of the instance.
 
-The address is Novita's word and is judged like any other before it is connected to (see
-``egress.webhooks.address_rules``). Nothing of the answer is kept but its status. Touches the
-network; raises nothing for whatever the network does.
+The address comes from Novita and is checked before connecting (``egress.webhooks.address_rules``).
+Only the status of the answer is used. Uses the network; network errors do not raise.
 """
 
 from __future__ import annotations
@@ -31,10 +30,9 @@ def check(
     *,
     allowed_networks: Sequence[Network] = (),
 ) -> str:
-    """Why the instance is not usable yet, in words for its owner; "" when the probe passes.
+    """Why the instance is not ready, as a sentence for its owner; "" if the probe passes.
 
-    ``probe`` is the request's ``readinessProbe``; ``addresses``: what Novita publishes for each
-    port, a URL or host:port.
+    ``probe``: the request's ``readinessProbe``. ``addresses``: published URL or host:port by port.
     """
     port = probe["port"]
     address = addresses.get(port, "")
@@ -74,7 +72,7 @@ def _ask(
 
 
 def _connect(address: str, deadline: Deadline, guard: Guard) -> str:
-    """To the first address that takes the connection; nothing is sent."""
+    """Connect to the first address that accepts; sends nothing."""
     host, port = _host_and_port(address)
     if not host:
         return "Novita publishes an address that cannot be read"

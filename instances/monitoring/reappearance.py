@@ -1,7 +1,6 @@
-"""What was concluded to be gone and is there after all, though nobody asked for its end.
+"""Takes back an instance that was concluded to be gone without a request to end it.
 
-It is taken back as Novita shows it: watched, charged and limited as before. Nothing is deleted
-for having been unseen.
+It is observed, charged and limited as before. Nothing is deleted because it was not seen.
 """
 
 from datetime import datetime, timedelta
@@ -21,9 +20,9 @@ from upstream.types import UpstreamInstance
 
 
 def take_back(instance: Instance, seen: UpstreamInstance, *, cause: Cause, now: datetime) -> None:
-    """terminated -> what Novita shows; a failed one that was kept is held again. It is locked.
+    """terminated -> the status that Novita shows; a kept failed one stays failed. It is locked.
 
-    Its credentials were forgotten: a look by id brings them again.
+    Its credentials were deleted; the next get by id returns them.
     """
     data = {"novitaInstanceId": seen.id, "novitaStatus": seen.status}
     if instance.absence_seen_at is not None:
@@ -43,7 +42,7 @@ def take_back(instance: Instance, seen: UpstreamInstance, *, cause: Cause, now: 
         limit = timedelta(seconds=settings.CONFIG.instance_start_timeout)
         instance.start_deadline_at = now + limit
     record_event(instance, "instance.reappeared", cause=cause, now=now, data=data)
-    # Together with the status: a constraint holds what is terminated to be gone.
+    # In the same save as the status: a constraint requires terminated rows to be gone.
     instance.upstream_gone_at = None
     change_status(instance, to, cause=cause, now=now, is_comeback=True)
     if to in MOVING_STATUSES or to == InstanceStatus.RUNNING:
@@ -51,7 +50,7 @@ def take_back(instance: Instance, seen: UpstreamInstance, *, cause: Cause, now: 
 
 
 def status_shown(seen: UpstreamInstance, *, has_run: bool) -> InstanceStatus:
-    """The status by Novita's word alone. An unknown word of what has run before is no end."""
+    """Status by Novita's word alone; with an unknown word, running if it has run before."""
     if seen.is_stopped or seen.status in FROZEN:
         return InstanceStatus.STOPPED
     if seen.status in STOPPING_WORDS:

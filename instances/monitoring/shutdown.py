@@ -1,4 +1,4 @@
-"""Instances that are stopping or migrating: neither ends before Novita shows that it has."""
+"""Evaluates observations of stopping and migrating instances, until Novita shows the end."""
 
 from datetime import datetime, timedelta
 
@@ -18,7 +18,7 @@ from jobs.models import Job
 from jobs.outcomes import Done, Outcome
 from upstream.types import UpstreamInstance, UpstreamJob
 
-# A verb that Novita took and that shows no effect after so long is sent again.
+# An accepted action without an effect is sent again after this time.
 EFFECT = timedelta(seconds=15)
 # A migration may have begun this long before it was noticed here.
 NOTICED_LATE = timedelta(minutes=10)
@@ -27,7 +27,7 @@ NOTICED_LATE = timedelta(minutes=10)
 def judge(
     instance: Instance, sighting: Observation | None, job: Job, now: datetime
 ) -> Outcome | None:
-    """What follows from a look at what is there, or None for another look."""
+    """Evaluate an observation; None: observe again."""
     seen = sighting.seen if sighting is not None else None
     if seen is not None and seen.is_stopped:
         return stopped(instance, job, now, _why(instance, seen, now), seen)
@@ -45,8 +45,10 @@ def judge(
 def has_failed_to_move(
     instance: Instance, sighting: Observation | None, failed: UpstreamJob, now: datetime
 ) -> bool:
-    """It is still shown as migrating, and the job that failed is of this migration: not one of
-    long before, unless it has made no progress since for long.
+    """Whether Novita's failed job belongs to this migration, and the status is still migrating.
+
+    A job from long before does not count, unless the migration makes no progress for
+    INSTANCE_STUCK_TIMEOUT.
     """
     seen = sighting.seen if sighting is not None else None
     is_migrating = instance.status == InstanceStatus.MIGRATING
@@ -60,14 +62,14 @@ def has_failed_to_move(
 
 
 def stay_behind(instance: Instance, failed: UpstreamJob, job: Job, now: datetime) -> Outcome:
-    """Stopped, its disk kept: nobody asked for its end. It can be started, or ended, from here."""
+    """Stopped after a failed migration, with its disk: no request to end it exists."""
     why = f": {failed.error[:200]}" if failed.error else "."
     message = f"Novita could not move it to another machine{why}"
     return stopped(instance, job, now, Reason(StatusReason.MIGRATION_FAILED, message))
 
 
 def _why(instance: Instance, seen: UpstreamInstance, now: datetime) -> Reason | None:
-    """What set it in motion; a reclaim may say so only when it is over."""
+    """Reason of the stop; a spot reclaim may become visible only when the stop is complete."""
     is_asked_for_here = instance.action == Action.STOP
     if not is_asked_for_here and spot_history.is_reclaim(instance, seen, now):
         return why_stopped(instance, seen, now)
@@ -84,7 +86,7 @@ def stopped(
     if seen is not None:
         spot_history.rest(instance, seen)
     if instance.upstream_status == MIGRATING:
-        # The word of what Novita could not move: it does not run.
+        # Not charged: Novita leaves a failed migration in this word, and the GPU does not run.
         charges.close(instance, now)
     instance.action = ""
     cause = cause_of(job, reason.message if reason else "Novita shows it stopped")
@@ -93,14 +95,14 @@ def stopped(
 
 
 def _is_undone(instance: Instance, seen: UpstreamInstance, now: datetime) -> bool:
-    """A stop that was set off at Novita and is over before we saw its end: it starts already."""
+    """A stop at Novita whose end was not observed: the instance is starting or running again."""
     is_of_novita = instance.status == InstanceStatus.STOPPING and not instance.action
     is_up = seen.is_running or seen.status in STARTING_WORDS
     return is_of_novita and is_up and now - instance.status_changed_at >= EFFECT
 
 
 def reason_of(instance: Instance) -> Reason | None:
-    """What set it in motion, if nobody asked for it here: it holds where it comes to rest, too."""
+    """Reason of the change at Novita; it also applies to the final status."""
     if instance.reason_code in ("", StatusReason.STUCK):
         return None
     return Reason(instance.reason_code, instance.reason_message)
@@ -113,7 +115,7 @@ def _moved(instance: Instance, job: Job, now: datetime) -> Outcome | None:
 
 
 def act_again(instance: Instance, now: datetime) -> None:
-    """Send the verb once more if Novita took it and did nothing."""
+    """Send the accepted action again if it has had no effect."""
     accepted = instance.action_accepted_at
     if instance.action and accepted is not None and now - accepted >= EFFECT:
         instance.action_accepted_at = None
@@ -122,7 +124,10 @@ def act_again(instance: Instance, now: datetime) -> None:
 
 
 def tell_if_stuck(instance: Instance, job: Job, now: datetime) -> None:
-    """Once: it goes on being looked at, and its owner may end it."""
+    """Write one event if the status at Novita does not change for INSTANCE_STUCK_TIMEOUT.
+
+    Observation goes on, and the owner may end the instance.
+    """
     limit = timedelta(seconds=settings.CONFIG.instance_stuck_timeout)
     since = max(instance.upstream_changed_at or now, instance.status_changed_at)
     if now - since < limit or instance.reason_code == StatusReason.STUCK:

@@ -1,4 +1,4 @@
-"""Copying what a look showed onto the row, and saving many rows at once."""
+"""Copies an observation onto the row, and saves many rows at once."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,7 @@ from instances.monitoring import absence
 from instances.monitoring.observation import Observation
 from upstream.facts import Fact
 
-# What a look may change, with the Postgres types that carry it.
+# Columns that an observation may change, with their Postgres types.
 NOTED = {
     "upstream_status": "text",
     "upstream_changed_at": "timestamptz",
@@ -45,10 +45,10 @@ _JSON = ("port_mappings", "connection", "trouble_told")
 
 
 def take(instance: Instance, sighting: Observation, now: datetime) -> None:
-    """Note what the look brought: Novita's word, the price, what is charged, how to get in. What
-    it does not say stays as it was. Saves nothing.
+    """Copy status, price, charge and addresses of an observation. Saves nothing.
 
-    ``upstream_seen_at`` moves on last: what changed did so between that look and this one.
+    Facts that the answer does not contain stay. ``upstream_seen_at`` is set last: the changes
+    happened between that time and now.
     """
     seen = sighting.seen
     assert seen is not None  # noqa: S101 - absence is noted elsewhere
@@ -66,14 +66,12 @@ def take(instance: Instance, sighting: Observation, now: datetime) -> None:
 
 
 def noted(instance: Instance) -> tuple[object, ...]:
-    """What a look may change; most looks change nothing, and then nothing is written."""
+    """Values that an observation may change; compared to avoid a write without a change."""
     return tuple(getattr(instance, name) for name in NOTED)
 
 
 def save_notes(changed: Sequence[Instance], seen: Sequence[Instance], *, now: datetime) -> None:
-    """Two statements for a whole listing, however many instances it showed; and one for what
-    single looks brought of access.
-    """
+    """Save the observations of a whole list in two statements, and access data in a third."""
     if changed:
         _save_noted(changed)
     keep_access({*changed, *seen}, now=now)
@@ -81,14 +79,14 @@ def save_notes(changed: Sequence[Instance], seen: Sequence[Instance], *, now: da
 
 
 def keep_access(instances: Iterable[Instance], *, now: datetime) -> None:
-    """Seal what looks by id have brought of access."""
+    """Seal and save the access data from gets by id."""
     found = {each: each.seen_access for each in instances if each.seen_access is not None}
     if found:
         credentials.take(found, now=now)
 
 
-# By hand: Django's bulk_update builds a CASE for every row and field, which took longer than all
-# else when two hundred instances came to run at once.
+# Raw SQL: Django's bulk_update builds a CASE for each row and field, and was the slowest part when
+# two hundred instances came to run at once.
 _SAVE_NOTED = f"""
 UPDATE instances_instance i SET {", ".join(f"{name} = n.{name}" for name in NOTED)}
 FROM unnest(%s::bigint[], {", ".join(f"%s::{kind}[]" for kind in NOTED.values())})

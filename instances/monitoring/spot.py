@@ -1,9 +1,9 @@
-"""Whether Novita gave notice of a spot reclaim, took it back, or carried it out. Pure.
+"""Decides whether Novita announced, withdrew or carried out a spot reclaim. Pure functions.
 
-Status (``spotStatus``) and time (``spotReclaimTime``) are two witnesses. Either may be missing,
-come late, or be left over from an earlier reclaim: both are judged against the instance's history.
+Evidence: status (``spotStatus``) and time (``spotReclaimTime``). Either may be missing, late, or
+left over from an earlier reclaim, so both are compared with the instance's history.
 
-none -> notice -> (time) -> withdrawn, or -> stopped. A notice stands until Novita says otherwise.
+none -> notice -> (time) -> withdrawn or stopped. A notice is valid until Novita revokes it.
 """
 
 from dataclasses import dataclass, replace
@@ -12,20 +12,20 @@ from enum import StrEnum
 
 NOTICE_WORDS = frozenset({"notified", "reclaiming"})
 RECLAIM_WORDS = frozenset({"reclaiming", "terminated"})
-# Novita's clock and ours.
+# Difference between Novita's clock and ours.
 SLACK = timedelta(minutes=1)
-# A time further ahead than this is no notice by itself: notices come an hour ahead.
+# A later time without a word is no notice: notices are given an hour ahead.
 HORIZON = timedelta(hours=24)
-# The hour that a notice without a time leaves, by Novita's guide.
+# Time from a notice without a time to the reclaim, by Novita's guide.
 NOTICE = timedelta(hours=1)
-# A notice that rests on a time alone is over this long after that time.
+# A notice that has only a time ends this long after that time.
 OVERDUE = timedelta(minutes=30)
-# A time is told again only if it moved by at least this much.
+# A change of the time by less than this gets no event.
 MOVED = timedelta(minutes=5)
 
 
 class Told(StrEnum):
-    """What a look makes to be told."""
+    """Event that an observation causes."""
 
     NOTHING = ""
     NOTICE = "instance.spot_notice"
@@ -35,9 +35,10 @@ class Told(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SpotHistory:
-    """What is known before a look. ``word``: the last status that Novita said. ``noticed_at``:
-    since when a notice stands, ``reclaim_at`` its time. ``past_at``: a time that means nothing any
-    more. ``running_since``: a reclaim before that was another one.
+    """What is known before an observation.
+
+    ``word``: Novita's last status. ``noticed_at``: start of a valid notice; ``reclaim_at`` its
+    time. ``past_at``: a time to ignore. ``running_since``: reclaims before that were earlier ones.
     """
 
     is_spot: bool = True
@@ -50,7 +51,7 @@ class SpotHistory:
 
 @dataclass(frozen=True, slots=True)
 class SpotSaid:
-    """What a look said. ``word``: None if it did not speak of it. ``time``: None for "0"."""
+    """Spot fields of an observation. ``word`` None: not in the answer. ``time`` None: "0"."""
 
     word: str | None = None
     time: datetime | None = None
@@ -58,7 +59,7 @@ class SpotSaid:
 
 
 def decide(history: SpotHistory, said: SpotSaid, now: datetime) -> tuple[SpotHistory, Told]:
-    """What a look at a running instance means for the notice, and the history after it."""
+    """Evaluate an observation of a running instance: the history after it, and the event."""
     word = history.word if said.word is None else said.word
     time = _time_ahead(history, said, word, now)
     stands = history.is_spot and _stands(history, said, word, time, now)
@@ -77,9 +78,7 @@ def decide(history: SpotHistory, said: SpotSaid, now: datetime) -> tuple[SpotHis
 
 
 def is_reclaim(history: SpotHistory, said: SpotSaid, now: datetime) -> bool:
-    """Whether a stop that nobody asked for here was a reclaim: by a word that came with it, or by
-    a time that has come.
-    """
+    """Whether a stop without a request was a reclaim: by the answer's word or a time reached."""
     if not history.is_spot:
         return False
     time = said.time or history.reclaim_at
@@ -96,8 +95,9 @@ def is_reclaim(history: SpotHistory, said: SpotSaid, now: datetime) -> bool:
 
 
 def at_rest(history: SpotHistory, said: SpotSaid) -> SpotHistory:
-    """It stopped, for any reason: the notice is over, and what it leaves behind proves nothing
-    about the next run.
+    """History after a stop, whatever its reason.
+
+    The notice is over; its remains are no evidence in the next run.
     """
     return replace(
         history,
@@ -113,7 +113,7 @@ def _stands(
 ) -> bool:
     is_noticed = history.noticed_at is not None
     if word in NOTICE_WORDS:
-        # The same word without a notice is left over from before a stop.
+        # The unchanged word without a notice is left over from before a stop.
         return is_noticed or word != history.word or time is not None
     if not is_noticed:
         return time is not None
@@ -125,14 +125,15 @@ def _stands(
 
 
 def _end(history: SpotHistory) -> datetime:
-    """When the notice that stands comes true."""
+    """When the reclaim of a valid notice happens."""
     assert history.noticed_at is not None  # noqa: S101
     return history.reclaim_at or history.noticed_at + NOTICE
 
 
 def _time_ahead(history: SpotHistory, said: SpotSaid, word: str, now: datetime) -> datetime | None:
-    """A time that lies ahead and is none of an earlier notice; without a word for a notice, only
-    one that is near.
+    """The announced time if it is in the future and not of an earlier notice.
+
+    Without a word of a notice, only a time within HORIZON.
     """
     time = said.time
     if time is None or time <= now or time == history.past_at or not history.is_spot:
@@ -141,7 +142,7 @@ def _time_ahead(history: SpotHistory, said: SpotSaid, word: str, now: datetime) 
 
 
 def _passed(history: SpotHistory, said: SpotSaid, now: datetime, is_over: bool) -> datetime | None:
-    """The time to be disregarded from here on: of a notice taken back, or one that is past."""
+    """The time to ignore from now on: of a withdrawn notice, or one in the past."""
     if said.time is None:
         return history.past_at
     return said.time if is_over or said.time <= now else history.past_at

@@ -1,4 +1,4 @@
-"""The spot history on the row: read, judged against a look, written back, told."""
+"""Loads and saves the spot history of a row, and writes the events of notices."""
 
 from datetime import datetime
 
@@ -20,7 +20,7 @@ _WORDS = {
 
 
 def tell_notice(instance: Instance, seen: UpstreamInstance, cause: Cause, now: datetime) -> None:
-    """Of an instance that runs: its notice, each once."""
+    """Evaluate a running instance's spot fields; one event for each change of a notice."""
     after, told = spot.decide(_history(instance, seen), _said(seen), now)
     known_time = instance.spot_reclaim_at
     _write(instance, after)
@@ -33,12 +33,12 @@ def tell_notice(instance: Instance, seen: UpstreamInstance, cause: Cause, now: d
 
 
 def is_reclaim(instance: Instance, seen: UpstreamInstance, now: datetime) -> bool:
-    """Whether Novita stopped it to take it back; by the history before this look."""
+    """Whether the stop was a spot reclaim, by the history before this observation."""
     return spot.is_reclaim(_history(instance, seen), _said(seen), now)
 
 
 def rest(instance: Instance, seen: UpstreamInstance) -> None:
-    """It is stopped: what is shown now proves nothing about the next run. Saves nothing."""
+    """End a notice after a stop; its remains are no evidence in the next run. Saves nothing."""
     _write(instance, spot.at_rest(_history(instance, seen), _said(seen)))
 
 
@@ -48,7 +48,7 @@ def _history(instance: Instance, seen: UpstreamInstance) -> SpotHistory:
     return SpotHistory(
         is_spot=(seen.billing_mode or instance.billing_mode) == BillingMode.SPOT,
         word=instance.spot_status,
-        # Release 0.5.0 kept the time of a notice and nothing else.
+        # Release 0.5.0 saved only the time of a notice.
         noticed_at=instance.spot_noticed_at or (instance.upstream_changed_at if is_told else None),
         reclaim_at=instance.spot_reclaim_at,
         past_at=instance.spot_past_at,

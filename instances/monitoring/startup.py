@@ -1,4 +1,4 @@
-"""Instances that start: for the first time, where a failure is final, or once more."""
+"""Evaluates observations of starting instances: first starts, and later starts and restarts."""
 
 from datetime import datetime, timedelta
 
@@ -28,14 +28,14 @@ from jobs.outcomes import Again, Done, Outcome
 from upstream.types import UpstreamInstance
 from upstream.vocabulary import STATUSES
 
-# What nobody could look at when its deadline passed may be running: an outage must not end it
-# unseen. Bounded, since nothing may be billed for long that nobody watches.
+# Added to the deadline while Novita could not be asked: the instance may be running. Limited, since
+# an unobserved instance costs money.
 UNSEEN_GRACE = timedelta(minutes=2)
-# A restart shows `running` from before it for a moment; a start that does nothing stays `exited`.
+# After a restart, `running` may be from before it; after a start without effect, `exited` stays.
 RESTART_SHOWS = timedelta(seconds=10)
 START_SHOWS = timedelta(seconds=60)
-# The pull of an image takes what it takes, up to the start deadline; so does what an unknown word
-# stands for.
+# Words without work in progress. A pull may take until the start deadline; unknown words count as
+# work.
 _NO_WORK = (STATUSES.words | {"nothing"}) - {"pulling", "running"}
 
 
@@ -48,8 +48,9 @@ def judge(
     is_last_resort: bool,
     is_usable: bool = True,
 ) -> Outcome | None:
-    """What follows from a look, if there was one, or None for another look. ``is_usable``: it has
-    no readiness probe, or the probe has just passed.
+    """Evaluate an observation, if there is one; None: observe again.
+
+    ``is_usable``: no readiness probe, or it has just passed.
     """
     is_last_resort = is_last_resort and sighting is None
     is_ready = is_usable and _is_ready(instance, is_last_resort=is_last_resort)
@@ -66,8 +67,9 @@ def judge(
 
 
 def disappeared(instance: Instance, job: Job, now: datetime) -> Outcome | None:
-    """A first start that a look does not find goes on until its deadline, which ends it on a wish;
-    before that the reconciler may conclude that it was deleted at Novita.
+    """Evaluate a first start that was not found: it goes on until its deadline.
+
+    Before that, the reconciler may conclude that it was deleted at Novita.
     """
     absence.suspect(instance, cause=cause_of(job, "a look did not find it"), now=now)
     late = _lateness(instance, None, now)
@@ -75,13 +77,13 @@ def disappeared(instance: Instance, job: Job, now: datetime) -> Outcome | None:
 
 
 def fail_unwatched(instance: Instance, error: str, *, job: Job, now: datetime) -> None:
-    """The watch itself failed for good: end what nobody would look at any more."""
+    """Fail an instance whose monitor job has failed for good, and end its GPU."""
     failure = Failure(FailureCode.INTERNAL_ERROR, f"Watching failed for good: {error[:500]}")
     _fail(instance, failure, job, now)
 
 
 def _failure(instance: Instance, sighting: Observation | None, now: datetime) -> Failure | None:
-    """Why it can never run, or must not, if that is what was seen."""
+    """Why it can never run or must not run, by this observation."""
     seen = sighting.seen if sighting is not None else None
     if seen is None:
         return None
@@ -97,7 +99,7 @@ def _failure(instance: Instance, sighting: Observation | None, now: datetime) ->
 
 
 def _too_dear(instance: Instance, price_e5_usd: int | None) -> Failure | None:
-    """The price rose between the last look at it and the create."""
+    """Failure if the price rose above the cap between the price check and the create."""
     cap = instance.max_price_per_hour_e5_usd
     if cap is None or not price_e5_usd or price_e5_usd * instance.gpu_num <= cap:
         return None
@@ -121,7 +123,7 @@ def _arrive(instance: Instance, job: Job, now: datetime) -> Outcome:
 
 
 def _lateness(instance: Instance, sighting: Observation | None, now: datetime) -> Failure | None:
-    """Past its deadline, or without progress for too long in a state that is none of work."""
+    """Failure past the start deadline, or without progress for INSTANCE_STUCK_TIMEOUT."""
     grace = timedelta(0) if sighting is not None else UNSEEN_GRACE
     deadline, last = instance.start_deadline_at, instance.upstream_status or "nothing"
     if deadline is not None and deadline + grace <= now:
@@ -145,7 +147,7 @@ def _last_words(instance: Instance, status: str) -> str:
 
 
 def _fail(instance: Instance, failure: Failure, job: Job, now: datetime) -> Outcome:
-    """Failed, and its GPU ended unless its owner wanted it kept: what runs is paid for."""
+    """Fail the instance and end its GPU, unless the owner wants it kept."""
     fail(instance, failure, cause=cause_of(job, failure.message), now=now)
     if _must_end(instance, failure):
         cause = cause_of(job, f"ended after {failure.code}")
@@ -154,7 +156,7 @@ def _fail(instance: Instance, failure: Failure, job: Job, now: datetime) -> Outc
 
 
 def _must_end(instance: Instance, failure: Failure) -> bool:
-    """Nothing is kept above its price cap. Not having seen it is no reason to end it."""
+    """Whether the GPU must end; above the price cap always."""
     is_kept = instance.on_start_failure == OnStartFailure.KEEP
     is_too_dear = failure.code == FailureCode.PRICE_ABOVE_CAP
     return not is_kept or is_too_dear
@@ -168,20 +170,20 @@ def _judge_again(
     *,
     is_ready: bool,
 ) -> Outcome | None:
-    """A start or restart of one that has run before: it has a disk that must survive a failure."""
+    """Evaluate a later start or restart: on a failure, its disk is kept."""
     seen = sighting.seen if sighting is not None else None
     if seen is not None and seen.is_stopped:
         return _stays_stopped(instance, seen, job, now)
     if is_ready and _has_begun_anew(instance, sighting, now):
         return _arrive(instance, job, now)
     if is_ready:
-        # These addresses are those from before the restart.
+        # The addresses are from before the restart.
         addresses.forget(instance)
     if seen is not None and instance.start_deadline_at and instance.start_deadline_at <= now:
         message = f"It did not start again in time; {_last_words(instance, seen.status)}."
         reason = Reason(StatusReason.STARTUP_TIMEOUT, message)
         if seen.status == MIGRATING:
-            # No stop reaches it there; it does not run.
+            # Novita stops nothing that is migrating, and it does not run.
             return shutdown.stopped(instance, job, now, reason, seen)
         begin(instance, STOP, cause=cause_of(job, message), now=now, reason=reason)
         return None
@@ -191,14 +193,14 @@ def _judge_again(
 def _stays_stopped(
     instance: Instance, seen: UpstreamInstance, job: Job, now: datetime
 ) -> Outcome | None:
-    """Exited: a failure, or a start that Novita has not begun, or never will."""
+    """`exited`: a failure, or a start that Novita has not begun or never will."""
     accepted = instance.action_accepted_at
     if instance.action and accepted is None:
         return None
     error = seen.failure_reason
     waits_since = accepted or instance.status_changed_at
     changed = instance.upstream_changed_at
-    # The words of an earlier failure stay until it starts again.
+    # The error of an earlier failure stays until the next start.
     has_failed_anew = bool(error) and changed is not None and changed > waits_since
     if not has_failed_anew and now - waits_since < START_SHOWS:
         return None
@@ -209,9 +211,9 @@ def _stays_stopped(
 
 
 def _has_begun_anew(instance: Instance, sighting: Observation | None, now: datetime) -> bool:
-    """Not the `running` from before the restart: another word came between, or some time.
+    """Whether `running` is from after the restart: another word came between, or RESTART_SHOWS.
 
-    Novita's own times decide nothing: they are whole seconds of another clock.
+    Novita's times are not used: they are whole seconds of another clock.
     """
     if instance.action != Action.RESTART:
         return not instance.action or instance.action_accepted_at is not None

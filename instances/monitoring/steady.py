@@ -1,7 +1,7 @@
-"""Instances at rest: running, stopped, or failed with their GPU kept.
+"""Evaluates observations of stable instances: running, stopped, or failed with the GPU kept.
 
-Nobody here moves them, so whatever moves was set in motion at Novita: by its console, by a spot
-reclaim, by a lack of money, by a crash.
+No action is in progress, so changes come from Novita: its console, a spot reclaim, a lack of money,
+a crash.
 """
 
 from datetime import datetime, timedelta
@@ -26,7 +26,7 @@ STARTING_WORDS = frozenset(
     | {"toRestart", "restarting", "toReset", "resetting"}
 )
 STOPPING_WORDS = frozenset({"toStop", "stopping"})
-# It lacks the money, and does not run.
+# Word for lack of money; the GPU does not run.
 FROZEN = frozenset({"freezing"})
 MIGRATING = "migrating"
 
@@ -39,14 +39,15 @@ def settle(
     now: datetime,
     is_in_arrears: bool = False,
 ) -> bool:
-    """Note what a look showed and follow Novita where it has gone; whether the status changed.
+    """Copy an observation and follow Novita's status. True if the status changed.
 
-    The instance is locked and running, stopped or failed. Notes alone are left to the caller.
-    ``is_in_arrears``: the account has no money, which explains what nothing else does.
+    The instance is locked and running, stopped or failed; without a change of status, the caller
+    saves it. ``is_in_arrears``: the account has no money left, used as a reason if there is no
+    other.
     """
     cause = cause_of(job, "") if job is not None else Cause("operator:reconcile")
     if sighting.is_gone:
-        # What this proves, and when, the reconciler weighs.
+        # The reconciler decides what this proves.
         absence.suspect(instance, cause=_because(cause, "a look did not find it"), now=now)
         return False
     assert sighting.seen is not None  # noqa: S101 - not gone
@@ -71,7 +72,7 @@ def _is_doubtful(instance: Instance, sighting: Observation) -> bool:
 
 
 def _read_again(instance: Instance, now: datetime) -> None:
-    """By id, since only such a look may replace an address; the known ones are shown meanwhile."""
+    """Enqueue a get by id; only that may replace addresses. The known ones are shown meanwhile."""
     instance.has_details = False
     enqueue_monitor(instance, at=now)
 
@@ -108,7 +109,7 @@ def _follow(
 
 
 def has_failed_to_move(instance: Instance) -> bool:
-    """Novita leaves what it could not move in `migrating`: that word is no news any more."""
+    """Novita leaves a failed migration in `migrating`: that word is then no change."""
     is_stopped = instance.status == InstanceStatus.STOPPED
     return is_stopped and instance.reason_code == StatusReason.MIGRATION_FAILED
 
@@ -116,7 +117,7 @@ def has_failed_to_move(instance: Instance) -> bool:
 def why_stopped(
     instance: Instance, seen: UpstreamInstance, now: datetime, *, is_in_arrears: bool = False
 ) -> Reason:
-    """By what Novita shows, against what was known before this look; see ``watching.spot``."""
+    """Reason of a stop, by the observation and the history before it; see ``monitoring.spot``."""
     if spot_history.is_reclaim(instance, seen, now):
         return Reason(StatusReason.SPOT_RECLAIMED, "Novita took the spot instance back.")
     if seen.status in FROZEN:
@@ -135,7 +136,7 @@ def _at_novita(what: str) -> Reason:
 def _set_off(
     instance: Instance, to: InstanceStatus, reason: Reason, cause: Cause, now: datetime
 ) -> None:
-    """On its way again: looked at every few seconds until it has come to rest."""
+    """Change to a status in transition and enqueue the monitor job."""
     if to == InstanceStatus.STARTING:
         limit = timedelta(seconds=settings.CONFIG.instance_start_timeout)
         instance.start_deadline_at = now + limit

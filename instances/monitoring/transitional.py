@@ -1,4 +1,4 @@
-"""Instances on their way: starting, stopping, migrating; and running ones never read yet."""
+"""Evaluates observations of starting, stopping and migrating instances, and first gets by id."""
 
 from datetime import datetime, timedelta
 
@@ -13,12 +13,12 @@ from jobs.models import Job
 from jobs.outcomes import Again, Done, Outcome
 from upstream.types import UpstreamJob
 
-# What is not there is asked for slowly: two hundred such rows would take every call there is.
+# Pause while an instance is not found: 200 such rows would use the whole call budget.
 UNSEEN_PAUSE = timedelta(seconds=20)
 
 
 def is_watched(instance: Instance) -> bool:
-    """On its way, or running while its addresses are still to be read by id."""
+    """Whether it is in transition, or running with addresses still to be read by id."""
     if instance.status == InstanceStatus.RUNNING:
         return addresses.is_watch_needed(instance)
     return instance.status in MOVING_STATUSES
@@ -35,14 +35,13 @@ def observe(
     unusable: str | None = None,
     failed_move: UpstreamJob | None = None,
 ) -> ObservationResult:
-    """Note what was seen and decide what comes next. The instance is locked.
+    """Update the locked instance by an observation, and decide the outcome of the job.
 
-    A change of status is written at once; mere notes are left to ``save_notes``, for all at once.
-    ``next_at``: the next look, if the poll interval alone does not say it. ``is_last_resort``: a
-    listing showed it running, and this look was to bring the connect blocks; if it did not, the
-    instance is announced without them and read again later. ``unusable``: what its readiness
-    probe said, "" if it passed, None if it was not asked. ``failed_move``: Novita's job that was
-    to move it and failed.
+    A change of status is saved at once; other changes are left to ``save_notes``, for all rows
+    together. ``next_at``: next observation, if not by the poll interval. ``is_last_resort``: a list
+    showed it running and this is the get by id for its connect blocks; without them, it becomes
+    running and is read again later. ``unusable``: error of the readiness probe, "" if it passed,
+    None if it did not run. ``failed_move``: Novita's failed migration job.
     """
     if not is_watched(instance):
         return ObservationResult(Done())
@@ -77,7 +76,7 @@ def _decide(
     is_last_resort: bool,
     unusable: str | None,
 ) -> Outcome | None:
-    """What follows, or None for another look. What is written is whole rows, notes included."""
+    """Evaluate an observation; None: observe again. Saves whole rows."""
     is_first_start = instance.status == InstanceStatus.STARTING and instance.ready_at is None
     if sighting is not None and sighting.is_gone:
         if is_first_start:
@@ -102,7 +101,7 @@ def _decide(
 def _stop(
     instance: Instance, sighting: Observation | None, job: Job, now: datetime
 ) -> Outcome | None:
-    """What is up again when its stop is noticed goes straight on to its start."""
+    """Follow an instance that is already starting again when its stop is noticed."""
     outcome = shutdown.judge(instance, sighting, job, now)
     is_stopped = instance.status == InstanceStatus.STOPPED
     if is_stopped and sighting is not None and steady.settle(instance, sighting, job=job, now=now):
@@ -111,14 +110,14 @@ def _stop(
 
 
 def _gone(instance: Instance, job: Job, now: datetime) -> None:
-    """Nobody asked for its end: the reconciler weighs what speaks for it, and may conclude it."""
+    """Record that it was not found; the reconciler decides whether it is gone."""
     absence.suspect(instance, cause=cause_of(job, "a look did not find it"), now=now)
 
 
 def _read(
     instance: Instance, sighting: Observation | None, job: Job, now: datetime
 ) -> Outcome | None:
-    """It runs, and only its connect blocks are wanted; unless it runs no longer."""
+    """Read the connect blocks of a running instance, or follow it if it no longer runs."""
     if sighting is not None and steady.settle(instance, sighting, job=job, now=now):
         return Done()
     return None if addresses.is_watch_needed(instance) else Done()

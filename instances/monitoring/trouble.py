@@ -1,7 +1,7 @@
-"""What Novita reports of an instance on its way, or of one that runs: news, and no end.
+"""Records trouble that Novita reports of an instance, without ending it.
 
-An error outside an end state, a status word that this release does not know, a removal that nobody
-here asked for. Shown as ``statusReason`` while it lasts, told when it begins, changes and is over.
+An error outside a final status, an unknown status word, or a removal without a request here. Shown
+as ``statusReason`` while it lasts; events at its beginning, change and end.
 """
 
 import hashlib
@@ -18,20 +18,20 @@ from instances.models import Instance
 from upstream.facts import Fact
 from upstream.types import UpstreamInstance
 
-# Messages told of an instance in a day; texts may differ at every look.
+# Events about trouble for an instance in a day; texts may differ in every answer.
 MOST_TOLD = 5
 _DAY = timedelta(days=1)
-# Looks that must show an error before it ends a first start.
+# Observations that must show an error before it ends a first start.
 FEWEST_LOOKS = 3
-# In these words it has come to an end, and why is a reason of its own.
+# Final words: the error is then the reason of the change of status.
 _END_WORDS = frozenset({"exited", "freezing", "removed"})
 _ERRORS = (StatusReason.STARTUP_TROUBLE, StatusReason.NOVITA_REPORTS)
 
 
 def note(instance: Instance, seen: UpstreamInstance, cause: Cause, now: datetime) -> None:
-    """Take what the look reports, and tell what has changed. Saves the row only where it tells."""
+    """Record reported trouble and write events of changes. Saves the row only with an event."""
     if seen.status in _END_WORDS and instance.status != InstanceStatus.STOPPED:
-        # Not over, but ended by it: the change of status that follows says so.
+        # Not over: the following change of status gives this reason.
         return
     found = _reported(instance, seen)
     if found is None:
@@ -39,7 +39,7 @@ def note(instance: Instance, seen: UpstreamInstance, cause: Cause, now: datetime
         return
     is_new = (found.code, found.message) != (instance.trouble_code, instance.trouble_message)
     instance.trouble_since = instance.trouble_since or now
-    # A look that does not speak of errors leaves one standing, and is no second witness of it.
+    # An answer without error fields keeps the error, and does not count as confirmation.
     instance.trouble_looks += Fact.STATUS_ERROR in seen.facts
     instance.trouble_code, instance.trouble_message = found.code, found.message
     if is_new:
@@ -47,7 +47,7 @@ def note(instance: Instance, seen: UpstreamInstance, cause: Cause, now: datetime
 
 
 def has_lasted(instance: Instance, now: datetime) -> bool:
-    """An error that stood for several looks and long enough to end a first start."""
+    """Whether an error was observed often and long enough to end a first start."""
     since = instance.trouble_since
     if instance.trouble_code not in _ERRORS or since is None:
         return False
@@ -56,7 +56,7 @@ def has_lasted(instance: Instance, now: datetime) -> bool:
 
 
 def _reported(instance: Instance, seen: UpstreamInstance) -> Reason | None:
-    """An error first. What this answer does not speak of goes on as it was."""
+    """The reported trouble, errors first; facts that the answer lacks stay as they were."""
     if seen.status in _END_WORDS:
         return None
     is_error_kept = Fact.STATUS_ERROR not in seen.facts and instance.trouble_code in _ERRORS
