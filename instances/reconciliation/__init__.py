@@ -1,7 +1,7 @@
-"""Everything at Novita compared with everything that is held here, both ways.
+"""Compares all that is at Novita with all that is held here, in both directions.
 
-``plan_pass`` reads what is held, ``look`` lists what is there (network, no database), ``conclude``
-writes what follows. The worker does it every minute, ``manage.py reconcile`` when asked.
+``plan_pass`` reads the rows, ``look`` lists the account (network, no database), ``conclude`` writes
+the result. Run every RECONCILE_INTERVAL and by ``manage.py reconcile``.
 """
 
 from instances.reconciliation.apply import conclude

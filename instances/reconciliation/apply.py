@@ -1,4 +1,4 @@
-"""What follows from a pass: one transaction, the instances locked in the one order."""
+"""Applies the result of a pass in one transaction; instances are locked by public id."""
 
 from datetime import datetime, timedelta
 
@@ -25,7 +25,7 @@ LIST_LAG = timedelta(seconds=60)
 
 
 class _DryRunError(Exception):
-    """Raised to undo everything that a pass wrote."""
+    """Raised to roll back everything that a pass wrote."""
 
 
 def conclude(
@@ -37,10 +37,10 @@ def conclude(
     job: Job | None = None,
     is_dry: bool = False,
 ) -> Report:
-    """Write what follows, and keep a record of it.
+    """Write the result of a pass, and a record of it.
 
-    A dry pass does the same and takes all of it back, so that it shows exactly what a real one
-    would do. So does a pass of a copy (``environment``), but for its record.
+    A dry pass writes and rolls back, so that it reports exactly what a real one would do. A pass of
+    a copied database does the same, but keeps its record.
     """
     report = Report()
     is_ours = installation.is_ours()
@@ -87,7 +87,7 @@ def _conclude(
 
 
 def _limits(work: ReconcileWork, seen: Seen, report: Report, now: datetime) -> Limits:
-    """What absence needs in this pass, and what speaks against it, told."""
+    """Limits for conclusions of absence in this pass; reports contradictions."""
     if seen.contradicting:
         count = len(seen.contradicting)
         text = f"looks by id find {count} that the list lacks: this pass proves no absence"
@@ -98,15 +98,18 @@ def _limits(work: ReconcileWork, seen: Seen, report: Report, now: datetime) -> L
 
 
 def _is_mass(work: ReconcileWork, seen: Seen, report: Report, now: datetime) -> bool:
-    """Whether too many are missing at once to be believed soon. What a whole list lacks counts
-    though no look was left for it: else a scarce allowance would take the brake off.
+    """Whether the mass guard is on.
+
+    GPUs that a whole list lacks count even without a get by id: otherwise a small call budget would
+    switch the guard off.
     """
     vanished = sum(sighting.is_gone for sighting in seen.sightings.values())
     if seen.is_complete:
         vanished = max(vanished, seen.unfound)
     row = Installation.objects.get(id=1)
     is_on = monitoring.is_brake_on(vanished=vanished, held=len(work.held))
-    # Once on, it stays on until they are back: what others end meanwhile makes the rest no truer.
+    # Once on, it stays on until fewer than MANY are missing: endings by others meanwhile do not
+    # confirm the rest.
     is_back = seen.is_complete and vanished < monitoring.MANY
     is_on |= row.braked_at is not None and not is_back
     if not is_on or installation.is_brake_off():
@@ -136,8 +139,10 @@ def _follow(
     job: Job | None,
     now: datetime,
 ) -> None:
-    """Bring the rows where Novita is. What changed here, or was looked at by its own watch, since
-    the pass began is left alone: what the pass saw is older.
+    """Change the rows to what Novita shows.
+
+    Skips rows that changed, or were observed by their monitor job, since the pass began: the pass
+    saw an older state.
     """
     rows = (
         Instance.objects.select_for_update(of=["self"])
@@ -155,7 +160,7 @@ def _follow(
         if sighting.is_gone:
             has_changed = _weigh(instance, sighting, seen, limits, report, cause=cause, now=now)
         elif before in MOVING_STATUSES:
-            # All else about it is for its own watch to see.
+            # Everything else is left to its monitor job.
             monitoring.note_sighting(instance, now=now)
             continue
         else:
@@ -190,7 +195,7 @@ def _weigh(
 
 
 def _is_perhaps_stale(instance: Instance, sighting: Observation, work: ReconcileWork) -> bool:
-    """Lists lag: they do not contradict what changed here in the minute before them."""
+    """A list does not contradict a change within LIST_LAG before the pass: it may be old."""
     is_by_list = sighting.seen is not None and not sighting.has_details
     expected = EXPECTED.get(InstanceStatus(instance.status), "")
     if not is_by_list or sighting.seen is None or sighting.seen.status == expected:
@@ -199,7 +204,7 @@ def _is_perhaps_stale(instance: Instance, sighting: Observation, work: Reconcile
 
 
 def _tell_unknown_words(seen: Seen, report: Report) -> None:
-    """A status that this release does not know passes as nothing else."""
+    """Report status words that this release does not know."""
     for items in seen.ours.values():
         for item in items:
             if not item.is_known_status:
@@ -225,7 +230,7 @@ def _counts(work: ReconcileWork, seen: Seen) -> dict[str, object]:
 
 
 def _keep(report: Report, account: str) -> None:
-    """The record, and what it found as counters; old records make room."""
+    """Save the record and the findings; delete old records."""
     run = ReconcileRun.objects.create(
         account=account,
         findings=[finding.as_json() for finding in report.findings[:KEPT_FINDINGS]],

@@ -1,4 +1,4 @@
-"""What carries our signature and belongs to a row of ours, but is not what that row holds."""
+"""Handles GPUs with an instance's reference that the instance's row does not hold."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -13,16 +13,17 @@ from instances.reconciliation.report import Report
 from instances.reconciliation.scan import ReconcileWork, Seen
 from upstream.types import UpstreamInstance
 
-# Lists may show a GPU for this long after its end was proven. It does not count for GPUs without a
-# wish to end: lists had lacked those for ABSENCE_AFTER, so one that is shown again is there.
+# Lists may show a GPU for this long after its absence was proven. Not for GPUs without a request to
+# end them: those were missing in lists for ABSENCE_AFTER before.
 LISTED_AFTER_END = timedelta(seconds=60)
 
 
 def settle(
     seen: Seen, work: ReconcileWork, report: Report, *, account: str, cause: Cause, now: datetime
 ) -> None:
-    """End doubles and late arrivals; what is there although it was concluded to be gone is ended if
-    its end was asked for, else taken back. Locks the rows concerned.
+    """End duplicates and late arrivals; end or take back GPUs that reappeared. Locks the rows.
+
+    A reappeared GPU is ended only if its end was requested.
     """
     suspects = _suspects(seen, work, account)
     rows = (
@@ -41,7 +42,7 @@ def settle(
 
 
 def _suspects(seen: Seen, work: ReconcileWork, account: str) -> Sequence[int]:
-    """Unlocked, so only to find out which rows to lock."""
+    """Without locks: only to find the rows to lock."""
     rows = Instance.objects.filter(reference__in=list(seen.ours), upstream_account=account)
     return [
         row.pk
@@ -54,13 +55,13 @@ def _suspects(seen: Seen, work: ReconcileWork, account: str) -> Sequence[int]:
 
 
 def _what_is_wrong(instance: Instance, item: UpstreamInstance, work: ReconcileWork) -> str | None:
-    """The kind of finding, or None where the row holds it, or a job of the row will."""
+    """Kind of finding; None if the row holds the GPU, or its create job will find it."""
     if item.name != instance.upstream_name:
-        # Alike is not the same: somebody's copy in the console is not ours to end.
+        # A copy that somebody made in the console has another name: not ours to end.
         return None
     is_settled_before = instance.status_changed_at < work.begun_at
     if instance.is_in_doubt or instance.status == InstanceStatus.CREATING:
-        # Its create job looks for it, and knows what to keep. It is resumed if it is dead.
+        # The create job looks for it and decides which GPU to keep; requeue replaces a lost job.
         return None
     if instance.upstream_id and instance.upstream_id.casefold() != item.id.casefold():
         return "double"
@@ -90,7 +91,7 @@ def _take_back(
     cause: Cause,
     now: datetime,
 ) -> None:
-    """Its end was not asked for: its absence was a wrong conclusion, and is no wish."""
+    """Take back an instance whose end was not requested: the conclusion of absence was wrong."""
     words = "Novita shows it again, and nobody asked for its end"
     because = Cause(cause.actor, words, cause.request_id, cause.job_id)
     take_back(instance, item, cause=because, now=now)
@@ -107,7 +108,7 @@ def _end(
     cause: Cause,
     now: datetime,
 ) -> None:
-    """Begin to end it, unless somebody is at it already."""
+    """Begin an ending, unless one is open."""
     is_open = UpstreamEnding.objects.filter(
         account=instance.upstream_account, upstream_id=item.id, confirmed_at=None
     ).exists()

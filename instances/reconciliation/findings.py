@@ -1,4 +1,4 @@
-"""Findings of passes, counted and logged when they begin, change and end, not once per pass."""
+"""Counts and logs findings when they begin, change and end, instead of in every pass."""
 
 from datetime import datetime
 
@@ -10,16 +10,14 @@ from instances.reconciliation.report import Finding, Report
 
 logger = structlog.get_logger()
 
-# What stands until it ends, and is found by every pass meanwhile; all others are single acts.
+# Kinds that every pass finds until they end; all other kinds are single actions.
 STANDING = frozenset({"orphan", "vanished", "brake", "contradiction", "unknown_word"})
 
 Key = tuple[str, str, str]
 
 
 def keep(report: Report, account: str, *, is_whole: bool, now: datetime) -> None:
-    """Note what begins, changes and ends. ``is_whole``: the whole list was read, so that what was
-    not found again has ended.
-    """
+    """Record beginnings, changes and ends. ``is_whole``: findings not made again have ended."""
     known = {_key_of(row): row for row in OpenFinding.objects.filter(account=account)}
     found: dict[Key, Finding] = {}
     for finding in report.findings:

@@ -1,4 +1,4 @@
-"""GPUs that carry our signature and that no row knows: reported, adopted or ended by policy."""
+"""Reports, adopts or ends orphans: GPUs with our signature that belong to no row."""
 
 from datetime import datetime, timedelta
 
@@ -28,17 +28,18 @@ from instances.reconciliation.scan import ReconcileWork, Seen
 from instances.services.terminate import begin_termination
 from upstream.types import UpstreamInstance
 
-# An orphan that a complete list has not shown for so long has left by itself.
+# A complete list has not shown the orphan for this long: it is gone.
 FORGOTTEN_AFTER = timedelta(minutes=10)
 
 
 def settle(
     seen: Seen, work: ReconcileWork, report: Report, *, account: str, cause: Cause, now: datetime
 ) -> None:
-    """Note every orphan, and do with it what the policy says once its grace is over."""
+    """Record every orphan; after ORPHAN_GRACE, apply the policy."""
     known = _with_a_row(seen, account)
     for reference in sorted(seen.ours.keys() - known):
-        # A second one of the same reference is a double of the first, once that has a row.
+        # A second GPU of the same reference is a duplicate of the first as soon as that one has a
+        # row.
         first, *others = [(_note(item, account, now), item) for item in seen.ours[reference]]
         for orphan, item in [first, *others][: 1 if _acts() else None]:
             if orphan.state == OrphanState.SEEN:
@@ -48,7 +49,7 @@ def settle(
 
 
 def _with_a_row(seen: Seen, account: str) -> set[str]:
-    """References that a row asked for, or whose GPU a row holds under another name."""
+    """References that a row has, and those of GPUs that a row holds under another name."""
     asked = Instance.objects.filter(reference__in=list(seen.ours))
     found = set(asked.values_list("reference", flat=True))
     by_id = {item.id: reference for reference, items in seen.ours.items() for item in items}
@@ -61,7 +62,7 @@ def _acts() -> bool:
 
 
 def _note(item: UpstreamInstance, account: str, now: datetime) -> Orphan:
-    """First seen once; what has gone and come back begins anew."""
+    """Create or update the orphan's row; one that was gone starts again."""
     orphan, is_new = Orphan.objects.get_or_create(
         account=account,
         upstream_id=item.id,
@@ -111,9 +112,9 @@ def _judge(
 
 
 def _adopt(item: UpstreamInstance, reference: str, *, cause: Cause, now: datetime) -> Instance:
-    """A row for it, in the default project, as if its request had been found again.
+    """Create a row in the default project, as if its request had been found again.
 
-    ``posted_at`` stays empty: its start is no example of how long starts take.
+    ``posted_at`` stays empty, so that it is not counted in estimates of start times.
     """
     status = status_shown(item, has_run=True)
     instance = Instance(

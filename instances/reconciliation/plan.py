@@ -1,4 +1,4 @@
-"""What a pass has to look for, read in a handful of queries. For ``load``."""
+"""Plans a pass: the rows to compare, and the calls to Novita. For ``load``."""
 
 from django.conf import settings
 from django.db.models.functions import Coalesce
@@ -15,14 +15,16 @@ from instances.models.instance import InstanceQuerySet
 from instances.novita import client_factory, limiter, listing_profile
 from instances.reconciliation.scan import Held, ReconcileWork
 
-# Direct looks in one pass at what the list did not show, or showed otherwise than it is held.
+# Gets by id in a pass, for GPUs that the list lacks or shows in another status.
 SINGLE_LOOKS = 25
 EXPECTED: dict[str, str] = {InstanceStatus.RUNNING: "running", InstanceStatus.STOPPED: "exited"}
 
 
 def watched_here() -> InstanceQuerySet:
-    """Rows without a watch of their own, at rest or failed with the GPU kept; and what moves and
-    was not found by its own watch, which sees no list and so cannot weigh that.
+    """Rows that the reconciler observes.
+
+    Stable ones, failed ones with the GPU kept, and those in transition that their monitor job did
+    not find: that job reads no whole list and cannot conclude an absence.
     """
     account = settings.CONFIG.upstream_account
     mine = Instance.objects.holding().filter(upstream_account=account)
@@ -32,7 +34,7 @@ def watched_here() -> InstanceQuerySet:
 
 
 def plan_pass(*, request_id: str = "") -> ReconcileWork:
-    """Reserves the calls of a pass; ``work.permit`` says how long to wait if there are none."""
+    """Reserve the calls of a pass; if refused, ``permit.wait`` of the result says how long."""
     pages = listing_profile.recall_whole()
     permit = limiter.reserve(2 * pages + 3 + SINGLE_LOOKS, at_least=2, is_spare=True)
     looked_at = Coalesce("absence_looked_at", "upstream_seen_at")

@@ -1,4 +1,4 @@
-"""What a pass found and did, for people."""
+"""Findings and counts of a pass, for people."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,7 +8,7 @@ KEPT_FINDINGS = 100
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """``kind`` is stable for programs and metrics; ``instance`` is a public id or empty."""
+    """``kind`` is stable, for programs and metrics; ``instance`` is a public id or empty."""
 
     kind: str
     upstream_id: str
@@ -26,7 +26,7 @@ class Finding:
 
 @dataclass(slots=True)
 class Report:
-    """Counts and findings of one pass; ``note`` says why something was held back."""
+    """Counts and findings of one pass; ``note`` says why nothing, or less, was done."""
 
     counts: dict[str, Any] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)

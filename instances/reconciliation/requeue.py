@@ -1,7 +1,7 @@
-"""Work whose job is gone is taken up again: nothing may depend on one row of the queue.
+"""Enqueues work whose job row is missing.
 
-Jobs are not lost by crashes, but rows are deleted by hand, restored from a backup, or written by
-another release.
+Crashes lose no jobs, but rows may be deleted by hand, restored from a backup, or written by another
+release.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,7 @@ MOST_AT_ONCE = 500
 
 
 def resume(report: Report) -> None:
-    """Enqueue what should be under way and is not. Enqueueing what is, is harmless."""
+    """Enqueue all work that has no live job; the dedupe keys make a second job impossible."""
     in_doubt = Q(create_step__in=(CreateStep.POST, CreateStep.LOOK_UP))
     creating = Instance.objects.filter(Q(status=InstanceStatus.CREATING) | in_doubt)
     _each(creating, "create", report, enqueue_create)

@@ -1,4 +1,4 @@
-"""One listing of the whole account, and direct looks at what it leaves open. No database."""
+"""Lists the whole account, and gets by id what the list leaves open. No database access."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,13 +20,13 @@ from upstream.client import NovitaClient
 from upstream.errors import NovitaError
 from upstream.types import Listing, UpstreamInstance
 
-# So many that moved are read by id; more, by a second list.
+# Up to this many GPUs that changed are read by id; more by a second list.
 FEW = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A GPU that a row at rest holds, and Novita's word for it if nothing has changed."""
+    """A GPU held by a stable row, and the word that Novita shows if nothing has changed."""
 
     upstream_id: str
     expected: str
@@ -34,8 +34,10 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class ReconcileWork:
-    """``held``: those unseen for longest first. ``begun_at``: by the database's clock, before the
-    first call: what changed here since then was not what the calls speak of.
+    """Input of a pass.
+
+    ``held``: longest unseen first. ``begun_at``: database time before the first call; rows that
+    changed later are not compared.
     """
 
     permit: Permit
@@ -48,11 +50,13 @@ class ReconcileWork:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """``ours``: what is listed with our signature, by reference and oldest first. ``sightings``
-    of what is held; one without an entry was not looked at, which proves nothing, and counts as
-    ``left``. ``unfound``: what neither the list nor a look showed, looked at or not.
-    ``list_words``: what the list says of what a look did not find. ``contradicting``: what looks
-    found and the whole list lacks, so that neither witness is to be believed.
+    """Result of a pass.
+
+    ``ours``: listed GPUs with this installation's signature, by reference, running ones first.
+    ``sightings``: observations of held GPUs; a GPU without one was not read and proves nothing
+    (``left``). ``unfound``: missing in the list and not found by id. ``list_words``: evidence of
+    the list for GPUs not found by id. ``contradicting``: found by id although the whole list lacks
+    them.
     """
 
     calls: Sequence[CallRecord]
@@ -119,8 +123,10 @@ def _list(client: NovitaClient, work: ReconcileWork) -> Listing:
 def _confirmed_by_a_second_list(
     client: NovitaClient, work: ReconcileWork, first: Listing, open_ids: Sequence[str]
 ) -> dict[str, Observation]:
-    """Many that moved at once (an outage there, a lack of money) are not read one by one: what two
-    lists show alike is so. What neither shows is not gone by that.
+    """Observations of many GPUs that changed at once, if two lists show the same.
+
+    Saves gets by id in an outage or after a lack of money. A GPU that neither list shows is not
+    concluded to be gone.
     """
     moved = [upstream_id for upstream_id in open_ids if upstream_id in first.instances]
     if len(moved) <= FEW:
@@ -141,8 +147,10 @@ def _confirmed_by_a_second_list(
 def _is_in_arrears(
     client: NovitaClient, work: ReconcileWork, sightings: Mapping[str, Observation]
 ) -> bool:
-    """Whether the money is gone, asked when something stopped without an error: Novita shows
-    `freezing` for a moment only. A spot reclaim, which only the row's history tells, goes first.
+    """Whether the balance is used up; asked only if a running GPU stopped without an error.
+
+    Novita shows `freezing` only briefly. A spot reclaim, known from the row's history, has
+    priority.
     """
     running = {held.upstream_id for held in work.held if held.expected == "running"}
     seen = [sighting.seen for each, sighting in sightings.items() if each in running]
@@ -155,7 +163,7 @@ def _is_in_arrears(
 
 
 def _compare(work: ReconcileWork, listing: Listing) -> tuple[dict[str, Observation], list[str]]:
-    """What the list shows as it is held, and the ids of what it does not."""
+    """Observations of GPUs that the list shows as expected, and the ids of all others."""
     sightings: dict[str, Observation] = {}
     open_ids: list[str] = []
     for held in work.held:
@@ -170,7 +178,7 @@ def _compare(work: ReconcileWork, listing: Listing) -> tuple[dict[str, Observati
 def _look_at_each(
     client: NovitaClient, work: ReconcileWork, upstream_ids: Sequence[str]
 ) -> dict[str, Observation]:
-    """As far as the permit goes. Only such a look may change what is held: a list lags behind."""
+    """Gets by id, as the permit allows. Only these may change rows: lists are out of date."""
     found: dict[str, Observation] = {}
     for upstream_id in upstream_ids[: max(work.permit.calls - len(client.calls), 0)]:
         try:
