@@ -1,5 +1,5 @@
-"""Clients that wait for events: one event loop a process holds them all, and no thread of theirs.
+"""Clients that wait for events: one event loop in each process serves them, without threads.
 
-What waits is a socket and a few numbers. A NOTIFY from Postgres wakes the loop, one query asks for
-what is new to everybody at once, and each client is told its part.
+A waiting client costs a socket and a few numbers. A NOTIFY of Postgres wakes the loop, one query
+reads the new events for all clients, and each client gets its part.
 """

@@ -1,18 +1,18 @@
-"""How many clients may wait at once in a process, and which share of it a project may have."""
+"""Limits for waiting clients: of a process in all, and of a project's share."""
 
 import threading
 from collections import Counter
 from collections.abc import Callable
 
-# Of one process; a socket and some kilobytes each.
+# Limit for one process; each client costs a socket and some kilobytes.
 OF_PROCESS = 3000
-# A project may have one third of the places that the other projects leave, so however many of them
-# take all they may, each further one finds a place: 1000, 667, 444, 296, …
+# A project may take a third of the places that other projects leave free. So, however many projects
+# take all they may, the next one finds places: 1000, 667, 444, 296, …
 _SHARE = 3
 
 
 class LimitReached(Exception):
-    """No place is left; ``is_of_project``: of the project's share, while others may find one."""
+    """No place is free. ``is_of_project``: only the project's share is used up."""
 
     def __init__(self, *, is_of_project: bool) -> None:
         super().__init__()
@@ -20,7 +20,7 @@ class LimitReached(Exception):
 
 
 class ConnectionLimits:
-    """Counts the waiting clients of this process, by project."""
+    """Counts the waiting clients of this process by project."""
 
     def __init__(self, of_process: int = OF_PROCESS) -> None:
         self._of_process = of_process
@@ -28,7 +28,7 @@ class ConnectionLimits:
         self._lock = threading.Lock()
 
     def take(self, project_id: int) -> Callable[[], None]:
-        """Raises LimitReached; what is returned gives the seat back, however often it is called."""
+        """Take a place; the returned function frees it, once. Raises LimitReached."""
         with self._lock:
             self._refuse_if_full(project_id)
             self._taken[project_id] += 1

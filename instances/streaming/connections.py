@@ -1,4 +1,4 @@
-"""Where an answer goes: to a client's socket, or to a thread that waits in its stead."""
+"""Connections to waiting clients: a client's socket, or a queue for a request's thread."""
 
 import asyncio
 import queue
@@ -10,40 +10,40 @@ from typing import Protocol, cast
 
 Headers = list[tuple[str, str]]
 
-# A client with so much still to take is told nothing more until it has taken most of it.
+# Bytes to be sent to a client above which nothing is added until most of it was received.
 HIGH_WATER = 256 * 1024
-# What a client may say after its request: nothing that anybody reads.
+# Bytes that a client may send after its request; they are discarded. Above it, it is aborted.
 MOST_UNREAD = 64 * 1024
 
 
 class Connection(Protocol):
-    """One client's end, used by the event loop only."""
+    """Connection to one client; used by the event loop only."""
 
     on_gone: Callable[[], None]
     on_room: Callable[[], None]
 
     @property
     def full_since(self) -> float | None:
-        """Since when (monotonic) the client has not taken what it was sent."""
+        """Monotonic time since which the client has not received the buffered bytes, or None."""
 
     def begin(self, length: int | None, status: HTTPStatus = HTTPStatus.OK) -> None:
-        """The head of the answer; without a length, the answer ends with the connection."""
+        """Write the head of the answer; without a length, the answer ends with the connection."""
 
     def write(self, data: bytes) -> None: ...
 
     def close(self) -> None:
-        """After all that was written has been taken."""
+        """Close after everything written was received."""
 
     def abort(self) -> None:
-        """Now."""
+        """Close at once."""
 
 
 def _nothing() -> None:
-    """Nobody minds yet."""
+    """Default of the callbacks."""
 
 
 class SocketSink(asyncio.Protocol):
-    """A socket that the web server gave away. It carries one answer and is closed after it."""
+    """A socket handed over by the web server, for one answer; closed after it."""
 
     def __init__(self, headers: Headers) -> None:
         self._headers = headers
@@ -99,7 +99,7 @@ class SocketSink(asyncio.Protocol):
 
 
 class QueueSink:
-    """For servers whose sockets cannot be had: the thread of the request waits for what comes."""
+    """For servers that keep their socket: the request's thread reads the answer from a queue."""
 
     full_since: float | None = None
 
@@ -112,7 +112,7 @@ class QueueSink:
         return iter(self._queue.get, None)
 
     def begin(self, length: int | None, status: HTTPStatus = HTTPStatus.OK) -> None:
-        """The server has sent the head by itself, so a refusal is told by its body alone."""
+        """The server has already sent the head, so a refusal is visible in the body only."""
 
     def write(self, data: bytes) -> None:
         self._queue.put(data)

@@ -1,8 +1,8 @@
-"""The answer that comes later: it takes the client's socket out of the web server's hands.
+"""A response for a waiting client: the socket leaves the web server, and its thread is freed.
 
-Middlewares see an ordinary streaming response and add their headers. When the server asks for its
-content, the socket goes to the hub, and the thread is free. Servers that keep their socket (tests,
-runserver) have their thread wait instead; no database connection is held there either.
+Middlewares see a normal streaming response and add their headers. When the server reads its
+content, the socket goes to the hub. With servers that keep their socket (tests, runserver), the
+thread waits, without a database connection.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,8 +17,9 @@ from instances.streaming.subscribers import Client
 
 
 class DeferredResponse(StreamingHttpResponse):
-    """``release`` gives back the client's seat; the socket is found in the WSGI environment as
-    ``gunicorn.socket``, if it can be given away.
+    """``release`` frees the client's place in the limits.
+
+    The socket is ``gunicorn.socket`` of the WSGI environment, if it can be handed over.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Finds what is new to waiting clients and tells them: one query for all whom news may concern."""
+"""Reads new events for waiting clients and sends them: one query for all clients concerned."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -24,30 +24,30 @@ from instances.streaming.subscribers import (
 
 logger = structlog.get_logger(__name__)
 
-# While an older transaction holds events back.
+# Pause before reading again while events wait for an older transaction to end.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
 _DATABASE_PAUSE = 1.0
 
 
 class Dispatcher:
-    """``sinks`` are those who are there, kept by the hub. Used in the loop's thread only."""
+    """``sinks``: connected clients, maintained by the hub. Use in the loop's thread only."""
 
     def __init__(self, thread: LoopThread, sinks: Mapping[Client, Connection]) -> None:
         self._thread = thread
         self._sinks = sinks
-        # Whose news has not been looked for yet.
+        # Clients for which new events have not been read yet.
         self._dirty: set[Client] = set()
         self._look: asyncio.Task[None] | None = None
         self._pause = _FIRST_PAUSE
 
     def look_for(self, clients: Iterable[Client]) -> None:
-        """Soon; together with whoever else comes until then."""
+        """Read new events for these clients soon, together with clients added until then."""
         self._dirty.update(clients)
         if self._dirty and (self._look is None or self._look.done()):
             self._look = self._thread.spawn(self._look_until_done())
 
     def look_in(self, projects: set[int] | None) -> None:
-        """For everybody of these projects; None: of all."""
+        """Read new events for all clients of these projects; None: of all projects."""
         self.look_for(
             client for client in self._sinks if projects is None or client.project_id in projects
         )
@@ -84,7 +84,7 @@ class Dispatcher:
         await self.answer_or_hang_up(over)
 
     async def answer_or_hang_up(self, waits: list[Wait]) -> None:
-        """There is no answer without the database; a closed connection says to ask again."""
+        """Answer; without a database, close the connections instead, so that clients retry."""
         try:
             await self._answer(waits)
         except Error:
@@ -121,7 +121,7 @@ class Dispatcher:
         self._look_again(streams, by_project)
 
     def _look_again(self, streams: list[Stream], by_project: dict[int, Any]) -> None:
-        """At once for who has more pages to go; soon for who has events that are held back."""
+        """Read again: at once for streams with more pages, after a pause for unsettled events."""
         held = {pk for pk, rows in by_project.items() if not rows[-1].is_settled}
         more = {
             pk for pk, rows in by_project.items() if len(rows) >= queries.PAGE and pk not in held

@@ -1,4 +1,4 @@
-"""The waiting clients of a process, from the moment they come until they have gone."""
+"""Holds the waiting clients of a process from their arrival to the end of their connection."""
 
 import asyncio
 import socket
@@ -25,13 +25,13 @@ from instances.streaming.subscribers import (
 
 HEARTBEAT_SECONDS = 15.0
 STALLED_SECONDS = 30.0
-# How soon a revoked or expired API key ends what it has opened.
+# Interval at which clients of revoked or expired API keys are found.
 KEYS_SECONDS = 3.0
 _SHUTDOWN_SECONDS = 5.0
 
 
 class Hub:
-    """Public methods may be called from any thread; everything else happens in the loop's."""
+    """Public methods may be called in any thread; everything else runs in the loop's thread."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Hub:
     def adopt(
         self, client: Client, sock: socket.socket, sink: SocketSink, release: Callable[[], None]
     ) -> None:
-        """Take a client together with its socket, which is this loop's from now on."""
+        """Take over a client with its socket, which then belongs to the loop."""
         sock.setblocking(False)
         if not self._thread.call(
             lambda: self._thread.spawn(self._adopt(client, sock, sink, release))
@@ -66,22 +66,22 @@ class Hub:
             release()
 
     def add(self, client: Client, sink: Connection, release: Callable[[], None]) -> None:
-        """Take a client whose sink needs no socket."""
+        """Take over a client whose connection has no socket."""
         if not self._thread.call(lambda: self._take(client, sink, release)):
             sink.close()
             release()
 
     def drop(self, client: Client) -> None:
-        """Its thread does not wait any more."""
+        """Remove a client whose request's thread has ended."""
         self._thread.call(lambda: self._forget(client))
 
     def begin_closing(self) -> None:
-        """Answer every wait and end every stream; takes no time. May be called by a signal."""
+        """Answer every wait and end every stream. Does not block; signal handlers may call it."""
         self._listener.stop()
         self._thread.call(lambda: self._thread.spawn(self._begin_closing()))
 
     def close(self) -> None:
-        """The same, and wait for it. Until then whoever still comes is answered, too."""
+        """Close and wait for the end; clients that arrive meanwhile are answered, too."""
         self.begin_closing()
         self._thread.call(lambda: self._thread.spawn(self._stop()))
         self._thread.join(_SHUTDOWN_SECONDS + 1)
@@ -189,7 +189,7 @@ class Hub:
 
 
 def _knock_and_close() -> None:
-    """The listener has no other ear than its connection: let it hear that it is over."""
+    """Notify the listener, which notices only then that it must stop."""
     with suppress(Error), connection.cursor() as cursor:
         cursor.execute("SELECT pg_notify(%s, '')", [CHANNEL])
     connection.close()

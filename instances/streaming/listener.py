@@ -1,4 +1,4 @@
-"""The one connection of a process that hears of new events."""
+"""Listens on Postgres for new events, on one connection for each process."""
 
 import threading
 from collections.abc import Callable
@@ -9,21 +9,23 @@ from django.db import Error, connection
 
 logger = structlog.get_logger(__name__)
 
-# Named by the trigger that notifies (migration 0008); the payload is the project's number.
+# Channel of the trigger (migration 0008); the payload is the project's primary key.
 CHANNEL = "novitai_events"
 _PAUSE_SECONDS = 1.0
-# How soon it sees that it should stop, and how many of these quiet ones make it ask after the
-# server: a lost one says nothing.
+# Seconds between checks for a stop, and number of checks without an event after which the
+# connection is tested: a lost one shows no error.
 _QUIET_SECONDS = 1.0
 _QUIET_ROUNDS = 15
 
-# The projects with something new; None: perhaps all.
+# Argument: projects with new events; None: perhaps all.
 OnNews = Callable[[set[int] | None], None]
 
 
 class Listener(threading.Thread):
-    """Calls ``on_news`` from its own thread. While it cannot listen, it calls every second: those
-    who wait then look for themselves.
+    """Calls ``on_news`` in its own thread.
+
+    While it cannot listen, it calls it every second with None, so that clients are served by
+    polling.
     """
 
     def __init__(self, on_news: OnNews) -> None:
@@ -43,14 +45,14 @@ class Listener(threading.Thread):
 
     def _listen_until_lost(self) -> None:
         if settings.CONFIG.database_pooler == "transaction":
-            # Notifications are for sessions, and behind such a pooler there is none.
+            # LISTEN needs a session, which a pooler in transaction mode does not give.
             self._on_news(None)
             self._is_over.wait(_PAUSE_SECONDS)
             return
         try:
             with connection.cursor() as cursor:
                 cursor.execute(f"LISTEN {CHANNEL}")
-            # What was said before that was heard by nobody.
+            # Events before the LISTEN were not notified.
             self._on_news(None)
             while not self._is_over.is_set():
                 self._hear()

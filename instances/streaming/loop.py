@@ -1,4 +1,4 @@
-"""An event loop in a thread of its own, and one thread beside it that asks the database."""
+"""An event loop in its own thread, with one more thread for database queries."""
 
 import asyncio
 import threading
@@ -10,9 +10,9 @@ from django.db import Error, connection
 
 
 class LoopThread:
-    """``call`` and ``join`` are for other threads; the rest is for what runs in the loop.
+    """``call`` and ``join`` are for other threads; everything else is for code in the loop.
 
-    Database work goes to one thread: a query for all is better than many at once.
+    One thread for the database: one query for all clients is better than many at once.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class LoopThread:
         self._thread.start()
 
     def call(self, what: Callable[[], Any]) -> bool:
-        """Whether the loop is still there to do it."""
+        """Run in the loop. False if the loop has ended."""
         try:
             self._loop.call_soon_threadsafe(what)
         except RuntimeError:
@@ -46,14 +46,14 @@ class LoopThread:
         return self._loop
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Begin it, and keep it from being collected as garbage."""
+        """Start a task, and hold a reference to it so that it is not garbage-collected."""
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
     async def ask(self, question: Callable[..., Any], *about: Any) -> Any:
-        """What the database says."""
+        """Run a query in the database thread."""
         return await self._loop.run_in_executor(self._pool, _answer_to, question, *about)
 
     def stop(self) -> None:
@@ -70,7 +70,7 @@ class LoopThread:
 
 
 def _answer_to(question: Callable[..., Any], *about: Any) -> Any:
-    """Ends a connection that failed: the thread's next question then makes a new one."""
+    """Run a query; close the connection after an error, so that the next query opens a new one."""
     try:
         return question(*about)
     except Error:

@@ -1,4 +1,4 @@
-"""The process's one hub: made for the first who waits, ended with the process."""
+"""The hub of this process: created for the first waiting client, closed with the process."""
 
 import threading
 
@@ -17,13 +17,13 @@ def hub() -> Hub:
 
 
 def begin_closing() -> None:
-    """Tell those who wait that this process stops; takes no time, so a signal may call it."""
+    """Begin to close the hub. Does not block, so that a signal handler may call it."""
     if _hub is not None:
         _hub.begin_closing()
 
 
 def close() -> None:
-    """End the hub, if there is one; the next who waits gets a new one."""
+    """Close the hub, if there is one; a later client gets a new one."""
     global _hub
     with _lock:
         ending, _hub = _hub, None

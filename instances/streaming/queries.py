@@ -1,9 +1,8 @@
-"""What the waiting ones ask of the database, for many of them in one query.
+"""Queries for waiting clients, each for many clients at once.
 
-A stream goes by (xid, id): ids are handed out before commits, so a reader of ids alone would pass
-by a row that commits late. Rows of transactions that may still have an older one open beside them
-are not settled; they come with the next look. A wait goes by the instance's own sequence, which has
-no gaps.
+Streams are ordered by (xid, id): ids are assigned before the commit, so a reader by id alone would
+miss rows that commit late. Rows are not settled, and are read again later, while an older
+transaction may be open. A wait uses the instance's own sequence, which has no gaps.
 """
 
 import json
@@ -19,14 +18,14 @@ from instances.lifecycle.representation import event_details, instance_details
 from instances.models import Instance, InstanceEvent
 
 PAGE = 200
-# Of an event in the order of streams: its transaction, its id.
+# Position of an event in a stream: transaction id, event id.
 Key = tuple[int, int]
 BEGINNING: Key = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class StreamRow:
-    """An event on its way to streams; ``frame`` is what they send of it."""
+    """An event for streams; ``frame``: the bytes to send."""
 
     project_id: int
     key: Key
@@ -38,7 +37,7 @@ class StreamRow:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """An event that brought an instance somewhere."""
+    """An event that changed an instance's status."""
 
     instance_id: int
     sequence: int
@@ -46,7 +45,7 @@ class Arrival:
 
 
 def events_after(cursors: Mapping[int, Key]) -> list[StreamRow]:
-    """A page of what each project has behind its key, in order, the unsettled ones marked."""
+    """One page of events after each project's key, in order; unsettled ones are marked."""
     projects = sorted(cursors)
     parameters = {
         "projects": projects,
@@ -57,9 +56,9 @@ def events_after(cursors: Mapping[int, Key]) -> list[StreamRow]:
     return [_stream_row(event) for event in InstanceEvent.objects.raw(_EVENTS_AFTER, parameters)]
 
 
-# The oldest transaction that may still commit events, or the next one. A snapshot is the whole
-# server's: what is open in its other databases holds nobody back here. What has ended since the
-# snapshot is in no list of the living, and counts as open, as it must.
+# Id of the oldest transaction that may still commit events, or of the next one. A snapshot covers
+# the whole server: transactions of other databases are left out. A transaction that ended after the
+# snapshot is no longer in pg_stat_activity and counts as open, which is correct.
 _SETTLED_BEFORE = """(
     SELECT coalesce(
         (
@@ -96,7 +95,7 @@ def _stream_row(event: Any) -> StreamRow:
 
 
 def newest_settled(project_id: int) -> tuple[str, Key] | None:
-    """The last event that no stream will be told any more: its public id and key."""
+    """Public id and key of the last settled event, after which a new stream begins."""
     with connection.cursor() as cursor:
         cursor.execute(_NEWEST_SETTLED, [project_id])
         row = cursor.fetchone()
@@ -111,7 +110,7 @@ ORDER BY xid DESC, id DESC LIMIT 1
 
 
 def arrivals_after(sequences: Mapping[int, int]) -> list[Arrival]:
-    """Changes of status behind each instance's sequence, oldest first."""
+    """Changes of status after each instance's sequence, oldest first."""
     with connection.cursor() as cursor:
         cursor.execute(_ARRIVALS_AFTER, [list(sequences), list(sequences.values())])
         return [Arrival(*row) for row in cursor.fetchall()]
@@ -128,13 +127,13 @@ ORDER BY event.instance_id, event.sequence
 
 
 def details_of(instance_ids: Collection[int]) -> dict[int, tuple[int, dict[str, Any]]]:
-    """Each instance's sequence and its details, as they are now."""
+    """Sequence and JSON details of each instance, as of now."""
     now = database_now()
     rows = Instance.objects.filter(pk__in=instance_ids)
     return {row.pk: (row.sequence, instance_details(row, now=now)) for row in rows}
 
 
 def usable_keys(api_key_ids: Iterable[int]) -> set[int]:
-    """Which of these API keys are neither revoked nor expired."""
+    """Those of these API keys that are neither revoked nor expired."""
     usable = ApiKey.objects.usable().filter(pk__in=set(api_key_ids))
     return set(usable.values_list("pk", flat=True))

@@ -1,4 +1,4 @@
-"""Those who wait: what each asked for, and what it makes of news. No I/O but into its sink."""
+"""What a waiting client asked for, and how it handles new events. Writes only to its connection."""
 
 import json
 import time
@@ -20,15 +20,15 @@ class WaitEnd(StrEnum):
 
     REACHED = "reached"
     TIMEOUT = "timeout"
-    # No way leads from where the instance is to any status asked for.
+    # None of the requested statuses can be reached from the present one.
     UNREACHABLE = "unreachable"
-    # This process stops; ask again.
+    # This process stops; the client should ask again.
     SHUTDOWN = "shutdown"
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The answer to a wait whose API key was revoked or has expired meanwhile."""
+    """Answer to a wait whose API key was revoked or has expired in the meantime."""
 
     status: HTTPStatus
     body: bytes
@@ -36,7 +36,7 @@ class Refusal:
 
 @dataclass(eq=False, slots=True)
 class Wait:
-    """Waits until an event after ``after`` brings the instance to one of ``statuses``."""
+    """Waits until an event after ``after`` changes the instance to one of ``statuses``."""
 
     project_id: int
     api_key_id: int
@@ -44,14 +44,14 @@ class Wait:
     statuses: frozenset[str]
     after: int
     deadline: float
-    # Made when it is needed.
+    # Called only when it is needed.
     refuse: Callable[[], Refusal]
     end: WaitEnd | None = None
     reached: Arrival | None = None
     is_answered: bool = False
 
     def take(self, arrivals: Iterable[Arrival]) -> bool:
-        """Whether the waiting is over."""
+        """Handle new events. True if the wait is over."""
         latest = None
         for arrival in arrivals:
             if arrival.sequence <= self.after:
@@ -75,7 +75,7 @@ def is_out_of_reach(status: str, wanted: Collection[str]) -> bool:
 def wait_answer(
     details: dict[str, Any], sequence: int, end: WaitEnd, reached: Arrival | None
 ) -> dict[str, Any]:
-    """The instance as it is now, and what the waiting came to."""
+    """The instance as it is now, and the result of the wait."""
     return {
         **details,
         "reached": end is WaitEnd.REACHED,
@@ -100,23 +100,23 @@ def refuse_wait(sink: Connection, refusal: Refusal) -> None:
 
 @dataclass(eq=False, slots=True)
 class Stream:
-    """Every event of a project behind ``cursor``, narrowed to an instance and to types."""
+    """All events of a project after ``cursor``, filtered by instance and types."""
 
     project_id: int
     api_key_id: int
     cursor: Key
-    # What a client that loses its connection before the first event resumes from.
+    # Id from which a client resumes if it loses its connection before the first event.
     first_id: str
     instance_id: int | None = None
     types: frozenset[str] | None = None
 
     def begin(self, sink: Connection) -> None:
         sink.begin(None)
-        # An id without data is kept by clients and shown to nobody.
+        # Clients save an id without data, but do not report an event.
         sink.write(f"retry: {RETRY_MILLISECONDS}\nid: {self.first_id}\n\n".encode())
 
     def take(self, rows: Iterable[StreamRow], sink: Connection) -> None:
-        """Send what is settled and new; nothing behind a row that is not settled."""
+        """Send new events up to the first unsettled one."""
         frames = []
         for row in rows:
             if not row.is_settled:
@@ -138,5 +138,5 @@ Client = Wait | Stream
 
 
 def is_stalled(sink: Connection, seconds: float) -> bool:
-    """Whether a client has not taken what it was sent for so long."""
+    """Whether the client has received nothing for ``seconds``."""
     return sink.full_since is not None and time.monotonic() - sink.full_since > seconds
