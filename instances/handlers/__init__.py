@@ -1,4 +1,4 @@
-"""One module per job type; each is load, talk, apply."""
+"""Job types of this app: one module for each handler, with load, talk and apply."""
 
 from datetime import timedelta
 
@@ -6,19 +6,19 @@ from instances.domain.enums import JobType
 from jobs import registry
 from jobs.registry import FOREVER, RetryPolicy
 
-# Its own deadline ends a create or a watch, not a number of attempts: an hour's outage at Novita
-# must not fail what nobody has refused.
+# A create or monitor job ends at the instance's deadline, not after a number of attempts: an outage
+# of an hour at Novita must not fail requests.
 UNTIL_DEADLINE = RetryPolicy(
     max_attempts=FOREVER, first=timedelta(seconds=1), longest=timedelta(seconds=30)
 )
-# 5 s, 10 s, 20 s ... about 28 hours in all, most of it at six-hour steps.
+# 5 s, 10 s, 20 s, … up to six hours: about 28 hours in all.
 WEBHOOK_RETRIES = RetryPolicy(
     max_attempts=16, first=timedelta(seconds=5), longest=timedelta(hours=6)
 )
 
 
 def register_job_types() -> None:
-    """Tell the queue which handlers there are; called once when Django is ready."""
+    """Register all handlers; called once when Django is ready."""
     from instances.handlers import (
         catalogue,
         change,

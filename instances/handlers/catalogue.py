@@ -1,4 +1,4 @@
-"""refresh_catalogue: keeps the products of the configured regions at hand; runs for ever."""
+"""refresh_catalogue: reads clusters, products and templates into the cache; recurring."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ from upstream.types import Cluster, Product, Template
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """Products by cluster id and billing mode, as far as the upstream answered."""
+    """Products by cluster id and billing mode, as far as Novita answered."""
 
     calls: Sequence[CallRecord]
     clusters: Sequence[Cluster] = ()
@@ -32,22 +32,20 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """What to ask for, with leave to."""
+    """What to read, and the permit for it."""
 
     permit: Permit
     with_templates: bool
 
 
-# Templates change when somebody makes one: looked at less often, some hundreds at most.
+# Templates change rarely: read less often, at most some hundreds.
 TEMPLATES_EVERY = timedelta(minutes=5)
 TEMPLATE_PAGES = 3
 CHANNELS = ("private", "official")
 
 
 class RefreshCatalogue(Handler[Errand, Listed]):
-    """One listing of the clusters, one of the products for each region and billing mode, and now
-    and then the templates.
-    """
+    """Reads the clusters, the products of each region and mode, and the templates when due."""
 
     def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[Errand] | Resolved]:
         least = 1 + len(settings.CONFIG.regions) * len(BillingMode)
@@ -70,7 +68,7 @@ class RefreshCatalogue(Handler[Errand, Listed]):
                     listed = client.list_products(cluster_id=cluster_id, billing_mode=mode)
                     products[cluster_id, mode] = listed
         except NovitaError:
-            # What was listed before the error is still worth keeping; the gate learns of it.
+            # Products read before the error are saved; the limiter gets the error.
             pass
         templates = _list_templates(client) if work.with_templates else ()
         return Listed(client.calls, clusters, products, templates)
@@ -89,7 +87,7 @@ class RefreshCatalogue(Handler[Errand, Listed]):
 
 
 def _list_templates(client: NovitaClient) -> Sequence[Template]:
-    """All or nothing: half a list would take the other half from the shelves."""
+    """All templates or none: a partial list would delete the others from the cache."""
     found: list[Template] = []
     try:
         for channel in CHANNELS:
@@ -100,5 +98,5 @@ def _list_templates(client: NovitaClient) -> Sequence[Template]:
 
 
 def interval() -> timedelta:
-    """Before what is cached grows too old to be used."""
+    """Half of CATALOGUE_TTL, so that cached products do not expire."""
     return timedelta(seconds=settings.CONFIG.catalogue_ttl / 2)

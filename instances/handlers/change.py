@@ -1,7 +1,7 @@
-"""start_instance, stop_instance, restart_instance: a verb is done at Novita, once it is possible.
+"""start_instance, stop_instance, restart_instance: sends an action to Novita when it is possible.
 
-Every run looks first and acts by what it sees, so that running twice, a lost answer or a refusal
-that worked all the same end in the same place. Whether it has come true is the watch's to see.
+Each run first reads the instance and acts by its status, so that a second run, a lost answer or a
+refusal in spite of an effect lead to the same result. The monitor job observes the effect.
 """
 
 import time
@@ -32,8 +32,8 @@ from upstream.types import UpstreamInstance
 
 OTHER_ACCOUNT = timedelta(minutes=1)
 
-# Novita's words in which a verb can be done, and those in which it is being done already.
-# What Novita failed to move stays `migrating`: a start is refused there, or it helps.
+# Novita's status words in which an action is possible, and those in which it is in progress. A
+# failed migration stays in `migrating`: there, a start is refused or helps.
 POSSIBLE = {
     Action.START: {"exited", "migrating"},
     Action.STOP: {"running"},
@@ -48,7 +48,7 @@ UNDER_WAY = {
 
 @dataclass(frozen=True, slots=True)
 class ChangeWork:
-    """``not_after``: monotonic seconds until which the verb may be sent, as of a create."""
+    """``not_after``: monotonic seconds after which the action must not be sent, as for a create."""
 
     action: Action
     upstream_id: str
@@ -58,7 +58,7 @@ class ChangeWork:
 
 
 class ChangeInstance(Handler[ChangeWork, Changed]):
-    """One handler for the three verbs; the job's type is the verb."""
+    """Handler of the three actions; the job's type is the action."""
 
     def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[ChangeWork] | Resolved]:
         held = installation.held_back(jobs)
@@ -72,7 +72,7 @@ class ChangeInstance(Handler[ChangeWork, Changed]):
             return Resolved({job.pk: Done()})
         if instance.upstream_account != settings.CONFIG.upstream_account:
             return Resolved({job.pk: Again(OTHER_ACCOUNT)})
-        # What stops costing money may use the reserve, and passes an open breaker.
+        # A stop ends costs: it may use the reserve and passes an open breaker.
         is_critical = instance.action == Action.STOP
         permit = limiter.reserve(2, is_critical=is_critical)
         if not permit.is_granted:
@@ -116,7 +116,7 @@ class ChangeInstance(Handler[ChangeWork, Changed]):
         return {job.pk: outcome}
 
     def on_give_up(self, job: Job, error: str) -> None:
-        """The watch goes on, sees no effect and asks for the verb again."""
+        """Let the monitor job go on: it sees no effect and enqueues the action again."""
         instance = Instance.objects.select_for_update().filter(public_id=job.subject).first()
         if instance is not None and _is_wanted(instance, job):
             instance.action_accepted_at = database_now()
@@ -125,7 +125,7 @@ class ChangeInstance(Handler[ChangeWork, Changed]):
 
 
 def _is_wanted(instance: Instance, job: Job) -> bool:
-    """The verb that the job stands for is still the one under way."""
+    """Whether the job's action is still the one in progress."""
     if not instance.action:
         return False
     verb = VERBS[Action(instance.action)]
@@ -133,8 +133,10 @@ def _is_wanted(instance: Instance, job: Job) -> bool:
 
 
 def _is_under_way(work: ChangeWork, seen: UpstreamInstance) -> bool:
-    """By its word alone. A restart that is over already is asked for once more, if the worker
-    died before it wrote that down: once too often is better than never.
+    """By status word alone.
+
+    If the worker died after a restart was complete, but before saving it, the restart is sent
+    again: one too many is better than none.
     """
     return seen.status in UNDER_WAY[work.action]
 

@@ -1,4 +1,4 @@
-"""What came of a verb that was, or was not, sent to Novita."""
+"""Applies the result of an action (start, stop, restart) that was or was not sent to Novita."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ AFTER_ERROR = timedelta(seconds=10)
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """What was seen before, and whether the verb is under way; else why not."""
+    """The instance before the action, and whether the action is in progress; else the error."""
 
     calls: Sequence[CallRecord]
     seen: UpstreamInstance | None = None
@@ -44,7 +44,7 @@ class Changed:
 
 
 def conclude(instance: Instance, result: Changed, job: Job) -> Outcome:
-    """The verb is still wanted, and the instance locked."""
+    """Apply the result. The instance is locked, and the action is still requested."""
     now = database_now()
     if result.seen is not None and not result.seen.is_gone_word:
         snapshot.take(instance, Observation(result.seen), now)
@@ -57,7 +57,7 @@ def conclude(instance: Instance, result: Changed, job: Job) -> Outcome:
         return _give_up(instance, result.seen, error, job, now)
     instance.save()
     if error is None or isinstance(error, InvalidStateChange):
-        # Not possible in this state, or refused for it and yet done: the next look tells.
+        # Not possible in this status, or refused although it was done: the next run decides.
         return Again(SOON)
     return Again(
         timedelta(seconds=min(error.retry_after, 60)) if error.retry_after else AFTER_ERROR
@@ -65,7 +65,7 @@ def conclude(instance: Instance, result: Changed, job: Job) -> Outcome:
 
 
 def _left_to_the_watch(instance: Instance, job: Job, now: datetime) -> Outcome:
-    """Under way, or perhaps gone for good: the watch finds out."""
+    """In progress, or the instance may be gone: the monitor job observes what happens."""
     instance.action_accepted_at = now
     instance.save()
     enqueue_monitor(instance, at=next_look(now), request_id=job.request_id)
@@ -78,9 +78,9 @@ def _is_missing(result: Changed) -> bool:
 
 
 def _is_final(instance: Instance, error: NovitaError) -> bool:
-    """A start that Novita refuses is over; a stop or restart is asked for until it is taken.
+    """Whether the error ends the action: only refused starts; stops and restarts are sent again.
 
-    A refusal that is not understood (``is_outcome_unknown``) ends nothing before the deadline.
+    A refusal of unknown meaning (``is_outcome_unknown``) ends nothing before the deadline.
     """
     is_refused = isinstance(error, NovitaRefused) and not error.is_outcome_unknown
     if instance.action != Action.START or not is_refused:
@@ -90,7 +90,7 @@ def _is_final(instance: Instance, error: NovitaError) -> bool:
 
 
 def _refusal(error: NovitaError) -> Reason:
-    """A stop gave the GPU back, and somebody else has it now: the disk stays, for another try."""
+    """Reason of a refused start. A stop frees the GPU for others; the disk stays."""
     is_sold_out = isinstance(error, InsufficientResource)
     code = StatusReason.INSUFFICIENT_RESOURCE if is_sold_out else StatusReason.UPSTREAM_REJECTED
     return Reason(code, f"Novita refused to start it: {error}")
@@ -99,9 +99,9 @@ def _refusal(error: NovitaError) -> Reason:
 def _is_too_late(
     instance: Instance, result: Changed, seen: UpstreamInstance, now: datetime
 ) -> bool:
-    """A start or restart that cannot come true any more. A stop has no deadline: what runs costs.
+    """Whether a start or restart has failed. A stop has no deadline, since what runs costs money.
 
-    Nothing is concluded from a verb whose answer was lost: it may be acting.
+    False after an action whose answer was lost: it may still act.
     """
     error = result.error
     is_lost = error is not None and error.is_outcome_unknown and not _has_spoken(error)
@@ -113,16 +113,16 @@ def _is_too_late(
 
 
 def _has_spoken(error: NovitaError) -> bool:
-    """Novita itself said no, in words that are not understood. The look before it showed no act."""
+    """Whether Novita itself refused in unknown words; the get by id before it showed no effect."""
     return isinstance(error, NovitaRefused) and error.source is Source.NOVITA
 
 
 def _give_up(
     instance: Instance, seen: UpstreamInstance, error: NovitaError | None, job: Job, now: datetime
 ) -> Outcome:
-    """Back to where Novita shows it to rest; where it moves, the watch ends what does not end."""
+    """Set the status that Novita shows; while that is changing, leave it to the monitor job."""
     if seen.is_running:
-        # This look was one by id: what it showed needs no second one.
+        # The instance was read by id: access and addresses need no second read.
         snapshot.take(instance, Observation(seen, has_details=True), now)
         snapshot.keep_access([instance], now=now)
         return _back(instance, InstanceStatus.RUNNING, _in_vain(seen, error), job, now)

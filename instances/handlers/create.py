@@ -1,8 +1,8 @@
-"""create_instance: from a wish to exactly one instance at Novita.
+"""create_instance: creates exactly one instance at Novita for a request.
 
-choose -> post -> placed, and post -> look_up -> placed or post again. What each run found is
-written before the next one acts on it; ``posted_at`` is committed before the create is sent, so
-that a crash at any line leads to a look-up and never to a second create.
+Steps: choose -> post -> placed, or post -> look_up -> placed or post again. Each step is saved
+before the next begins. ``posted_at`` is committed before the create is sent, so that a crash at any
+line leads to look_up and never to a second create.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ Result = Fetched | Posted | LookedUp
 
 
 class CreateInstance(Handler[Work, Result]):
-    """One run is one step; the step is on the row."""
+    """Each run carries out the step that is saved on the row."""
 
     def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[Work] | Resolved]:
         instances = instances_of(jobs)
@@ -78,7 +78,7 @@ class CreateInstance(Handler[Work, Result]):
                 raise TypeError(f"{type(work).__name__} with {type(result).__name__}")
 
     def on_give_up(self, job: Job, error: str) -> None:
-        """An instance must not stay ``creating`` for ever while its job is dead."""
+        """Fail the instance: without a job it would stay ``creating``."""
         instance = Instance.objects.select_for_update().filter(public_id=job.subject).first()
         if instance is not None and instance.status == InstanceStatus.CREATING:
             cause = cause_of(job, "the create job was given up")
@@ -87,17 +87,17 @@ class CreateInstance(Handler[Work, Result]):
     instead_of_redrive = "Press Create again on the page of its instance."
 
     def is_redrivable(self, job: Job) -> bool:
-        """A failed instance stays failed: the caller asks anew."""
+        """Never: a failed instance stays failed; the caller makes a new request."""
         return False
 
 
 def _has_work(instance: Instance) -> bool:
-    """One that was ended, or failed, meanwhile is still looked for if it may be at Novita."""
+    """Whether the create goes on: also for an ended or failed instance that may be at Novita."""
     return instance.status == InstanceStatus.CREATING or instance.is_in_doubt
 
 
 def _step(instance: Instance) -> str:
-    """A row found in ``post`` belonged to a worker that died: whether it sent is unknown."""
+    """The step to run. A row in ``post`` is from a dead worker: the create may have been sent."""
     return CreateStep.LOOK_UP if instance.create_step == CreateStep.POST else instance.create_step
 
 

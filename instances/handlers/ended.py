@@ -1,4 +1,4 @@
-"""What came of a look at a GPU that must end: what it costs, whether it is gone, what to say."""
+"""Applies the result of a run of terminate_instance: cost, absence, events."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,20 +31,22 @@ from upstream.types import Listing, UpstreamInstance
 
 AFTER_DELETE = timedelta(seconds=3)
 AFTER_ERROR = timedelta(seconds=15)
-# Deletes without effect are repeated at growing intervals, up to this one.
+# Longest pause between deletes without effect.
 LONGEST_PAUSE = timedelta(seconds=30)
 QUICK_LOOKS = 5
-# An ending open for this long tells in the instance's events what Novita answers.
+# Age of an ending at which the instance's events show Novita's answer.
 HELD_UP_AFTER = timedelta(minutes=5)
 _HELD_UP = StatusReason.ENDING_HELD_UP
-# By the second look after an accepted delete it should be leaving.
+# Accepted deletes without effect after which Novita's answer is reported.
 DELETES_IGNORED = 2
 
 
 @dataclass(frozen=True, slots=True)
 class EndWork:
-    """``has_list``: a look did not find them before, so the list is asked as well. ``known``: some
-    that live, which a list that sees must show.
+    """GPUs to end.
+
+    ``has_list``: also read the list, since a get by id has not found them. ``known``: witnesses,
+    which a list must contain.
     """
 
     upstream_ids: tuple[str, ...]
@@ -56,7 +58,7 @@ class EndWork:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one look found, and whether Novita took the delete that followed."""
+    """Result of a get by id, and whether Novita accepted the delete after it."""
 
     evidence: Evidence
     seen: UpstreamInstance | None = None
@@ -66,7 +68,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """Looks by upstream id; for one without an entry no call was left."""
+    """Results by Novita's id; a GPU without an entry was not read, for lack of calls."""
 
     calls: Sequence[CallRecord]
     looks: Mapping[str, Look] = field(default_factory=dict)
@@ -76,14 +78,14 @@ class Looked:
 
 
 def ending_of(job: Job) -> UpstreamEnding | None:
-    """None for one that was dropped meanwhile."""
+    """The ending of the job; None if it was deleted in the meantime."""
     return UpstreamEnding.objects.filter(
         instance__public_id=job.subject, upstream_id=job.payload["novitaInstanceId"]
     ).first()
 
 
 def needs_list(ending: UpstreamEnding) -> bool:
-    """Looks by id are not enough: one did not find it, or none brings Novita's word for long."""
+    """Whether gets by id are not enough: one did not find it, or none gives an answer for long."""
     return trail_of(ending).is_suspect or ending.held_up_at is not None
 
 
@@ -100,7 +102,7 @@ def trail_of(ending: UpstreamEnding) -> AskedTrail:
 def conclude(
     job: Job, instance: Instance, work: EndWork, result: Looked, *, now: datetime
 ) -> Outcome:
-    """Write what one look means. The instance is locked."""
+    """Apply the result of one run. The instance is locked."""
     ending = ending_of(job)
     if ending is None:
         return Done()
@@ -158,11 +160,11 @@ def _pause(ending: UpstreamEnding, look: Look) -> timedelta:
     return min(slower, LONGEST_PAUSE)
 
 
-# What to say
+# Explanation for people
 
 
 def _explain(ending: UpstreamEnding, look: Look, seen: Pass, result: Looked, now: datetime) -> None:
-    """What Novita answers, how often it has said the same, and since when."""
+    """Save Novita's answer, how often it was repeated, and since when."""
     text = _words(ending, look, seen, result)
     is_same = bool(text) and _kind(text) == _kind(ending.last_error)
     ending.error_count = ending.error_count + 1 if is_same else int(bool(text))
@@ -188,7 +190,7 @@ def _words(ending: UpstreamEnding, look: Look, seen: Pass, result: Looked) -> st
 
 
 def _kind(text: str) -> str:
-    """Without its numbers: the same answer again."""
+    """The text without its digits and details, to compare answers."""
     return text.split(" (")[0].translate(_NO_DIGITS)
 
 
@@ -196,7 +198,7 @@ _NO_DIGITS = str.maketrans("", "", "0123456789")
 
 
 def _tell_if_held_up(instance: Instance, ending: UpstreamEnding, job: Job, now: datetime) -> None:
-    """Once, HELD_UP_AFTER after the ending began, in Novita's last words."""
+    """Write one event with Novita's answer when the ending is HELD_UP_AFTER old."""
     is_of_a_pause = ending.held_up_at is None and instance.reason_code == _HELD_UP
     if is_of_a_pause:
         instance.reason_code = instance.reason_message = ""
@@ -214,14 +216,15 @@ def _tell_if_held_up(instance: Instance, ending: UpstreamEnding, job: Job, now: 
     record_event(instance, "instance.ending_held_up", cause=cause, now=now, data=data, is_told=True)
 
 
-# What it costs
+# Cost
 
 
 def _note(instance: Instance, ending: UpstreamEnding, look: Look, now: datetime) -> None:
-    """Novita stops charging when it takes a delete, and goes on charging for what it then still
-    shows as running: what was seen last decides.
+    """Update the charged period by the last observation.
 
-    Every look that saw it sent a delete: what is leaving left then, even if the answer was lost.
+    Novita stops charging when it accepts a delete, but charges for a GPU that it then still shows
+    as running. Each run that saw the GPU sent a delete: if it is leaving, the charge ended at that
+    run, even if the answer was lost.
     """
     seen = look.seen
     if seen is not None:
@@ -243,7 +246,7 @@ def _note(instance: Instance, ending: UpstreamEnding, look: Look, now: datetime)
 
 
 def _confirmed(instance: Instance, ending: UpstreamEnding, job: Job, now: datetime) -> None:
-    """Nothing of it is left at Novita; with the last of its GPUs the instance is terminated."""
+    """Save that the GPU is gone; after the last GPU, the instance is terminated."""
     cause = cause_of(job, "absent at Novita, as its looks and its list agree")
     data = {"novitaInstanceId": ending.upstream_id}
     ending.upstream_status = "removed"

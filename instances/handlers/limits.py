@@ -1,7 +1,6 @@
-"""enforce_limits: ends what has reached its end, after a warning, and says what a pause holds;
-runs for ever.
+"""enforce_limits: ends instances past their runtime limit, after a warning; recurring.
 
-What is due is read from the rows each time: there is nothing that could be lost.
+Also shows paused job types on instances. Reads the rows in each run and keeps no state.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,7 +34,7 @@ ENDING = (InstanceStatus.TERMINATING, InstanceStatus.TERMINATED)
 
 
 class EnforceLimits(Handler[None, None]):
-    """Nothing to talk about: the rows and the clock decide."""
+    """Uses only the rows and the clock; no network."""
 
     def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[None] | Resolved]:
         held = installation.held_back(jobs)
@@ -56,14 +55,14 @@ class EnforceLimits(Handler[None, None]):
 
 
 def _limited() -> InstanceQuerySet:
-    """A failed instance's GPU is being ended already, unless it was to be kept."""
+    """Held instances with an end, without those that are already being ended."""
     failed = Q(status=InstanceStatus.FAILED, on_start_failure=OnStartFailure.TERMINATE)
     held = Instance.objects.holding().exclude(expires_at=None)
     return held.exclude(status__in=ENDING).exclude(failed)
 
 
 def _end(job: Job, now: datetime) -> None:
-    """One transaction each, so that a locked one does not keep the others running."""
+    """End due instances, one transaction each: a locked row must not delay the others."""
     due = _limited().filter(expires_at__lte=now).order_by("expires_at")
     for public_id in due.values_list("public_id", flat=True)[:MOST_AT_ONCE]:
         with transaction.atomic():
@@ -77,10 +76,10 @@ def _end(job: Job, now: datetime) -> None:
 
 
 def _warn(job: Job, now: datetime) -> None:
-    """Once, EXPIRY_WARNING seconds before the end, or at half time of a shorter life."""
+    """Warn once: EXPIRY_WARNING seconds before the end, or at half of a shorter runtime."""
     soon = now + _lead()
     due = _limited().filter(expiry_warned_at=None, expires_at__lte=soon).order_by("expires_at")
-    # In the query, too: many short lives that are not so far must not hide a longer one.
+    # Condition in the query: otherwise many short runtimes could use up the LIMIT.
     due = due.annotate(half_time=F("expires_at") - HALF_LIFE).filter(half_time__lte=now)
     for public_id in due.values_list("public_id", flat=True)[:MOST_AT_ONCE]:
         with transaction.atomic():
@@ -104,7 +103,7 @@ def _is_near(instance: Instance, now: datetime) -> bool:
 
 
 def _locked(job: Job, public_id: str) -> Instance | None:
-    """The instance, if it may still be ended and this job is still ours."""
+    """The locked instance, if it may still be ended and this worker still holds the job."""
     if not leasing.lock_owned([job]):
         return None
     return (
@@ -117,7 +116,7 @@ def _locked(job: Job, public_id: str) -> Instance | None:
 
 
 def _next(now: datetime) -> datetime:
-    """The next end, if that comes before the next look."""
+    """Time of the next run: after EVERY, or at the next end if that is earlier."""
     soonest = _limited().filter(expires_at__gt=now).order_by("expires_at").first()
     later = now + EVERY
     if soonest is None or soonest.expires_at is None:

@@ -1,6 +1,6 @@
-"""Novita's jobs list, read for what goes on migrating; part of monitor_instance.
+"""Reads Novita's jobs of migrating instances; part of monitor_instance.
 
-A migration that fails leaves the instance in `migrating`: only the job that was to move it tells.
+An instance whose migration failed stays in `migrating`: only Novita's job shows the failure.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -13,13 +13,13 @@ from upstream.errors import NovitaError
 from upstream.types import UpstreamJob
 
 JOB_TYPES = ("instanceMigrate", "autoInstanceMigrate")
-# Seconds of a migration before its jobs are read, and between two reads of them.
+# Seconds from the start of a migration to the first read of its jobs, and between reads.
 EVERY_SECONDS = 30
 _BEGINNING = datetime.fromtimestamp(0, tz=UTC)
 
 
 def to_ask_about(instances: Iterable[Instance], now: datetime) -> tuple[str, ...]:
-    """Upstream ids of what has been migrating for a while and was not asked about just now."""
+    """Ids at Novita of instances that are migrating and due for a read of their jobs."""
     return tuple(
         each.upstream_id
         for each in instances
@@ -28,7 +28,7 @@ def to_ask_about(instances: Iterable[Instance], now: datetime) -> tuple[str, ...
 
 
 def failed_moves(client: NovitaClient, upstream_ids: Collection[str]) -> dict[str, UpstreamJob]:
-    """The last job of each, where it failed. Unknown where Novita does not answer: asked again."""
+    """The newest job of each instance if it failed; empty if Novita does not answer."""
     newest: dict[str, UpstreamJob] = {}
     for job_type in JOB_TYPES if upstream_ids else ():
         try:

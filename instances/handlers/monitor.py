@@ -1,7 +1,7 @@
-"""monitor_instance: watches pending instances until they run, fail or time out.
+"""monitor_instance: observes instances in transition until they run, rest, fail or time out.
 
-Hundreds of pending instances are answered by a few list pages. Lists lack the connect blocks, so
-an instance that is seen running is read once by itself.
+Hundreds of instances share a few pages of a list. Lists lack the connect blocks, so a running
+instance is read once by id.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,18 +32,20 @@ from upstream.client import NovitaClient
 from upstream.errors import InstanceNotFound, NovitaError
 from upstream.types import UpstreamJob
 
-# So few, or fewer than a listing has pages, are read one by one: that costs no more and tells more.
+# Up to this many, or up to the number of pages, instances are read by id: no more calls and more
+# facts.
 FEW = 2
-# What a listing may cost beyond its pages: looks at instances that it did not show.
+# Gets by id in a run with a list, for instances that the list lacks.
 SINGLE_LOOKS = 5
 OTHER_ACCOUNT = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
 class WatchWork:
-    """Upstream ids to look at, those unseen for longest first. ``is_listing``: all by one listing,
-    filtered by ``search_word`` if there is one; else each by itself. ``must_get``: a listing has
-    shown it running already.
+    """Novita's ids to observe, longest unseen first.
+
+    ``is_listing``: all by one list, filtered by ``search_word`` if given; else each by id.
+    ``must_get``: a list has already shown it running.
     """
 
     upstream_ids: tuple[str, ...]
@@ -58,9 +60,10 @@ class WatchWork:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What was seen, by upstream id; an id without an entry was not seen, which proves nothing.
-    ``probes``: why each that was probed is not usable yet, "" if it is. ``failed_moves``: jobs of
-    Novita's that were to move one and failed.
+    """Observations by Novita's id; an id without one was not observed, which proves nothing.
+
+    ``probes``: error of each readiness probe, "" if it passed. ``failed_moves``: Novita's failed
+    migration jobs.
     """
 
     calls: Sequence[CallRecord]
@@ -71,7 +74,7 @@ class Watched:
 
 
 class MonitorInstance(Handler[WatchWork, Watched]):
-    """One listing for all that are pending, one read for each that has come to run."""
+    """One list for all pending instances, one get by id for each that runs."""
 
     def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[WatchWork] | Resolved]:
         instances = instances_of(jobs)
@@ -107,7 +110,7 @@ class MonitorInstance(Handler[WatchWork, Watched]):
     def apply_all(
         self, talks: Sequence[CompletedCall[WatchWork, Watched]]
     ) -> Mapping[int, Outcome]:
-        """One lock for all of them, in the order that every locker keeps."""
+        """Apply all results under one lock of the instances, taken in the common order."""
         instances = locked_instances(job for talk in talks for job in talk.jobs)
         now = database_now()
         outcomes: dict[int, Outcome] = {}
@@ -139,7 +142,7 @@ class MonitorInstance(Handler[WatchWork, Watched]):
         return outcomes
 
     def on_give_up(self, job: Job, error: str) -> None:
-        """A watch that died would leave its instance starting, and billed, for ever."""
+        """Fail a first start: without a monitor job, it would be starting and charged for ever."""
         instance = Instance.objects.select_for_update().filter(public_id=job.subject).first()
         is_starting = instance is not None and instance.status == InstanceStatus.STARTING
         if instance is not None and is_starting and instance.ready_at is None:
@@ -182,7 +185,7 @@ def _last_seen(instance: Instance) -> datetime:
 
 
 def _pages_of_ours() -> int:
-    """Pages that a listing by our word has: what runs is listed among what is pending."""
+    """Pages of a list filtered by our search word: running instances are in it, too."""
     account = settings.CONFIG.upstream_account
     ours = Instance.objects.not_ended().filter(upstream_account=account).exclude(upstream_id="")
     return ours.count() // habits.PAGE_SIZE + 1
@@ -191,8 +194,10 @@ def _pages_of_ours() -> int:
 def _get_each(
     jobs: Sequence[Job], instances: Mapping[str, Instance]
 ) -> Sequence[WorkItem[WatchWork] | Resolved]:
-    """One read each, as far as the budget goes; the others are told without the connect blocks,
-    since a webhook must not wait for them, and read later.
+    """One get by id each, as the budget allows.
+
+    The others become running without the connect blocks, so that their webhook does not wait, and
+    are read later.
     """
     permit = limiter.reserve(len(jobs), at_least=1, is_spare=True) if jobs else Permit(0)
     parts: list[WorkItem[WatchWork] | Resolved] = []
@@ -225,14 +230,14 @@ def _get(client: NovitaClient, upstream_ids: Sequence[str]) -> dict[str, Observa
         except InstanceNotFound:
             sightings[upstream_id] = Observation(None)
         except NovitaError as error:
-            # Else unknown: the next look tells. What it means for others, the gate learns.
+            # Unknown otherwise, until the next observation; the limiter gets the error.
             if error.refuses_the_id:
                 sightings[upstream_id] = Observation(None, is_refused=True)
     return sightings
 
 
 def _list_and_get(client: NovitaClient, work: WatchWork) -> Watched:
-    """One listing, then single looks at what it did not show."""
+    """One list, then gets by id for instances that it lacks."""
     try:
         listing = client.list_all_instances(
             name=work.search_word or None,

@@ -1,4 +1,4 @@
-"""probe_upstream: asks Novita something small when nobody else has lately, so /health knows."""
+"""probe_upstream: a small call to Novita if there was none lately, for /health; recurring."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -16,12 +16,12 @@ from upstream.call_records import CallOutcome, CallRecord
 from upstream.errors import NovitaError
 
 EVERY = timedelta(seconds=10)
-# While something holds creates, so that its end is known within seconds.
+# While creates are held, so that the end of the hold is noticed within seconds.
 EVERY_WHILE_HELD = timedelta(seconds=5)
 
 
 class ProbeUpstream(Handler[Permit, Sequence[CallRecord]]):
-    """One listing of the clusters, at most every ten seconds, or five while creates are held."""
+    """Lists the clusters, at most every EVERY, or every EVERY_WHILE_HELD while creates are held."""
 
     def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[Permit] | Resolved]:
         row = UpstreamGate.objects.filter(account=settings.CONFIG.upstream_account).first()

@@ -1,4 +1,4 @@
-"""Asking what has come to run whether it is usable; part of monitor_instance."""
+"""Runs the readiness probe of a running instance; part of monitor_instance."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from upstream.types import UpstreamInstance
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What the caller wants to be asked (``readinessProbe``), and the addresses known so far."""
+    """The requested probe (``readinessProbe``), and the addresses known so far."""
 
     wanted: Mapping[str, Any]
     addresses: Mapping[int, str]
@@ -30,8 +30,9 @@ def probe_of(instance: Instance) -> Probe | None:
 def ask(
     probe: Probe | None, upstream_ids: Sequence[str], sightings: Mapping[str, Observation]
 ) -> dict[str, str]:
-    """Why the one instance is not usable yet, by its id, asked at the address that was seen last.
-    Nothing, if there is nothing to be asked or it does not run.
+    """Error of the probe by Novita's id, "" if it passed; the newest address is used.
+
+    Empty without a probe, or if the instance does not run.
     """
     if probe is None:
         return {}
@@ -52,6 +53,6 @@ def _addresses(seen: UpstreamInstance) -> dict[int, str]:
 
 
 def _with_ssh(addresses: dict[int, str], ssh: str) -> dict[int, str]:
-    """Novita may tell of SSH by its command alone."""
+    """Adds port 22 from the SSH command, if the ports lack its address."""
     is_wanting = bool(ssh) and not addresses.get(SSH_PORT)
     return {**addresses, SSH_PORT: ssh} if is_wanting else addresses

@@ -1,4 +1,4 @@
-"""reconcile: everything at Novita compared with what is held here; runs for ever."""
+"""reconcile: compares all that is at Novita with all that is held here; recurring."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -16,7 +16,7 @@ from jobs.registry import Handler, Resolved, WorkItem
 
 
 class Reconcile(Handler[ReconcileWork, Seen]):
-    """One pass a minute: its cost grows with the pages of the account's list."""
+    """One pass each RECONCILE_INTERVAL; its calls grow with the pages of the account's list."""
 
     def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[ReconcileWork] | Resolved]:
         work = reconciliation.plan_pass()
@@ -48,9 +48,9 @@ class Reconcile(Handler[ReconcileWork, Seen]):
         return {each.pk: Again(pause) for each in jobs}
 
 
-# When a pass could not look at everything that it should have.
+# Pause after a pass that could not read all it had to.
 SOON = timedelta(seconds=5)
-# While something is not found: it is to be taken back soon after it is shown again.
+# Pause while an instance is not found, so that a reappearance is noticed soon.
 UNSEEN_PAUSE = timedelta(seconds=20)
 
 

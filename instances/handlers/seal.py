@@ -1,7 +1,7 @@
-"""seal_secrets: seals what an earlier release has left plain in the database; runs for ever.
+"""seal_secrets: seals secrets that an earlier release wrote unsealed; recurring.
 
-Its work is the database's alone, in bites, so it happens in ``load``. A job and no migration:
-processes of the earlier release write plainly until the last of them is gone.
+Works in ``load``, in batches, on the database only. Not a migration, since processes of the earlier
+release go on writing unsealed values during an update.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,14 +18,14 @@ BREATHER = timedelta(milliseconds=200)
 
 
 class SealSecrets(Handler[None, None]):
-    """Also runs when a worker starts: the first one of a new release begins with it."""
+    """Also runs when a worker starts, and so first in a new release."""
 
     def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[None] | Resolved]:
         is_finished = resealing.seal_plain_values(seconds=RUN_SECONDS)
         return [Resolved({job.pk: Again(EVERY if is_finished else BREATHER) for job in jobs})]
 
     def talk(self, work: None) -> None:
-        """There is nothing to ask."""
+        """No network."""
 
     def apply(self, jobs: Sequence[Job], work: None, result: None) -> Mapping[int, Outcome]:
         return {job.pk: Again(EVERY) for job in jobs}

@@ -1,4 +1,4 @@
-"""look_up_template: reads a template as creating would, for somebody who plans."""
+"""look_up_template: reads a template into the cache, for a plan."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from upstream.types import Template
 
 @dataclass(frozen=True, slots=True)
 class LookUp:
-    """A template that is to be read, with leave to."""
+    """A template to read, with the permit."""
 
     template_id: str
     permit: Permit
@@ -27,7 +27,7 @@ class LookUp:
 
 @dataclass(frozen=True, slots=True)
 class LookedUp:
-    """The template, or why nothing can be made of it; neither, if Novita did not say."""
+    """The template, or why it cannot be used; neither if Novita did not answer."""
 
     calls: Sequence[CallRecord]
     template: Template | None = None
@@ -35,7 +35,7 @@ class LookedUp:
 
 
 class LookUpTemplate(Handler[LookUp, LookedUp]):
-    """One try, since nobody waits for long; spare calls only, since it buys nothing."""
+    """One attempt with spare calls only: plans wait briefly and buy nothing."""
 
     def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[LookUp] | Resolved]:
         return [self._work(job) for job in jobs]

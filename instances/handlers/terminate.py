@@ -1,8 +1,8 @@
 """terminate_instance: ends one GPU at Novita and never gives up.
 
-A delete that was accepted, refused or lost proves nothing. Absence is proven under the account that
-made it, by the first theorem of docs/absence.md: by Novita's word twice while its list works, or by
-refusals of the id in any words and lists that lack it.
+An accepted, refused or lost delete proves nothing. Absence is proven under the same account by the
+first theorem of docs/absence.md: Novita says so twice while its list works, or it refuses the id
+and lists lack the GPU.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,12 +28,12 @@ from upstream.errors import BlankAnswer, InstanceNotFound, NovitaError, Unreadab
 from upstream.types import Listing, UpstreamInstance
 
 OTHER_ACCOUNT = timedelta(minutes=1)
-# Endings that share one list; the looks of one unit follow each other.
+# Endings that share one list; their gets by id are made one after the other.
 TOGETHER = 5
 
 
 class TerminateInstance(Handler[EndWork, Looked]):
-    """Look, delete, look again, until its absence is proven."""
+    """Get by id, delete, get again, until the absence is proven."""
 
     def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[EndWork] | Resolved]:
         held = installation.held_back(jobs)
@@ -97,7 +97,7 @@ def _alone(job: Job, ending: UpstreamEnding) -> WorkItem[EndWork] | Resolved:
 def _together(
     suspects: Sequence[tuple[Job, UpstreamEnding]],
 ) -> Sequence[WorkItem[EndWork] | Resolved]:
-    """Those that a look did not find, or that no look reaches: they need a list of that moment."""
+    """Endings that need a list: not found by id, or not readable by id."""
     parts: list[WorkItem[EndWork] | Resolved] = []
     known = known_to_live() if suspects else ()
     pages = listing_profile.recall_whole()
@@ -114,7 +114,7 @@ def _together(
 
 
 def _list(client: NovitaClient, work: EndWork) -> tuple[Listing | None, str, bool]:
-    """The list, or why there is none, and whether what came could be read."""
+    """The list, or the error, and whether the answer was readable."""
     most = work.permit.calls - 2 * len(work.upstream_ids) - 1
     try:
         listing = client.list_all_instances(
@@ -128,8 +128,9 @@ def _list(client: NovitaClient, work: EndWork) -> tuple[Listing | None, str, boo
 
 
 def _end(client: NovitaClient, upstream_id: str, *, is_listed: bool) -> ended.Look:
-    """Look, and delete what is there: by this look, by the list of the same moment, or perhaps,
-    where the id is refused in words of unknown meaning.
+    """Get by id, and delete if the GPU may exist.
+
+    It may exist if it is seen, is in the list, or if its id is refused in unknown words.
     """
     seen: UpstreamInstance | None = None
     error: NovitaError | None
@@ -137,7 +138,7 @@ def _end(client: NovitaClient, upstream_id: str, *, is_listed: bool) -> ended.Lo
         seen = client.get_instance(upstream_id)
         evidence, error = evidence_of(seen, None), None
     except BlankAnswer as caught:
-        # Enough for what was asked to end, with lists that lack it; for nothing else.
+        # Evidence for a requested end, together with lists that lack the GPU; for nothing else.
         evidence, error = Evidence.REFUSED, caught
     except NovitaError as caught:
         evidence, error = evidence_of(None, caught), caught
@@ -151,7 +152,7 @@ def _end(client: NovitaClient, upstream_id: str, *, is_listed: bool) -> ended.Lo
         client.delete_instance(upstream_id)
         crashpoint("terminate.after_delete")
     except InstanceNotFound:
-        # Perhaps it is going already: the next look tells.
+        # It may be leaving already: the next run decides.
         return ended.Look(evidence, seen, error)
     except NovitaError as caught:
         return ended.Look(evidence, seen, error or caught)

@@ -1,4 +1,4 @@
-"""send_webhook: tells a receiver, signed, until it answers 2xx or a day of trying is over."""
+"""send_webhook: sends a signed message until the receiver answers 2xx or attempts are used up."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,7 +33,7 @@ NOTED = ["attempts", "last_status_code", "last_error", "status", "ended_at"]
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What goes out: the body's bytes are made once and signed as they are sent."""
+    """A message to send; ``body`` is signed and sent as these exact bytes."""
 
     message_id: str
     url: str
@@ -43,10 +43,10 @@ class Message:
 
 
 class SendWebhook(Handler[Message, DeliveryResult]):
-    """One message; its end makes the job of the instance's next one."""
+    """Sends one message; its end enqueues the next message of the instance."""
 
     def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[Message] | Resolved]:
-        # A copy of the database has the original's messages, too: nobody must hear them twice.
+        # A copy of the database has the original's messages: they must not be sent twice.
         if held := installation.held_back(jobs):
             return held
         deliveries = _deliveries(jobs)
@@ -105,7 +105,7 @@ class SendWebhook(Handler[Message, DeliveryResult]):
     def apply_all(
         self, talks: Sequence[CompletedCall[Message, DeliveryResult]]
     ) -> Mapping[int, Outcome]:
-        """In bulk: a burst of arrivals is a burst of messages."""
+        """Apply results in bulk: many instances that start together cause many messages."""
         jobs = {_message_id(job): job for talk in talks for job in talk.jobs}
         locked_instances(jobs.values())
         deliveries = _deliveries(jobs.values())
@@ -128,7 +128,7 @@ class SendWebhook(Handler[Message, DeliveryResult]):
         return True
 
     def on_cancel(self, job: Job) -> None:
-        """What is being sent at this moment may still arrive; nobody will know."""
+        """Fail the message. One that is being sent at this moment may still arrive."""
         _end_undelivered(job, "cancelled before it was delivered", is_last_word=True)
 
     def on_redrive(self, job: Job) -> None:
@@ -140,14 +140,13 @@ class SendWebhook(Handler[Message, DeliveryResult]):
 def _end_undelivered(
     job: Job, error: str, *, is_last_word: bool = False
 ) -> tuple[Instance, WebhookDelivery] | None:
-    """Fail the message for all to see, and let the instance's next one go. The locked instance and
-    the message, if it still waited.
+    """Fail the message and enqueue the instance's next one; returns both if it was pending.
 
-    ``is_last_word`` puts the error in place of what the receiver said last. Raises nothing for a
-    payload of any form: an operator must get rid of every job.
+    The instance is locked. ``is_last_word``: the error replaces the receiver's last answer. Raises
+    nothing for invalid payloads: an operator must be able to remove every job.
     """
-    # An event that is being written now sees this message pending, so it leaves its own to whoever
-    # ends this one: its end must wait for that commit.
+    # Lock first: an event that is being written now sees this message pending and leaves its own
+    # job to the end of this one.
     instance = locked_instances([job]).get(job.subject)
     delivery = WebhookDelivery.objects.filter(
         public_id=_message_id(job), status=DeliveryStatus.PENDING
@@ -160,13 +159,13 @@ def _end_undelivered(
         delivery.save()
         outbox.enqueue_next({delivery.instance_id: job.request_id})
     elif instance is not None:
-        # A job that names no message: those of its instance must not wait for it.
+        # A job without a message: the instance's messages must not wait for it.
         outbox.enqueue_next({instance.pk: job.request_id})
     return (instance, delivery) if instance is not None and delivery is not None else None
 
 
 def _tell_owner(job: Job, instance: Instance, delivery: WebhookDelivery) -> None:
-    """In the timeline: a message about it would go where this one did not arrive."""
+    """Write an event without a webhook: that would go to the same receiver."""
     record_event(
         instance,
         "instance.webhook_given_up",
@@ -182,13 +181,13 @@ def _tell_owner(job: Job, instance: Instance, delivery: WebhookDelivery) -> None
 
 
 def _message_id(job: Job) -> str:
-    """Empty where the payload names none."""
+    """Empty if the payload has no message id."""
     named = job.payload.get("deliveryId") if isinstance(job.payload, Mapping) else None
     return named if isinstance(named, str) else ""
 
 
 def allowed_networks() -> Sequence[IPv4Network | IPv6Network]:
-    """Private networks that receivers may live in; development's own machine by default."""
+    """WEBHOOK_ALLOWED_NETWORKS, or loopback outside production: private networks of receivers."""
     configured = settings.CONFIG.webhook_allowed_networks
     if configured is not None:
         return tuple(configured)
@@ -203,7 +202,7 @@ def _deliveries(jobs: Iterable[Job]) -> dict[str, WebhookDelivery]:
 
 
 def _message(delivery: WebhookDelivery, now: datetime) -> Message:
-    """The receiver of now, so that a corrected URL applies to what is still to be sent."""
+    """Uses the present URL, so that a correction applies to pending messages."""
     return Message(
         message_id=delivery.public_id,
         url=delivery.instance.webhook_url,
@@ -219,7 +218,7 @@ def _retry(job: Job, result: DeliveryResult) -> Outcome:
         return GiveUp(error)
     planned = registry.get(job.type).retry.delay(job.attempts)
     asked = timedelta(seconds=result.retry_after or 0)
-    # A receiver may slow us down, but not switch itself off for a week by one header.
+    # Retry-After may slow the retries down, but not by days.
     return Retry(error, min(max(planned, asked), max(planned * 2, timedelta(minutes=1))))
 
 
