@@ -1,4 +1,4 @@
-"""``manage.py reconcile``: compare Novita with what is held here, now."""
+"""``manage.py reconcile``: runs one pass of the reconciler now."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -14,7 +14,7 @@ from instances.reconciliation.report import Report
 
 
 class Command(BaseCommand):
-    """The worker does the same every RECONCILE_INTERVAL seconds."""
+    """Command; the worker runs the same pass every RECONCILE_INTERVAL seconds."""
 
     help = "Compare what is at Novita with what is held here, and settle the differences."
 

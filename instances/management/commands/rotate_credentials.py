@@ -1,5 +1,7 @@
-"""``manage.py rotate_credentials``: after a new key has been put first in CREDENTIALS_KEYS, or
-after a new SECRET_KEY has taken the place of one that SECRET_KEY_PREVIOUS names.
+"""``manage.py rotate_credentials``: seals all secrets with the newest key.
+
+For use after a new first key in CREDENTIALS_KEYS, or after a new SECRET_KEY with the former one in
+SECRET_KEY_PREVIOUS.
 """
 
 from typing import Any
@@ -10,7 +12,7 @@ from instances.services.resealing import reseal_everything
 
 
 class Command(BaseCommand):
-    """Seals everything anew, in bites; can be run again at any time."""
+    """Seals everything again, in batches; may be repeated at any time."""
 
     help = "Seal all secrets in the database with the first of CREDENTIALS_KEYS."
 

@@ -1,4 +1,4 @@
-"""``manage.py terminate-all``: end everything of a project, now."""
+"""``manage.py terminate-all``: ends all instances of a project or an API key."""
 
 import time
 from argparse import ArgumentParser
@@ -19,12 +19,12 @@ from instances.services import terminate_all, to_be_ended
 CAUSE = Cause("operator:manage.py", "terminate-all was asked for")
 LONGEST_WAIT_SECONDS = 600
 LOOK_EVERY_SECONDS = 1.0
-# Of a key, as it is kept.
+# Length of the stored beginning of an API key.
 START_LENGTH = 9
 
 
 class Command(BaseCommand):
-    """Accepted here, done by the worker: --wait tells when nothing is left at Novita."""
+    """Accepts the ends, which the worker carries out; --wait waits for them."""
 
     help = "End every instance of a project, or all that one API key made. Their disks are lost."
 
@@ -63,7 +63,7 @@ class Command(BaseCommand):
             self._wait(ended, options["wait"])
 
     def _say(self, project: Project, key: ApiKey | None) -> int:
-        """One line each, and what they cost."""
+        """Print each instance and the total, with cost."""
         rows = list(to_be_ended(project, key).order_by("pk"))
         for row in rows:
             hourly = spend_rate.of_confirmation([row]).text
@@ -104,7 +104,7 @@ def _whose(options: dict[str, Any]) -> tuple[Project, ApiKey | None]:
             raise CommandError(f"There is no project {options['project']}.")
         return project, None
     word = options["key"]
-    # Exactly these: the beginning of a beginning could be another key's, too.
+    # Exact match of the stored beginning: a shorter one could match another key.
     is_meant = Q(public_id=word) | Q(start=word[:START_LENGTH])
     keys = list(ApiKey.objects.select_related("project").filter(is_meant)[:2])
     if len(keys) != 1:
