@@ -1,1 +1,1 @@
-"""The upstream's GPU instance API as a plain library: no Django, no database, no retries."""
+"""Novita's GPU instance API as a plain library: no Django, no database, no retries."""

@@ -1,4 +1,4 @@
-"""How to get into an instance: what opens the door, which nothing shows by mistake."""
+"""Access data of an instance: addresses and logins, without a repr so that logs show no secret."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from upstream.values import mapping, text
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Access:
-    """The connect blocks as they are, with what opens the door. Empty where there is nothing."""
+    """The connect blocks with their secrets; "" for what is not set."""
 
     ssh_command: str = ""
     ssh_password: str = ""
@@ -26,13 +26,13 @@ class Access:
 
     @property
     def has_logins(self) -> bool:
-        """Each way in that needs a password comes with one."""
+        """Whether each address that needs a password has one."""
         has_ssh = bool(self.ssh_password) or not self.ssh_command
         return has_ssh and (bool(self.web_terminal_password) or not self.web_terminal_url)
 
 
 def read_access(data: Mapping[str, Any]) -> Access:
-    """The connect blocks with their secrets; older answers have them at the top level."""
+    """Read the connect blocks with their secrets; older answers have them at the top level."""
     ssh = mapping(data.get("connectComponentSSH"))
     terminal = mapping(data.get("connectComponentWebTerminal"))
     return Access(

@@ -1,4 +1,4 @@
-"""One call to the upstream: budget, headers, deadline, error, record. The verbs are in `client`."""
+"""One call to Novita: budget, headers, deadline, error, record. The endpoints are in `client`."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ from upstream.values import parse_json
 from upstream.vocabulary import UnknownValue
 
 T = TypeVar("T")
-# What Novita answers to these is not documented, and may be nothing.
+# The answers to these calls are not documented and may be empty.
 _ANSWERED_WITHOUT_WORDS = (CallKind.VERB, CallKind.DELETE)
-# Seconds. A Retry-After beyond is a date gone wrong or a page's cache, and no pace of this API.
+# Seconds. A longer Retry-After is a wrong date or a page's cache time, and is ignored.
 _LONGEST_PACE = 3600.0
 MAX_BODY_BYTES = 10_000_000
 _HEADER_VALUE = re.compile(r"[!-~]{1,255}")
@@ -52,13 +52,13 @@ _HEADER_VALUE = re.compile(r"[!-~]{1,255}")
 
 @functools.cache
 def shared_transport() -> Transport:
-    """One pool of kept-alive connections a process; clients are cheap and made per job."""
+    """Connection pool of the process; clients are cheap and are made for each job."""
     return Transport(max_body_bytes=MAX_BODY_BYTES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """What to ask. `secrets` are blanked in error texts; `url` overrides the base URL's path."""
+    """A call to make. `secrets` are removed from error texts; `url` replaces base URL and path."""
 
     endpoint: str
     path: str
@@ -69,7 +69,7 @@ class Call:
     timeout_seconds: float | None = None
     secrets: tuple[str, ...] = ()
     url: str | None = None
-    # Filled while the answer is read.
+    # Filled while the answer is parsed.
     unknown_values: list[UnknownValue] = field(default_factory=list, compare=False)
 
     @property
@@ -110,10 +110,10 @@ class Caller:
             self._headers["X-Request-Id"] = request_id
 
     def fetch(self, call: Call, parse: Callable[[Any], T]) -> T:
-        """What `parse` makes of the JSON of a 2xx, or of None for an empty body.
+        """The result of `parse` for the JSON of a 2xx, or for None if the body is empty.
 
-        Touches the network; raises NovitaError, which `parse` may do as well: an answer of the
-        wrong shape is on the record as a failed call.
+        Uses the network. Raises NovitaError; if `parse` raises it for an answer of the wrong shape,
+        the record shows a failed call.
         """
         if self.budget is not None:
             self.budget.take()
@@ -168,7 +168,7 @@ class Caller:
         except ConnectionLost as error:
             if not (error.is_stale and call.is_read):
                 raise
-            # The server had closed the idle connection before this read could reach it.
+            # The server had closed the idle connection before this read reached it.
             return self._transport.exchange(request, deadline, is_fresh=True)
 
     def _unavailable(self, call: Call, error: TransportError) -> NovitaError:
@@ -197,7 +197,7 @@ class Caller:
         return value
 
     def _foreign(self, call: Call, response: HttpResponse) -> EdgeAnswered:
-        """A 2xx with a web page, a text or nothing, where Novita sends JSON."""
+        """The error for a 2xx with a web page, a text or nothing instead of JSON."""
         words = edge_words(response.body)
         return EdgeAnswered(
             edge_text(f"answered {response.status} with {words}", self._secrets(call)),
@@ -222,7 +222,7 @@ class Caller:
 
 
 def checked_base_url(base_url: str) -> str:
-    """Without a trailing slash; a path prefix stays. Raises ValueError."""
+    """The URL without a trailing slash; a path prefix stays. Raises ValueError."""
     url = base_url.strip()
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:

@@ -1,4 +1,4 @@
-"""What is counted about calls: how many are still allowed, and how each one ended."""
+"""Call budget of a client, and records of finished calls."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from upstream.vocabulary import UnknownValue
 
 
 class CallBudget:
-    """An allowance of calls, taken one by one before the network is touched. Thread-safe."""
+    """Number of calls that may be made; each is taken before the network is used. Thread-safe."""
 
     def __init__(self, calls: int) -> None:
         if calls < 0:
@@ -42,7 +42,7 @@ class CallBudget:
         return self.limit - self._used
 
     def take(self) -> None:
-        """Raises CallBudgetExhausted when nothing is left."""
+        """Raises CallBudgetExhausted if no call is left."""
         with self._lock:
             if self._used >= self.limit:
                 raise CallBudgetExhausted(f"the budget of {self.limit} upstream calls is used up")
@@ -50,7 +50,7 @@ class CallBudget:
 
 
 class CallOutcome(StrEnum):
-    """Values are labels of a metric."""
+    """How a call ended. Values are labels of a metric."""
 
     OK = "ok"
     CLIENT_ERROR = "client_error"
@@ -59,9 +59,9 @@ class CallOutcome(StrEnum):
     BALANCE_NOT_ENOUGH = "balance_not_enough"
     QUOTA_EXCEEDED = "quota_exceeded"
     SERVER_ERROR = "server_error"
-    # Something in front of Novita spoke in its place.
+    # A gateway, proxy or page answered in Novita's place.
     EDGE_ANSWERED = "edge_answered"
-    # A success of Novita in a form that we cannot read: no outage.
+    # Novita's own 2xx that this release cannot read; not an outage.
     UNREADABLE = "unreadable"
     TIMEOUT = "timeout"
     CONNECTION_ERROR = "connection_error"
@@ -69,12 +69,11 @@ class CallOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:
-    """One finished call. `endpoint` is the client's method, so there are few different ones.
+    """A finished call. `endpoint` is the client's method, so its number of values is small.
 
-    `counts_as_outage` and `retry_after` are what a circuit breaker and a limiter want to know.
-    `source` is who spoke; `reason` and `text` are for log lines: Novita's reason, and the error's
-    text without secrets; `unknown_values` are words and prices of a success that this release
-    cannot read.
+    `counts_as_outage` and `retry_after` are for a circuit breaker and a limiter. `source`: who
+    answered. For log lines, `reason` is Novita's reason and `text` the error without secrets.
+    `unknown_values`: words and prices of a successful answer that this release cannot read.
     """
 
     endpoint: str
@@ -90,7 +89,7 @@ class CallRecord:
 
 
 def outcome_of(error: NovitaError | None) -> CallOutcome:
-    """A broken exchange is filed under server_error: it was the server that sent it."""
+    """Outcome of an error. A broken exchange counts as server_error: the server sent it."""
     if error is None:
         return CallOutcome.OK
     for kind, outcome in (

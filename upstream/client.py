@@ -1,4 +1,4 @@
-"""The verbs of the upstream's API. One method is one call, unless it says otherwise."""
+"""Client for Novita's API. Each method is one call, unless its docstring says otherwise."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ _JOB_PAGE = 100
 
 
 class NovitaClient:
-    """A client for one account, cheap to make and safe to share between threads.
+    """A client for one account; cheap to create, safe to share between threads.
 
-    Every method touches the network and raises NovitaError. `timeout_seconds` is the total time
-    of a call: connect, request, headers and body. Nothing is retried, but for one repeat of a
-    read that found its kept-alive connection already closed by the server. `calls` records how
-    each call ended and `skipped` which list items were unreadable, by endpoint.
+    Every method uses the network and raises NovitaError. `timeout_seconds` is the total time of a
+    call: connect, request, headers and body. Nothing is retried, except one repeat of a read whose
+    kept-alive connection was already closed by the server. `calls` records how each call ended,
+    `skipped` the unreadable list items by endpoint.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class NovitaClient:
     def calls(self) -> list[CallRecord]:
         return self._caller.calls
 
-    # The catalogue
+    # Catalogue
 
     def list_clusters(self) -> tuple[Cluster, ...]:
         call = Call(endpoint="list_clusters", path="/clusters")
@@ -83,7 +83,7 @@ class NovitaClient:
         billing_mode: str | None = None,
         gpu_num: int | None = None,
     ) -> tuple[Product, ...]:
-        """With a billing mode left out, the upstream answers for onDemand."""
+        """Without a billing mode, Novita answers for onDemand."""
         params = _params(
             clusterId=cluster_id,
             productName=product_name,
@@ -96,7 +96,7 @@ class NovitaClient:
     def list_templates(
         self, *, channel: str = "private", max_pages: int = 20
     ) -> tuple[Template, ...]:
-        """One call per 100 templates of a channel: official, community or private."""
+        """One call for every 100 templates of a channel: official, community or private."""
         found: dict[str, Template] = {}
         for number in range(1, max_pages + 1):
             params = _params(
@@ -129,7 +129,7 @@ class NovitaClient:
         return self._list(call, "data", template_items.read_registry_auth)
 
     def get_balance(self) -> Balance:
-        """Lives beside the GPU API, under another base path of the same host."""
+        """The balance API has another base path on the same host."""
         base = self._caller.base_url.removesuffix(_BASE_PATH)
         url = f"{base}/openapi/v1/billing/balance/detail"
         call = Call(endpoint="get_balance", path="", url=url)
@@ -140,10 +140,10 @@ class NovitaClient:
     def create_instance(
         self, request: CreateRequest, *, timeout_seconds: float | None = None
     ) -> str:
-        """The id of the new instance; accepted and reserved, but not running yet.
+        """Id of the new instance, which is accepted and reserved but not running yet.
 
-        Sent once, on a connection of its own. Any error with `is_outcome_unknown` may have made
-        an instance, a 200 without an id included: look the name up before trying again.
+        Sent once, on a new connection. After an error with `is_outcome_unknown`, a 200 without an
+        id included, an instance may exist: search for the name before sending again.
         """
         call = Call(
             endpoint="create_instance",
@@ -160,7 +160,7 @@ class NovitaClient:
         return self._caller.fetch(call, answers.parse_created_id)
 
     def get_instance(self, instance_id: str) -> UpstreamInstance:
-        """Raises InstanceNotFound; the only answer of this API that counts as absence."""
+        """Get by id. Raises InstanceNotFound, the only answer that counts as absence."""
         call = Call(
             endpoint="get_instance",
             path="/gpu/instance",
@@ -179,7 +179,7 @@ class NovitaClient:
         name: str | None = None,
         status: str | None = None,
     ) -> InstancePage:
-        """`name` is matched loosely by the upstream: compare exactly what comes back."""
+        """One page. Novita matches `name` loosely: compare the names in the result."""
         params = _params(pageNum=page, pageSize=page_size, name=name, status=status)
         call = Call(endpoint="list_instances", path="/gpu/instances", params=params)
 
@@ -195,13 +195,14 @@ class NovitaClient:
     def list_all_instances(
         self, *, name: str | None = None, page_size: int = 100, max_pages: int = 50
     ) -> Listing:
-        """One call a page, up to `max_pages` + 1."""
+        """All pages: one call each, at most `max_pages` + 1."""
         fetch = functools.partial(_page, self, page_size, name)
         return read_all_pages(fetch, max_pages=max_pages)
 
     def list_jobs(self, *, job_type: str, max_pages: int = 3) -> tuple[UpstreamJob, ...]:
-        """Novita's own jobs of a type (saveImage, instanceMigrate, autoInstanceMigrate); one call
-        per 100. Only they tell of a migration that failed.
+        """Novita's jobs of a type (saveImage, instanceMigrate, autoInstanceMigrate).
+
+        One call for every 100 jobs. Only these show that a migration failed.
         """
         found: dict[str, UpstreamJob] = {}
         for number in range(1, max_pages + 1):
@@ -224,15 +225,15 @@ class NovitaClient:
         self._act("restart", instance_id)
 
     def migrate_instance(self, instance_id: str) -> None:
-        """Data on the system disk written since the start is lost; the id stays."""
+        """Keeps the id; data written to the system disk since the start is lost."""
         self._act("migrate", instance_id)
 
     def delete_instance(self, instance_id: str) -> None:
-        """Accepted is not gone: confirm with get_instance."""
+        """Accepted does not mean gone: confirm with get_instance."""
         self._act("delete", instance_id)
 
     def _act(self, verb: str, instance_id: str) -> None:
-        """The answer's shape is undocumented and says nothing that a read does not."""
+        """The answer is undocumented and is not parsed."""
         call = Call(
             endpoint=f"{verb}_instance",
             path=f"/gpu/instance/{verb}",

@@ -1,23 +1,23 @@
-"""Why a call to the upstream failed, and what its caller may conclude from it.
+"""Errors of calls to Novita, and what the caller may conclude from each.
 
     NovitaError
-    ├── CallBudgetExhausted        raised before any network
-    ├── NovitaUnavailable          nothing usable came back; trips a circuit breaker
+    ├── CallBudgetExhausted        raised before the network is used
+    ├── NovitaUnavailable          no usable answer; opens a circuit breaker
     │   ├── NovitaTimeout
     │   ├── NovitaConnectionError  `is_sent` false: refused, DNS, TLS; the outcome is known
-    │   ├── NovitaServerError      a 5xx in Novita's own words, none of which is known
+    │   ├── NovitaServerError      a 5xx of Novita in unknown words
     │   ├── EdgeAnswered           a proxy, gateway or web page answered in place of Novita
-    │   └── NovitaProtocolError    an answer that this API does not give
-    │       └── UnreadableAnswer   Novita's own 2xx in an unknown form; no outage
-    │           └── BlankAnswer    a look's, without any instance in it
-    └── NovitaRefused              the upstream works, and says no
+    │   └── NovitaProtocolError    an answer in no format of this API
+    │       └── UnreadableAnswer   Novita's own 2xx in an unknown format; no outage
+    │           └── BlankAnswer    of a get by id, without an instance
+    └── NovitaRefused              Novita works and refuses
         ├── RateLimited
         ├── AuthenticationFailed   the key is refused; also named KeyRefused
-        ├── NotFound               something named in the request does not exist
+        ├── NotFound               an object in the request does not exist
         │   ├── InstanceNotFound
         │   └── TemplateNotFound
         ├── InsufficientResource   no GPU left for this offer
-        ├── InvalidStateChange     the instance is not in a state for this verb; re-read it
+        ├── InvalidStateChange     not possible in the instance's status; read it again
         ├── BalanceNotEnough
         ├── QuotaExceeded          a limit of the account
         └── InvalidRequest
@@ -32,21 +32,21 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 MAX_TEXT = 500
-# Text beyond is dropped: bounds the time that a page of megabytes takes.
+# Longer text is dropped, to limit the time for a page of megabytes.
 _LONGEST = 20_000
 _MARKUP = re.compile(
     r"<(script|style)\b.*?(</\1\s*>|$)|<[a-z/!?][^>]*(>|$)", re.IGNORECASE | re.DOTALL
 )
-# Shorter values ("1", "on") occur in any sentence; blanking them would hide the reason.
+# Shorter values ("1", "on") occur in any sentence; removing them would hide the reason.
 _MIN_SECRET = 4
 
 
 class Source(StrEnum):
-    """Who spoke. Only NOVITA's word proves anything about an instance."""
+    """Who answered. Only NOVITA's answers prove anything about an instance."""
 
-    # Novita's own error shape, or a 2xx of Novita.
+    # Novita's own error format, or a 2xx of Novita.
     NOVITA = "novita"
-    # HTML, text, a gateway's JSON, or nothing at all under a status.
+    # HTML, text, a gateway's JSON, or an empty body.
     EDGE = "edge"
     # No answer: refused, reset, timed out, broken off; or the call was not made.
     NETWORK = "network"
@@ -55,25 +55,25 @@ class Source(StrEnum):
 class Blame(StrEnum):
     """Who has to change something before the same call can succeed."""
 
-    # Only this offer: another one may do.
+    # This offer only: another one may succeed.
     OFFER = "offer"
-    # The customer's request: no other offer will do either.
+    # The customer's request: no other offer will succeed.
     REQUEST = "request"
-    # Our account at Novita (key, money, allowance): the operator's matter, never the customer's.
+    # This service's account at Novita (key, balance, quota): for the operator, not the customer.
     ACCOUNT = "account"
-    # Novita, or the way to it: the same call may succeed later.
+    # Novita, or the network: the same call may succeed later.
     UPSTREAM = "upstream"
 
 
 class NovitaError(Exception):
-    """Base of this boundary.
+    """Base of all errors of this library.
 
-    retryable: the same call may succeed later. retry_after: seconds the upstream asked for.
-    is_outcome_unknown: the request may have acted although it failed; look before repeating it.
-    counts_as_outage: evidence that the upstream is down, for a circuit breaker.
-    source: who spoke. belongs_to: who has to change something.
-    refuses_the_id: Novita itself refused a call about one instance, with a 4xx that is neither
-    the key's nor the rate's; true of InstanceNotFound, and weaker: the wording may be unknown.
+    retryable: the same call may succeed later. retry_after: seconds that Novita asked for.
+    is_outcome_unknown: the request may have acted although it failed; check before repeating it.
+    counts_as_outage: sign that Novita is down, for a circuit breaker.
+    source: who answered. belongs_to: who has to change something.
+    refuses_the_id: Novita itself refused a call about one instance with a 4xx, not for the key or
+    the rate. True of InstanceNotFound; weaker evidence otherwise, since the wording may be unknown.
     """
 
     retryable = False
@@ -105,7 +105,7 @@ class NovitaError(Exception):
 
 
 class CallBudgetExhausted(NovitaError):
-    """The caller's allowance of calls is used up; nothing was sent."""
+    """The call budget of the client is used up; nothing was sent."""
 
     retryable = True
     source = Source.NETWORK
@@ -119,13 +119,13 @@ class NovitaUnavailable(NovitaError):
 
 
 class NovitaTimeout(NovitaUnavailable):
-    """The total deadline of the call passed."""
+    """The total deadline of the call has passed."""
 
     source = Source.NETWORK
 
 
 class NovitaConnectionError(NovitaUnavailable):
-    """The connection could not be made, or broke."""
+    """The connection failed or broke."""
 
     source = Source.NETWORK
 
@@ -139,42 +139,42 @@ class NovitaServerError(NovitaUnavailable):
 
 
 class EdgeAnswered(NovitaUnavailable):
-    """Something in front of Novita answered, under any status, a 2xx included.
+    """A gateway, proxy or page in front of Novita answered, with any status, 2xx included.
 
-    It proves nothing about any instance or request: hold, and try again. A write stays in doubt.
+    Proves nothing about any instance or request: wait and repeat. A write stays in doubt.
     """
 
     source = Source.EDGE
 
 
 class NovitaProtocolError(NovitaUnavailable):
-    """Not JSON, the wrong shape, a redirect, or a body beyond the cap."""
+    """Not JSON, wrong format, a redirect, or a body above the limit."""
 
 
 class UnreadableAnswer(NovitaProtocolError):
-    """Novita's own 2xx in a form that we cannot read: this one call failed, Novita works."""
+    """Novita's own 2xx in an unreadable format: this call failed, but Novita works."""
 
     counts_as_outage = False
 
 
 class BlankAnswer(UnreadableAnswer):
-    """A look's 2xx without any instance in it: `{}`, null. How some servers say "not there"."""
+    """A 2xx to a get by id without an instance: `{}`, null. Some servers mean "not there"."""
 
 
 class NovitaRefused(NovitaError):
-    """A 4xx; on its own, one that fits none of the kinds below."""
+    """A 4xx; used directly for those without a class below."""
 
 
 class RateLimited(NovitaRefused):
-    """Any 429, and RATE_LIMIT_EXCEEDED under another status."""
+    """Any 429, and RATE_LIMIT_EXCEEDED with another status."""
 
     retryable = True
 
 
 class AuthenticationFailed(NovitaRefused):
-    """The key is missing, wrong, expired, banned or not allowed: the operator's matter.
+    """The key is missing, wrong, expired, banned or not permitted: for the operator.
 
-    Proves nothing about any instance. Hold creates as in an outage.
+    Proves nothing about any instance. Creates are held as in an outage.
     """
 
     belongs_to = Blame.ACCOUNT
@@ -184,24 +184,24 @@ KeyRefused = AuthenticationFailed
 
 
 class NotFound(NovitaRefused):
-    """A product, cluster, image or other thing named in the request does not exist."""
+    """A product, cluster, image or other object in the request does not exist."""
 
     belongs_to = Blame.OFFER
 
 
 class InstanceNotFound(NotFound):
-    """The instance that the call is about is unknown to this account.
+    """The instance of the call is unknown to this account.
 
-    Raised for a 404 that comes from the API, and for each 400 variant (RESOURCE_NOT_FOUND,
-    "not found", and the upstream's own spellings "not fount" and NOT_FOUNT). Never for the 404
-    of a web server that does not know the route: a wrong base URL must not look like a deletion.
+    Raised for a 404 of the API, and for each 400 variant (RESOURCE_NOT_FOUND, "not found", and
+    Novita's own spellings "not fount" and NOT_FOUNT). Not for the 404 of a web server that does not
+    know the route: a wrong base URL must not look like a deletion.
     """
 
     refuses_the_id = True
 
 
 class TemplateNotFound(NotFound):
-    """The template does not exist, or is somebody else's private one."""
+    """The template does not exist, or is another account's private one."""
 
     belongs_to = Blame.REQUEST
 
@@ -213,11 +213,11 @@ class InsufficientResource(NovitaRefused):
 
 
 class InvalidStateChange(NovitaRefused):
-    """Refused for the instance's state; the change was seen to take effect all the same."""
+    """Refused for the instance's status; the change has been seen to happen all the same."""
 
 
 class BalanceNotEnough(NovitaRefused):
-    """The account, or the member's budget, cannot pay for this."""
+    """The account's balance, or the member's budget, is too low."""
 
     belongs_to = Blame.ACCOUNT
 
@@ -235,10 +235,10 @@ class InvalidRequest(NovitaRefused):
 
 
 def clean_text(text: str, secrets: Iterable[str] = ()) -> str:
-    """A foreign message made fit for logs, databases and people: one line without markup.
+    """A foreign message as one line without markup, for logs, databases and people.
 
-    Secrets that it echoes are blanked before it is cut, so that no half of one survives the cut.
-    Values of fewer than 4 characters are not looked for.
+    Secrets are replaced before the text is cut, so that no part of one remains. Values shorter than
+    4 characters are not replaced.
     """
     for secret in sorted(set(secrets), key=len, reverse=True):
         if len(secret) >= _MIN_SECRET:

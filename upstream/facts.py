@@ -1,7 +1,7 @@
-"""Which facts an answer about an instance brought: a fact that it lacks is not said, and not empty.
+"""Facts in an answer about an instance: a missing fact is unknown, not empty.
 
-Lists are thinner than reads by id, and both leave fields out. A merge takes the facts that an
-answer brought and keeps all others.
+Lists have fewer fields than gets by id, and both leave fields out. A merge takes the facts of an
+answer and keeps all others.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 
 class Fact(StrEnum):
-    """A group of fields that come and go together."""
+    """A group of fields that appear together."""
 
     STATUS = "status"
     STATUS_ERROR = "statusError"
@@ -28,7 +28,7 @@ class Fact(StrEnum):
 ALL_FACTS = frozenset(Fact)
 CONNECT_FACTS = frozenset({Fact.SSH, Fact.JUPYTER, Fact.WEB_TERMINAL})
 
-# The JSON fields of each fact and the types in which they say something. ``null`` says nothing.
+# JSON fields of each fact and the types that count; ``null`` does not.
 _WORDS = (str, int)
 _SAID_BY: Mapping[Fact, tuple[tuple[str, tuple[type, ...]], ...]] = {
     Fact.STATUS: (("status", (str,)),),
@@ -43,8 +43,10 @@ _SAID_BY: Mapping[Fact, tuple[tuple[str, tuple[type, ...]], ...]] = {
 
 
 def facts_in(data: Mapping[str, Any]) -> frozenset[Fact]:
-    """The facts that a JSON object says. An empty status is none; a ``statusError`` that is null
-    says that there is no error, as an unset message of Novita's does.
+    """Facts in a JSON object.
+
+    An empty status or cluster is none. ``statusError: null`` counts: there is no error, as Novita's
+    unset messages are sent as null.
     """
     found = {
         fact

@@ -1,8 +1,8 @@
-"""Reading all pages from a server whose paging nobody has documented.
+"""Reads all pages of a list from a server whose paging is not documented.
 
-Unknown are the largest page size, whether counting starts at 0 or 1, and whether `total` comes
-as a number, a string or at all. So: start at page 1, stop on the total or where nothing new
-comes, look at page 0 when items are missing, and never claim completeness on a guess.
+Unknown: the largest page size, whether the first page is 0 or 1, and whether `total` is a number, a
+string or missing. Reading starts at page 1, stops at the total or when a page has nothing new, and
+reads page 0 if items are missing. A list is complete only if that is certain.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ class _Reader:
         self.skipped = 0
 
     def read(self, number: int) -> tuple[int, int]:
-        """Take one page in: how many items it held, and how many of them are new."""
+        """Read one page: the number of its items, and of its new items."""
         page = self._fetch(number)
         before = len(self.seen)
         for instance in page.instances:
             self.seen[instance.id] = instance
-        # A total of 0 beside what was seen is no total; some servers always send it.
+        # A total of 0 with items is ignored: some servers always send it.
         total = None if page.total == 0 and self.seen else page.total
         self.total = total
         self.totals.add(total)
@@ -38,13 +38,13 @@ class _Reader:
         return self.total is not None and len(self.seen) + self.skipped >= self.total
 
     def read_up_to(self, max_pages: int) -> bool:
-        """Whether the end was seen: the total reached, or an empty page."""
+        """Whether the end was reached: the total, or an empty page."""
         for number in range(1, max_pages + 1):
             size, new = self.read(number)
             if self.has_total or size == 0:
                 return True
             if new == 0:
-                # The page shifted as a whole, or the server ignores the page number.
+                # The pages moved, or the server ignores the page number.
                 return False
         return False
 
@@ -54,7 +54,7 @@ def read_all_pages(fetch: Callable[[int], InstancePage], *, max_pages: int) -> L
     reader = _Reader(fetch)
     has_ended = reader.read_up_to(max_pages)
     if has_ended and not reader.has_total:
-        # Where the first page is number 0, page 1 was the second one.
+        # If the first page has number 0, page 1 was the second.
         reader.read(0)
     is_steady = len(reader.totals) == 1 and not reader.skipped
     is_whole = reader.total is None or reader.has_total

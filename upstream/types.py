@@ -1,4 +1,4 @@
-"""What the upstream knows, as frozen values. See `parsers` for how they are read.
+"""Frozen dataclasses for Novita's objects, read by `parsers`.
 
 Prices are integers in 1/100,000 USD per GPU-hour. Passwords have no repr.
 """
@@ -23,7 +23,7 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """An offer. `regions` are display names of clusters, not ids; empty means everywhere."""
+    """A product. `regions` are display names of clusters, not ids; empty means everywhere."""
 
     id: str
     name: str
@@ -40,14 +40,14 @@ class Product:
     unknown_values: tuple[UnknownValue, ...] = ()
 
     def unreadable_price(self, *, is_spot: bool) -> str | None:
-        """What stands in the place of a price and is none: such an offer is never bought."""
+        """The unreadable text in place of a price; such a product is never bought."""
         field_name = "spotPrice" if is_spot else "price"
         return next((each.value for each in self.unknown_values if each.field == field_name), None)
 
 
 @dataclass(frozen=True, slots=True)
 class EnvVar:
-    """The value may be a secret, so it has no repr."""
+    """The value may be a secret and has no repr."""
 
     key: str
     value: str = field(repr=False)
@@ -68,13 +68,13 @@ class TemplatePort:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A recipe that the client expands itself: create takes no template id."""
+    """A template; its fields are copied into the create, which takes no template id."""
 
     id: str
     name: str
     image: str = ""
     image_auth_id: str = ""
-    # ``user:password`` where the documents say that an id stands.
+    # ``user:password`` in the field that is documented as an id.
     image_auth: str = field(default="", repr=False)
     start_command: str = field(default="", repr=False)
     entrypoint: str = field(default="", repr=False)
@@ -86,13 +86,13 @@ class Template:
     type: str = ""
     channel: str = ""
     unknown_values: tuple[UnknownValue, ...] = ()
-    # Fields in which it asks for something that an instance made from it does not get.
+    # Fields with a value that creates do not use.
     unused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class RegistryAuth:
-    """The upstream may answer with the password; it is never kept: create takes the id."""
+    """Stored registry credentials, without the password that Novita may send."""
 
     id: str
     name: str
@@ -101,8 +101,10 @@ class RegistryAuth:
 
 @dataclass(frozen=True, slots=True)
 class PortMapping:
-    """`endpoint` is a URL for http, host:port for tcp, "" until it is published, and None where
-    the answer does not speak of it, as a list may.
+    """A port.
+
+    `endpoint`: URL for http, host:port for tcp, "" until it is published, None if the answer lacks
+    it, as lists may.
     """
 
     port: int
@@ -111,7 +113,7 @@ class PortMapping:
 
     @property
     def address(self) -> str:
-        """The endpoint with its scheme; one source says that http endpoints lack it."""
+        """The endpoint with its scheme, which http endpoints may lack."""
         endpoint = self.endpoint or ""
         if self.type != "http" or not endpoint or "://" in endpoint:
             return endpoint
@@ -120,10 +122,10 @@ class PortMapping:
 
 @dataclass(frozen=True, slots=True)
 class UpstreamInstance:
-    """One instance as the upstream describes it; lists omit the connect fields.
+    """An instance as Novita describes it; lists lack the connect blocks.
 
-    `status` is the upstream's word, unchanged. Times are UTC, None for never. ``facts``: what the
-    answer said at all; the other fields hold their defaults, which mean nothing.
+    `status` is Novita's word. Times are UTC, None for never. ``facts``: what the answer contained;
+    all other fields have meaningless defaults.
     """
 
     id: str
@@ -141,7 +143,7 @@ class UpstreamInstance:
     rootfs_size_gb: int = 0
     port_mappings: tuple[PortMapping, ...] = ()
     ssh_command: str = ""
-    # These addresses may carry an access token in their query.
+    # The query of these addresses may contain an access token.
     jupyter_url: str = field(default="", repr=False)
     web_terminal_url: str = field(default="", repr=False)
     access: Access = field(default=Access(), repr=False)
@@ -157,7 +159,7 @@ class UpstreamInstance:
 
     @property
     def is_known_status(self) -> bool:
-        """Whether this release knows the word; an unknown one is kept as it came."""
+        """Whether this release knows the status word."""
         return self.status in STATUSES.words
 
     @property
@@ -166,28 +168,28 @@ class UpstreamInstance:
 
     @property
     def is_stopped(self) -> bool:
-        """The upstream's word is `exited`; `stopped` does not exist there."""
+        """Novita's word is `exited`; `stopped` does not exist there."""
         return self.status == "exited"
 
     @property
     def is_leaving_word(self) -> bool:
-        """Deletion was accepted and is under way: the GPU may still be held and billed."""
+        """Deletion was accepted and is in progress; the GPU may still be held and charged."""
         return self.status in ("toRemove", "removing")
 
     @property
     def is_gone_word(self) -> bool:
-        """Deletion is complete; the upstream goes on listing the instance for a while."""
+        """Deletion is complete; Novita lists the instance for some time after."""
         return self.status == "removed"
 
     @property
     def failure_reason(self) -> str | None:
-        """Why creation failed or the instance is unavailable; there is no status for it."""
+        """Why a create failed or the instance is unavailable; Novita has no status for that."""
         return self.status_error_message or self.status_error_state or None
 
 
 @dataclass(frozen=True, slots=True)
 class UpstreamJob:
-    """A job of Novita's own, such as a migration."""
+    """One of Novita's own jobs, such as a migration."""
 
     id: str
     type: str
@@ -198,13 +200,13 @@ class UpstreamJob:
 
     @property
     def has_failed(self) -> bool:
-        """Or was broken off: in either case it does not go on."""
+        """Whether it failed or was cancelled: it does not continue."""
         return self.state in ("fail", "break")
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A list item that could not be read, so that leaving it out is not silent."""
+    """A list item that could not be read; recorded, so that the gap is visible."""
 
     index: int
     reason: str
@@ -212,7 +214,7 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class InstancePage:
-    """`raw_count` counts what the server sent, `instances` what could be read of it."""
+    """One page. `raw_count`: items that Novita sent; `instances`: those that could be read."""
 
     instances: tuple[UpstreamInstance, ...]
     total: int | None
@@ -225,9 +227,10 @@ class InstancePage:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """All pages. Absence from a listing never proves anything, even when `is_complete`:
+    """All pages of a list.
 
-    instances shift between pages while they are read.
+    An instance missing in it is not proven absent, even if `is_complete`: instances move between
+    pages while these are read.
     """
 
     instances: dict[str, UpstreamInstance]
@@ -237,7 +240,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """Negative when in arrears. The upstream sends 1/10,000 USD here, tenfold its price unit."""
+    """Negative if in arrears. Novita sends 1/10,000 USD here, ten times its unit of prices."""
 
     available_e5_usd: int
     cash_e5_usd: int
@@ -246,7 +249,7 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class CreateRequest:
-    """The body of a create. `ports` is one string, "80/http,3306/tcp", as the upstream wants it."""
+    """Body of a create. `ports` is one string, as Novita requires: "80/http,3306/tcp"."""
 
     name: str
     product_id: str
@@ -266,7 +269,7 @@ class CreateRequest:
     min_cuda_version: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Only what is set: an empty clusterId, for one, means "pick at random"."""
+        """Without unset fields: an empty clusterId, for example, would mean a random cluster."""
         optional: dict[str, Any] = {
             "imageAuthId": self.image_auth_id,
             "imageAuth": self.image_auth,

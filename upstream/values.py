@@ -1,7 +1,7 @@
-"""Single values out of hostile JSON. None of these raises.
+"""Reads single values from untrusted JSON. Only `parse_json` raises.
 
-The upstream sends 64-bit numbers as strings and "nothing" as "", "0", [], null or a missing
-field, so each reader takes every spelling and answers None (or "") for nothing and for nonsense.
+Novita sends 64-bit numbers as strings, and "nothing" as "", "0", [], null or a missing field. Each
+reader accepts all spellings, and returns None (or "") for nothing and for invalid values.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ HIGHEST_PRICE = 100_000_000
 _MAX_TEXT = 10_000
 _MAX_INTEGER = 2**63 - 1
 _MAX_DIGITS = 100
-# What may stand in a URL query, a log line and a database key; real ids are hex, decimal or UUIDs.
+# Safe in a URL query, a log line and a database key; real ids are hex, decimal or UUIDs.
 _ID = re.compile(r"[!-~]{1,255}")
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,14}")
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?")
-# 2^33 s is the year 2242; what is later is not seconds.
+# 2^33 s is the year 2242; larger values are not seconds.
 _MAX_UNIX_SECONDS = 2**33
 
 
 def parse_json(body: bytes) -> Any:
-    """Raises ValueError for everything that is not JSON, and for what is nested too deeply.
+    """Raises ValueError for anything that is not JSON, and for JSON that is nested too deeply.
 
-    Fractions become Decimal, so that no price passes through a float. One absurd number (NaN, a
-    thousand digits) becomes None: it must not make a whole list unreadable.
+    Fractions become Decimal, so that prices do not pass through floats. An absurd number (NaN, a
+    thousand digits) becomes None, so that it does not make a whole list unreadable.
     """
     try:
         return json.loads(
@@ -45,7 +45,7 @@ def _fraction(digits: str) -> Decimal | None:
     try:
         return Decimal(digits) if len(digits) <= _MAX_DIGITS else None
     except InvalidOperation:
-        # An exponent beyond all bounds, such as 1e99999999999999999999.
+        # An exponent out of range, such as 1e99999999999999999999.
         return None
 
 
@@ -54,17 +54,17 @@ def _whole(digits: str) -> int | None:
 
 
 def word_set(words: str) -> frozenset[str]:
-    """A table of words that are written as one text."""
+    """The words of a table that is written as one string."""
     return frozenset(words.split())
 
 
 def text(value: object) -> str:
-    """A string fit for Postgres, without spaces at its ends."""
+    """A string that Postgres accepts, without spaces at its ends."""
     return verbatim(value).strip()
 
 
 def verbatim(value: object) -> str:
-    """A string fit for Postgres: without NUL and lone surrogates, at most 10,000 characters."""
+    """A string that Postgres accepts: no NUL, no lone surrogates, at most 10,000 characters."""
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         return ""
     raw = value if isinstance(value, str) else (str(value) if abs(value) <= _MAX_INTEGER else "")
@@ -73,13 +73,13 @@ def verbatim(value: object) -> str:
 
 
 def identifier(value: object) -> str:
-    """Empty for what can be no id."""
+    """The id, or "" if the value cannot be an id."""
     found = text(value)
     return found if _ID.fullmatch(found) else ""
 
 
 def integer(value: object) -> int | None:
-    """An int out of 5, "5", "5.0" or Decimal("5.0"); None beyond 64 bits."""
+    """An int from 5, "5", "5.0" or Decimal("5.0"); None beyond 64 bits."""
     number = _decimal(value)
     if number is None or number != number.to_integral_value():
         return None
@@ -88,15 +88,15 @@ def integer(value: object) -> int | None:
 
 
 def count(value: object) -> int:
-    """An int that is never negative; 0 for nothing."""
+    """A non-negative int; 0 if there is none."""
     return max(integer(value) or 0, 0)
 
 
 def whole(value: object) -> int | None:
     """An amount of money in whole units: -5, "5" or the JSON number 5.0; else None.
 
-    Stricter than `integer`. "0.35", "5.0", "+5", "05", "1e5", 1e5 and 1,000 are no whole amounts:
-    what is written so may be in another unit.
+    Stricter than `integer`: "0.35", "5.0", "+5", "05", "1e5", 1e5 and 1,000 are rejected, since
+    they may be in another unit.
     """
     if isinstance(value, str):
         found = value.strip()
@@ -109,31 +109,31 @@ def whole(value: object) -> int | None:
 
 
 def price_e5(value: object) -> int | None:
-    """A price per GPU-hour in 1/100,000 USD; None for 0, for nothing, and for what is none.
+    """A price per GPU-hour in 1/100,000 USD; None for 0 and for invalid values.
 
-    Outside of 0.01 to 1,000 USD it is not in this unit: cents, dollars and millionths are told
-    by that, as far as a number alone can tell.
+    Values outside of 0.01 to 1,000 USD are taken to be in another unit and are rejected.
     """
     amount = whole(value)
     return amount if amount is not None and LOWEST_PRICE <= amount <= HIGHEST_PRICE else None
 
 
 def is_no_price(value: object) -> bool:
-    """How the upstream says that there is no price: null, "", "0", 0, or nothing at all."""
+    """Whether the value means "no price": null, "", "0", 0, or nothing at all."""
     is_blank = isinstance(value, str) and not value.strip()
     return value is None or is_blank or value in ([], {}) or whole(value) == 0
 
 
 def flag(value: object) -> bool | None:
-    """A bool out of true, "true", "True", 1, "1" and their opposites; else None."""
+    """A bool from true, "true", "True", 1, "1" and their opposites; else None."""
     if isinstance(value, bool):
         return value
     return {"true": True, "1": True, "false": False, "0": False}.get(text(value).lower())
 
 
 def moment(value: object) -> datetime | None:
-    """Unix seconds as aware UTC; "0" is never, "-1" is not applicable: both None. What is too large
-    for seconds is in milliseconds; a text with its zone is read as well.
+    """Aware UTC time from Unix seconds; None for "0" (never) and "-1" (not applicable).
+
+    Values too large for seconds are milliseconds. ISO text with a time zone is accepted.
     """
     seconds = integer(value)
     if seconds is None:

@@ -1,5 +1,6 @@
-"""Every enumeration of Novita, read in one place: case, blanks, hyphens and underscores do not
-count, known synonyms are one word, and an unknown word is kept as it came and told as unknown.
+"""Reads Novita's enumerations, ignoring case, blanks, hyphens and underscores.
+
+Synonyms become one word; an unknown word is kept unchanged and reported.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ _MAX_SHOWN = 60
 
 @dataclass(frozen=True, slots=True)
 class UnknownValue:
-    """A word or a price that this release cannot read, with the JSON field it stood in.
+    """A word or price that this release cannot read, with its JSON field.
 
-    For a log line, a counter or a finding: it never passes as the good case in silence.
+    For log lines, counters and findings, so that it is not silently taken as valid.
     """
 
     field: str
@@ -28,7 +29,7 @@ class UnknownValue:
 
 
 class Vocabulary:
-    """The words of one enumeration, as Novita spells them, and the synonyms of each."""
+    """Words of one enumeration in Novita's spelling, and synonyms of each."""
 
     def __init__(self, words: str, **synonyms: str) -> None:
         self.words = frozenset(words.split())
@@ -37,7 +38,7 @@ class Vocabulary:
         }
 
     def read(self, word: str) -> str | None:
-        """Novita's own spelling; None for an unknown word."""
+        """The word in Novita's spelling; None if it is unknown."""
         return self._by_key.get(compact(word))
 
 
@@ -46,14 +47,14 @@ STATUSES = Vocabulary(
     " restarting toRemove removing removed toReset resetting migrating freezing"
 )
 SPOT_STATUSES = Vocabulary("running notified reclaiming terminated")
-# v2 of the API says postpaid and prepaid for the same.
+# Version 2 of the API calls them postpaid and prepaid.
 BILLING_MODES = Vocabulary(
     "onDemand monthly spot",
     onDemand="demand postpaid post-paid payAsYouGo pay-per-use payg hourly",
     monthly="prepaid pre-paid subscription month reserved",
     spot="preemptible interruptible spotInstance",
 )
-# An https port is an http port whose address carries the scheme.
+# An https port is an http port whose address contains the scheme.
 PORT_TYPES = Vocabulary("http tcp udp", http="https web")
 INVENTORY_STATES = Vocabulary("none low normal high", none="soldOut outOfStock empty")
 JOB_STATES = Vocabulary(
@@ -65,7 +66,7 @@ JOB_STATES = Vocabulary(
 
 
 class WordReader:
-    """Reads the words and prices of one JSON object, and notes what it could not read."""
+    """Reads words and prices of one JSON object, and collects those that it cannot read."""
 
     def __init__(self) -> None:
         self._unknown: list[UnknownValue] = []
@@ -75,7 +76,7 @@ class WordReader:
         return tuple(dict.fromkeys(self._unknown))
 
     def word(self, vocabulary: Vocabulary, field: str, value: object) -> str:
-        """Novita's spelling; an unknown word as it came; "" for nothing."""
+        """The word in Novita's spelling; an unknown word unchanged; "" if there is none."""
         found = text(value)
         if not found:
             return ""
@@ -85,7 +86,7 @@ class WordReader:
         return found if known is None else known
 
     def price(self, field: str, value: object) -> int | None:
-        """In 1/100,000 USD; None for no price, which is noted if something else stands there."""
+        """Price in 1/100,000 USD; None if there is none, or an unreadable one (collected)."""
         found = price_e5(value)
         if found is None and not is_no_price(value):
             self._note(field, text(value) or str(value))

@@ -1,1 +1,1 @@
-"""Whose word an answer of Novita is, and what follows from it for each kind of call."""
+"""Decides whether an answer is Novita's own, and what it means for each kind of call."""

@@ -1,8 +1,8 @@
-"""Whether a sentence says that a thing is not there, and which thing it speaks of.
+"""Decides whether a sentence says that something is missing, and what.
 
-Novita's wording is not known, so the meaning is read: a phrase of absence, and the noun that it
-belongs to. A noun in a place ("in cluster us-ca-6", "for user 5") is not what is missing. Where
-the sentence is in doubt ("not found yet", "or not running") it proves nothing about the instance.
+Novita's wording is not documented, so the sentence is parsed: a phrase of absence and the noun to
+which it belongs. A noun of a place ("in cluster us-ca-6", "for user 5") is not the missing thing.
+An uncertain sentence ("not found yet", "or not running") proves nothing about the instance.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from upstream.values import word_set
 
 
 class Missing(Enum):
-    """What is said to be missing."""
+    """What a sentence says is missing."""
 
-    # An instance, by name.
+    # An instance, by that word.
     INSTANCE = auto()
-    # No thing is named, so it is the one that the call asked for.
+    # No noun: the object of the call is meant.
     UNNAMED = auto()
-    # Another thing, or a sentence that leaves it open.
+    # Another object, or a sentence that is not certain.
     OTHER = auto()
 
 
@@ -40,9 +40,9 @@ _PHRASE = re.compile(
     rf"|instance[ _]?(?:already[ _])?{_ENDED}\b"
     r"|不存在|未找到|找不到|没有找到|已删除|已被删除|已释放|已被释放"
 )
-# After these the thing follows: "no such instance".
+# The noun follows these phrases: "no such instance".
 _THING_FOLLOWS = re.compile(r"no such|unknown|.* (?:find|locate)\w*|no \w+ (?:with|for|matching)")
-# What makes a sentence prove nothing: a condition, a doubt, or another possible cause.
+# A condition, a doubt or another possible cause: the sentence proves nothing.
 _OPEN = re.compile(
     r"\b(?:until|unless|before|if|when|while|may|might|maybe|perhaps|possibly|yet|retry)\b"
     rf"|try again|\bnot(?: yet)? been {_ENDED}"
@@ -71,8 +71,8 @@ _UNNAMED_WORDS = word_set(
     " restarted migrate request invalid sorry please message msg reason gpu already could can"
     " 资源 记录 数据 该 请求的 您请求的资源 资源已 该资源 记录已"
 )
-# Parts of an instance and things around it: what stands between "instance" and the phrase is
-# one of these, or else the id of the instance.
+# Parts of an instance and objects around it. A word between "instance" and the phrase is one of
+# these, or the instance's id.
 _OTHER_WORDS = word_set(
     "image images template product cluster region zone node host server network vpc storage volume"
     " disk port ports endpoint address ip domain dns route path page url status state info detail"
@@ -87,7 +87,7 @@ _DATABASE = frozenset({"db", "database", "mysql", "postgres", "sql", "gorm", "mo
 
 
 def what_is_missing(sentence: str) -> Missing | None:
-    """None where nothing is said to be missing. Never raises."""
+    """What is missing, or None if the sentence does not say so. Never raises."""
     text = " ".join(_NOISE.sub(" ", sentence.lower().replace("_", " ")[:2000]).split())
     if _PHRASE.search(text) is None:
         return None
@@ -108,7 +108,7 @@ def what_is_missing(sentence: str) -> Missing | None:
 
 
 def _nearest(words: list[str]) -> Missing | None:
-    """The thing that stands nearest before the phrase; None where none does."""
+    """The noun nearest before the phrase; None if there is none."""
     has_record = False
     for word, further in pairwise([*words, ""]):
         if _INSTANCE.fullmatch(word.removesuffix("'s")):

@@ -1,17 +1,17 @@
-"""What follows from the way in which a call ended, for each kind of call.
+"""Says what may be concluded from an answer, for each kind of call.
 
     answer                               LIST   LOOK    CREATE   VERB    DELETE
     ───────────────────────────────────  ─────  ──────  ───────  ──────  ──────
     2xx of Novita, as documented         done   done    done     done    done
-    2xx of Novita in an unknown form     hold   hold    unknown  done    done
-    2xx that holds an error              as that error, and unknown unless its reason is certain
+    2xx of Novita in unknown format      hold   hold    unknown  done    done
+    2xx that contains an error           as that error; unknown unless its reason is certain
     not there (the instance)             hold   absent  unknown  absent  absent
-    not there (another thing)            hold   hold    by blame  refused  refused
+    not there (another object)           hold   hold    by blame  refused  refused
     sold out                             hold   hold    elsewhere  refused  refused
     a field is wrong                     hold   hold    by blame  refused  refused
     not understood, 4xx of Novita        hold   hold    unknown  unknown unknown
     wrong state, 409                     hold   hold    unknown  unknown unknown
-    key, money, allowance                hold   hold    hold     hold    hold
+    key, balance, quota                  hold   hold    hold     hold    hold
     rate (429)                           hold   hold    hold     hold    hold
     5xx, 408, 421, 425, 499 of Novita    hold   hold    unknown  unknown unknown
     an edge, under any status            hold   hold    unknown  unknown unknown
@@ -19,7 +19,7 @@
     no answer: never sent                hold   hold    hold     hold    hold
 
 "by blame": of the offer → elsewhere; of the request → refused; of the account → hold.
-"hold" of a read: nothing was learnt. A template that is not there is refused for certain.
+"hold" of a read: nothing was learnt. A missing template is refused for certain.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ from upstream.errors import (
 
 
 class CallKind(Enum):
-    """What a call is about: what its "not found" speaks of, and what an error may have done."""
+    """Kind of a call: decides the meaning of "not found", and whether an error may have acted."""
 
     # A list, the catalogue, the balance.
     LIST = auto()
-    # One instance by its id.
+    # A get by id of one instance.
     LOOK = auto()
     TEMPLATE = auto()
     CREATE = auto()
@@ -59,23 +59,23 @@ class CallKind(Enum):
 
 
 class Follows(StrEnum):
-    """What may be concluded from an answer."""
+    """Conclusion from an answer."""
 
     DONE = "done"
     # Nothing was done, and the same request will not succeed.
     REFUSED_FOR_CERTAIN = "refused for certain"
-    # It may have acted: only a look may decide.
+    # It may have acted: only a get by id or a list may decide.
     OUTCOME_UNKNOWN = "outcome unknown"
-    # Nothing was done or learnt: wait, and ask the same again.
+    # Nothing was done or learnt: wait, and repeat.
     HOLD = "hold"
     # Nothing was done: try the next offer.
     RETRY_ELSEWHERE = "retry elsewhere"
-    # Novita says that the instance is not there; one of the words that a proof needs.
+    # Novita says that the instance is not there: part of the evidence for a proof.
     ABSENT = "absent"
 
 
 def what_follows(error: NovitaError | None, kind: CallKind) -> Follows:
-    """The table above, read for the way in which a call ended."""
+    """The conclusion for a call, by the table above."""
     if error is None:
         return Follows.DONE
     if error.is_outcome_unknown or isinstance(error, InvalidStateChange):

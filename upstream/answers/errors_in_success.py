@@ -1,4 +1,4 @@
-"""A 2xx whose body says that it is an error, with or without a reason."""
+"""Finds errors in the body of a 2xx answer, with or without a reason."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from upstream.answers.speaker import Spoken, is_of_the_way, listen_to
 from upstream.errors import Source
 from upstream.values import flag, identifier, integer, mapping, word_set
 
-# Where a success has its contents.
+# Keys under which a successful answer has its contents.
 _CONTENTS = (
     *("id", "Id", "instanceId", "data", "instance", "instances", "template", "templates", "list"),
     *("items", "jobs", "result", "availableBalance"),
@@ -24,11 +24,11 @@ _BAD_WORDS = word_set("error fail failed failure")
 
 
 def hidden_error(value: Any) -> tuple[int, Spoken] | None:
-    """The status that the body stands for, and its words; None for a success.
+    """Equivalent error status and words; None for a success.
 
-    Without a code it is a 500: for a write, only a reason or words that decline are certain.
-    An error code from 400 to 599 is one beside any other field: an error with an empty list must
-    not be read as an empty list. Other codes are unknown conventions: there, contents decide.
+    Without a code, it is a 500: for a write, only a reason or words that decline are certain. A
+    code from 400 to 599 is an error whatever else is there: an error with an empty list must not be
+    read as an empty list. The meaning of other codes is unknown: the contents decide.
     """
     if not isinstance(value, dict):
         return None
@@ -43,7 +43,7 @@ def hidden_error(value: Any) -> tuple[int, Spoken] | None:
 
 
 def _is_a_thing(value: Mapping[str, Any]) -> bool:
-    """An object with an id and a number of its own under "code", without words of an error."""
+    """An object with an id that has a number under "code", and no words of an error."""
     has_words = any(value.get(key) for key in ("reason", "message", *_FAILURES))
     return bool(identifier(value.get("id"))) and not has_words
 
@@ -64,17 +64,17 @@ def _says_failure(value: Mapping[str, Any], code: int | None) -> bool:
 
 
 def _has_contents(value: Mapping[str, Any]) -> bool:
-    """`{"data": {}}` and an empty list beside an error are none."""
+    """`{"data": {}}` and an empty list beside an error do not count."""
     return any(value.get(key) for key in _CONTENTS)
 
 
 def _spoken(status: int, value: Mapping[str, Any]) -> Spoken:
-    """The body under the status that it stands for; a nested error is looked into."""
+    """The body as an answer with that status; a nested error is used."""
     inner = mapping(value.get("error"))
     spoken = listen_to(status, inner if inner.get("reason") else value)
     if spoken.is_novita or not _text(value, "message"):
         return spoken
-    # Under a 2xx, a bare code and message are Novita's, unless they speak of routes and gateways.
+    # In a 2xx, a bare code and message are Novita's, unless they are about routes and gateways.
     is_foreign = is_of_the_way(_text(value, "message")) or any(value.get(k) for k in _FAILURES)
     return spoken if is_foreign else Spoken(Source.NOVITA, message=_text(value, "message"))
 

@@ -1,6 +1,6 @@
-"""What a message says, where the reason says nothing: sentences to the meanings of `reasons`.
+"""Maps messages to the meanings of `reasons`, for answers whose reason is unknown.
 
-The order counts: a sentence that names an image is about the image and nothing else.
+The order of the rules counts: a sentence with an image is about the image only.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from upstream.answers.reasons import (
 )
 
 _SOLD_OUT_WORDS = r"(?:resources?|stock|inventory|capacity|gpus?|cards?)"
-# These say that Novita looked and declined, so that nothing was done, under a 5xx as well.
+# Novita checked and declined: nothing was done, in a 5xx as well.
 _DECLINED: tuple[tuple[str, Meaning], ...] = (
     (
         r"(?:balance|budget|credits?|funds) (?:is |are )?"
@@ -79,7 +79,7 @@ _STATE = (
     r"|instance (?:\S+ )?is (?:not running|already running|not stopped|already stopped)"
     r"|instance (?:\S+ )?is (?:being deleted|deleting|busy)|状态"
 )
-# Something failed on Novita's side while it was at it.
+# Novita itself failed while it handled the request.
 _FAILED = (
     r"time(?:d)? ?out|deadline|context cancel|cancell?ed|\binternal\b|connection (?:refused|reset)"
     r"|broken pipe|\beof\b|rpc error|panic|unavailable|try again|retry|系统错误|内部错误|超时"
@@ -111,10 +111,10 @@ _OFFER_THING = re.compile(
 
 
 def meaning_of(message: str, *, is_server_error: bool) -> Meaning | None:
-    """None for a sentence that is not understood.
+    """Meaning of a message, or None.
 
-    A 5xx that speaks of the image or of a field may have come after something was done: there
-    only the sentences count that decline.
+    In a 5xx, something may have been done before a message about an image or a field: only messages
+    that decline count there.
     """
     text = _plain(message)
     rules = _RULES if is_server_error else (*_RULES, *_FIELD_RULES)
@@ -125,15 +125,15 @@ def meaning_of(message: str, *, is_server_error: bool) -> Meaning | None:
 
 
 def has_failed(message: str) -> bool:
-    """Novita tells of a failure of its own: a timeout, an internal error."""
+    """Whether the message is about a failure of Novita: a timeout, an internal error."""
     return _FAILED_WORDS.search(_plain(message)) is not None
 
 
 def field_meaning(message: str) -> Meaning:
-    """Of a request that is wrong in some field: the request's fault, if that is what it says.
+    """Meaning of an invalid request, by the field that the message names.
 
-    A limit of the product (its disk, its billing modes) is the offer's, and so is what says
-    nothing, since an unknown product may be told in this way: the next offer shows it.
+    Limits of the product (disk, billing modes) belong to the offer. So does a message without a
+    field: an unknown product may be reported in that way, and the next offer will show it.
     """
     text = _plain(message)
     for pattern, meaning in (*_RULES, *_FIELD_RULES):
@@ -143,14 +143,14 @@ def field_meaning(message: str) -> Meaning:
 
 
 def is_forbidden_thing(message: str) -> bool:
-    """A refusal that names the instance or resource, and neither key nor account."""
+    """Whether a refusal names the instance or a resource, and neither key nor account."""
     text = _plain(message)
     is_of_key = _ACCOUNT_THING.search(text) or re.search(_KEY, text)
     return bool(re.search(r"\b(?:instance|resource)s?\b|实例|资源", text)) and not is_of_key
 
 
 def missing_thing(message: str) -> Meaning:
-    """Who has to do something about a thing, not the instance, that is not there."""
+    """Meaning of a missing object that is not the instance: who has to change something."""
     text = _plain(message)
     for pattern, meaning in (
         (_WALLET_THING, BALANCE),

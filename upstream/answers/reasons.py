@@ -1,8 +1,8 @@
-"""The one table of Novita's reasons: what each means, and who has to change something.
+"""Table of Novita's reasons: the meaning of each, and who has to change something.
 
-Reasons are compared without regard to case, blanks, hyphens, underscores and camelCase. Each of
-them means that nothing was done, under any status; what may have acted stands in `DOUBTFUL`.
-Sources: Novita's error page and console; the spellings that other services use for the same.
+Reasons are compared without case, blanks, hyphens, underscores and camelCase. Each reason in the
+table means that nothing was done, whatever the status; those in `DOUBTFUL` may have acted. Sources:
+Novita's error page and console, and spellings of other services.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from upstream.errors import (
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a reason or a message says. `note` is added to the text of the error."""
+    """Meaning of a reason or a message. `note` is added to the text of the error."""
 
     kind: type[NovitaRefused]
     blame: Blame
@@ -38,7 +38,7 @@ RATE = Meaning(RateLimited, Blame.UPSTREAM)
 KEY = Meaning(AuthenticationFailed, Blame.ACCOUNT)
 BALANCE = Meaning(BalanceNotEnough, Blame.ACCOUNT)
 QUOTA = Meaning(QuotaExceeded, Blame.ACCOUNT)
-# Novita's documents tie these limits to a low balance.
+# Novita's documents relate this limit to a low balance.
 QUOTA_OR_BALANCE = Meaning(
     QuotaExceeded, Blame.ACCOUNT, "a limit of the account, or its balance is too low"
 )
@@ -46,7 +46,7 @@ STATE = Meaning(InvalidStateChange, Blame.UPSTREAM)
 TEMPLATE = Meaning(TemplateNotFound, Blame.REQUEST)
 BAD_REQUEST = Meaning(InvalidRequest, Blame.REQUEST)
 BAD_OFFER = Meaning(InvalidRequest, Blame.OFFER)
-# These name another thing than the instance, in every kind of call: none proves its absence.
+# A missing object that is not the instance, in any kind of call: no proof of its absence.
 OTHER_OF_REQUEST = Meaning(NotFound, Blame.REQUEST)
 OTHER_OF_OFFER = Meaning(NotFound, Blame.OFFER)
 OTHER = Meaning(NotFound, Blame.UPSTREAM)
@@ -111,7 +111,7 @@ _TABLE: tuple[tuple[Meaning, str], ...] = (
 
 
 def compact(word: str) -> str:
-    """The letters and digits of a word alone, in capitals: how words are compared."""
+    """Letters and digits of a word in capitals, for comparison."""
     return "".join(filter(str.isalnum, word)).upper()
 
 
@@ -121,18 +121,18 @@ def _keys(words: str) -> frozenset[str]:
 
 MEANINGS = {compact(word): meaning for meaning, words in _TABLE for word in words.split()}
 
-# The thing that was asked for is not there; which thing, the call and the message say.
+# The requested object is missing; the call and the message show which.
 MISSING = _keys(
     "RESOURCE_NOT_FOUND NOT_FOUND NOT_FOUNT RESOURCE_NOT_FOUNT NOT_EXIST NOT_EXISTS"
     " RESOURCE_NOT_EXIST RECORD_NOT_FOUND DATA_NOT_FOUND NO_SUCH_RESOURCE"
 )
-# The request is wrong. Only the message names the field, and so who must change it.
+# The request is invalid; only the message shows the field, and so who must change it.
 INVALID = _keys(
     "VALIDATOR_PARAM VALIDATOR VALIDATION_ERROR VALIDATION_FAILED INVALID_PARAM INVALID_PARAMS"
     " INVALID_PARAMETER PARAM_INVALID PARAM_ERROR INVALID_ARGUMENT INVALID_REQUEST"
     " MISSING_PARAM CODEC"
 )
-# These do not say whether something was done.
+# Not certain whether something was done.
 DOUBTFUL = _keys(
     "CANCELED CANCELLED CONTEXT_CANCELED ABORTED ALREADY_EXISTS ALREADY_EXIST CONFLICT"
     " DEADLINE_EXCEEDED TIMEOUT REQUEST_TIMEOUT CLIENT_CLOSED CLIENT_CLOSED_REQUEST"
@@ -142,7 +142,7 @@ _PREFIXES = ("ERRORREASON", "ERRREASON", "REASON", "ERROR", "ERR")
 
 
 def reason_key(reason: str) -> str:
-    """As `compact`, without a prefix of code generators such as ERROR_REASON_."""
+    """As `compact`, without a code generator's prefix such as ERROR_REASON_."""
     key = compact(reason)
     for prefix in _PREFIXES:
         rest = key.removeprefix(prefix)
@@ -152,6 +152,6 @@ def reason_key(reason: str) -> str:
 
 
 def as_words(reason: str) -> str:
-    """ "INSTANCE_NOT_EXIST" and "InstanceNotExist" as a sentence."""
+    """The reason as words: "INSTANCE_NOT_EXIST" and "InstanceNotExist" become three words each."""
     spaced = "".join(f" {c}" if c.isupper() and not reason.isupper() else c for c in reason)
     return " ".join(spaced.replace("_", " ").replace("-", " ").replace(".", " ").split())

@@ -1,8 +1,9 @@
-"""Whose word an answer is: Novita's own, or that of something in front of it.
+"""Decides whether an answer comes from Novita or from an edge in front of it.
 
-Novita's error body is go-kratos': `{"code": 400, "reason": "WORD", "message": "text",
-"metadata": {}}`. A reason is its mark. Without one, only sentences of Novita's trade ("resource
-insufficient with product 4090") or a code with a sentence that no gateway writes are its own.
+Novita's error body is go-kratos': `{"code": 400, "reason": "WORD", "message": "text", "metadata":
+{}}`. A reason identifies Novita. Without one, the answer is Novita's only if the message is about
+its business ("resource insufficient with product 4090"), or has a code and no gateway writes such a
+message.
 """
 
 from __future__ import annotations
@@ -22,17 +23,17 @@ from upstream.values import integer, parse_json, word_set
 
 _LOOKED_AT = 4000
 _FOREIGN_JSON = "JSON that is no error of Novita"
-# Keys of other services' errors: AWS, Azure, GCP, Kubernetes, Apigee, APISIX, Huawei, Spring,
+# Keys in errors of other services: AWS, Azure, GCP, Kubernetes, Apigee, APISIX, Huawei, Spring,
 # NestJS, FastAPI, Cloudflare, RFC 9457.
 _FOREIGN_KEYS = word_set(
     "error errors fault statuscode status_code detail details kind apiversion error_msg error_code"
     " errorcode errormessage error_message error_description cloudflare_error exception"
 )
-# Also of other services, but Novita may add them to its own shape: they count without a reason.
+# Keys of other services that Novita may add to its own errors: they count only without a reason.
 _SUSPICIOUS_KEYS = word_set(
     "timestamp path title type request_id requestid x-request-id status trace traceid"
 )
-# Sentences of gateways, meshes, firewalls and web servers, in any shape.
+# Messages of gateways, meshes, firewalls and web servers, in any format.
 _OF_THE_WAY = re.compile(
     r"\bno route|route (?:was )?not|no healthy|\bupstream|gateway|\bproxy\b|\bbackend\b"
     r"|page not foun[dt]|cannot (?:get|post|put|delete) /"
@@ -49,7 +50,7 @@ _MARKUP = re.compile(r"^\s*(?:<\?xml|<!|<[a-z])", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """The words of an error answer, as they came; of an edge, a description. Not cleaned yet."""
+    """Words of an error answer, unchanged; for an edge, a description. May contain secrets."""
 
     source: Source
     reason: str = ""
@@ -61,7 +62,7 @@ class Spoken:
 
 
 def listen(status: int, body: bytes) -> Spoken:
-    """Who speaks in an error body, and what. Never raises."""
+    """Source and words of an error body. Never raises."""
     try:
         value = parse_json(body)
     except ValueError:
@@ -72,7 +73,7 @@ def listen(status: int, body: bytes) -> Spoken:
 
 
 def listen_to(status: int, value: Mapping[str, Any]) -> Spoken:
-    """As `listen`, of a JSON object."""
+    """As `listen`, for a JSON object."""
     reason, message = _string(value.get("reason")), _string(value.get("message"))
     if _is_novita(status, value, reason, message):
         return Spoken(Source.NOVITA, reason, message)
@@ -80,14 +81,14 @@ def listen_to(status: int, value: Mapping[str, Any]) -> Spoken:
 
 
 def edge_words(body: bytes) -> str:
-    """A description of what is no word of Novita: its kind and title. To be cleaned and cut."""
+    """Description of an answer that is not Novita's: its kind and title. May contain secrets."""
     return _described(body)
 
 
 def is_of_the_way(message: str, status: int | None = None) -> bool:
-    """A sentence about routes, upstreams, pages or firewalls, not about what was asked for.
+    """Whether a message is about routes, upstreams, pages or firewalls.
 
-    The phrase of the status itself ("Not Found" under a 404) is one, if the status is given.
+    With `status`, the phrase of that status ("Not Found" for 404) counts as well.
     """
     is_phrase = status is not None and _is_status_phrase(message, status)
     return is_phrase or _OF_THE_WAY.search(message.lower()) is not None
@@ -113,7 +114,7 @@ def _is_novita(status: int, value: Mapping[str, Any], reason: str, message: str)
 
 
 def _has_own_code(status: int, code: int | None, message: str) -> bool:
-    """`{"code": 400, "message": …}`: of Novita, but for a 404, which any router may write so."""
+    """`{"code": 400, "message": …}` is Novita's; with 404, 405 and 410, any router may say so."""
     return bool(message) and code == status and status not in (404, 405, 410)
 
 
@@ -123,7 +124,7 @@ def _is_status_phrase(message: str, status: int) -> bool:
 
 
 def _is_trade(message: str) -> bool:
-    """A sentence about instances, templates, stock or money: no gateway knows of such things."""
+    """Whether a message is about instances, templates, stock or money: gateways know none."""
     lowered, missing = message.lower(), what_is_missing(message)
     if missing is Missing.INSTANCE or "template" in lowered:
         return True
@@ -136,7 +137,7 @@ def _is_trade(message: str) -> bool:
 
 
 def _described(body: bytes, *, is_json: bool = False) -> str:
-    """Not cleaned yet: secrets have to be blanked before any cut, and the caller knows them."""
+    """May contain secrets: the caller, who knows them, removes them before the text is cut."""
     text = body[:_LOOKED_AT].decode("utf-8", "replace").strip()
     if not text:
         return "an empty answer"

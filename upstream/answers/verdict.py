@@ -1,8 +1,8 @@
-"""Whose word an error is, and what it means: from a status and a body to an exception.
+"""Translates an error status and body into an exception.
 
-The reason counts before the message, the message before the status. Of a 5xx, only what declines
-(stock, money, allowance, key, rate) and "not there" are taken at their word. What follows from
-each exception for each kind of call: see the table in `consequences`.
+The reason counts before the message, the message before the status. In a 5xx, only refusals (stock,
+balance, quota, key, rate) and "not there" are believed. The table in `consequences` shows what
+follows from each exception for each kind of call.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ from upstream.errors import (
 )
 
 _MAX_EDGE_TEXT = 200
-# Of these it is not known whether something was done: see RFC 9110, and gRPC's Canceled (499),
-# Aborted and AlreadyExists (409).
+# Uncertain whether something was done: see RFC 9110, and gRPC's Canceled (499), Aborted and
+# AlreadyExists (409).
 _UNKNOWN_STATUSES = frozenset({408, 409, 421, 425, 499})
 
 
@@ -78,7 +78,7 @@ def error_of(
     retry_after: float | None = None,
     secrets: Iterable[str] = (),
 ) -> NovitaError:
-    """The exception for words that have been attributed already, to Novita or an edge."""
+    """The exception for words whose source is known: Novita or an edge."""
     if spoken.is_novita and 400 <= status < 600:
         verdict = _verdict(status, spoken, kind)
     else:
@@ -86,7 +86,7 @@ def error_of(
     return _error(status, spoken, verdict, kind, retry_after, tuple(secrets))
 
 
-# What to raise, whom to blame, whether it is certain that nothing was done, and a note.
+# Exception, blame, whether it is certain that nothing was done, and a note.
 _Verdict = tuple[type[NovitaError], Blame, bool, str]
 
 
@@ -119,7 +119,7 @@ def _error(
 
 
 def edge_text(description: str, secrets: Iterable[str]) -> str:
-    """One short line about an edge's answer. Cut after the secrets are blanked."""
+    """One line about an edge's answer; cut after secrets are removed."""
     return clean_text(f"something in front of Novita {description}", secrets)[:_MAX_EDGE_TEXT]
 
 
@@ -130,20 +130,20 @@ def _text(status: int, reason: str, message: str, note: str) -> str:
 
 
 def _of_an_edge(status: int) -> _Verdict:
-    """A 429 of an edge is obeyed like Novita's own, and proves as little as its other words."""
+    """A 429 of an edge is obeyed like Novita's; other answers of an edge prove nothing."""
     return (RateLimited if status == 429 else EdgeAnswered), Blame.UPSTREAM, False, ""
 
 
 def _verdict(status: int, spoken: Spoken, kind: CallKind) -> _Verdict:
-    """Of Novita's own words: the reason, then the message, then the status."""
+    """By Novita's words: the reason, then the message, then the status."""
     key = reason_key(spoken.reason)
-    # A 401 is about the key, beside all other words in it, and proves nothing about an instance.
+    # A 401 is about the key, whatever its words, and proves nothing about an instance.
     missing = _missing(key, spoken) if status != 401 else None
     if missing is Missing.INSTANCE or (missing is Missing.UNNAMED and status != 403):
         return _not_there(status, missing, kind)
     meaning = MEANINGS.get(key)
     if kind.is_about_an_instance and status == 403 and is_forbidden_thing(spoken.message):
-        # The key works, and this one is not its own: many answer so for what is gone.
+        # The key works but may not access this instance: many services answer so after a deletion.
         return NovitaRefused, Blame.REQUEST, False, ""
     if meaning is None and missing is Missing.OTHER and status < 500 and status != 403:
         meaning = missing_thing(f"{as_words(spoken.reason)} {spoken.message}")
@@ -152,13 +152,13 @@ def _verdict(status: int, spoken: Spoken, kind: CallKind) -> _Verdict:
     if meaning is None:
         meaning = _of_words(status, key, spoken.message)
     if meaning is None and key not in INVALID and key not in DOUBTFUL:
-        # A reason that is in no table may still be a sentence: RESOURCE_SOLD_OUT.
+        # A reason in no table may still be readable: RESOURCE_SOLD_OUT.
         meaning = _of_words(status, key, as_words(spoken.reason))
     return _meant(meaning, kind) if meaning else _by_status(status, key, spoken.message, kind)
 
 
 def _missing(key: str, spoken: Spoken) -> Missing | None:
-    """What is said to be missing; a reason that names a thing says it for a bare message."""
+    """What is said to be missing; the reason decides if the message names nothing."""
     if key in MEANINGS:
         return None
     of_reason = Missing.UNNAMED if key in MISSING else what_is_missing(as_words(spoken.reason))
@@ -169,7 +169,7 @@ def _missing(key: str, spoken: Spoken) -> Missing | None:
 
 
 def _of_words(status: int, key: str, message: str) -> Meaning | None:
-    """A doubtful reason is like a 5xx: only what declines is taken at its word, and the state."""
+    """Meaning of a message. After a doubtful reason, as in a 5xx, only refusals and STATE count."""
     is_doubtful = key in DOUBTFUL
     meaning = meaning_of(message, is_server_error=status >= 500 or is_doubtful)
     if meaning is None and is_doubtful and meaning_of(message, is_server_error=False) is STATE:
@@ -182,21 +182,21 @@ def _not_there(status: int, missing: Missing, kind: CallKind) -> _Verdict:
         return InstanceNotFound, Blame.REQUEST, True, ""
     if kind is CallKind.TEMPLATE and status < 500:
         return TemplateNotFound, Blame.REQUEST, True, ""
-    # Of a create: a 5xx that misses a record may have come later, and a create that misses an
-    # instance has perhaps made it.
+    # For a create: a 5xx about a missing record may come after the create acted, and one about a
+    # missing instance may have made it.
     if status >= 500 or (kind is CallKind.CREATE and missing is Missing.INSTANCE):
         return NovitaServerError, Blame.UPSTREAM, False, ""
     return NotFound, Blame.OFFER, True, ""
 
 
 def _meant(meaning: Meaning, kind: CallKind) -> _Verdict:
-    """A known meaning is certain: nothing was done. A create knows no state, nor an odd thing."""
+    """Known meanings are certain that nothing was done, except OTHER, and STATE for a create."""
     is_certain = meaning is not OTHER and not (meaning is STATE and kind is CallKind.CREATE)
     return meaning.kind, meaning.blame, is_certain, meaning.note
 
 
 def _by_status(status: int, key: str, message: str, kind: CallKind) -> _Verdict:
-    """Where neither reason nor message is understood: nothing final follows for a write."""
+    """By status only, if reason and message are unknown: never final for a write."""
     if status == 429:
         return _meant(RATE, kind)
     if status in (401, 403):
@@ -220,7 +220,7 @@ def _bare_404(kind: CallKind) -> _Verdict:
         return InstanceNotFound, Blame.REQUEST, True, ""
     if kind is CallKind.TEMPLATE:
         return _meant(TEMPLATE, kind)
-    # No list of Novita is ever "not found"; a route at a gateway may be.
+    # Novita's lists are never "not found"; a route at a gateway may be.
     return (EdgeAnswered, Blame.UPSTREAM, False, "") if kind is CallKind.LIST else _doubtful_404()
 
 

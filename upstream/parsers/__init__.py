@@ -1,1 +1,1 @@
-"""From JSON of Novita, in whatever wrapping, to the values of `types`."""
+"""Parsers from Novita's JSON, in any wrapping, to the dataclasses of `types`."""

@@ -1,7 +1,6 @@
-"""Novita's answers, read: a broken item is skipped and recorded, a broken envelope raises.
+"""Parses Novita's answers; an unreadable item is skipped and recorded, other errors raise.
 
-Only UnreadableAnswer ever leaves this module, for any JSON: the one call failed, and that
-says nothing about Novita's health.
+Raises only UnreadableAnswer, for any JSON: the call failed, which is no sign of an outage.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ParsedList(Generic[T]):
-    """What could be read of a list, and what could not."""
+    """The readable items of a list, and the skipped ones."""
 
     items: tuple[T, ...]
     skipped: tuple[Skipped, ...] = ()
@@ -40,13 +39,13 @@ def parse_list(body: Any, key: str, parse_item: Callable[[Any], T | None]) -> Pa
             skipped.append(Skipped(index, "not an object with an id"))
         else:
             items.append(item)
-    # A total below the page that it came with is no total.
+    # A total below the number of items on the page is ignored.
     total = total if total is not None and total >= len(raw) else None
     return ParsedList(tuple(items), tuple(skipped), total)
 
 
 def parse_instance_page(body: Any) -> InstancePage:
-    """An absent list without a total is not believed: what is decided by this list ends GPUs."""
+    """One page. A missing list without a total raises: decisions by this list end GPUs."""
     parsed = parse_list(body, "instances", read_instance)
     is_told = isinstance(body, list) or _has_list(body)
     if not parsed.items and not parsed.skipped and parsed.total is None and not is_told:
@@ -62,8 +61,8 @@ def _has_list(body: Any) -> bool:
 def parse_instance(body: Any, instance_id: str) -> UpstreamInstance:
     """A bare object, or one under "instance" or "data".
 
-    Another instance than the one asked for must never be acted upon, so its id is compared,
-    in upper or lower case.
+    Raises for another instance than the requested one, which must not be acted upon. Ids are
+    compared without case.
     """
     for candidate in objects(body, "instance"):
         instance = read_instance(candidate)
@@ -75,7 +74,7 @@ def parse_instance(body: Any, instance_id: str) -> UpstreamInstance:
 
 
 def parse_template(body: Any, template_id: str) -> Template:
-    """Another template than the one asked for would be cached and used as it, so its id counts."""
+    """The template. Raises for another one than the requested one, which must not be cached."""
     for candidate in objects(body, "template"):
         template = read_template(candidate)
         if template is not None:
@@ -86,14 +85,14 @@ def parse_template(body: Any, template_id: str) -> Template:
 
 
 def parse_created_id(body: Any) -> str:
-    """Without one certain id it is not known what was made: the outcome is unknown."""
+    """The id. Raises without exactly one id: the outcome is then unknown."""
     if found := find_created_id(body):
         return found
     raise UnreadableAnswer("create was accepted without an id", is_outcome_unknown=True)
 
 
 def parse_balance(body: Any) -> Balance:
-    """In the documented unit, or not at all; the two parts are extras, 0 where unreadable."""
+    """The balance. Raises unless it is in the documented unit; unreadable parts of it are 0."""
     data = mapping(body)
     if "availableBalance" not in data:
         data = mapping(data.get("data"))

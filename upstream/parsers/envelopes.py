@@ -1,6 +1,6 @@
-"""Where in an answer its contents are: as documented, or in another wrapping of the same.
+"""Finds the contents of an answer, as documented or in another usual wrapping.
 
-Only what is certainly there is read. A list that cannot be found is never an empty list.
+Never guesses: a list that cannot be found is not an empty list.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from upstream.values import identifier, integer, mapping
 _WRAPPINGS = ("data", "result", "response")
 _LISTS = ("list", "items", "records", "rows")
 _TOTALS = ("total", "totalCount", "total_count", "count")
-# An id that stands alone, without a name: hexadecimal or a UUID, so that it is no "ok".
+# A bare id, without a field name: hexadecimal or a UUID, to exclude words such as "ok".
 _BARE_ID = re.compile(r"[0-9a-f]{8,64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-# What servers write where there is no id.
+# Values that servers send for "no id".
 _NO_IDS = frozenset({"", "0", "-1", "null", "none", "None", "undefined"})
 _ID_KEYS = ("id", "instanceId", "Id", "instance_id", "instanceID")
 
 
 def find_list(body: Any, key: str) -> tuple[list[Any], int | None]:
-    """The list and the total beside it, None where there is none. Raises UnreadableAnswer.
+    """The list and its total (None if missing). Raises UnreadableAnswer.
 
-    Null, and beside a total of 0 a missing list, are empty lists.
+    Null is an empty list; so is a missing list with a total of 0.
     """
     if isinstance(body, list):
         return body, None
@@ -42,7 +42,7 @@ def find_list(body: Any, key: str) -> tuple[list[Any], int | None]:
 
 
 def objects(body: Any, key: str) -> Iterator[Mapping[str, Any]]:
-    """The objects that may be the one that was asked for: the body, and what it wraps."""
+    """Objects that may be the requested one: the body, and the objects that it wraps."""
     for layer in (*_layers(body), mapping(body).get(key)):
         inner = mapping(layer).get(key)
         for candidate in (inner, layer):
@@ -52,7 +52,7 @@ def objects(body: Any, key: str) -> Iterator[Mapping[str, Any]]:
 
 
 def find_created_id(body: Any) -> str:
-    """The one id in the answer to a create; "" for none, or for two that differ."""
+    """The id in the answer to a create; "" if there is none, or two that differ."""
     found = {_bare_id(body)}
     for holder in objects(body, "instance"):
         found |= {identifier(holder.get(key)) for key in _ID_KEYS}

@@ -1,4 +1,4 @@
-"""From a JSON object to one of `types`; None for what is none. Nothing here raises."""
+"""Parses JSON objects into `types`; None for invalid ones. Never raises."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def read_product(value: Any) -> Product | None:
         name=text(data.get("name")),
         cpu_per_gpu=count(data.get("cpuPerGpu")),
         memory_per_gpu_gb=count(data.get("memoryPerGpu")),
-        # Without the flag, an offer is tried unless its stock is known to be out.
+        # Without the flag, a product is offered unless its stock is out.
         available_deploy=inventory != "none" if deployable is None else deployable,
         inventory_state=inventory,
         min_rootfs_gb=count(data.get("minRootFS")),
@@ -64,7 +64,7 @@ def read_product(value: Any) -> Product | None:
         regions=_texts(data.get("regions")),
         on_demand_price_e5_usd=on_demand,
         spot_price_e5_usd=spot,
-        # Older answers do not name the modes: what has a price is for sale.
+        # Older answers lack the modes: modes with a price are offered.
         billing_modes=modes
         or frozenset(
             mode for mode, price in (("onDemand", on_demand), ("spot", spot)) if price is not None
@@ -74,8 +74,10 @@ def read_product(value: Any) -> Product | None:
 
 
 def _billing_modes(words: WordReader, value: object) -> frozenset[str]:
-    """The known modes, of a list or of one text with commas. Unknown ones are noted alone: where
-    no mode is known, the prices tell what is for sale, and Novita refuses what is not.
+    """Known modes, from a list or a comma-separated text.
+
+    Unknown ones are only collected: without a known mode, the prices decide what is offered, and
+    Novita refuses the rest.
     """
     listed = sequence(value) or text(value).split(",")
     found = {words.word(BILLING_MODES, "billingMethods", each) for each in listed}
@@ -131,8 +133,9 @@ _NO_ERROR = word_set("0 - none null nil false ok normal success healthy n/a")
 
 
 def _status_error(value: object) -> tuple[str, str]:
-    """State and message; a bare text is the message, and of several errors the first counts. What
-    stands there for "no error" is none.
+    """State and message of an error; a bare text is the message.
+
+    Of several errors, the first counts. Words for "no error" are ignored.
     """
     if isinstance(value, list):
         found = map(_one_error, value[:10])
@@ -177,8 +180,9 @@ def _texts(value: object) -> tuple[str, ...]:
 
 
 def _port_mappings(words: WordReader, value: object) -> tuple[PortMapping, ...]:
-    """Each port of a kind once, as it was told first, or with the endpoint that it has elsewhere:
-    a tool may be told again beside the port that it shares with the template.
+    """Each port and type once: the first entry, or the one with an endpoint.
+
+    Novita may repeat a tool's port beside the template's.
     """
     found: dict[tuple[int, str], PortMapping] = {}
     for item in map(mapping, sequence(value)):
@@ -192,13 +196,13 @@ def _port_mappings(words: WordReader, value: object) -> tuple[PortMapping, ...]:
 
 
 def _endpoint(item: Mapping[str, Any]) -> str | None:
-    """None where the item does not speak of it."""
+    """None if the item has no endpoint field."""
     told = item.get("endpoint")
     return None if told is None else text(told)
 
 
 def _without_login(value: object) -> str:
-    """A URL without the user and password that may stand in it."""
+    """The URL without user and password."""
     url = text(value)
     try:
         parts = urlsplit(url)

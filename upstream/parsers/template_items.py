@@ -1,4 +1,4 @@
-"""From a JSON object to a template or a stored registry credential; None for what is none."""
+"""Parses JSON objects into templates and registry credentials; None for invalid ones."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from upstream.values import (
 )
 from upstream.vocabulary import PORT_TYPES, WordReader
 
-# Fields of a template that an instance gets, and those that only describe the template. Any other
-# asks for something that an instance made from it does not get.
+# Fields of a template that a create uses, and fields that only describe it. All other fields are
+# reported as unused.
 _USED_OF_TEMPLATES = word_set(
     "Id id image imageAuth startCommand entrypoint rootfsSize ports envs tools minCudaVersion type"
 )
@@ -58,14 +58,14 @@ def read_template(value: Any) -> Template | None:
 
 
 def _unused_of_template(data: Mapping[str, Any]) -> tuple[str, ...]:
-    """Names of the fields that say something and are not used, at most ten."""
+    """Names of fields with a value that creates do not use, at most ten."""
     known = _USED_OF_TEMPLATES | _DESCRIBING_TEMPLATES
     asked = (text(name)[:40] for name in data if name not in known and _says_something(data[name]))
     return tuple(sorted(filter(None, asked))[:10])
 
 
 def _says_something(value: object, levels: int = 3) -> bool:
-    """Whether there is a value in it. What is nested below ``levels`` counts as one."""
+    """Whether the value contains anything; values nested below ``levels`` count."""
     if not isinstance(value, (list, dict)) or not levels:
         return value not in _NOTHING and value not in ([], {})
     inner = value.values() if isinstance(value, dict) else value
@@ -81,8 +81,9 @@ def read_registry_auth(value: Any) -> RegistryAuth | None:
 
 
 def read_image_auth(value: object) -> tuple[str, str]:
-    """The id of stored credentials, or ``user:password`` itself: what is no id is a secret, and
-    stands in no text. Both empty: the image needs none.
+    """The id of stored credentials, or ``user:password``; both empty if the image needs none.
+
+    A value that is no id is a secret and must not appear in any text.
     """
     data = mapping(value)
     if data:
@@ -95,7 +96,7 @@ def read_image_auth(value: object) -> tuple[str, str]:
 
 
 def _template_ports(words: WordReader, value: object) -> tuple[TemplatePort, ...]:
-    """`{type, ports: [..]}` groups, flattened; a group with a single `port` is taken as well."""
+    """Flattens groups of `{type, ports: [..]}`; also accepts a single `port`."""
     return tuple(
         TemplatePort(words.word(PORT_TYPES, "ports.type", group.get("type")) or "http", port)
         for group in map(mapping, sequence(value))
@@ -105,7 +106,7 @@ def _template_ports(words: WordReader, value: object) -> tuple[TemplatePort, ...
 
 
 def _envs(value: object) -> tuple[EnvVar, ...]:
-    """One client calls the key `env`."""
+    """The key may be called `env`: one client of Novita does that."""
     return tuple(
         EnvVar(key, verbatim(item.get("value")))
         for item in map(mapping, sequence(value))
