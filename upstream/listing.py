@@ -21,7 +21,7 @@ class _Reader:
         self.skipped = 0
 
     def read(self, number: int) -> tuple[int, int]:
-        """Read one page: the number of its items, and of its new items."""
+        """Read one page; returns the number of its items, and how many of them are new."""
         page = self._fetch(number)
         before = len(self.seen)
         for instance in page.instances:

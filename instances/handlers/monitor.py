@@ -1,4 +1,4 @@
-"""monitor_instance: observes instances in transition until they run, rest, fail or time out.
+"""monitor_instance: observes instances in transition until they run, stop, fail or time out.
 
 Hundreds of instances share a few pages of a list. Lists lack the connect blocks, so a running
 instance is read once by id.

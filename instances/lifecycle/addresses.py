@@ -125,7 +125,7 @@ def ssh_url(text: str) -> str:
 def _merged_ports(
     known: Ports, told: Sequence[PortMapping], *, is_by_id: bool
 ) -> list[dict[str, Any]]:
-    """The ports of a get by id replace the known ones; those of a list are added."""
+    """The ports of a get by id replace the known ones; a list adds ports and missing endpoints."""
     merged = [_merged_port(_find(known, each), each, is_by_id=is_by_id) for each in told]
     if is_by_id:
         return merged

@@ -192,7 +192,7 @@ class Instance(models.Model):
     spot_noticed_at = models.DateTimeField(null=True, blank=True)
     spot_reclaim_at = models.DateTimeField(null=True, blank=True)
     spot_past_at = models.DateTimeField(null=True, blank=True)
-    # Trouble that Novita reports (instances.monitoring.trouble), and its announced parts.
+    # Trouble that Novita reports (instances.monitoring.trouble), and which of it has got an event.
     trouble_code = models.CharField(max_length=40, blank=True, default="", db_default="")
     trouble_message = models.CharField(max_length=300, blank=True, default="", db_default="")
     trouble_since = models.DateTimeField(null=True, blank=True)

@@ -58,7 +58,7 @@ class AskedTrail:
 class Limits:
     """Limits for a conclusion of absence.
 
-    ``after``: ABSENCE_AFTER. ``longest_gap``: longest time between two passes of a trail, or it
+    ``after``: ABSENCE_AFTER. ``longest_gap``: after a longer time between two passes, the trail
     starts again. ``is_mass``: the mass guard is on. ``is_accepted``: an operator has confirmed the
     absence.
     """

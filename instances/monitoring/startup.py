@@ -211,7 +211,7 @@ def _stays_stopped(
 
 
 def _has_begun_anew(instance: Instance, sighting: Observation | None, now: datetime) -> bool:
-    """Whether `running` is from after the restart: another word came between, or RESTART_SHOWS.
+    """Whether `running` is newer than the restart: after another word, or after RESTART_SHOWS.
 
     Novita's times are not used: they are whole seconds of another clock.
     """

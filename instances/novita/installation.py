@@ -85,7 +85,7 @@ def _settle_events_of_elsewhere() -> None:
 
 
 def is_braked() -> bool:
-    """Whether the mass guard is on: too many vanished in the last pass, no absence is believed."""
+    """Whether the mass guard is on: many vanished at once, and their absence is doubted."""
     return Installation.objects.filter(id=1, braked_at__isnull=False).exists()
 
 

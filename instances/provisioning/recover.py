@@ -244,7 +244,7 @@ def _create_anew(job: Job, instance: Instance, now: datetime) -> Outcome:
 def _pause(instance: Instance, *, is_soon: bool) -> timedelta:
     """Short pauses first, since most lost creates are found at once; then over the settle time.
 
-    Long after a list that proved nothing: the next one costs as many calls.
+    Long pauses, too, after a partial list: the next one costs as many calls.
     """
     if is_soon and instance.lookup_count < 2:
         return RETRY_AFTER

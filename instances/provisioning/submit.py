@@ -192,7 +192,7 @@ def _post(
 
 
 def _calls(plan: _Plan, instances: Mapping[str, Instance]) -> int:
-    """A request with a price cap needs a price check before the create."""
+    """Calls of a create: 2 with a price cap, for the check of the price; else 1."""
     return 1 if instances[plan.job.subject].max_price_per_hour_e5_usd is None else 2
 
 

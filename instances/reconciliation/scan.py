@@ -52,11 +52,11 @@ class ReconcileWork:
 class Seen:
     """Result of a pass.
 
-    ``ours``: listed GPUs with this installation's signature, by reference, running ones first.
-    ``sightings``: observations of held GPUs; a GPU without one was not read and proves nothing
-    (``left``). ``unfound``: missing in the list and not found by id. ``list_words``: evidence of
-    the list for GPUs not found by id. ``contradicting``: found by id although the whole list lacks
-    them.
+    ``ours``: listed GPUs with this installation's signature, by reference, running ones first, then
+    the oldest. ``sightings``: observations of held GPUs; a GPU without one was not read and proves
+    nothing (``left``). ``unfound``: missing in the list and not found by id. ``list_words``:
+    evidence of the list for GPUs not found by id. ``contradicting``: found by id although the whole
+    list lacks them.
     """
 
     calls: Sequence[CallRecord]

@@ -57,7 +57,7 @@ def seal_plain_values(*, seconds: float) -> bool:
 
 
 def reseal_everything() -> Count:
-    """Seal all sealed values again with the first key."""
+    """Seal all values again with the first key, plain ones included."""
     count = Count()
     for model, column in _COLUMNS:
         for bite in _bites(_kept(model, column).exclude(kept="")):

@@ -10,9 +10,9 @@ from typing import Protocol, cast
 
 Headers = list[tuple[str, str]]
 
-# Bytes to be sent to a client above which nothing is added until most of it was received.
+# Bytes in a client's send buffer above which no more are added until most were received.
 HIGH_WATER = 256 * 1024
-# Bytes that a client may send after its request; they are discarded. Above it, it is aborted.
+# Bytes that a client may send after its request, all discarded; above, the connection is aborted.
 MOST_UNREAD = 64 * 1024
 
 
@@ -24,7 +24,7 @@ class Connection(Protocol):
 
     @property
     def full_since(self) -> float | None:
-        """Monotonic time since which the client has not received the buffered bytes, or None."""
+        """Monotonic time since which the send buffer is above HIGH_WATER; None if it is not."""
 
     def begin(self, length: int | None, status: HTTPStatus = HTTPStatus.OK) -> None:
         """Write the head of the answer; without a length, the answer ends with the connection."""

@@ -90,7 +90,7 @@ class Hub:
     def _hear(self, projects: set[int] | None) -> None:
         self._thread.call(lambda: self._news.look_in(projects))
 
-    # Coming and going
+    # Adding and removing clients
 
     async def _adopt(
         self, client: Client, sock: socket.socket, sink: SocketSink, release: Callable[[], None]
@@ -122,7 +122,7 @@ class Hub:
         if self._sinks.pop(client, None) is not None:
             self._releases.pop(client)()
 
-    # Time
+    # Timers
 
     def _time_out(self, wait: Wait) -> None:
         if wait in self._sinks and wait.end is None:
@@ -162,7 +162,7 @@ class Hub:
             client.is_answered = True
             refuse_wait(self._sinks[client], client.refuse())
 
-    # The end
+    # Shutdown
 
     async def _begin_closing(self) -> None:
         if not self._is_closing:
@@ -189,7 +189,7 @@ class Hub:
 
 
 def _knock_and_close() -> None:
-    """Notify the listener, which notices only then that it must stop."""
+    """Wake the listener through its connection, so that it stops at once."""
     with suppress(Error), connection.cursor() as cursor:
         cursor.execute("SELECT pg_notify(%s, '')", [CHANNEL])
     connection.close()

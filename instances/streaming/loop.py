@@ -39,7 +39,7 @@ class LoopThread:
         self._thread.join(timeout)
         self._pool.shutdown()
 
-    # The loop's own
+    # Called in the loop
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:

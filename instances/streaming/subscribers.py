@@ -138,5 +138,5 @@ Client = Wait | Stream
 
 
 def is_stalled(sink: Connection, seconds: float) -> bool:
-    """Whether the client has received nothing for ``seconds``."""
+    """Whether the client's send buffer has been full for more than ``seconds``."""
     return sink.full_since is not None and time.monotonic() - sink.full_since > seconds
