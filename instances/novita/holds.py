@@ -4,8 +4,8 @@ Works on the account's row that the limiter has locked; accesses no other row.
 
 The breaker of all calls opens after several outages in a row. The breaker of creates opens at the
 first refusal of the key, and after several creates without a usable answer, even while reads work.
-Deletes pass both. While the key is refused for reads, only reads (probe_upstream) try it again, and
-no create is sent.
+Critical calls (deletes, stops) pass both. While the key is refused for reads, only reads
+(probe_upstream) try it again, and no create is sent.
 """
 
 from __future__ import annotations
