@@ -100,7 +100,9 @@ def test_a_failure_says_why(instance: Instance) -> None:
 @pytest.mark.parametrize("url", ["", "https://example.com/hook"])
 def test_accepting_a_wish_is_one_commit(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     project = Project.objects.create(name="p")
-    monkeypatch.setattr("instances.lifecycle.jobs.JobPriority", SimpleNamespace(HIGH=99, NORMAL=100))
+    monkeypatch.setattr(
+        "instances.lifecycle.jobs.JobPriority", SimpleNamespace(HIGH=99, NORMAL=100)
+    )
     wish = InstanceRequest("one", "RTX 4090", "tpl", "CN-HK-01", webhook_url=url)
     with pytest.raises(IntegrityError, match="job_priority_known"):
         create_instance(project=project, wish=wish, cause=CAUSE)
