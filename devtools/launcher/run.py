@@ -18,7 +18,8 @@ from devtools.launcher.surroundings import (
     open_data_dir,
     take_data_dir,
 )
-from novitai.env.config import Config, ConfigError, load_config
+from novitai.env.config import ConfigError, load_config
+from novitai.env.fields import Config
 
 _UPSTREAM = ("NOVITA_API_BASE_URL", "NOVITA_API_KEY", "NOVITA_API_KEY_FILE")
 

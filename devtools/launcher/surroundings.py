@@ -11,8 +11,8 @@ from pathlib import Path
 from devtools.launcher.errors import LaunchError
 from devtools.launcher.ports import is_free
 from devtools.launcher.process import ROOT
-from novitai.env.config import SECRET_FIELDS, Config
 from novitai.env.dev_secrets import kept_secret
+from novitai.env.fields import SECRET_FIELDS, Config
 
 ADMIN = "admin"
 # make's own, which would make a make below us part of it.

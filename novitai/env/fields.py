@@ -1,4 +1,4 @@
-"""Every knob of the service with its range and default; ``config`` reads them.
+"""Every setting of the service with its range and default; ``load_config`` reads them.
 
 Each field is one environment variable of the same name in capitals. Its description is the hint
 that an operator sees when the value is wrong, and the text of the README's table. A secret may
@@ -9,8 +9,10 @@ import hashlib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic_settings import SettingsConfigDict
 
+from novitai.env.source import EnvironmentSettings
 from novitai.env.types import (
     BaseUrl,
     CallingOrigins,
@@ -23,6 +25,7 @@ from novitai.env.types import (
     Origins,
     ProxyAddresses,
     Region,
+    Regions,
     ReportUrl,
     SendableKey,
     WebhookSecret,
@@ -48,10 +51,12 @@ DEFAULT_REGIONS = {
 }
 
 
-class Config(BaseModel):
-    """Every knob of the service. Durations are seconds, sizes bytes."""
+class Config(EnvironmentSettings):
+    """Every setting of the service. Durations are seconds, sizes bytes."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+    secret_fields = SECRET_FIELDS
+    json_fields = ("regions",)
 
     novitai_env: Literal["development", "production"] = Field(
         "development", description="development (defaults for everything) or production"
@@ -262,7 +267,7 @@ class Config(BaseModel):
         description="any word; give each copy of a database's disk one of its own, so that it "
         "cannot act in the name of the original",
     )
-    regions: dict[str, Region] = Field(
+    regions: Regions = Field(
         DEFAULT_REGIONS,
         min_length=1,
         description="JSON, code to upstream place: "
@@ -294,11 +299,24 @@ class Config(BaseModel):
         15.0, gt=0, le=60, description="total deadline of one webhook delivery in seconds, up to 60"
     )
 
-    @model_validator(mode="after")
-    def _default_region_exists(self) -> "Config":
-        if self.default_region not in self.regions:
-            raise ValueError(f"DEFAULT_REGION {self.default_region} is not one of REGIONS")
-        return self
+    @field_validator(*REQUIRED_IN_PRODUCTION)
+    @classmethod
+    def _suffices_in_production(
+        cls, value: SecretStr | None, info: ValidationInfo
+    ) -> SecretStr | None:
+        if info.data.get("novitai_env") == "production":
+            if value is None:
+                raise ValueError("is required when NOVITAI_ENV=production")
+            if info.field_name == "secret_key" and len(value.get_secret_value()) < 32:
+                raise ValueError("is shorter than 32 characters")
+        return value
+
+    @field_validator("default_region")
+    @classmethod
+    def _is_one_of_regions(cls, value: str, info: ValidationInfo) -> str:
+        if value not in info.data.get("regions", (value,)):
+            raise ValueError(f"{value} is not one of REGIONS")
+        return value
 
     @property
     def former_secret_keys(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from novitai.env.config import REQUIRED_IN_PRODUCTION, SECRET_FIELDS, Config
+from novitai.env.fields import REQUIRED_IN_PRODUCTION, SECRET_FIELDS, Config
 
 _HEAD = """\
 Every variable of the service, with its default. Copy it to .env and change what you need.

@@ -6,6 +6,9 @@ names of variables where values belong. All of that is said here once, for every
 
 import re
 import unicodedata
+from pathlib import Path
+
+from pydantic_core import PydanticCustomError
 
 _QUOTES = "\"'`\u201c\u201d\u2018\u2019"
 _LONGEST = 100
@@ -26,6 +29,20 @@ def clean(text: str, *, is_json: bool = False) -> str:
         if unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp") and not is_line_end:
             raise TextError(f"holds a character that cannot be seen ({_name(character)})")
     return text
+
+
+def read_secret(path: Path) -> str:
+    """The content of a secret's file. Raises PydanticCustomError of the type ``secret_file``."""
+    try:
+        # Some editors begin a file with a byte order mark.
+        if text := path.expanduser().read_text(encoding="utf-8-sig").strip():
+            return text
+        fault = "is empty"
+    except (OSError, ValueError, RuntimeError) as error:
+        fault = f"cannot be read ({type(error).__name__})"
+    raise PydanticCustomError(
+        "secret_file", "{path} {fault}", {"path": shown(path), "fault": fault}
+    )
 
 
 def shown(value: object) -> str:

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import json
 import re
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
@@ -41,6 +42,22 @@ class Region(BaseModel):
         return self
 
 
+def _from_json(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value, object_pairs_hook=_once_each)
+    except ValueError as error:
+        raise ValueError(f"cannot be read as JSON: {error}") from None
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A key given twice would silently lose its first value."""
+    if len({key for key, _ in pairs}) < len(pairs):
+        raise ValueError("a key is given twice")
+    return dict(pairs)
+
+
 def _comma_separated(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
@@ -49,15 +66,16 @@ def _split(value: Any) -> Any:
     return _comma_separated(value) if isinstance(value, str) else value
 
 
-def _host_names(value: tuple[str, ...]) -> tuple[str, ...]:
-    for host in value:
+def _host_names(value: Any) -> Any:
+    hosts = _split(value)
+    for host in hosts:
         if host.startswith("*."):
             raise ValueError(f"holds {host}: a name with all below it is written {host[1:]}")
         if host != "*" and not re.fullmatch(r"\.?[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]", host):
             raise ValueError("must be host names, without scheme, port and path ([::1] for IPv6)")
-    if not value:
+    if not hosts and value:
         raise ValueError("names no host")
-    return value
+    return hosts
 
 
 def _origins(value: tuple[str, ...]) -> tuple[str, ...]:
@@ -170,7 +188,8 @@ def _webhook_secret(value: SecretStr) -> SecretStr:
     return value
 
 
-HostNames = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_host_names)]
+Regions = Annotated[dict[str, Region], BeforeValidator(_from_json)]
+HostNames = Annotated[tuple[str, ...], BeforeValidator(_host_names)]
 Origins = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_origins)]
 ProxyAddresses = Annotated[str, AfterValidator(_proxy_addresses)]
 CallingOrigins = Annotated[

@@ -6,7 +6,8 @@ from typing import Any
 
 import yaml
 
-from novitai.env.config import Config, load_config
+from novitai.env.config import load_config
+from novitai.env.fields import Config
 
 ROOT = Path(__file__).resolve().parents[2]
 # Fixed by the image or composed from other variables.

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from novitai.env.config import Config, ConfigError, load_config
+from novitai.env.config import ConfigError, load_config
+from novitai.env.fields import Config
 
 SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
 PRODUCTION = {
@@ -107,7 +108,7 @@ def test_a_bad_value_is_named_with_its_hint(name: str, value: str) -> None:
 
 
 def test_the_default_region_must_exist() -> None:
-    assert "DEFAULT_REGION MOON is not one of REGIONS" in fault(DEFAULT_REGION="MOON")
+    assert "DEFAULT_REGION: MOON is not one of REGIONS" in fault(DEFAULT_REGION="MOON")
     regions = '{"MOON": {"name": "MOON-01"}}'
     assert load_config({"DEFAULT_REGION": "MOON", "REGIONS": regions}).default_region == "MOON"
 

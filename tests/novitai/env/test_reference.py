@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from novitai.env import reference
-from novitai.env.config import Config, load_config
+from novitai.env.config import load_config
+from novitai.env.fields import Config
 
 ROOT = Path(__file__).resolve().parents[3]
 NAMES = {name.upper() for name in Config.model_fields}

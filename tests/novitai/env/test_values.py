@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from novitai.env.config import SECRET_FIELDS, Config, ConfigError, load_config
+from novitai.env.config import ConfigError, load_config
+from novitai.env.fields import SECRET_FIELDS, Config
 
 ROOT = Path(__file__).resolve().parents[3]
 NAMES = sorted(Config.model_fields)
