@@ -64,10 +64,14 @@ def sealer() -> MultiFernet:
 def sealer_of(keys: tuple[str, ...], secret_keys: Sequence[str]) -> MultiFernet:
     """Deriving keys costs more than opening does."""
     return MultiFernet(
-        [*(Fernet(key.encode()) for key in keys), *(Fernet(_derived(key)) for key in secret_keys)]
+        [
+            *(Fernet(key.encode()) for key in keys),
+            *(derived_key(key, _PURPOSE) for key in secret_keys),
+        ]
     )
 
 
-def _derived(secret_key: str) -> bytes:
-    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=_PURPOSE)
-    return base64.urlsafe_b64encode(derived.derive(secret_key.encode()))
+def derived_key(secret_key: str, purpose: bytes) -> Fernet:
+    """A key of its own for each purpose: what is sealed for one is not opened for another."""
+    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose)
+    return Fernet(base64.urlsafe_b64encode(derived.derive(secret_key.encode())))

@@ -1,24 +1,22 @@
 """Cursors: where a page ended, in a token that only the same list takes back.
 
-Sealed with AES-SIV, so that what reaches the database was written by this service, and nobody reads
-row numbers in it, which would tell how many rows all projects make. It holds the sort key of the
-last row and not its id alone: that row may be gone, or have moved, when the next page is asked for.
+Sealed (Fernet) and not only signed: it holds the primary key of a row, and keys count the rows of
+all projects. It holds the whole sort key of the last row and not its id alone: that row may be
+gone, or have moved, when the next page is asked for.
 """
 
 import hashlib
 import json
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESSIV
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.fernet import InvalidToken, MultiFernet
 from django.conf import settings
 from rest_framework.request import Request
+
+from core.sealing import derived_key
 
 # Longer than any that is made: the longest key is a name of 100 characters.
 MAX_LENGTH = 600
@@ -42,7 +40,7 @@ class ListName(NamedTuple):
 def encode(key: Sequence[Any], list_name: ListName) -> str:
     """``key`` are JSON values: the sort key of the last row seen."""
     text = json.dumps([*list_name, *key], separators=(",", ":"))
-    return urlsafe_b64encode(_sealer().encrypt(text.encode(), None)).rstrip(b"=").decode()
+    return _sealer().encrypt(text.encode()).rstrip(b"=").decode()
 
 
 def decode(cursor: str, list_name: ListName) -> list[Any]:
@@ -50,9 +48,8 @@ def decode(cursor: str, list_name: ListName) -> list[Any]:
     if not _FORM.fullmatch(cursor):
         raise CursorError(_UNKNOWN)
     try:
-        sealed = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        opened: list[Any] = json.loads(_sealer().decrypt(sealed, None))
-    except (InvalidTag, ValueError):
+        opened: list[Any] = json.loads(_sealer().decrypt(cursor + "=" * (-len(cursor) % 4)))
+    except InvalidToken:
         raise CursorError(_UNKNOWN) from None
     for made_for, used_for, reason in zip(opened, list_name, _REASONS, strict=False):
         if made_for != used_for:
@@ -72,15 +69,13 @@ def _short(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
-def _sealer() -> AESSIV:
-    return _sealer_of(settings.SECRET_KEY)
+def _sealer() -> MultiFernet:
+    return _sealer_of((settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS))
 
 
 @lru_cache(maxsize=4)
-def _sealer_of(secret: str) -> AESSIV:
-    """AES-128 in SIV mode takes two keys of 16 bytes, and needs no nonce."""
-    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=_PURPOSE)
-    return AESSIV(derived.derive(secret.encode()))
+def _sealer_of(secret_keys: tuple[str, ...]) -> MultiFernet:
+    return MultiFernet([derived_key(key, _PURPOSE) for key in secret_keys])
 
 
 _UNKNOWN = "cursor must be the nextCursor of an earlier page"

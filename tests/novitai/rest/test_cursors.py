@@ -27,6 +27,13 @@ def test_another_services_cursor_is_none_of_ours(settings: Any) -> None:
         decode(cursor, NAME)
 
 
+def test_a_cursor_outlives_its_secret_key_while_that_is_named_as_the_former(settings: Any) -> None:
+    cursor = encode([NUMBER], NAME)
+    settings.SECRET_KEY_FALLBACKS = (settings.SECRET_KEY,)
+    settings.SECRET_KEY = "another-secret-of-thirty-two-characters"
+    assert decode(cursor, NAME) == [NUMBER]
+
+
 @pytest.mark.parametrize(
     ("other", "reason"),
     [
