@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from novitai import VERSION
-from novitai.openapi.compatibility import breaking_changes
+from tests.contract.compatibility import breaking_changes
 from tests.contract.documents import ROOT, document
 
 SCHEMAS = ROOT / "docs" / "api" / "schemas"
