@@ -27,6 +27,10 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def optional_iso(moment: datetime | None) -> str | None:
+    return None if moment is None else iso(moment)
+
+
 def exact_iso(moment: datetime) -> str:
     """The same to the microsecond, as the database keeps it: to compare with, not to show."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -9,7 +9,7 @@ class JobsConfig(AppConfig):
 
     def ready(self) -> None:
         # drf-spectacular knows its extensions by their import.
-        from jobs.api import filter_schema  # noqa: F401
+        from core import query_schema  # noqa: F401
         from jobs.retention import register_job_type
 
         register_job_type()

@@ -16,6 +16,7 @@ from accounts.models import ApiKey
 from accounts.rest.authentication import Caller
 from accounts.scopes import Scope
 from accounts.services import revoke_api_key
+from core.clock import iso, optional_iso
 
 
 class ApiKeyViewSet(GenericViewSet[ApiKey]):
@@ -57,21 +58,15 @@ def key_details(row: ApiKey) -> dict[str, Any]:
         "start": row.start,
         "project": {"id": row.project.public_id, "name": row.project.name},
         "scopes": row.scopes,
-        "createdAt": _iso(row.created_at),
+        "createdAt": iso(row.created_at),
     }
     optional = {
         "rateLimitPerMinute": row.rate_limit,
-        "lastUsedAt": _iso(row.last_used_at),
-        "expiresAt": _iso(row.expires_at),
-        "revokedAt": _iso(row.revoked_at),
+        "lastUsedAt": optional_iso(row.last_used_at),
+        "expiresAt": optional_iso(row.expires_at),
+        "revokedAt": optional_iso(row.revoked_at),
     }
     return details | {name: value for name, value in optional.items() if value is not None}
-
-
-def _iso(moment: Any) -> str | None:
-    if moment is None:
-        return None
-    return str(moment.isoformat(timespec="milliseconds")).replace("+00:00", "Z")
 
 
 def _caller(request: Request) -> Caller:

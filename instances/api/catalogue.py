@@ -1,6 +1,6 @@
 """What can be had, from what the workers listed last; nothing here asks Novita."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -14,6 +14,8 @@ from rest_framework.views import APIView
 
 from accounts.rest.authentication import Caller
 from core.clock import database_now, iso
+from core.query_fields import OneOf, SearchedText
+from core.query_parameters import misplaced
 from instances.api import catalogue_documentation as documentation
 from instances.catalogue import browse
 from instances.catalogue.browse import RegionalProduct
@@ -21,8 +23,6 @@ from instances.catalogue.placement import is_same_name
 from instances.domain.enums import BillingMode
 from instances.domain.money import usd_text
 from instances.models import ListedTemplate
-from jobs.api.filters import SearchedText
-from jobs.api.query_fields import OneOf
 
 _NO_PRICE = 1 << 62
 SORTS = ("price", "-price")
@@ -179,9 +179,6 @@ def _listed(name: str, rows: Sequence[Any], as_of: datetime | None) -> dict[str,
     return {name: rows, "total": len(rows), **aged(as_of, database_now())}
 
 
-def _check_parameters(request: Request, known: Any) -> None:
-    given = request.query_params
-    errors = {name: ["Unknown query parameter"] for name in given if name not in known}
-    errors |= {name: ["May be given once"] for name in known if len(given.getlist(name)) > 1}
-    if errors:
+def _check_parameters(request: Request, known: Collection[str]) -> None:
+    if errors := misplaced(request.query_params, known):
         raise ValidationError(errors)

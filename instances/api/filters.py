@@ -11,6 +11,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.models import Project
+from core.query_fields import Moment, OneOf, SearchedText, Several, Text, Words
 from instances.domain.enums import BillingMode, InstanceStatus
 from instances.domain.tags import (
     KEY,
@@ -23,8 +24,6 @@ from instances.domain.tags import (
 )
 from instances.models import Instance
 from instances.models.instance import InstanceQuerySet
-from jobs.api.filters import Moment, SearchedText, Words
-from jobs.api.query_fields import OneOf, Several, Text
 
 # What ``sort`` may say, and the column behind it; the first one is the default.
 SORTS = {

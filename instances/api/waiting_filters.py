@@ -7,8 +7,9 @@ from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
+from core.query_fields import Text
+from core.query_parameters import misplaced
 from instances.domain.enums import InstanceStatus
-from jobs.api.query_fields import Text
 
 MOST_SECONDS = 60
 # Where an instance stays until somebody acts.
@@ -113,11 +114,7 @@ def read_query(
     """What was asked, checked; everything wrong is told at once. ``others`` are read elsewhere."""
     given = request.query_params
     query = kind(data=given.dict())
-    known = set(query.fields) | others
-    errors: dict[str, Any] = {
-        name: ["Unknown query parameter"] for name in given if name not in known
-    }
-    errors |= {name: ["May be given once"] for name in known if len(given.getlist(name)) > 1}
+    errors = misplaced(given, set(query.fields) | others)
     if not query.is_valid():
         errors = {**query.errors, **errors}
     if errors:

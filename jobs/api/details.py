@@ -1,8 +1,9 @@
 """A job as this API writes it: the fields of the contract, and no secrets."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from core.clock import iso, optional_iso
 from jobs.models import Job, JobStatus
 from jobs.redaction import redacted, redacted_text
 
@@ -21,8 +22,8 @@ def job_details(job: Job) -> dict[str, Any]:
     }
     waits_to_retry = job.status == JobStatus.PENDING and job.processed_at is not None
     optional = {
-        "processedAt": iso(job.processed_at),
-        "completedAt": iso(job.completed_at),
+        "processedAt": optional_iso(job.processed_at),
+        "completedAt": optional_iso(job.completed_at),
         "nextRetryAt": iso(job.run_at) if waits_to_retry else None,
         "error": redacted_text(job.error),
         "subject": job.subject,
@@ -42,13 +43,6 @@ def _error_details(entry: dict[str, Any]) -> dict[str, Any]:
     if "attempt" in entry:
         details["attempt"] = entry["attempt"]
     return {name: value for name, value in details.items() if value is not None}
-
-
-def iso(moment: datetime | None) -> str | None:
-    """With milliseconds and Z."""
-    if moment is None:
-        return None
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _at(entry: dict[str, Any]) -> str | None:

@@ -1,8 +1,7 @@
 """Which jobs a caller asks for: the query parameters of the list, checked."""
 
-import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import QuerySet
@@ -10,30 +9,9 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from core.clock import database_now
+from core.query_fields import Moment, Number, Text, Words
 from jobs import ages, registry
-from jobs.api.query_fields import Number, Text
 from jobs.models import Job, JobStatus
-
-# Further than any job, and near enough to calculate with.
-EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-LATEST = datetime(2200, 1, 1, tzinfo=UTC)
-_RFC_3339 = re.compile(
-    r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d):(\d\d)((?:\.\d+)?(?:Z|[+-]\d\d:\d\d))", re.ASCII | re.IGNORECASE
-)
-
-
-class Words(Text):
-    """One or several of the known words, separated by commas."""
-
-    def known(self) -> Iterable[str]:
-        raise NotImplementedError
-
-    def to_internal_value(self, data: Any) -> Any:
-        words = [word.strip() for word in super().to_internal_value(data).split(",")]
-        known = sorted(self.known())
-        if unknown := [word for word in words if word not in known]:
-            raise serializers.ValidationError(f"{unknown[0][:60]!r} is none of: {', '.join(known)}")
-        return words
 
 
 class StatusWords(Words):
@@ -50,33 +28,6 @@ class TypeWords(Words):
         return [str(kind.name) for kind in registry.all_types() if not kind.is_recurring]
 
 
-class Moment(serializers.DateTimeField):
-    """A point in time with its zone: a local time would mean another one to each reader."""
-
-    default_error_messages = {
-        "invalid": "must be an ISO 8601 time, e.g. 2026-01-31T12:00:00Z (write + as %2B)"
-    }
-
-    def to_internal_value(self, data: Any) -> Any:
-        """All that RFC 3339 (section 5.6) allows: t and z in lower case, and second 60."""
-        if isinstance(data, str) and (found := _RFC_3339.fullmatch(data)):
-            day, time, second, rest = found.groups()
-            is_leap = second == "60"
-            text = f"{day}T{time}:{'59' if is_leap else second}{rest.upper()}"
-            whole = super().to_internal_value(text)
-            # A leap second is taken for the one after it, as Postgres does.
-            return whole + timedelta(seconds=1) if is_leap else whole
-        return super().to_internal_value(data)
-
-    def enforce_timezone(self, value: datetime) -> datetime:
-        if value.tzinfo is None:
-            raise serializers.ValidationError("must say its zone: end in Z or an offset")
-        # Nothing is older or younger; far years overflow where they are calculated with.
-        if not EARLIEST.year <= value.year < LATEST.year:
-            return EARLIEST if value.year < EARLIEST.year else LATEST
-        return super().enforce_timezone(value)
-
-
 @extend_schema_field(
     {
         "type": "string",
@@ -86,16 +37,6 @@ class Moment(serializers.DateTimeField):
 )
 class SubjectWord(Text):
     """What a job may be about."""
-
-
-@extend_schema_field(
-    {"type": "string", "pattern": r"^[^\u0000]*[^\s\u0000][^\u0000]*$", "maxLength": 100}
-)
-class SearchedText(Text):
-    """Some text to look for."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(max_length=100, **kwargs)
 
 
 class JobFilter(serializers.Serializer[Any]):

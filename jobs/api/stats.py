@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from accounts.models import Project
+from core.clock import iso
 from jobs import control, registry, stats
-from jobs.api.details import iso
 from jobs.models import ENDED, Job, JobStatus, PausedType, Worker
 from jobs.registry import JobType
 from jobs.stats import Count, Ended

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core.clock import exact_iso
+from core.query_parameters import misplaced
 from novitai.rest import cursors
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class _PageRequest:
     def __init__(self, request: Request, view: "APIView | None") -> None:
         given = request.query_params
         sorts: Mapping[str, str] = getattr(view, "page_sorts", {})
-        errors = _misplaced(request, view, has_sorts=bool(sorts))
+        errors = _misplaced_in(request, view, has_sorts=bool(sorts))
         limit = given.get("limit", str(DEFAULT_LIMIT))
         if not _LIMIT.fullmatch(limit) or int(limit) > MAX_LIMIT:
             errors["limit"] = [f"limit must be an integer between 1 and {MAX_LIMIT}"]
@@ -96,13 +97,10 @@ class _PageRequest:
         self.order = _order(given.get("sort"), sorts, getattr(view, "page_order", "-id"))
 
 
-def _misplaced(request: Request, view: "APIView | None", *, has_sorts: bool) -> dict[str, Any]:
+def _misplaced_in(request: Request, view: "APIView | None", *, has_sorts: bool) -> dict[str, Any]:
     known = {"limit", "cursor", *getattr(view, "query_parameters", ())}
     known |= {"sort"} if has_sorts else set()
-    once = known - set(getattr(view, "repeatable", ()))
-    given = request.query_params
-    errors = {name: ["Unknown query parameter"] for name in given if name not in known}
-    return errors | {name: ["May be given once"] for name in once if len(given.getlist(name)) > 1}
+    return misplaced(request.query_params, known, getattr(view, "repeatable", ()))
 
 
 def _order(sort: str | None, sorts: Mapping[str, str], order: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 class KnownWords(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
     """One or several of the known words, separated by commas."""
 
-    target_class = "jobs.api.filters.Words"
+    target_class = "core.query_fields.Words"
     match_subclasses = True
 
     def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
