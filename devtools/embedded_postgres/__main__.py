@@ -18,22 +18,17 @@ def main() -> int:
     parser.add_argument("command", choices=("status", "url", "stop"))
     parser.add_argument("data_dir", type=Path)
     arguments = parser.parse_args()
-    try:
-        if arguments.command == "stop":
+    if arguments.command == "stop":
+        try:
             stop(arguments.data_dir)
-            return 0
-    except EmbeddedPostgresError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return _report(arguments.command, arguments.data_dir)
-
-
-def _report(command: str, data_dir: Path) -> int:
-    info = find_running(data_dir)
-    if command == "url":
-        sys.stdout.write(f"{info.url}\n" if info else "")
-    else:
+        except EmbeddedPostgresError as error:
+            sys.exit(str(error))
+        return 0
+    info = find_running(arguments.data_dir)
+    if arguments.command == "status":
         sys.stdout.write(f"running: {info.url}\n" if info else "stopped\n")
+    elif info:
+        sys.stdout.write(f"{info.url}\n")
     return 0 if info else _NOT_RUNNING
 
 

@@ -13,7 +13,7 @@ import psutil
 from devtools.embedded_postgres.errors import REMEDY, EmbeddedPostgresError
 from devtools.embedded_postgres.layout import ConnectionInfo, Layout, open_layout
 from devtools.embedded_postgres.locks import POLL_SECONDS, FileLock, is_held, open_private
-from devtools.embedded_postgres.postmaster import Postmaster, find_postmaster, tail
+from devtools.embedded_postgres.postmaster import find_postmaster, tail
 
 _KEEPER = "devtools.embedded_postgres.keeper"
 # The folder to import novitai from: the keeper must be found from any working directory.
@@ -45,7 +45,7 @@ def ensure_running(
 
 def find_running(data_dir: Path) -> ConnectionInfo | None:
     """The address of the server if one runs; does not make the caller a user of it."""
-    return _find_running(Layout(data_dir.expanduser().resolve()))
+    return _find_running(Layout(data_dir))
 
 
 def stop(data_dir: Path, *, timeout_seconds: float = _STOP_TIMEOUT_SECONDS) -> None:
@@ -53,7 +53,7 @@ def stop(data_dir: Path, *, timeout_seconds: float = _STOP_TIMEOUT_SECONDS) -> N
 
     A user that connects again afterwards gets a new one. Raises EmbeddedPostgresError on timeout.
     """
-    layout = Layout(data_dir.expanduser().resolve())
+    layout = Layout(data_dir)
     deadline = time.monotonic() + timeout_seconds
     told = None
     while is_held(layout.keeper_lock):
@@ -66,7 +66,8 @@ def stop(data_dir: Path, *, timeout_seconds: float = _STOP_TIMEOUT_SECONDS) -> N
             os.kill(keeper, signal.SIGTERM)
             told = keeper
         time.sleep(POLL_SECONDS)
-    _stop_orphan(layout)
+    if orphan := find_postmaster(layout):
+        orphan.stop()
 
 
 def _become_user(layout: Layout, deadline: float) -> None:
@@ -90,8 +91,8 @@ def _find_running(layout: Layout) -> ConnectionInfo | None:
     """The server's address if it answers and has a keeper; an orphan must get one first."""
     if not is_held(layout.keeper_lock):
         return None
-    # Read after the look at the lock: a new keeper removes its predecessor's record.
-    info = layout.read_info()
+    # Read after the look at the lock: a new keeper removes its predecessor's address.
+    info = layout.announced()
     return info if info and info.answers() else None
 
 
@@ -157,18 +158,10 @@ def _error(layout: Layout, what: str) -> EmbeddedPostgresError:
 def _keeper_pid(layout: Layout) -> int | None:
     """The pid in keeper.lock; None for an instant, when its predecessor's still stands there."""
     try:
-        pid = int(layout.keeper_lock.read_text() or 0)
+        pid = int(layout.keeper_lock.read_bytes().split(b"\n")[0] or 0)
         return pid if _KEEPER in psutil.Process(pid).cmdline() else None
     except (psutil.Error, ValueError, FileNotFoundError):
         return None
-
-
-def _stop_orphan(layout: Layout) -> None:
-    pid = find_postmaster(layout)
-    if pid is not None:
-        info = layout.read_info() or ConnectionInfo(os.fspath(layout.socket_folder()))
-        Postmaster(layout, pid, info).stop()
-    layout.forget_info()
 
 
 def _renew_guard() -> None:

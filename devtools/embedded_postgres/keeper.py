@@ -31,48 +31,6 @@ _KEEPER_LOCK_PATIENCE_SECONDS = 3.0
 _LOG_LIMIT_BYTES = 10_000_000
 
 
-class Keeper:
-    """Watches one running server until it may end."""
-
-    def __init__(self, layout: Layout, server: Postmaster) -> None:
-        self._layout = layout
-        self._server = server
-        self._users = FileLock(layout.users_lock)
-        self._idle_since: float | None = None
-
-    def watch(self, told_to_stop: Event) -> None:
-        """Return when nobody needs the server, it died, or the event is set; then it is gone.
-
-        In the first case this holds users.lock exclusively from then on: who comes now waits until
-        all is gone, then starts a fresh keeper.
-        """
-        while not (told_to_stop.wait(_POLL_SECONDS) or self._may_end()):
-            self._bound_log()
-        # First of all, lest someone connects to a server that is shutting down.
-        self._layout.forget_info()
-        self._server.stop()
-
-    def _may_end(self) -> bool:
-        if not self._server.is_alive() or not self._users.is_current():
-            return True
-        if not self._users.try_exclusive():
-            self._idle_since = None
-            return False
-        now = time.monotonic()
-        self._idle_since = self._idle_since or now
-        if now - self._idle_since >= GRACE_SECONDS:
-            return True
-        self._users.release()
-        return False
-
-    def _bound_log(self) -> None:
-        """Copy and truncate: the server appends to the open file, so a rename would not help."""
-        log = self._layout.postgres_log
-        if log.exists() and log.stat().st_size > _LOG_LIMIT_BYTES:
-            shutil.copyfile(log, log.with_suffix(".log.1"), follow_symlinks=False)
-            os.truncate(log, 0)
-
-
 def main() -> int:
     """Become the keeper and serve; 0 also when another one is at work already."""
     os.umask(0o077)
@@ -82,18 +40,47 @@ def main() -> int:
     lock = FileLock(layout.keeper_lock)
     if not lock.wait_exclusive(time.monotonic() + _KEEPER_LOCK_PATIENCE_SECONDS):
         return 0
-    layout.forget_info()
+    lock.write("")
     _leave_parent()
-    lock.write(str(os.getpid()))
+    lock.write(f"{os.getpid()}")
     try:
         server = start_postmaster(layout, timeout_seconds=START_TIMEOUT_SECONDS)
     except (EmbeddedPostgresError, OSError) as error:
         # The starter shows the end of this log to its user.
         sys.stderr.write(f"{error}\n")
         return 1
-    layout.write_info(server.info)
-    Keeper(layout, server).watch(told_to_stop)
+    lock.write(f"{os.getpid()}\n{server.info.host}\n")
+    watch(layout, server, told_to_stop)
+    # Before the shutdown begins, so that nobody connects to a server that ends.
+    lock.write(f"{os.getpid()}")
+    server.stop()
     return 0
+
+
+def watch(layout: Layout, server: Postmaster, told_to_stop: Event) -> None:
+    """Return when nobody needs the server, it died, its folder is gone, or the event is set.
+
+    In the first case this holds users.lock exclusively from then on: a new user waits until the
+    server is gone, then starts a fresh keeper.
+    """
+    users = FileLock(layout.users_lock)
+    idle_since: float | None = None
+    while not told_to_stop.wait(_POLL_SECONDS) and server.is_alive() and users.is_current():
+        _bound_log(layout.postgres_log)
+        if not users.try_exclusive():
+            idle_since = None
+            continue
+        idle_since = idle_since or time.monotonic()
+        if time.monotonic() - idle_since >= GRACE_SECONDS:
+            return
+        users.release()
+
+
+def _bound_log(log: Path) -> None:
+    """Copy and truncate: the server appends to the open file, so a rename would not help."""
+    if log.exists() and log.stat().st_size > _LOG_LIMIT_BYTES:
+        shutil.copyfile(log, log.with_suffix(".log.1"), follow_symlinks=False)
+        os.truncate(log, 0)
 
 
 def _leave_parent() -> None:

@@ -1,18 +1,16 @@
-"""What lies where in a data folder, and the record through which processes find the server."""
+"""Paths of a data folder, and the address of its server."""
 
 import hashlib
-import json
 import os
 import shutil
 import socket
 import stat
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
 from devtools.embedded_postgres.errors import REMEDY, EmbeddedPostgresError
-from devtools.embedded_postgres.locks import open_private
 
 USER = "novitai"
 DATABASE = "novitai"
@@ -26,25 +24,20 @@ _MAX_SOCKET_PATH_BYTES = 103
 class ConnectionInfo:
     """How to connect. `host` is the folder of the Unix socket.
 
-    There is no password: the folder can be entered by the owner alone, which also holds back the
-    other users of the machine, as a TCP port would not.
+    There is no password: only the owner can enter the folder, which also keeps out the other
+    users of the machine, as a TCP port would not.
     """
 
     host: str
     port: int = PORT
     user: str = USER
     dbname: str = DATABASE
-    password: str = ""
 
     @property
     def url(self) -> str:
         """libpq URI (https://www.postgresql.org/docs/current/libpq-connect.html)."""
         query = urlencode({"host": self.host, "port": self.port}, quote_via=quote)
         return f"postgresql://{quote(self.user)}@/{quote(self.dbname)}?{query}"
-
-    @property
-    def socket_path(self) -> Path:
-        return socket_file(Path(self.host))
 
     def answers(self) -> bool:
         """Whether a server accepts connections at the socket right now.
@@ -53,63 +46,35 @@ class ConnectionInfo:
         """
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
             try:
-                probe.connect(os.fspath(self.socket_path))
+                probe.connect(os.fspath(_socket_file(Path(self.host))))
             except OSError:
                 return False
         return True
 
 
-def socket_file(folder: Path) -> Path:
-    return folder / f".s.PGSQL.{PORT}"
-
-
-@dataclass(frozen=True)
 class Layout:
-    """The paths of one data folder, which is private (0700) and wholly ours."""
+    """The paths of one data folder, which is private (0700) and holds nothing else."""
 
-    data_dir: Path
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir.expanduser().resolve()
+        self.users_lock = self.data_dir / "users.lock"
+        self.start_lock = self.data_dir / "start.lock"
+        self.keeper_lock = self.data_dir / "keeper.lock"
+        self.keeper_log = self.data_dir / "keeper.log"
+        self.postgres_log = self.data_dir / "postgres.log"
+        self.cluster = self.data_dir / "cluster"
 
-    @property
-    def users_lock(self) -> Path:
-        return self.data_dir / "users.lock"
+    def announced(self) -> ConnectionInfo | None:
+        """The address in keeper.lock; None while the server starts or stops, or there is none.
 
-    @property
-    def start_lock(self) -> Path:
-        return self.data_dir / "start.lock"
-
-    @property
-    def keeper_lock(self) -> Path:
-        return self.data_dir / "keeper.lock"
-
-    @property
-    def keeper_log(self) -> Path:
-        return self.data_dir / "keeper.log"
-
-    @property
-    def postgres_log(self) -> Path:
-        return self.data_dir / "postgres.log"
-
-    @property
-    def cluster(self) -> Path:
-        return self.data_dir / "cluster"
-
-    def read_info(self) -> ConnectionInfo | None:
-        """The running server's address; None while there is none (or it is starting, stopping)."""
+        The keeper writes its pid there, and the socket folder in a second line as long as the
+        server accepts connections. A line that is cut off counts as missing.
+        """
         try:
-            return ConnectionInfo(**json.loads(self._record.read_text()))
-        except (FileNotFoundError, ValueError, TypeError):
+            _, host, _ = os.fsdecode(self.keeper_lock.read_bytes()).split("\n")
+        except (FileNotFoundError, ValueError):
             return None
-
-    def write_info(self, info: ConnectionInfo) -> None:
-        """Announce the server; by rename, as a reader must never see half a record."""
-        draft = self._record.with_suffix(".new")
-        draft.unlink(missing_ok=True)
-        with open(open_private(draft, os.O_WRONLY), "w") as file:  # noqa: PTH123 (a descriptor)
-            json.dump(asdict(info), file)
-        draft.replace(self._record)
-
-    def forget_info(self) -> None:
-        self._record.unlink(missing_ok=True)
+        return ConnectionInfo(host)
 
     def socket_folder(self) -> Path:
         """A folder for the socket: in the data folder, or a private one in the temporary folder.
@@ -124,7 +89,7 @@ class Layout:
         name = f"novitai-{os.geteuid()}-{digest}"
         parents = [Path(tempfile.gettempdir()), Path("/tmp")]  # noqa: S108 (made 0700 and checked)
         chosen = next(p / name for p in parents if _is_usable(p / name / "run"))
-        make_private(chosen)
+        _make_private(chosen)
         return chosen / "run"
 
     def remove_socket_folder(self, folder: Path) -> None:
@@ -132,31 +97,31 @@ class Layout:
         if folder.parent != self.data_dir:
             shutil.rmtree(folder.parent, ignore_errors=True)
 
-    @property
-    def _record(self) -> Path:
-        return self.data_dir / "server.json"
-
 
 def open_layout(data_dir: Path) -> Layout:
     """Make the data folder if need be; raises when it holds or belongs to something else."""
-    resolved = data_dir.expanduser().resolve()
-    layout = Layout(resolved)
+    layout = Layout(data_dir)
+    folder = layout.data_dir
     try:
-        resolved.parent.mkdir(parents=True, exist_ok=True)
-        if resolved.exists():
-            _check_owner(resolved)
-            _check_content(layout)
-        make_private(resolved)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        if folder.exists():
+            _check_owner(folder)
+            # A wrong path in a setting must not make a folder of something else private.
+            if not layout.users_lock.exists() and any(folder.iterdir()):
+                raise EmbeddedPostgresError(
+                    f"{folder} is not empty and holds no embedded Postgres; choose another "
+                    f"folder. {REMEDY}"
+                )
+        _make_private(folder)
     except OSError as error:
         raise EmbeddedPostgresError(f"{error}. {REMEDY}") from error
     return layout
 
 
-def make_private(folder: Path) -> None:
+def _make_private(folder: Path) -> None:
     """Make a folder only its owner can enter; raises if another user's stands in its place."""
     folder.mkdir(mode=0o700, exist_ok=True)
-    found = _check_owner(folder)
-    if stat.S_IMODE(found.st_mode) & 0o077:
+    if stat.S_IMODE(_check_owner(folder).st_mode) & 0o077:
         folder.chmod(0o700)
 
 
@@ -171,15 +136,10 @@ def _check_owner(folder: Path) -> os.stat_result:
     return found
 
 
-def _check_content(layout: Layout) -> None:
-    """Raise for a folder of something else: it must not be made private by a slip in a setting."""
-    if not layout.users_lock.exists() and any(layout.data_dir.iterdir()):
-        raise EmbeddedPostgresError(
-            f"{layout.data_dir} is not empty and holds no embedded Postgres; choose another "
-            f"folder. {REMEDY}"
-        )
+def _socket_file(folder: Path) -> Path:
+    return folder / f".s.PGSQL.{PORT}"
 
 
 def _is_usable(folder: Path) -> bool:
-    path = os.fsencode(socket_file(folder))
+    path = os.fsencode(_socket_file(folder))
     return len(path) <= _MAX_SOCKET_PATH_BYTES and not set(b',"\n') & set(path)

@@ -58,12 +58,9 @@ class FileLock:
         except FileNotFoundError:
             return False
 
-    def read(self) -> str:
-        return os.pread(self._fd, 64, 0).decode("ascii", "replace")
-
     def write(self, text: str) -> None:
         os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, text.encode("ascii"), 0)
+        os.pwrite(self._fd, os.fsencode(text), 0)
 
     def release(self) -> None:
         fcntl.flock(self._fd, fcntl.LOCK_UN)

@@ -56,19 +56,17 @@ class Postmaster:
     def is_alive(self) -> bool:
         if self.child is not None:
             return self.child.poll() is None
-        return find_postmaster(self.layout) == self.pid
+        return _serves(self.pid, self.layout.cluster)
 
     def stop(self) -> None:
         """End the server and wait until it is gone, with its socket."""
         for number, patience in _ENDINGS:
             if self.is_alive():
                 os.kill(self.pid, number)
-                self._wait(time.monotonic() + patience)
+            deadline = time.monotonic() + patience
+            while self.is_alive() and time.monotonic() < deadline:
+                time.sleep(POLL_SECONDS)
         self.layout.remove_socket_folder(Path(self.info.host))
-
-    def _wait(self, deadline: float) -> None:
-        while self.is_alive() and time.monotonic() < deadline:
-            time.sleep(POLL_SECONDS)
 
 
 def start_postmaster(layout: Layout, *, timeout_seconds: float) -> Postmaster:
@@ -81,22 +79,31 @@ def start_postmaster(layout: Layout, *, timeout_seconds: float) -> Postmaster:
     account = choose_account(layout.data_dir, layout.cluster)
     ensure_cluster(layout, account)
     while time.monotonic() < deadline:
-        pid = find_postmaster(layout)
-        server = _launch(layout, account) if pid is None else _adopt(layout, pid)
+        server = find_postmaster(layout) or _launch(layout, account)
         if _is_ready(server, deadline):
             return server
         if server.is_alive():
             server.stop()
             break
-        if pid is None and not _may_pass(layout):
+        if server.child is not None and not _may_pass(layout):
             break
     raise EmbeddedPostgresError(f"Postgres did not start in {layout.cluster}. {REMEDY}")
 
 
-def find_postmaster(layout: Layout) -> int | None:
-    """The pid of the server that runs on this cluster, whoever started it."""
-    pid = _recorded(layout)[0]
-    return pid if pid and _serves(pid, layout.cluster) else None
+def find_postmaster(layout: Layout) -> Postmaster | None:
+    """The server that runs on this cluster, whoever started it.
+
+    Its pid and socket folder stand in postmaster.pid (lines 1 and 5; miscadmin.h).
+    """
+    try:
+        lines = (layout.cluster / "postmaster.pid").read_text().splitlines()
+    except FileNotFoundError:
+        return None
+    pid = int(lines[0]) if lines and lines[0].strip().isdigit() else 0
+    if not pid or not _serves(pid, layout.cluster):
+        return None
+    folder = lines[4] if len(lines) > 4 and lines[4] else os.fspath(layout.socket_folder())
+    return Postmaster(layout, pid, ConnectionInfo(folder))
 
 
 def _launch(layout: Layout, account: Account) -> Postmaster:
@@ -116,11 +123,6 @@ def _launch(layout: Layout, account: Account) -> Postmaster:
     finally:
         os.close(log)
     return Postmaster(layout, child.pid, ConnectionInfo(os.fspath(folder)), child)
-
-
-def _adopt(layout: Layout, pid: int) -> Postmaster:
-    folder = _recorded(layout)[1] or os.fspath(layout.socket_folder())
-    return Postmaster(layout, pid, ConnectionInfo(folder))
 
 
 def _is_ready(server: Postmaster, deadline: float) -> bool:
@@ -160,16 +162,6 @@ def tail(path: Path, lines: int = 10) -> str:
     except FileNotFoundError:
         return ""
     return "\n".join(text.splitlines()[-lines:])
-
-
-def _recorded(layout: Layout) -> tuple[int, str]:
-    """Pid and socket folder in postmaster.pid (lines 1 and 5; miscadmin.h); 0 and "" if missing."""
-    try:
-        lines = (layout.cluster / "postmaster.pid").read_text().splitlines()
-    except FileNotFoundError:
-        return 0, ""
-    pid = int(lines[0]) if lines and lines[0].strip().isdigit() else 0
-    return pid, lines[4] if len(lines) > 4 else ""
 
 
 def _serves(pid: int, cluster: Path) -> bool:

@@ -61,10 +61,11 @@ def choose_account(data_dir: Path, cluster: Path) -> Account:
     folder = data_dir.stat()
     if folder.st_uid != 0:
         return Account(folder.st_uid, folder.st_gid)
-    owner = cluster.stat() if cluster.exists() else _nobody()
-    if owner is None or owner.st_uid == 0:
+    found = cluster.stat() if cluster.exists() else None
+    uid, gid = (found.st_uid, found.st_gid) if found else _nobody()
+    if uid == 0:
         return Account(0, os.getegid(), is_mapped=True)
-    return Account(owner.st_uid, owner.st_gid, reaches_all=_IS_LINUX)
+    return Account(uid, gid, reaches_all=_IS_LINUX)
 
 
 def closed_folder(program: Path, account: Account) -> Path | None:
@@ -106,22 +107,16 @@ def become(account: Account, *, needs_name: bool, death_signal: int | None) -> C
     return prepare
 
 
-def _nobody() -> "_Owner | None":
-    """The account for a new cluster of root's; None if root lacks the rights to hand it over."""
+def _nobody() -> tuple[int, int]:
+    """Account of a new cluster of root's; root itself if it lacks the rights to hand it over."""
     if _IS_LINUX and _permitted_capabilities() & _NEEDED != _NEEDED:
-        return None
+        return 0, 0
     try:
         entry = pwd.getpwnam("nobody")
     except KeyError:
-        return None
+        return 0, 0
     # macOS calls it -2, which Python reports as an unsigned number.
-    return _Owner(entry.pw_uid, entry.pw_gid)
-
-
-@dataclass(frozen=True)
-class _Owner:
-    st_uid: int
-    st_gid: int
+    return entry.pw_uid, entry.pw_gid
 
 
 def _drop_to(account: Account) -> None:

@@ -6,13 +6,38 @@ All other keys mean what they mean for core.database.backend; HOST, PORT and USE
 by the server that is running. Importing this, or the settings, starts nothing.
 """
 
+import os
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import psycopg
+from django.core.exceptions import ImproperlyConfigured
+from django.db.backends.postgresql import client
 
 from core.database.backend import base
-from devtools.embedded_postgres.backend.client import DatabaseClient
-from devtools.embedded_postgres.backend.server import running_server
+from devtools.embedded_postgres import ConnectionInfo, EmbeddedPostgresError, ensure_running
+from devtools.embedded_postgres.binaries import bin_folder
+
+
+class DatabaseClient(client.DatabaseClient):
+    """`manage.py dbshell` with the psql of the wheel; starts the server first.
+
+    psql runs as our child, so this process stays a user of the server meanwhile.
+    """
+
+    executable_name = "psql"
+
+    @classmethod
+    def settings_to_cmd_args_env(
+        cls, settings_dict: dict[str, Any], parameters: Iterable[str]
+    ) -> tuple[list[str], dict[str, str] | None]:
+        info = _running_server(settings_dict)
+        address = {"HOST": info.host, "PORT": info.port, "USER": info.user}
+        arguments, env = super().settings_to_cmd_args_env(
+            {**settings_dict, **address}, list(parameters)
+        )
+        return [os.fspath(bin_folder() / "psql"), *arguments[1:]], env
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -22,7 +47,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def get_connection_params(self) -> dict[str, Any]:
         params: dict[str, Any] = super().get_connection_params()
-        info = running_server(self.settings_dict)
+        info = _running_server(self.settings_dict)
         return {**params, "host": info.host, "port": info.port, "user": info.user}
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
@@ -33,3 +58,17 @@ class DatabaseWrapper(base.DatabaseWrapper):
             raise
         except psycopg.OperationalError:
             return super().get_new_connection(self.get_connection_params())
+
+
+def _running_server(settings: dict[str, Any]) -> ConnectionInfo:
+    """Start the server of an entry of DATABASES; raises ImproperlyConfigured without DATA_DIR.
+
+    A server that cannot be had is an OperationalError, as with any other database.
+    """
+    data_dir = settings.get("DATA_DIR")
+    if not data_dir:
+        raise ImproperlyConfigured("The embedded Postgres needs DATA_DIR in its DATABASES entry.")
+    try:
+        return ensure_running(Path(data_dir))
+    except EmbeddedPostgresError as error:
+        raise psycopg.OperationalError(str(error)) from error

@@ -113,7 +113,7 @@ def server_pid(data_dir: Path) -> int:
 
 
 def keeper_pid(data_dir: Path) -> int:
-    return int((data_dir / "keeper.lock").read_text())
+    return int((data_dir / "keeper.lock").read_text().split()[0])
 
 
 def kill(pid: int) -> None:

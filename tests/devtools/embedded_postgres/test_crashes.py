@@ -95,10 +95,9 @@ def test_leftovers_that_name_the_pid_of_a_living_process_do_not_hinder(
 ) -> None:
     first = start_user(data_dir)
     first.answer()
-    record = (data_dir / "server.json").read_text()
     first.end()
     stop(data_dir)
-    _leave_crashed_server(data_dir, record, pid=psutil.Process().pid)
+    _leave_crashed_server(data_dir, pid=psutil.Process().pid)
 
     assert start_user(data_dir).answer()["database"] == "novitai"
 
@@ -113,8 +112,8 @@ def test_a_half_made_cluster_is_made_again(empty_dir: Path, start_user: StartUse
     assert not (empty_dir / "cluster.new").exists()
 
 
-def _leave_crashed_server(data_dir: Path, record: str, pid: int) -> None:
-    """Write what a machine that lost power leaves: pid file, socket and its lock, our record."""
+def _leave_crashed_server(data_dir: Path, pid: int) -> None:
+    """Write what a machine that lost power leaves: pid file, socket and its lock, our address."""
     run = data_dir / "run"
     run.mkdir()
     lines = [str(pid), str(data_dir / "cluster"), "1", "5432", str(run), "", "", "ready"]
@@ -124,8 +123,7 @@ def _leave_crashed_server(data_dir: Path, record: str, pid: int) -> None:
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(os.fspath(run / ".s.PGSQL.5432"))
     (run / ".s.PGSQL.5432.lock").write_text("\n".join(lines) + "\n")
-    (data_dir / "keeper.lock").write_text(str(pid))
-    (data_dir / "server.json").write_text(record)
+    (data_dir / "keeper.lock").write_text(f"{pid}\n{run}\n")
 
 
 def test_a_server_without_a_keeper_is_adopted_as_it_runs(data_dir: Path) -> None:
