@@ -1,7 +1,7 @@
-"""HTTP with a total deadline and a body cap, shared by the upstream client and the webhook sender.
+"""HTTP with a total deadline and limits on what an answer may cost: webhooks, probes, Novita.
 
-Django-free. Built on `requests`, whose own timeout is per read: a server that sends a byte now
-and then stretches it without limit.
+Django-free. httpcore speaks HTTP; the network under it is ours (`network`). The timeouts of
+libraries are per read: a server that sends a byte now and then stretches them without limit.
 """
 
 # A test keeps this equal to the version in pyproject.toml.

@@ -1,16 +1,25 @@
-"""One request and its response, as the connection underneath sees it."""
+"""One request and its answer, as the network underneath sees it: deadline, limits, state."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from egress.errors import ExchangeTimeout
+from egress.errors import (
+    BodyTooLarge,
+    ConnectionLost,
+    ExchangeTimeout,
+    HeadTooLarge,
+    TransportError,
+)
 
 Guard = Callable[[str], str | None]
+# The heads of the final and of all interim answers (1xx) together.
+MOST_HEAD_BYTES = 65_536
+_RECEIVE_BYTES = 16_384
 
 
 class Deadline:
@@ -39,33 +48,86 @@ class Deadline:
 
 
 @dataclass(frozen=True, slots=True)
-class WireLimits:
-    """What an exchange may receive after the head of the answer: bytes as they come (framing and
-    compression included), receives, and lines (a chunk of a body has two). None: any number.
+class Limits:
+    """Limits of one answer.
+
+    ``body_bytes``: what is received after the head, framing and compression included.
+    ``pieces``: receives of the whole answer, and separately parts of the body (a chunk is one).
+    None: any number.
     """
 
     body_bytes: int
-    receives: int | None = None
-    lines: int | None = None
+    pieces: int | None = None
 
 
 @dataclass(slots=True)
 class Exchange:
-    """Written by the connection classes while they work; read when something breaks.
+    """Written by the network while it works; read when something breaks.
 
     `guard` gets each address just before it is connected to and answers with the reason to
     refuse it, or None.
     """
 
     deadline: Deadline
-    limits: WireLimits
+    limits: Limits
     guard: Guard | None = None
     is_connection_fresh: bool = False
     has_sent: bool = False
     has_received: bool = False
+    is_closed_by_peer: bool = False
+    _is_head_whole: bool = field(default=False, init=False)
+    _bytes: int = field(default=0, init=False)
+    _receives: int = field(default=0, init=False)
 
     def remaining(self) -> float:
         return self.deadline.remaining(is_sent=self.has_sent)
+
+    def next_receive(self, most: int) -> int:
+        """The bytes to ask for now. Raises HeadTooLarge and BodyTooLarge."""
+        self._receives += 1
+        self._refuse_excess(self._receives, "receives")
+        limit = self.limits.body_bytes if self._is_head_whole else MOST_HEAD_BYTES
+        if self._bytes < limit:
+            return min(most, limit - self._bytes, _RECEIVE_BYTES)
+        if self._is_head_whole:
+            raise BodyTooLarge(f"an answer of more than {limit:,} bytes")
+        raise HeadTooLarge(f"the answer's headers have more than {limit:,} bytes")
+
+    def note_received(self, count: int) -> None:
+        """0: the peer has closed its side."""
+        self._bytes += count
+        self.has_received = self.has_received or bool(count)
+        self.is_closed_by_peer = not count
+
+    def note_head(self) -> None:
+        """The final answer's head is whole.
+
+        Raises ConnectionLost if it stood in a kept connection before anything was asked: the rest
+        of the answer before this one is no answer to this request.
+        """
+        if not self.has_received:
+            raise self.lost("the server sent more than it was asked for")
+        self._is_head_whole, self._bytes = True, 0
+
+    def counted(self, parts: Iterable[bytes]) -> Iterator[bytes]:
+        """The parts of the body as they are. Raises BodyTooLarge."""
+        for number, part in enumerate(parts, 1):
+            self._refuse_excess(number, "parts")
+            yield part
+
+    def _refuse_excess(self, count: int, what: str) -> None:
+        if self.limits.pieces is not None and count > self.limits.pieces:
+            raise BodyTooLarge(f"an answer of more than {self.limits.pieces:,} {what}")
+
+    def lost(self, words: str) -> ConnectionLost:
+        is_stale = not self.is_connection_fresh and not self.has_received
+        return ConnectionLost(f"connection lost ({words})", is_stale=is_stale)
+
+    def broken(self, error: OSError) -> TransportError:
+        """What an error of a socket that has sent or received means."""
+        if self.deadline.is_over or isinstance(error, TimeoutError):
+            return self.deadline.expired(is_sent=self.has_sent)
+        return self.lost(error.strerror or type(error).__name__)
 
 
 _current: ContextVar[Exchange] = ContextVar("current_http_exchange")
@@ -77,9 +139,9 @@ def current_exchange() -> Exchange:
 
 
 @contextmanager
-def exchange_scope(exchange: Exchange) -> Iterator[Exchange]:
+def exchange_scope(exchange: Exchange) -> Iterator[None]:
     token = _current.set(exchange)
     try:
-        yield exchange
+        yield
     finally:
         _current.reset(token)

@@ -1,46 +1,33 @@
-"""The one way out of this process over HTTP: `Transport.exchange`."""
+"""The one way out of this process over HTTP: `Transport.exchange`, on httpcore."""
 
 from __future__ import annotations
 
-import http.client
 import os
+import re
 import ssl
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
-import requests
-from requests.adapters import HTTPAdapter
-from urllib3 import PoolManager
-from urllib3.connectionpool import HTTPConnectionPool
-from urllib3.exceptions import HTTPError as Urllib3Error
-from urllib3.exceptions import IncompleteRead
-from urllib3.exceptions import TimeoutError as Urllib3Timeout
-from urllib3.util.ssl_ import create_urllib3_context
-from urllib3.util.ssl_match_hostname import CertificateError
+import certifi
+import httpcore2 as httpcore
+from urllib3.exceptions import LocationParseError
+from urllib3.util import parse_url
 
-from egress.connection import DeadlineHTTPConnectionPool, DeadlineHTTPSConnectionPool
-from egress.errors import (
-    BodyTooLarge,
-    BrokenResponse,
-    ConnectFailed,
-    ConnectionLost,
-    InvalidTarget,
-    TlsFailed,
-    TransportError,
-)
-from egress.exchange import Deadline, Exchange, Guard, WireLimits, exchange_scope
+from egress.errors import BodyTooLarge, BrokenResponse, InvalidTarget, TransportError
+from egress.exchange import Deadline, Exchange, Guard, Limits, exchange_scope
+from egress.network import DeadlineBackend
 
 _CHUNK_BYTES = 16_384
 # Of one exchange with a stranger: some tens of milliseconds of a processor.
 _STRANGERS_FRAMING_BYTES = 16_384
-_STRANGERS_RECEIVES = 2_000
-_STRANGERS_LINES = 2_000
-# ValueError: urllib3 lets one through for numbers in the framing that make no sense.
-_NETWORK_ERRORS = (
-    *(requests.RequestException, Urllib3Error, http.client.HTTPException, OSError, ValueError),
-)
+_STRANGERS_PIECES = 2_000
+_GZIP = 16 + zlib.MAX_WBITS
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+# RFC 9110, sections 5.1 and 5.5. httpcore would find out only after it has connected.
+_FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_FIELD_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f\u0100-\U0010ffff]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +38,6 @@ class HttpRequest:
     url: str
     headers: Mapping[str, str]
     body: bytes | None = None
-    params: Mapping[str, str] | None = None
 
     def __repr__(self) -> str:
         return f"HttpRequest({self.method})"
@@ -59,7 +45,11 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """A complete answer; `is_truncated` only where the caller allowed it."""
+    """A complete answer; `is_truncated` only where the caller allowed it.
+
+    Names of headers are in small letters. A body that was packed (gzip) is unpacked, and the
+    headers that said how are dropped.
+    """
 
     status: int
     headers: Mapping[str, str]
@@ -67,51 +57,21 @@ class HttpResponse:
     is_truncated: bool = False
 
 
-class _DeadlineAdapter(HTTPAdapter):
-    """requests' adapter over our connections.
+class Transport:
+    """Thread-safe. Keeps connections alive between exchanges, never across a fork.
 
     Proxies are not supported, on purpose: through one, the address that a guard checks would be
     the proxy's, and the environment could divert an API key. Certificates are always verified.
     """
-
-    def __init__(self, ssl_context: ssl.SSLContext, pool_size: int) -> None:
-        self._ssl_context = ssl_context
-        super().__init__(pool_connections=pool_size, pool_maxsize=pool_size, max_retries=0)
-
-    def init_poolmanager(
-        self, connections: int, maxsize: int, block: bool = False, **kwargs: Any
-    ) -> None:
-        self.poolmanager = PoolManager(
-            num_pools=connections, maxsize=maxsize, block=block, **kwargs
-        )
-        self.poolmanager.pool_classes_by_scheme = {
-            "http": DeadlineHTTPConnectionPool,
-            "https": DeadlineHTTPSConnectionPool,
-        }
-
-    def get_connection_with_tls_context(
-        self, request: requests.PreparedRequest, *_args: Any, **_kwargs: Any
-    ) -> HTTPConnectionPool:
-        url = request.url or ""
-        extra = {"ssl_context": self._ssl_context} if url.lower().startswith("https:") else {}
-        pool: HTTPConnectionPool = self.poolmanager.connection_from_url(url, pool_kwargs=extra)
-        return pool
-
-    def cert_verify(self, *_args: Any, **_kwargs: Any) -> None:
-        """The shared context has the certificates; loading them per connection costs 10 ms."""
-
-
-class Transport:
-    """Thread-safe. Keeps connections alive between exchanges, never across a fork."""
 
     def __init__(
         self, *, max_body_bytes: int, pool_size: int = 64, ca_bundle: str | None = None
     ) -> None:
         self.max_body_bytes = max_body_bytes
         self._pool_size = pool_size
-        self._ssl_context = create_urllib3_context()
-        self._ssl_context.load_verify_locations(ca_bundle or requests.utils.DEFAULT_CA_BUNDLE_PATH)
-        self._pooled = (os.getpid(), self._new_adapter())
+        self._ssl_context = ssl.create_default_context(cafile=ca_bundle or certifi.where())
+        self._backend = DeadlineBackend()
+        self._pool = (os.getpid(), self._new_pool())
 
     def exchange(
         self,
@@ -133,60 +93,68 @@ class Transport:
         """
         if guard is not None and not is_fresh:
             raise ValueError("a guarded exchange must use a fresh connection")
+        asked = _prepared(request)
         state = Exchange(deadline, self._limits(is_stranger=guard is not None), guard)
-        with exchange_scope(state), self._adapter(is_fresh=is_fresh) as adapter:
+        with exchange_scope(state), self._connection(asked, is_fresh=is_fresh) as connection:
             with _translated(state):
-                response = adapter.send(_prepared(request), stream=True)
+                response = connection.handle_request(asked)
             try:
-                body, is_truncated = self._body(response, state, is_body_optional)
+                state.note_head()
+                headers = _joined(response.headers)
+                parts = _unpacked_parts(state.counted(response.iter_stream()), headers)
+                body, is_truncated = self._body(parts, state, is_body_optional)
             finally:
                 response.close()
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        return HttpResponse(response.status_code, headers, body, is_truncated)
+        return HttpResponse(response.status, headers, body, is_truncated)
 
-    def _limits(self, *, is_stranger: bool) -> WireLimits:
+    def _limits(self, *, is_stranger: bool) -> Limits:
         """A guarded exchange is one with a stranger, who may want to keep us busy."""
         if is_stranger:
-            most = self.max_body_bytes + _STRANGERS_FRAMING_BYTES
-            return WireLimits(most, _STRANGERS_RECEIVES, _STRANGERS_LINES)
+            return Limits(self.max_body_bytes + _STRANGERS_FRAMING_BYTES, _STRANGERS_PIECES)
         # A body of small chunks is several times as long as what it says.
-        return WireLimits(4 * self.max_body_bytes)
+        return Limits(4 * self.max_body_bytes)
 
     def close(self) -> None:
         """Close the idle connections; the transport stays usable."""
-        self._pooled[1].close()
+        self._pool[1].close()
 
-    def _new_adapter(self) -> _DeadlineAdapter:
-        return _DeadlineAdapter(self._ssl_context, self._pool_size)
+    def _new_pool(self) -> httpcore.ConnectionPool:
+        return httpcore.ConnectionPool(
+            ssl_context=self._ssl_context,
+            max_connections=None,
+            max_keepalive_connections=self._pool_size,
+            network_backend=self._backend,
+        )
 
     @contextmanager
-    def _adapter(self, *, is_fresh: bool) -> Iterator[_DeadlineAdapter]:
+    def _connection(
+        self, asked: httpcore.Request, *, is_fresh: bool
+    ) -> Iterator[httpcore.ConnectionPool | httpcore.HTTPConnection]:
         if not is_fresh:
-            yield self._pooled_adapter()
+            yield self._pool_of_this_process()
             return
-        adapter = _DeadlineAdapter(self._ssl_context, 1)
-        try:
-            yield adapter
-        finally:
-            adapter.close()
+        with httpcore.HTTPConnection(
+            asked.url.origin, ssl_context=self._ssl_context, network_backend=self._backend
+        ) as connection:
+            yield connection
 
-    def _pooled_adapter(self) -> _DeadlineAdapter:
-        owner, adapter = self._pooled
+    def _pool_of_this_process(self) -> httpcore.ConnectionPool:
+        owner, pool = self._pool
         if owner != os.getpid():
             # The parent goes on using these sockets: sharing them would mix up answers. No lock,
-            # since a fork may happen while one is held; two threads here cost one spare adapter.
-            adapter = self._new_adapter()
-            self._pooled = (os.getpid(), adapter)
-        return adapter
+            # since a fork may happen while one is held; two threads here cost one spare pool.
+            pool = self._new_pool()
+            self._pool = (os.getpid(), pool)
+        return pool
 
     def _body(
-        self, response: requests.Response, state: Exchange, is_optional: bool
+        self, parts: Iterable[bytes], state: Exchange, is_optional: bool
     ) -> tuple[bytes, bool]:
         body = bytearray()
         try:
             with _translated(state):
-                for chunk in response.raw.stream(_CHUNK_BYTES, decode_content=True):
-                    body += chunk
+                for part in parts:
+                    body += part
                     if len(body) > self.max_body_bytes:
                         raise BodyTooLarge(f"body of more than {self.max_body_bytes} bytes")
         except TransportError:
@@ -196,67 +164,75 @@ class Transport:
         return bytes(body), False
 
 
-def _prepared(request: HttpRequest) -> requests.PreparedRequest:
+def _prepared(request: HttpRequest) -> httpcore.Request:
     try:
-        for name, value in request.headers.items():
-            # http.client would find out only after it has connected.
-            name.encode("ascii"), value.encode("latin-1")
-        return requests.Request(
-            request.method,
-            request.url,
-            headers=dict(request.headers),
-            data=request.body,
-            params=request.params,
-        ).prepare()
-    except (requests.RequestException, ValueError):
-        raise InvalidTarget("the URL or a header is not valid") from None
+        url = parse_url(request.url)
+    except LocationParseError:
+        raise InvalidTarget("the URL is not valid") from None
+    scheme, host = url.scheme or "", url.host or ""
+    if scheme not in _DEFAULT_PORTS or not host or url.auth is not None or not host.isascii():
+        raise InvalidTarget("the URL is not valid")
+    is_usual = url.port in (None, _DEFAULT_PORTS[scheme])
+    headers = {"Host": host if is_usual else f"{host}:{url.port}", "Accept-Encoding": "identity"}
+    if request.body is not None or request.method != "GET":
+        headers["Content-Length"] = str(len(request.body or b""))
+    bare = host.strip("[]")
+    return httpcore.Request(
+        request.method,
+        httpcore.URL(scheme=scheme, host=bare, port=url.port, target=url.request_uri),
+        headers=_fields(headers, request.headers),
+        content=request.body,
+        extensions={"sni_hostname": bare.removesuffix(".")},
+    )
+
+
+def _fields(own: Mapping[str, str], given: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """What the caller gives has precedence. Raises InvalidTarget."""
+    names = {name.lower() for name in given}
+    fields = [(name, value) for name, value in own.items() if name.lower() not in names]
+    fields += given.items()
+    if not all(_FIELD_NAME.fullmatch(n) and _FIELD_VALUE.fullmatch(v) for n, v in fields):
+        raise InvalidTarget("a header is not valid")
+    return [(name.encode(), value.strip().encode("latin-1")) for name, value in fields]
+
+
+def _joined(fields: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Lines of the same name become one value (RFC 9110, section 5.3)."""
+    joined: dict[str, str] = {}
+    for raw_name, raw_value in fields:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        joined[name] = f"{joined[name]}, {value}" if name in joined else value
+    return joined
+
+
+def _unpacked_parts(parts: Iterable[bytes], headers: dict[str, str]) -> Iterable[bytes]:
+    """The body as it was before it was packed; drops the headers that say how it was."""
+    if headers.get("content-encoding", "").lower() not in ("gzip", "x-gzip"):
+        return parts
+    for name in ("content-encoding", "content-length"):
+        headers.pop(name, None)
+    return _unpacked(parts)
+
+
+def _unpacked(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """Small pieces, however much a part unpacks to: the caller can stop at any of them."""
+    decoder = zlib.decompressobj(_GZIP)
+    for part in parts:
+        while not decoder.eof and (piece := decoder.decompress(part, _CHUNK_BYTES)):
+            yield piece
+            part = decoder.unconsumed_tail
 
 
 @contextmanager
 def _translated(state: Exchange) -> Iterator[None]:
-    """Turn the errors of three libraries into ours.
-
-    The causes are cut off: a requests exception carries the request, whose headers hold the key.
+    """Turn the errors of libraries into ours, without their texts and causes: those may hold what
+    was sent, the key included.
     """
     try:
         yield
-    except TransportError:
-        raise
-    except _NETWORK_ERRORS as error:
-        raise _transport_error(error, state) from None
-
-
-def _transport_error(error: Exception, state: Exchange) -> TransportError:
-    if state.deadline.is_over or isinstance(
-        error, (requests.Timeout, Urllib3Timeout, TimeoutError)
-    ):
-        return state.deadline.expired(is_sent=state.has_sent)
-    root = _root_cause(error)
-    # Only the system's own words: a library's text may hold the URL and its query.
-    words = getattr(root, "strerror", None) or type(root).__name__
-    if not state.has_sent:
-        if isinstance(root, ssl.SSLError):
-            return TlsFailed(f"TLS failed: {getattr(root, 'verify_message', '') or root.reason}")
-        if isinstance(root, CertificateError):
-            return TlsFailed("TLS failed: the certificate is for another host")
-        if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader)):
-            return InvalidTarget("the URL or a header is not valid")
-        return ConnectFailed(words)
-    if isinstance(root, (OSError, http.client.RemoteDisconnected, IncompleteRead)):
-        is_stale = not state.is_connection_fresh and not state.has_received
-        return ConnectionLost(f"connection lost ({words})", is_stale=is_stale)
-    return BrokenResponse(f"not an HTTP response ({type(root).__name__})")
-
-
-def _root_cause(error: BaseException) -> BaseException:
-    """The exception at the bottom: requests wraps urllib3, which wraps the socket's."""
-    seen = {id(error)}
-    while True:
-        inner = error.__cause__ or next(
-            (arg for arg in error.args if isinstance(arg, BaseException)),
-            getattr(error, "reason", None),
-        )
-        if not isinstance(inner, BaseException) or id(inner) in seen:
-            return error
-        seen.add(id(inner))
-        error = inner
+    except httpcore.LocalProtocolError:
+        raise InvalidTarget("the URL or a header is not valid") from None
+    except (httpcore.ProtocolError, zlib.error, ValueError) as error:
+        if state.is_closed_by_peer:
+            raise state.lost("closed by the server") from None
+        raise BrokenResponse(f"not an HTTP response ({type(error).__name__})") from None

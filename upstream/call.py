@@ -13,17 +13,19 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+import requests
+
 from egress import USER_AGENT
 from egress.errors import (
     BodyTooLarge,
     BrokenResponse,
-    ConnectionLost,
     ExchangeTimeout,
+    InvalidTarget,
     TransportError,
 )
-from egress.exchange import Deadline
 from egress.retry_after import parse_retry_after
-from egress.transport import HttpRequest, HttpResponse, Transport
+from egress.transport import Transport
+from upstream.adapter import DeadlineAdapter
 from upstream.answers.consequences import CallKind
 from upstream.answers.errors_in_success import hidden_error
 from upstream.answers.speaker import Spoken, edge_words, listen
@@ -98,7 +100,7 @@ class Caller:
         self.budget = budget
         self.calls: list[CallRecord] = []
         self._calls_lock = threading.Lock()
-        self._transport = transport or shared_transport()
+        self._adapter = DeadlineAdapter(transport or shared_transport())
         self._headers = {
             "Authorization": f"Bearer {api_key}",
             "Content-Type": "application/json",
@@ -122,7 +124,7 @@ class Caller:
         error: NovitaError | None = None
         try:
             response = self._exchange(call)
-            status = response.status
+            status = response.status_code
             return parse(self._read(call, response))
         except NovitaError as caught:
             error = caught
@@ -148,28 +150,25 @@ class Caller:
         with self._calls_lock:
             self.calls.append(record)
 
-    def _exchange(self, call: Call) -> HttpResponse:
-        deadline = Deadline(call.timeout_seconds or self.timeout_seconds)
-        request = HttpRequest(
-            method="GET" if call.is_read else "POST",
-            url=call.url or f"{self.base_url}{call.path}",
-            headers=self._headers,
-            body=None if call.body is None else json.dumps(call.body).encode(),
-            params=call.params,
-        )
+    def _exchange(self, call: Call) -> requests.Response:
+        timeout_seconds = call.timeout_seconds or self.timeout_seconds
         try:
-            return self._send(call, request, deadline)
+            return self._adapter.send(self._prepared(call), timeout=timeout_seconds)
         except TransportError as error:
             raise self._unavailable(call, error) from None
 
-    def _send(self, call: Call, request: HttpRequest, deadline: Deadline) -> HttpResponse:
+    def _prepared(self, call: Call) -> requests.PreparedRequest:
+        request = requests.Request(
+            method="GET" if call.is_read else "POST",
+            url=call.url or f"{self.base_url}{call.path}",
+            headers=self._headers | ({"Connection": "close"} if call.is_fresh else {}),
+            data=None if call.body is None else json.dumps(call.body).encode(),
+            params=call.params,
+        )
         try:
-            return self._transport.exchange(request, deadline, is_fresh=call.is_fresh)
-        except ConnectionLost as error:
-            if not (error.is_stale and call.is_read):
-                raise
-            # The server had closed the idle connection before this read reached it.
-            return self._transport.exchange(request, deadline, is_fresh=True)
+            return request.prepare()
+        except (requests.RequestException, ValueError):
+            raise InvalidTarget("the URL is not valid") from None
 
     def _unavailable(self, call: Call, error: TransportError) -> NovitaError:
         is_unknown = error.is_sent and not call.is_read
@@ -180,8 +179,8 @@ class Caller:
             return NovitaProtocolError(text, is_outcome_unknown=is_unknown, source=Source.EDGE)
         return NovitaConnectionError(text, is_sent=error.is_sent, is_outcome_unknown=is_unknown)
 
-    def _read(self, call: Call, response: HttpResponse) -> Any:
-        status, body = response.status, response.body
+    def _read(self, call: Call, response: requests.Response) -> Any:
+        status, body = response.status_code, response.content
         if not 200 <= status < 300:
             raise self._error(call, response, status, listen(status, body))
         if not body.strip():
@@ -196,17 +195,17 @@ class Caller:
             raise self._error(call, response, *hidden)
         return value
 
-    def _foreign(self, call: Call, response: HttpResponse) -> EdgeAnswered:
+    def _foreign(self, call: Call, response: requests.Response) -> EdgeAnswered:
         """The error for a 2xx with a web page, a text or nothing instead of JSON."""
-        words = edge_words(response.body)
+        words = edge_words(response.content)
         return EdgeAnswered(
-            edge_text(f"answered {response.status} with {words}", self._secrets(call)),
-            status=response.status,
+            edge_text(f"answered {response.status_code} with {words}", self._secrets(call)),
+            status=response.status_code,
             is_outcome_unknown=not call.is_read,
         )
 
     def _error(
-        self, call: Call, response: HttpResponse, status: int, spoken: Spoken
+        self, call: Call, response: requests.Response, status: int, spoken: Spoken
     ) -> NovitaError:
         told = parse_retry_after(response.headers.get("retry-after"), datetime.now(UTC))
         return error_of(

@@ -7,15 +7,14 @@ Only the status of the answer is used. Uses the network; network errors do not r
 from __future__ import annotations
 
 import functools
-import socket
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from egress import USER_AGENT
-from egress.dns import resolve
 from egress.errors import TransportError
 from egress.exchange import Deadline, Guard
+from egress.network import open_socket
 from egress.transport import HttpRequest
 from egress.webhooks.address_rules import Network, refusal_reason
 from egress.webhooks.sending import shared_transport
@@ -76,18 +75,8 @@ def _connect(address: str, deadline: Deadline, guard: Guard) -> str:
     host, port = _host_and_port(address)
     if not host:
         return "Novita publishes an address that cannot be read"
-    error = "no address"
-    for target in resolve(host, port, deadline, is_stranger=True):
-        if reason := guard(target.ip):
-            return reason
-        try:
-            with socket.socket(target.family, target.kind, target.protocol) as sock:
-                sock.settimeout(deadline.remaining(is_sent=False))
-                sock.connect(target.sockaddr)
-                return ""
-        except OSError as failure:
-            error = failure.strerror or str(failure) or "timed out"
-    return f"{host}:{port}: {error}"
+    open_socket(host, port, deadline, guard).close()
+    return ""
 
 
 def _host_and_port(address: str) -> tuple[str, int]:

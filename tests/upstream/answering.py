@@ -7,6 +7,7 @@ from typing import Any
 
 import responses
 
+from tests.upstream.calling import SEND
 from upstream.answers.consequences import CallKind, what_follows
 from upstream.client import DEFAULT_BASE_URL, NovitaClient
 from upstream.errors import NovitaError
@@ -47,7 +48,7 @@ def answer(kind: CallKind, status: int, body: Any, headers: dict[str, str] | Non
     method, path = _ROUTES[kind]
     sent = body if isinstance(body, str | bytes) else json.dumps(body)
     client = NovitaClient(DEFAULT_BASE_URL, KEY)
-    with responses.RequestsMock() as mock:
+    with responses.RequestsMock(target=SEND) as mock:
         mock.add(method, DEFAULT_BASE_URL + path, body=sent, status=status, headers=headers)
         try:
             return Ended(kind, _call(client, kind), None, client)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import responses
 
-from tests.upstream.calling import BASE, KEY
+from tests.upstream.calling import BASE, KEY, SEND
 from upstream.client import NovitaClient
 
 
 @pytest.fixture
 def upstream():
-    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+    with responses.RequestsMock(target=SEND, assert_all_requests_are_fired=False) as mock:
         yield mock
 
 

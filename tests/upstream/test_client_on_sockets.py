@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
 
 import pytest
@@ -138,6 +139,25 @@ def test_a_create_that_could_not_connect_is_known_not_to_have_acted(transport):
     assert not caught.value.is_sent
     assert not caught.value.is_outcome_unknown
     assert caught.value.counts_as_outage
+
+
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_a_packed_answer_is_read(connect, is_chunked):
+    body = gzip.compress(b'{"data":[%s]}' % b",".join([b'{"id":"c"}'] * 1_000))
+
+    def script(peer: Peer) -> None:
+        request = peer.read_request()
+        assert b"Accept-Encoding: gzip\r\n" in request
+        if is_chunked:
+            head = (
+                b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n"
+            )
+            peer.send(head + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))
+        else:
+            peer.answer(body, headers="Content-Encoding: gzip\r\n")
+
+    with serving(script) as server:
+        assert len(connect(server).list_clusters()) == 1_000
 
 
 def test_a_redirect_is_not_followed_so_the_key_stays_at_home(connect):

@@ -5,6 +5,7 @@ import responses
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.upstream.calling import SEND
 from upstream.client import DEFAULT_BASE_URL, NovitaClient
 from upstream.parsers import items, template_items
 from upstream.types import PortMapping, TemplatePort, Tool
@@ -159,7 +160,7 @@ def test_stock_that_is_out_in_another_spelling_is_out():
 def test_what_could_not_be_read_is_on_the_record_of_the_call():
     client = NovitaClient(DEFAULT_BASE_URL, "sk_test-key-0123")
     body = {"data": [{"id": str(n), "price": "0.35", "inventoryState": "tons"} for n in range(3)]}
-    with responses.RequestsMock() as mock:
+    with responses.RequestsMock(target=SEND) as mock:
         mock.get(DEFAULT_BASE_URL + "/products", json=body)
         client.list_products()
     assert [str(each) for each in client.calls[0].unknown_values] == [

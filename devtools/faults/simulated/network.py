@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
-from urllib.parse import urlencode
 
 from devtools.faults.simulated.clock import VirtualClock
 from devtools.faults.simulated.weather import LATEST_SECONDS, Weather
@@ -90,10 +89,7 @@ class Network:
 
 def _parsed(request: HttpRequest) -> Request:
     target = request.url.partition("//")[2].partition("/")[2]
-    query = f"?{urlencode(request.params)}" if request.params else ""
-    return Request.parse(
-        request.method, f"/{target}{query}", dict(request.headers), request.body or b""
-    )
+    return Request.parse(request.method, f"/{target}", dict(request.headers), request.body or b"")
 
 
 def _named(call: Request) -> str:

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from instances.monitoring import readiness
 from instances.monitoring.readiness import check
 
 LOOPBACK = [ip_network("127.0.0.0/8")]
@@ -121,7 +120,7 @@ def test_what_it_says_holds_no_login_path_or_token(address: str, probe: dict[str
 
 def test_a_name_that_nobody_knows_is_an_answer_too(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any, **__: Any) -> None:
-        raise readiness.TransportError("no address found for proxy.example")
+        raise socket.gaierror("unknown")
 
-    monkeypatch.setattr(readiness, "resolve", fail)
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
     assert "no address found" in check(TCP, {22: "proxy.example:22"})
