@@ -1,1 +1,1 @@
-"""Who owns rows and who may ask: projects, API keys, authentication."""
+"""Projects (the owners of rows), API keys, scopes, authentication, rate limits, idempotency."""

@@ -2,7 +2,8 @@
 
 from django.apps import AppConfig
 
-# Not the class: Django takes every AppConfig of this module for one of its own.
+# The module and not the class: Django treats every AppConfig in this module's namespace as a
+# configuration of this app.
 from django.contrib.admin import apps as admin_apps
 
 
@@ -12,7 +13,7 @@ class AccountsConfig(AppConfig):
     default = True
 
     def ready(self) -> None:
-        # drf-spectacular knows its extensions by their import.
+        # drf-spectacular registers its extensions when they are imported.
         from accounts.console import logins
         from accounts.rest import schema  # noqa: F401
 
@@ -20,7 +21,7 @@ class AccountsConfig(AppConfig):
 
 
 class ConsoleConfig(admin_apps.AdminConfig):
-    """In place of django.contrib.admin: its site is ours."""
+    """Replaces django.contrib.admin, with our own admin site."""
 
     default = False
     default_site = "accounts.console.site.Console"

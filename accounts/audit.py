@@ -1,7 +1,7 @@
-"""Who did what: one row for each verb, whether it came by the admin, the API or a command.
+"""The audit: one row for each action of a person or program, by admin, API or command.
 
-Called in the transaction of the verb. What the service does by itself is not written here: an
-instance's events tell of it.
+``record`` is called in the transaction of the action. Actions of the service itself are not in the
+audit; the events of the instance record them.
 """
 
 from collections.abc import Mapping
@@ -28,9 +28,9 @@ def record(
     after: Mapping[str, Any] | None = None,
     reason: str = "",
 ) -> None:
-    """Write down a verb. ``before`` and ``after`` hold what it changed, and no secret.
+    """Write an audit entry. ``before`` and ``after``: the changed values, without secrets.
 
-    The request's id and the caller's address come from the context that the log lines have too.
+    Request id and client address are taken from structlog's context variables.
     """
     if actor.split(":", 1)[0] == SERVICE:
         return
@@ -49,7 +49,7 @@ def record(
 
 
 def forget_old() -> None:
-    """Delete entries older than AUDIT_KEEP_DAYS, a bite at a time."""
+    """Delete entries older than AUDIT_KEEP_DAYS, at most BITE_ROWS in one call."""
     kept = timedelta(days=settings.CONFIG.audit_keep_days)
     old = AuditEntry.objects.filter(at__lt=Now() - kept).order_by("at")
     AuditEntry.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:BITE_ROWS])).delete()

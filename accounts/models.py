@@ -1,4 +1,4 @@
-"""Who owns rows (projects) and who may act for an owner (API keys)."""
+"""Projects, which own rows; API keys, which act for a project; rate limits, idempotency, audit."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -21,18 +21,18 @@ def new_key_id() -> str:
 
 
 class Project(models.Model):
-    """Owns every row of its users; what one project has, another cannot see."""
+    """The owner of instances, keys and limits. A project cannot see the rows of another one."""
 
     public_id = models.CharField(max_length=40, unique=True, default=new_project_id, editable=False)
     name = models.SlugField(max_length=60, unique=True)
-    # Per project: with one secret for all, whoever can verify could forge to everyone else.
+    # Per project: the receiver of a shared secret could forge messages to all other projects.
     webhook_secret = SealedTextField(blank=True)
-    # Signs beside the new one until receivers have that.
+    # Also signs, until this time, so that receivers can change to the new one.
     previous_webhook_secret = SealedTextField(blank=True, default="", db_default="")
     previous_webhook_secret_until = models.DateTimeField(null=True, blank=True)
     webhook_secret_shown_at = models.DateTimeField(null=True, blank=True)
-    # What its requests may cost. Empty: no limit of its own. Prices in 1/100,000 USD an hour for
-    # all GPUs of an instance together.
+    # Limits of its requests. Null: no limit of its own. Prices in 1/100,000 USD an hour for all
+    # GPUs of an instance together.
     live_instance_limit = models.PositiveIntegerField(null=True, blank=True)
     default_runtime_minutes = models.PositiveIntegerField(null=True, blank=True)
     longest_runtime_minutes = models.PositiveIntegerField(null=True, blank=True)
@@ -54,14 +54,14 @@ class Project(models.Model):
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
-    """API keys by what may be done with them."""
+    """Queries on API keys."""
 
     def usable(self) -> "ApiKeyQuerySet":
         return self.filter(revoked_at=None).filter(Q(expires_at=None) | Q(expires_at__gt=Now()))
 
 
 class ApiKey(models.Model):
-    """A bearer key of a project: stored as a hash, shown once when it is made."""
+    """A bearer key of a project: stored as a hash, shown once when it is created."""
 
     public_id = models.CharField(max_length=40, unique=True, default=new_key_id, editable=False)
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="api_keys")
@@ -71,14 +71,14 @@ class ApiKey(models.Model):
     scopes = ArrayField(
         models.CharField(max_length=20, choices=Scope.choices),
         default=default_scopes,
-        # For the release before this one, which runs beside it while it is rolled out.
+        # For inserts by the previous release, which runs beside this one during a roll-out.
         db_default=DEFAULT_SCOPES,
     )
-    # Requests a minute. Empty: API_RATE_LIMIT; 0: as many as it likes.
+    # Requests a minute. Null: API_RATE_LIMIT; 0: no limit.
     rate_limit = models.PositiveIntegerField(
         null=True, blank=True, help_text="requests a minute; empty: the service's; 0: no limit"
     )
-    # To the minute: a write for each request would cost more than the request.
+    # Precise to one minute: a write for each request would cost more than the request.
     last_used_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     expires_at = models.DateTimeField(null=True, blank=True)
@@ -95,13 +95,13 @@ class ApiKey(models.Model):
 
 
 class SpentRate(models.Model):
-    """How far a key has used up its rate, shared by all processes.
+    """Used part of a key's rate limit, shared by all processes (see ``rest.rate_limits``).
 
-    The table is unlogged: what is spent by the minute need not survive a crash of the database,
-    and so counting it never waits for the disk. Times are microseconds since 1970.
+    The table is unlogged: the counts need not survive a crash of the database, and counting does
+    not wait for the disk. Times are microseconds since 1970.
     """
 
-    # No foreign key: a key's row would be locked for each count.
+    # No foreign key: each count would lock the key's row.
     api_key_id = models.BigIntegerField(primary_key=True)
     full_at = models.BigIntegerField(help_text="when everything spent will have come back")
     granted = models.IntegerField(help_text="what the last request for an allowance got")
@@ -111,16 +111,16 @@ class SpentRate(models.Model):
 
 
 class IdempotentAnswer(models.Model):
-    """What a request with an Idempotency-Key was answered, for whoever sends it again.
+    """The stored answer to a request with an Idempotency-Key, for repeats of that request.
 
-    Written in the transaction of what the request made, so one is there exactly if the other is.
+    Written in the same transaction as the effects of the request: both exist, or neither.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
     key = models.CharField(max_length=255)
     fingerprint = models.CharField(max_length=64)
     status_code = models.PositiveSmallIntegerField(null=True)
-    # JSON as text: the fields must come back in their order.
+    # JSON as text: jsonb would not keep the order of the fields.
     body = models.TextField(blank=True)
     headers = models.JSONField(default=dict)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -136,10 +136,10 @@ class IdempotentAnswer(models.Model):
 
 
 class AuditEntry(models.Model):
-    """One verb of a person or a program on something here: who, when, what, from, to, why.
+    """One action of a person or program: who, when, what, old values, new values, why.
 
-    Written in the verb's own transaction, so one is there exactly if the other is. It outlives what
-    it speaks of: ``subject`` is a public id, not a key.
+    Written in the transaction of the action: both exist, or neither. The entry outlives its
+    subject: ``subject`` is a public id, not a foreign key.
     """
 
     at = models.DateTimeField(db_default=Now(), editable=False)

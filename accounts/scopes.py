@@ -1,4 +1,4 @@
-"""What a key may do. Each scope is given by name; only ``admin`` brings others along."""
+"""Scopes of API keys. ``write`` includes ``read``; ``admin`` includes ``read`` and ``write``."""
 
 from collections.abc import Iterable
 
@@ -6,7 +6,7 @@ from django.db import models
 
 
 class Scope(models.TextChoices):
-    """The words a key carries."""
+    """The scopes that a key can have."""
 
     READ = "read"
     WRITE = "write"
@@ -15,7 +15,7 @@ class Scope(models.TextChoices):
     METRICS = "metrics"
 
 
-# Not ``credentials``: who runs a project need not see the passwords of its machines.
+# No scope includes ``credentials``: an administrator need not see the passwords of machines.
 _BROUGHT_ALONG = {
     Scope.WRITE: {Scope.READ},
     Scope.ADMIN: {Scope.READ, Scope.WRITE},
@@ -24,18 +24,18 @@ DEFAULT_SCOPES = [Scope.READ.value, Scope.WRITE.value]
 
 
 def default_scopes() -> list[str]:
-    """Of a key that was made without a word about it: everything but what is delicate."""
+    """Scopes of a key that was created without naming any: ``read`` and ``write``."""
     return list(DEFAULT_SCOPES)
 
 
 def may_see_all_figures(given: Iterable[str]) -> bool:
-    """Whether a key with these scopes is shown the figures of the whole installation."""
+    """Whether a key with these scopes may read the figures of the whole installation."""
     words = set(given)
     return is_covered(Scope.ADMIN, words) or is_covered(Scope.METRICS, words)
 
 
 def is_covered(wanted: Scope, given: Iterable[str]) -> bool:
-    """Whether a key with the scopes ``given`` may do what needs ``wanted``."""
+    """Whether the scopes ``given`` include the scope ``wanted``."""
     words = set(given)
     brought = (also for scope, also in _BROUGHT_ALONG.items() if scope.value in words)
     return wanted.value in words or any(wanted in also for also in brought)

@@ -1,4 +1,4 @@
-"""The verbs on projects and keys."""
+"""Services on projects and API keys."""
 
 import hashlib
 import re
@@ -20,7 +20,7 @@ _KEY = re.compile(r"[\x21-\x7e]{16,200}")
 
 
 def get_default_project() -> Project:
-    """The project of a service with one user; made at its first use."""
+    """The project ``default``; created at the first use."""
     return ensure_project(DEFAULT_PROJECT)
 
 
@@ -37,23 +37,25 @@ def ensure_project(name: str) -> Project:
 
 
 def default_instance_limit() -> int | None:
-    """Live instances of a new project, so that one leaked key cannot buy without end. Projects
-    that exist keep the limit that they have, and an operator may choose another, or none.
+    """Limit of live instances for a new project (None: no limit), so that a leaked key cannot buy
+    without limit. Existing projects keep their limit; an operator may change it.
     """
     limit: int = settings.CONFIG.default_max_instances
     return limit or None
 
 
 def default_private_templates(name: str) -> list[str] | None:
-    """Of a new project: none of the account's private templates, unless PRIVATE_TEMPLATES says
-    ``all``. The default project is the operator's own, and has them all.
+    """Private templates that a new project may use: [] (none), or None (all) if PRIVATE_TEMPLATES
+    is ``all``. The project ``default`` is the operator's own and may use all.
     """
     has_all = name == DEFAULT_PROJECT or settings.CONFIG.private_templates == "all"
     return None if has_all else []
 
 
 def set_private_templates(project: Project, ids: list[str] | None, *, actor: str) -> None:
-    """None: all of the account's. What runs already goes on."""
+    """Set the private templates that the project may use; None: all of the account. Existing
+    instances are not affected.
+    """
     with transaction.atomic():
         row = Project.objects.select_for_update().get(pk=project.pk)
         before, row.private_templates = row.private_templates, ids
@@ -70,7 +72,7 @@ def set_private_templates(project: Project, ids: list[str] | None, *, actor: str
 
 
 class KeyOptions(TypedDict, total=False):
-    """What may be said of a key beside its name: columns of ApiKey."""
+    """Optional columns of a new ApiKey."""
 
     scopes: list[str]
     expires_at: datetime | None
@@ -83,7 +85,7 @@ COMMAND = "operator:manage.py"
 def create_api_key(
     *, project: Project, name: str, actor: str = COMMAND, **options: Unpack[KeyOptions]
 ) -> str:
-    """Store a new key's hash and return the key itself, the only time it can be seen."""
+    """Create a key and return it. Only its hash is stored, so it cannot be shown again."""
     key = KEY_PREFIX + secrets.token_urlsafe(32)
     with transaction.atomic():
         made = keep_api_key(project=project, name=name, key=key, **options)
@@ -95,7 +97,7 @@ def create_api_key(
 
 
 def keep_api_key(*, project: Project, name: str, key: str, **options: Unpack[KeyOptions]) -> ApiKey:
-    """Make a key that already exists elsewhere usable here; a second call changes nothing."""
+    """Store the hash of a given key, so that the key can be used; a second call changes nothing."""
     api_key, _ = ApiKey.objects.get_or_create(
         digest=digest_of(key),
         defaults={
@@ -109,7 +111,7 @@ def keep_api_key(*, project: Project, name: str, key: str, **options: Unpack[Key
 
 
 def revoke_api_key(api_key: ApiKey, *, actor: str = COMMAND) -> None:
-    """End a key for good; a second call leaves the first one's time."""
+    """Revoke a key permanently; a second call changes nothing."""
     with transaction.atomic():
         if ApiKey.objects.filter(pk=api_key.pk, revoked_at=None).update(revoked_at=Now()):
             audit.record(
@@ -122,11 +124,11 @@ def revoke_api_key(api_key: ApiKey, *, actor: str = COMMAND) -> None:
 
 
 def find_api_key(key: str) -> ApiKey | None:
-    """The usable key of that text, with its project, and with ``found_at``, the database's time;
-    None for anything else.
+    """The usable key with that text, with its project and ``found_at`` (the database's time); None
+    if there is none.
 
-    As the first query of a request it is also the health check of the thread's connection, which
-    would otherwise cost a round trip of its own.
+    This is the first query of a request, so it also serves as the health check of the thread's
+    connection; Django's own check would cost another round trip.
     """
     if not _KEY.fullmatch(key):
         return None
@@ -147,5 +149,5 @@ _USABLE_KEY = Prepared(
 
 
 def digest_of(key: str) -> str:
-    """SHA-256 is enough for 256 random bits: there is nothing to guess, so nothing to slow down."""
+    """SHA-256 of the key. A slow hash is not needed: a key has 256 random bits."""
     return hashlib.sha256(key.encode()).hexdigest()

@@ -1,7 +1,7 @@
-"""Signing secrets of projects: shown to their owner once, and replaced while messages go on.
+"""Webhook signing secrets of projects: shown once, and replaced without interruption.
 
-WEBHOOK_SECRET, where configured, is the default project's, so that a service with one user needs
-nothing but its environment; WEBHOOK_SECRET_PREVIOUS signs beside it while it is replaced.
+If WEBHOOK_SECRET is configured, it is the secret of the project ``default``, so that a service with
+one user needs only its environment; WEBHOOK_SECRET_PREVIOUS also signs while it is replaced.
 """
 
 import base64
@@ -26,19 +26,19 @@ _PREFIX = "whsec_"
 
 
 class SecretRefused(Exception):
-    """What was asked of a secret cannot be; the text says why, and what can."""
+    """The action on a secret is not possible; the text says why and what to do instead."""
 
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """What signs a project's messages; ``former`` ones do so beside it."""
+    """The secrets that sign a project's messages: the current one and all ``former`` ones."""
 
     current: str
     former: tuple[str, ...] = ()
 
 
 def secrets_of(project: Project, now: datetime) -> Secrets:
-    """As they are at that moment of the database; the current one is made at the first use."""
+    """The secrets at that database time; the current one is created at the first use."""
     if (configured := _configured(project)) is not None:
         former = settings.CONFIG.webhook_secret_previous
         return Secrets(_text(configured), (_text(former),) if former is not None else ())
@@ -49,7 +49,7 @@ def secrets_of(project: Project, now: datetime) -> Secrets:
 
 
 def webhook_secret_of(project: Project) -> str:
-    """The current one."""
+    """The current secret; created at the first use."""
     if (configured := _configured(project)) is not None:
         return _text(configured)
     if not project.webhook_secret:
@@ -60,26 +60,26 @@ def webhook_secret_of(project: Project) -> str:
 
 
 def show_once(project: Project, *, actor: str) -> str:
-    """The current secret, the only time it can be seen. Raises SecretRefused."""
+    """The current secret; a second call raises SecretRefused."""
     _refuse_configured(project)
     with transaction.atomic():
         unshown = Project.objects.filter(pk=project.pk, webhook_secret_shown_at=None)
         if not unshown.update(webhook_secret_shown_at=Now()):
             raise SecretRefused(
-                f"The secret of {project.name} was shown before. Who has lost it gets a new one:"
-                " rotate it."
+                f"The webhook secret of {project.name} was already shown and cannot be shown again."
+                " If it is lost, rotate it to get a new one."
             )
         _record("webhook_secret.show", project, actor)
     return webhook_secret_of(project)
 
 
 def rotate(project: Project, *, overlap: timedelta, actor: str) -> str:
-    """A new secret, shown by this. The present one signs beside it until the overlap is over; with
-    none, which is for a secret that has leaked, it signs nothing more. Raises SecretRefused.
+    """Create and return a new secret. The old one also signs until the overlap is over; with an
+    overlap of 0, for a leaked secret, it stops signing at once. Raises SecretRefused.
     """
     _refuse_configured(project)
     if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
-        raise SecretRefused(f"The overlap is from none to {LONGEST_OVERLAP.days} days.")
+        raise SecretRefused(f"The overlap must be between 0 and {LONGEST_OVERLAP.days} days.")
     webhook_secret_of(project)
     made = _new_secret()
     with transaction.atomic():
@@ -87,8 +87,9 @@ def rotate(project: Project, *, overlap: timedelta, actor: str) -> str:
         until = row.previous_webhook_secret_until
         if overlap and until is not None and row.now < until:
             raise SecretRefused(
-                f"{project.name} has two secrets until {until:%Y-%m-%d %H:%M} UTC, and receivers"
-                " may know the older one alone. Wait, end that overlap, or rotate without one."
+                f"{project.name} has two webhook secrets until {until:%Y-%m-%d %H:%M} UTC, and some"
+                " receivers may know only the older one. Wait until then, end that overlap, or"
+                " rotate with an overlap of 0."
             )
         row.previous_webhook_secret = str(row.webhook_secret) if overlap else ""
         row.previous_webhook_secret_until = row.now + overlap if overlap else None
@@ -101,7 +102,7 @@ def rotate(project: Project, *, overlap: timedelta, actor: str) -> str:
 
 
 def end_overlap(project: Project, *, actor: str) -> None:
-    """The former secret signs nothing more."""
+    """Stop signing with the previous secret."""
     with transaction.atomic():
         Project.objects.filter(pk=project.pk).update(
             previous_webhook_secret="", previous_webhook_secret_until=None
@@ -125,8 +126,9 @@ def _configured(project: Project) -> SecretStr | None:
 def _refuse_configured(project: Project) -> None:
     if _configured(project) is not None:
         raise SecretRefused(
-            f"The secret of {project.name} is the variable WEBHOOK_SECRET. To replace it, put it"
-            " into WEBHOOK_SECRET_PREVIOUS, the new one into WEBHOOK_SECRET, and restart workers."
+            f"The webhook secret of {project.name} is set by WEBHOOK_SECRET. To replace it, move"
+            " it to WEBHOOK_SECRET_PREVIOUS, set the new one in WEBHOOK_SECRET, and restart the"
+            " workers."
         )
 
 

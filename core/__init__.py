@@ -1,1 +1,1 @@
-"""What all apps share: clock, ids, statements that are composed once, pages of the admin."""
+"""Code that all apps share: clock, ids, prepared statements, admin base classes, database."""

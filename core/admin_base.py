@@ -1,4 +1,4 @@
-"""What all admin pages of rows have in common: to look at, cheap on big tables."""
+"""Base classes of the admin pages: read-only, and fast on big tables."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -16,7 +16,7 @@ COUNT_CAP = 1_000
 
 
 class CappedPaginator(Paginator):  # type: ignore[type-arg]
-    """Counts no further than operators page: COUNT(*) over a million rows takes seconds."""
+    """Counts rows up to a limit only: COUNT(*) over a million rows takes seconds."""
 
     @cached_property
     def count(self) -> int:
@@ -24,11 +24,11 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Rows change through services only; the admin shows them, and its buttons call services."""
+    """Shows rows read-only. Only services change rows; buttons of the admin call services."""
 
     show_full_result_count = False
     paginator = CappedPaginator
-    # Counts beside the filters would be a COUNT(*) for each of their words.
+    # Counts beside the filters would cost a COUNT(*) for each choice.
     show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
 
@@ -44,7 +44,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """What people and programs did to it; Django's own knows the admin's forms only."""
+        """The audit entries of the object; Django's own history has only forms of the admin."""
         found = self.get_object(request, object_id)
         if found is None:
             raise Http404
@@ -56,7 +56,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 class WordFilter(admin.SimpleListFilter):
-    """Offers known words; Django's own filter would look for them in every row of the table.
+    """A filter with fixed choices; Django's own filter would read all rows to find the choices.
 
     ``parameter_name`` is the column.
     """
@@ -77,7 +77,7 @@ class WordFilter(admin.SimpleListFilter):
 
 
 class ReadOnlyInline(admin.TabularInline):  # type: ignore[type-arg]
-    """Rows that hang on another one, to look at."""
+    """Read-only inline rows."""
 
     extra = 0
     can_delete = False

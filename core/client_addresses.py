@@ -1,4 +1,4 @@
-"""Whose address a request comes from, by FORWARDED_ALLOW_IPS."""
+"""The client address of a request, by FORWARDED_ALLOW_IPS."""
 
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
@@ -7,15 +7,15 @@ from django.conf import settings
 from django.http import HttpRequest
 
 Address = IPv4Address | IPv6Address
-# A single subscriber is given this much of IPv6, and may take any address of it.
+# Prefix length of IPv6 that one subscriber has; it may use any address of it.
 _SUBSCRIBER_BITS = 64
 
 
 def client_address(request: HttpRequest) -> Address | None:
-    """The nearest address that is not a trusted proxy's; None without one (a Unix socket).
+    """The nearest address that is not a trusted proxy; None without one (a Unix socket).
 
-    X-Forwarded-For is read from its end, where the proxy in front of us wrote: what stands further
-    to the left is the client's own word. With ``*`` the peer alone is a proxy.
+    X-Forwarded-For is read from its end, which the nearest proxy wrote; entries further left may be
+    forged by the client. With ``*`` only the peer is a proxy.
     """
     found = parse_address(request.META.get("REMOTE_ADDR", ""))
     hops = str(request.META.get("HTTP_X_FORWARDED_FOR", "")).split(",")
@@ -34,8 +34,8 @@ def is_within(address: Address | None, networks: Sequence[object]) -> bool:
 
 
 def subscriber(address: Address) -> str:
-    """What one subscriber cannot change at will: an IPv4 address, or the first half of an IPv6
-    one.
+    """The part of an address that one subscriber cannot change: an IPv4 address, or the first half
+    of an IPv6 address.
     """
     if isinstance(address, IPv4Address):
         return str(address)
@@ -43,7 +43,7 @@ def subscriber(address: Address) -> str:
 
 
 def parse_address(text: str) -> Address | None:
-    """Some proxies write ports along: ``192.0.2.1:4711``, ``[2001:db8::1]:4711``."""
+    """Parse an address; some proxies add a port: ``192.0.2.1:4711``, ``[2001:db8::1]:4711``."""
     word = text.strip()
     if word.startswith("["):
         word = word[1:].partition("]")[0]
@@ -61,7 +61,7 @@ def _trusts_any() -> bool:
 
 
 def _is_proxy(address: Address | None) -> bool:
-    # A peer without an address speaks over a Unix socket of this machine.
+    # A peer without an address is connected over a Unix socket of this machine.
     networks = [ip_network(word, strict=False) for word in _trusted_words() if word != "*"]
     return address is None or is_within(address, networks)
 

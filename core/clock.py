@@ -1,4 +1,4 @@
-"""The one clock: leases, deadlines and event times come from the database, not from this host."""
+"""Database time: leases, deadlines and event times use it, not the clock of this host."""
 
 from datetime import UTC, datetime
 
@@ -7,14 +7,14 @@ from django.db.models import DateTimeField, Func
 
 
 class ClockTimestamp(Func):
-    """The present by Postgres; unlike ``Now()`` it moves inside a transaction."""
+    """Database time as an expression; unlike ``Now()`` it advances inside a transaction."""
 
     function = "clock_timestamp"
     output_field = DateTimeField()
 
 
 def database_now() -> datetime:
-    """The present by Postgres; unlike now() it moves inside a transaction."""
+    """Database time; unlike SQL's now() it advances inside a transaction."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         row = cursor.fetchone()
@@ -32,5 +32,5 @@ def optional_iso(moment: datetime | None) -> str | None:
 
 
 def exact_iso(moment: datetime) -> str:
-    """The same to the microsecond, as the database keeps it: to compare with, not to show."""
+    """ISO 8601 with microseconds, as the database stores it: for comparisons, not for display."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

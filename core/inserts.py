@@ -1,8 +1,8 @@
-"""New rows that belong together, written in one statement: one round trip, one commit.
+"""Inserts several new rows of different models in one statement: one round trip, one commit.
 
-Django writes each row by a statement of its own, composed anew each time, and a transaction around
-them takes two more round trips. Here the rows are the parts of one ``WITH``, composed once for each
-combination of models, so that without any transaction, too, all of them exist or none.
+Django would use one statement for each row, compose its SQL each time, and need two more round
+trips for a transaction. Here the rows are parts of one ``WITH``, composed once for each combination
+of models; also without a transaction all rows are inserted or none.
 """
 
 import json
@@ -22,19 +22,19 @@ AnyField: TypeAlias = "Field[Any, Any]"
 
 @dataclass(frozen=True, slots=True)
 class _KeyOf:
-    """The primary key of an earlier row of the same statement, which is about to be given out."""
+    """The primary key of an earlier row of the same statement, which the database will assign."""
 
     position: int
     column: str
 
 
 class _Default:
-    """What is left to the column's own default."""
+    """The column gets its database default."""
 
 
 _DEFAULT = _Default()
-# What columns of these kinds take as it is; for anything else their field is asked, which takes
-# twenty times as long.
+# Types that columns of these kinds accept unchanged. Other values are converted by the field, which
+# takes twenty times as long.
 _PLAIN: dict[type[AnyField], type] = {
     models.CharField: str,
     models.TextField: str,
@@ -45,12 +45,13 @@ _PLAIN: dict[type[AnyField], type] = {
     models.PositiveIntegerField: int,
     models.PositiveBigIntegerField: int,
 }
-# A model, and of each of its columns: where the value comes from, None for the caller.
+# A model, and for each of its columns the source of the value; None: given by the caller.
 _Shape = tuple[type[Model], tuple[_KeyOf | _Default | None, ...]]
 
 
 def insert(*rows: Model, wake: str = "") -> None:
-    """As ``save(force_insert=True)`` of each row, for rows without a primary key or signals.
+    """Insert rows that have no primary key yet, like ``save(force_insert=True)`` of each; sends no
+    signals.
 
     A row may refer to rows before it. Afterwards all have their keys, and the defaults that the
     database chose. ``wake``: a channel of LISTEN to notify at the commit.
@@ -67,7 +68,7 @@ def insert(*rows: Model, wake: str = "") -> None:
 
 @cache
 def _columns(model: type[Model]) -> list[tuple[AnyField, set[type]]]:
-    """With the types that the column takes as they are."""
+    """A column, with the types that it accepts unchanged."""
     fields = [field for field in model._meta.local_concrete_fields if not field.primary_key]
     return [(field, _plain_types(field)) for field in fields]
 
@@ -75,7 +76,7 @@ def _columns(model: type[Model]) -> list[tuple[AnyField, set[type]]]:
 def _plain_types(field: AnyField) -> set[type]:
     kind = _PLAIN.get(type(field))
     types = set() if kind is None else {kind}
-    # A relation may be to a row that has no key yet; a moment may be filled in by its field.
+    # A relation may point to a row without a key yet; a date field may fill in its value.
     fills_in = getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False)
     return types if field.is_relation or fills_in else types | {type(None)}
 
@@ -115,7 +116,7 @@ def _complete(row: Model, fields: Sequence[AnyField], values: Iterator[Any]) -> 
             value = field.from_db_value(value, None, connection)
         setattr(row, field.attname, value)
     for field in row._meta.local_concrete_fields:
-        # Who refers to a row that was new knows its key from now on.
+        # Relations to a new row get its key now.
         if field.is_relation and getattr(row, field.attname) is None:
             setattr(row, field.name, getattr(row, field.name))
     row._state.adding = False
@@ -125,7 +126,7 @@ def _complete(row: Model, fields: Sequence[AnyField], values: Iterator[Any]) -> 
 @dataclass(frozen=True, slots=True)
 class _Statement:
     sql: str
-    # For each row: the columns that come back.
+    # For each row: the columns that the database returns.
     returned: list[list[AnyField]]
 
 
@@ -133,7 +134,7 @@ _statements: dict[tuple[tuple[_Shape, ...], bool], _Statement] = {}
 
 
 def _statement_for(shapes: tuple[_Shape, ...], *, is_waking: bool) -> _Statement:
-    """Few combinations occur: what the code inserts, and which columns it leaves out."""
+    """Cached: only a few combinations of models and omitted columns occur."""
     key = shapes, is_waking
     if key not in _statements:
         _statements[key] = _compose(shapes, is_waking=is_waking)

@@ -1,7 +1,7 @@
-"""Columns whose values are sealed at rest and plain in memory, opened when they are first used.
+"""Model fields that are encrypted ("sealed") in the database and decrypted at their first use.
 
-Values that an earlier release wrote plainly are read as they are, until ``seal_secrets`` has been
-there. An unchanged value is written back as it was sealed, so that it is no change.
+Values that an earlier release stored unencrypted can be read until the job ``seal_secrets`` has
+encrypted them. An unchanged value is written back with the same ciphertext.
 """
 
 import json
@@ -14,19 +14,19 @@ from core import sealing
 
 
 class Closed(str):
-    """A value as it came from the database."""
+    """The stored, still encrypted value."""
 
     __slots__ = ()
 
 
 class Opened(str):
-    """A text, and what it was opened from."""
+    """A decrypted text with the ciphertext that it came from."""
 
     closed: str
 
 
 class OpensAtFirstUse(DeferredAttribute):
-    """Opening takes longer than reading the row, and lists never look at these columns."""
+    """Decrypts at the first access, since it takes longer than reading the row."""
 
     def __get__(self, instance: Any, cls: Any = None) -> Any:
         value = super().__get__(instance, cls)
@@ -36,12 +36,12 @@ class OpensAtFirstUse(DeferredAttribute):
         return value
 
     def __set__(self, instance: Any, value: Any) -> None:
-        """Makes it the first that is asked, before the instance's own dictionary."""
+        """Makes this a data descriptor, which has priority over the instance's ``__dict__``."""
         instance.__dict__[self.field.attname] = value
 
 
 class SealedTextField(models.TextField):  # type: ignore[type-arg]
-    """The empty text stays empty, so that it can be looked for; nothing else can be."""
+    """An encrypted text. The empty text is stored as it is, so queries can filter by it only."""
 
     descriptor_class = OpensAtFirstUse
 
@@ -64,7 +64,7 @@ class SealedTextField(models.TextField):  # type: ignore[type-arg]
 
 
 class SealedJSONField(models.JSONField):
-    """Kept as one JSON string: nothing in it can be looked for."""
+    """Encrypted JSON, stored as one JSON string; queries cannot filter by its content."""
 
     descriptor_class = OpensAtFirstUse
 

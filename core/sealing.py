@@ -1,4 +1,4 @@
-"""Secrets at rest: sealed in the database, opened by processes that have the keys.
+"""Encryption ("sealing") of secrets in the database.
 
 Fernet (AES-128-CBC with HMAC-SHA-256) of the cryptography package; its MultiFernet seals with the
 first key and opens with any, which is what a rotation needs. Without CREDENTIALS_KEYS the key is
@@ -15,18 +15,18 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 
-# Tells what is sealed from what an earlier release wrote as it was.
+# Prefix that distinguishes encrypted values from values that an earlier release stored as text.
 PREFIX = "sealed:"
 _PURPOSE = b"novitai credentials of instances"
 
 
 class Unreadable(Exception):
-    """Sealed with a key that is not configured any more."""
+    """The value was encrypted with a key that is not configured."""
 
     def __init__(self) -> None:
         super().__init__(
-            "A secret in the database was sealed with a key that is not configured: put it back"
-            " into CREDENTIALS_KEYS or SECRET_KEY_PREVIOUS"
+            "A secret in the database was encrypted with a key that is not configured. Add the key"
+            " to CREDENTIALS_KEYS or SECRET_KEY_PREVIOUS"
         )
 
 
@@ -39,7 +39,7 @@ def is_sealed(text: str) -> bool:
 
 
 def unseal(text: str) -> str:
-    """What was sealed; what never was, as it is. Raises Unreadable."""
+    """Decrypt a value; a plain one is returned unchanged. Raises Unreadable."""
     return unsealed_with(sealer(), text)
 
 
@@ -53,7 +53,7 @@ def unsealed_with(keys: MultiFernet, text: str) -> str:
 
 
 def sealer() -> MultiFernet:
-    """With the keys of the configuration."""
+    """The cipher with the configured keys."""
     configured = settings.CONFIG.credentials_keys
     words = configured.get_secret_value().split(",") if configured is not None else []
     secrets = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
@@ -62,7 +62,7 @@ def sealer() -> MultiFernet:
 
 @lru_cache(maxsize=16)
 def sealer_of(keys: tuple[str, ...], secret_keys: Sequence[str]) -> MultiFernet:
-    """Deriving keys costs more than opening does."""
+    """Cached: deriving a key costs more than a decryption."""
     return MultiFernet(
         [
             *(Fernet(key.encode()) for key in keys),

@@ -52,8 +52,8 @@ class Limits:
     """Limits of one answer.
 
     ``body_bytes``: what is received after the head, framing and compression included.
-    ``pieces``: receives of the whole answer, and separately parts of the body (a chunk is one).
-    None: any number.
+    ``pieces``: receives of the whole answer and parts of its body (a chunk is one) together. None:
+    any number.
     """
 
     body_bytes: int
@@ -77,15 +77,14 @@ class Exchange:
     is_closed_by_peer: bool = False
     _is_head_whole: bool = field(default=False, init=False)
     _bytes: int = field(default=0, init=False)
-    _receives: int = field(default=0, init=False)
+    _pieces: int = field(default=0, init=False)
 
     def remaining(self) -> float:
         return self.deadline.remaining(is_sent=self.has_sent)
 
     def next_receive(self, most: int) -> int:
         """The bytes to ask for now. Raises HeadTooLarge and BodyTooLarge."""
-        self._receives += 1
-        self._refuse_excess(self._receives, "receives")
+        self._count_piece()
         limit = self.limits.body_bytes if self._is_head_whole else MOST_HEAD_BYTES
         if self._bytes < limit:
             return min(most, limit - self._bytes, _RECEIVE_BYTES)
@@ -111,13 +110,14 @@ class Exchange:
 
     def counted(self, parts: Iterable[bytes]) -> Iterator[bytes]:
         """The parts of the body as they are. Raises BodyTooLarge."""
-        for number, part in enumerate(parts, 1):
-            self._refuse_excess(number, "parts")
+        for part in parts:
+            self._count_piece()
             yield part
 
-    def _refuse_excess(self, count: int, what: str) -> None:
-        if self.limits.pieces is not None and count > self.limits.pieces:
-            raise BodyTooLarge(f"an answer of more than {self.limits.pieces:,} {what}")
+    def _count_piece(self) -> None:
+        self._pieces += 1
+        if self.limits.pieces is not None and self._pieces > self.limits.pieces:
+            raise BodyTooLarge(f"an answer of more than {self.limits.pieces:,} pieces")
 
     def lost(self, words: str) -> ConnectionLost:
         is_stale = not self.is_connection_fresh and not self.has_received

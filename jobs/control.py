@@ -170,12 +170,12 @@ def _refuse_to_cancel(row: Job) -> None:
         return
     if job_type.is_recurring:
         raise JobNotCancellable(
-            f"{row.type} is the service's own recurring work; an operator can pause the type."
+            f"{row.type} is recurring work of the service itself; an operator can pause the type."
         )
     if not job_type.handler.is_cancellable(row):
         raise JobNotCancellable(
-            f"A job of type {row.type} cannot be cancelled by itself: what it is about would be"
-            " left half done. End that instead."
+            f"A job of type {row.type} cannot be cancelled by itself: its work would be left"
+            " half done. Terminate the instance that it is about instead."
         )
 
 
@@ -236,7 +236,9 @@ def _revive(row: Job, actor: str) -> None:
     except IntegrityError as error:
         if "job_live_dedupe_key" not in str(error):
             raise
-        raise JobNotRedrivable(f"The work of job {row.public_id} is under way already.") from None
+        raise JobNotRedrivable(
+            f"Another live job already does the work of job {row.public_id}."
+        ) from None
 
 
 def _note(row: Job, text: str) -> None:

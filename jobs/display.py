@@ -1,4 +1,4 @@
-"""Rows made readable for operators."""
+"""HTML of JSON values and error histories for the admin."""
 
 import json
 from typing import Any
@@ -12,7 +12,7 @@ JSON_LIMIT = 2_000
 
 
 def pretty_json(value: Any) -> SafeString:
-    """Indented, without secrets, and cut: a payload may be a megabyte."""
+    """Indented JSON without secrets, cut at JSON_LIMIT characters."""
     text = json.dumps(redacted(value), indent=2, ensure_ascii=False, sort_keys=True, default=str)
     if len(text) > JSON_LIMIT:
         text = f"{text[:JSON_LIMIT]}\n… {len(text) - JSON_LIMIT} more characters"
@@ -20,7 +20,7 @@ def pretty_json(value: Any) -> SafeString:
 
 
 def error_history(errors: list[dict[str, Any]]) -> SafeString:
-    """Latest first: when, which attempt, what; the traceback opens at a click."""
+    """The errors of a job, latest first, with collapsed tracebacks."""
     entries = [(_entry_head(entry), _traceback(entry)) for entry in reversed(redacted(errors))]
     if not entries:
         return format_html("{}", "-")
@@ -29,7 +29,7 @@ def error_history(errors: list[dict[str, Any]]) -> SafeString:
 
 
 def _entry_head(entry: dict[str, Any]) -> SafeString:
-    """What people did to the job stands among the attempts, without a number."""
+    """Time, attempt, message. An entry about a manual action has no attempt number."""
     attempt = f", attempt {entry['attempt']}" if "attempt" in entry else ""
     return format_html(
         '<div><time>{}</time>{}</div><pre class="novitai-pre">{}</pre>',

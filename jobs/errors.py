@@ -1,26 +1,26 @@
-"""What can go wrong with jobs.
+"""Errors of the job queue.
 
 JobError
-├── UnknownJobType   nothing is registered under that name
-├── JobNotRedrivable the job is not failed, or the same work is live already
-└── JobNotCancellable the job has ended, or its type cannot be cancelled
+├── UnknownJobType     no job type is registered under that name
+├── JobNotRedrivable   the job is not failed, or a live job already does the same work
+└── JobNotCancellable  the job has ended, or its type cannot be cancelled
 """
 
 
 class JobError(Exception):
-    """Base of this boundary. ``code`` is stable for programs."""
+    """Base class. ``code`` is stable for programs."""
 
     code = "JOB_ERROR"
 
 
 class UnknownJobType(JobError):
-    """Nothing is registered under that name."""
+    """No job type is registered under that name."""
 
     code = "UNKNOWN_JOB_TYPE"
 
 
 class JobNotRedrivable(JobError):
-    """The job is not failed, or the same work is live already."""
+    """The job is not failed, or a live job already does the same work."""
 
     code = "JOB_NOT_REDRIVABLE"
 

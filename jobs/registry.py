@@ -108,7 +108,7 @@ class Handler(ABC, Generic[W, R]):
         """Hear, in the same transaction, that the job was cancelled; its talk may still go on."""
 
     # What an operator reads where a failed job cannot be set going again.
-    instead_of_redrive = "It has nothing left to do, or the same work is under way."
+    instead_of_redrive = "It has nothing left to do, or another job does the same work."
 
     def is_redrivable(self, job: Job) -> bool:
         """Whether an operator may set a failed job going again."""

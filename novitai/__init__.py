@@ -1,3 +1,3 @@
-"""The Django project: settings, URLs, middleware, health, metrics and the commands around them."""
+"""The Django project: settings, URLs, middlewares, health, metrics and commands."""
 
 VERSION = "0.6.0"

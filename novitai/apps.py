@@ -1,4 +1,4 @@
-"""App configuration: the project's own commands, its tables, and what is checked at the start."""
+"""App configuration of the project: commands, tables, and the checks at the start."""
 
 from django.apps import AppConfig
 from django.core import checks
@@ -14,5 +14,5 @@ class NovitaiConfig(AppConfig):
 
         checks.register(check_database, checks.Tags.database)
         cluster_starting.connect(refuse_for_workers, dispatch_uid="novitai.refuse_for_workers")
-        # Worker processes are forked from the command and inherit it.
+        # Worker processes are forked from the command and inherit this.
         cluster_starting.connect(lambda **_: serve_with_bounds(), weak=False)

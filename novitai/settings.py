@@ -30,7 +30,7 @@ SECRET_KEY = (
     else kept_secret(DATA_DIR / "secret_key")
 )
 SECRET_KEY_FALLBACKS = CONFIG.former_secret_keys
-# Probes come from this machine, by its address.
+# Probes come from this machine and use its address as the host.
 ALLOWED_HOSTS = [*CONFIG.allowed_hosts, "127.0.0.1", "localhost", "[::1]"]
 
 INSTALLED_APPS = [
@@ -56,7 +56,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "novitai.middleware.hosts.HostMiddleware",
-    # Outside of whatever may refuse a request, so that refusals are counted, too.
+    # Outside of all middlewares that may refuse a request, so that refusals are counted too.
     "novitai.monitoring.request_metrics.RequestMetricsMiddleware",
     "novitai.middleware.requests.RequestIdMiddleware",
     "novitai.middleware.requests.RequestLogMiddleware",
@@ -119,7 +119,7 @@ DATABASES = {
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# Shared by all processes, in Postgres; "local" is for what one process may forget at any time.
+# "default" is shared by all processes, in Postgres; "local" is a cache of one process.
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
@@ -135,13 +135,13 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-us"
 USE_I18N = False
-# In the admin: to the second, since that is what incidents are compared by.
+# Times in the admin have seconds, which are needed to compare incidents.
 FORMAT_MODULE_PATH = ["novitai.formats"]
 
 # Static files
 
 STATIC_URL = "static/"
-# Serves straight from the packages: nothing needs collectstatic, not even the image.
+# Static files are served from the packages, so collectstatic is not needed.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
 
@@ -156,10 +156,10 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["novitai.rest.parsers.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "novitai.openapi.scopes.ScopedSchema",
     "DEFAULT_PAGINATION_CLASS": "novitai.rest.pagination.KeysetPagination",
-    # OPTIONS describes nothing: that is the schema's. Preflights are the CORS middleware's.
+    # OPTIONS has no metadata (the schema has it). The CORS middleware answers preflights.
     "DEFAULT_METADATA_CLASS": None,
     "EXCEPTION_HANDLER": "novitai.errors.responses.exception_handler",
-    # ?format=… would answer 404 for formats that there are not.
+    # Disabled, since ?format=… would answer 404 for unknown formats.
     "URL_FORMAT_OVERRIDE": None,
     "UNAUTHENTICATED_USER": None,
     "UNAUTHENTICATED_TOKEN": None,
@@ -208,13 +208,13 @@ Q_CLUSTER = {
     # Run limits are the heartbeat's (engine/heartbeat.py): q2's alarm interrupts at any bytecode.
     "timeout": 1_000_000_000,
     "retry": 2_000_000_000,
-    # A recycled worker would end the calls that its threads still make.
+    # Workers are not recycled: that would abort the calls of their threads.
     "recycle": 1_000_000_000,
     "save_limit": -1,
     "ack_failures": True,
     "scheduler": False,
     "catch_up": False,
-    # The sentinel writes statistics twice a second; they belong in memory, not in the database.
+    # django-q2's sentinel writes statistics twice a second; they are kept in memory.
     "cache": "local",
     "guard_cycle": 0.5,
     "log_level": "WARNING",
@@ -279,7 +279,7 @@ AUTH_PASSWORD_VALIDATORS = [
 
 PASSWORD_HASHERS = ["accounts.console.hashers.LowPriorityHasher"]
 AUTHENTICATION_BACKENDS = [
-    # Refuses before the next one hashes a password.
+    # Refuse a locked user or address before a password is hashed.
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
 ]
@@ -288,9 +288,10 @@ AXES_COOLOFF_TIME = timedelta(seconds=CONFIG.admin_login_lock)
 AXES_LOCKOUT_PARAMETERS = ["username", "ip_address"]
 AXES_USERNAME_CALLABLE = "accounts.console.logins.user_name"
 AXES_CLIENT_IP_CALLABLE = "accounts.console.logins.address"
-# A lock ends after its time, however often it is tried meanwhile; nothing is written then.
+# Attempts during a lock do not extend it, and write nothing.
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
-# An operator who guesses a colleague's password could set the count back by signing in.
+# A successful log-in does not reset the count: an operator who guesses a colleague's password
+# could reset it by signing in.
 AXES_RESET_ON_SUCCESS = False
 AXES_SENSITIVE_PARAMETERS = ["username", "csrfmiddlewaretoken", "next"]
 AXES_DISABLE_ACCESS_LOG = True

@@ -1,4 +1,4 @@
-"""Every address of the service. No trailing slashes, but in the admin, whose links have them."""
+"""URL configuration. Paths have no trailing slash, except those of the admin."""
 
 from django.contrib import admin
 from django.urls import include, path
@@ -14,7 +14,7 @@ _docs = SpectacularSwaggerSplitView.as_view(url_name="schema")
 _redoc = SpectacularRedocView.as_view(url_name="schema", template_name="novitai/redoc.html")
 
 urlpatterns = [
-    # Addresses are tried in turn: those that are asked for most come first.
+    # Django tries the patterns in order, so the most used ones come first.
     path("api/", include("instances.api.urls")),
     path("api/", include("jobs.api.urls")),
     path("api/", include("accounts.api.urls")),

@@ -40,7 +40,7 @@ def _bound_the_database() -> None:
 
 
 def _serve_quickly() -> None:
-    # Not earlier: models need the settings.
+    # Imported here, since models need the settings.
     from django.core.cache import close_caches
     from django.core.signals import request_finished, request_started
     from django.db import reset_queries

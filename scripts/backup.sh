@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Backs up the database and the configuration into one file: scripts/backup.sh [OPTION ...] [FOLDER]
 #
-#   FOLDER                where the file goes (default: backups); made for its owner only
+#   FOLDER                folder of the backup (default: backups); created if missing
 #   --database PLACE      server (DATABASE_URL), compose or embedded (DATA_DIR); found out by itself
 #   --keep N              keep only the newest N backups in FOLDER
 #
 # The file is a tar archive that only its owner can read: the database as of one moment, while the service
 # goes on; .env, the settings of this shell, the secrets of DATA_DIR and the files that *_FILE settings name.
-# It opens everything: encrypt it before it leaves this machine. scripts/restore.sh restores it.
+# It contains all secrets: encrypt it before it leaves this machine. scripts/restore.sh restores it.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
@@ -24,12 +24,12 @@ while [ $# -gt 0 ]; do
             shift ;;
         -*) usage_error "Unknown option $1." ;;
         *)
-            [ -z "$folder" ] || usage_error "One folder at a time."
+            [ -z "$folder" ] || usage_error "Only one folder can be given."
             folder=$1 ;;
     esac
     shift
 done
-case $keep in *[!0-9]* | 0* | ??????????*) usage_error "--keep takes a whole number from 1." ;; esac
+case $keep in *[!0-9]* | 0* | ??????????*) usage_error "--keep needs a whole number, at least 1." ;; esac
 folder=${folder:-backups}
 
 find_database "$place"
@@ -46,7 +46,7 @@ dump_database() {
     on_database pg_restore --list <"$work/database.dump" >"$work/contents.txt" \
         || fail "the dump cannot be read back; nothing was written to $folder"
     grep -q ' TABLE DATA public django_migrations ' "$work/contents.txt" \
-        || fail "this is no database of novitai: it has no migrations"
+        || fail "this is not a database of novitai: it has no table of migrations"
 }
 
 copy_configuration() {
@@ -86,11 +86,11 @@ dump_database
 copy_configuration
 write_manifest
 target=$folder/novitai-$(date -u +%Y%m%dT%H%M%SZ).tar
-[ ! -e "$target" ] || fail "$target is there already" "Another backup was made in this second; run it again."
+[ ! -e "$target" ] || fail "$target exists already" "Another backup was made in the same second; run the script again."
 tar -C "$work" -cf "$work/archive" manifest.txt sums.txt database.dump configuration
 sync "$work/archive" 2>/dev/null || true
-# By rename: a backup that was cut off never has the name of one.
+# By rename, so that an interrupted backup never has a final name.
 mv -- "$work/archive" "$target"
 remove_old
 say "Backed up the $DATABASE_PLACE database and the configuration: $target ($(du -h "$target" | cut -f 1))"
-say "It opens everything: encrypt it before it leaves this machine."
+say "It contains all secrets: encrypt it before it leaves this machine."

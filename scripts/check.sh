@@ -1,5 +1,5 @@
 #!/bin/sh
-# Every static check. All of them run, whatever the first ones say; `make check` calls this.
+# All static checks. Each runs, even if an earlier one fails; `make check` calls this.
 bin=.venv/bin
 failed=""
 
@@ -14,7 +14,7 @@ check() {
     fi
 }
 
-# As an operator would have it: with everything that production demands, and no database.
+# With the settings that production requires, and without a database.
 in_production() {
     env NOVITAI_ENV=production SECRET_KEY=a-key-of-fifty-characters-for-this-one-check-only-0123 \
         NOVITA_API_KEY=none DATABASE_URL=postgresql://nobody@127.0.0.1:1/none "$@"

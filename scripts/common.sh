@@ -1,10 +1,10 @@
 # Shared by the scripts beside it, which source it: messages, and the settings of this checkout.
 # shellcheck shell=bash
 
-# With it set, cd may go elsewhere, and prints where.
+# With CDPATH set, cd may go to another folder and print it.
 unset CDPATH
 ROOT=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
-# A secret may pass through a file of ours: for its owner only.
+# Files that the scripts write may hold secrets: only their owner may read them.
 umask 077
 
 say() { printf '%s\n' "$*"; }
@@ -17,13 +17,13 @@ fail() {
     exit 1
 }
 
-# usage_error TEXT: exit code 2, apart from a failure of the work itself.
+# usage_error TEXT: wrong arguments; exit code 2 (a failure of the work itself has 1).
 usage_error() {
     printf '%s\nSee: %s --help\n' "$1" "$0" >&2
     exit 2
 }
 
-# The comment at the top of the calling script is its help.
+# Prints the comment at the top of the calling script.
 show_help() { sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "$0"; }
 
 # setting NAME: from the environment, else from .env, else nothing. Compose's rules for .env: the last
@@ -57,7 +57,7 @@ data_dir() {
 compose() { docker compose --project-directory "$ROOT" "$@"; }
 
 require_compose() {
-    command -v docker >/dev/null || fail "there is no docker command here" "Install Docker with its compose plugin."
+    command -v docker >/dev/null || fail "the docker command was not found" "Install Docker with its compose plugin."
     docker compose version >/dev/null 2>&1 || fail "docker compose does not answer" \
-        "Is the engine running, and may this user reach it? docker compose version"
+        "Check that the Docker engine runs and that this user may use it: docker compose version"
 }

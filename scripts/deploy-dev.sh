@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Deploys this checkout with docker compose on a simulated Novita: scripts/deploy-dev.sh
 #
-#   --down      end it and remove its data
+#   --down      stop it and delete its data
 #
 # No account, no .env, nothing that costs money: every value is in deploy/demo.env. Build, migrate, start,
-# wait for health, make an API key. PORT=8000 chooses the port, HEALTH_SECONDS=120 the patience.
+# wait for health, create an API key. PORT=8000: port; HEALTH_SECONDS=120: longest wait for health.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
@@ -12,7 +12,7 @@ set -euo pipefail
 . "$ROOT/scripts/deploy.sh"
 
 COMPOSE_SHOWN='docker compose --env-file deploy/demo.env'
-# The settings of this shell would come before those of the file: a real account must not get in.
+# Variables of this shell would override the file, so they are unset: a real account must not be used.
 compose_here() {
     local name unset=()
     for name in $(setting_names) POSTGRES_PASSWORD COMPOSE_PROFILES COMPOSE_PROJECT_NAME; do
@@ -40,6 +40,6 @@ url=http://127.0.0.1:${PORT:-8000}
 wait_until_healthy "$url"
 step "Ready"
 say "API     $url/api/docs"
-say "Admin   $url/admin/ (make an administrator: $COMPOSE_SHOWN exec web python manage.py createsuperuser)"
+say "Admin   $url/admin/ (create an administrator: $COMPOSE_SHOWN exec web python manage.py createsuperuser)"
 say "Key     $(compose_here exec -T web python manage.py create_api_key --name deploy-dev)"
-say "End it  scripts/deploy-dev.sh --down"
+say "Stop    scripts/deploy-dev.sh --down"

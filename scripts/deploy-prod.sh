@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Deploys this checkout with docker compose, for real: scripts/deploy-prod.sh [OPTION ...]
+# Deploys this checkout with docker compose in production: scripts/deploy-prod.sh [OPTION ...]
 #
 #   --no-backup    do not back up the database before it is migrated
 #   --backups DIR  where backups go (default: backups)
 #
 # Settings come from .env (see .env.example). Check, build, back up, migrate, start, wait for health; each
-# step that fails says what goes on running and what to do. Run it again at any time: what is done stays done.
-# HEALTH_SECONDS=120 is its patience.
+# step that fails says what still runs and what to do. It can be run again at any time.
+# HEALTH_SECONDS=120: longest wait for health.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
@@ -37,21 +37,21 @@ check_settings() {
     for name in POSTGRES_PASSWORD SECRET_KEY NOVITA_API_KEY; do
         [ -n "$(setting "$name")" ] || missing="$missing $name"
     done
-    [ -z "$missing" ] || fail "not set in .env:$missing" ".env.example says what each is and how to make one."
+    [ -z "$missing" ] || fail "not set in .env:$missing" ".env.example describes each variable and how to create a value."
     # Anyone on this machine could read the key that buys GPUs.
-    [ -z "$(find "$ROOT/.env" -perm /077)" ] || fail ".env can be read by others" "chmod 600 .env"
+    [ -z "$(find "$ROOT/.env" -perm /077)" ] || fail ".env can be read by other users" "chmod 600 .env"
     compose_here config --quiet || fail "docker-compose.yml or .env cannot be read" "The line above says where."
 }
 
 back_up() {
     step "Back up the database"
     if [ -z "$backup" ]; then
-        say "Left out, as asked."
+        say "Skipped (--no-backup)."
     elif [ -z "$(compose_here ps --quiet postgres)" ]; then
-        say "Nothing to back up: no database runs here yet."
+        say "Nothing to back up: no database is running yet."
     else
         "$ROOT/scripts/backup.sh" --database compose "$backups" \
-            || fail "there is no backup, so nothing was changed" "Without one: $0 --no-backup"
+            || fail "the backup failed, so nothing was changed" "To deploy without a backup: $0 --no-backup"
     fi
 }
 

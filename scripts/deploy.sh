@@ -8,8 +8,8 @@ step() { printf '\n== %s\n' "$*"; }
 # build_image [OPTION ...]
 build_image() {
     step "Build the image"
-    compose_here build "$@" || fail "the image could not be built; what runs goes on as it is" \
-        "Mend what the lines above say, then run $0 again."
+    compose_here build "$@" || fail "the image could not be built; the running service is unchanged" \
+        "Correct the error shown above, then run $0 again."
 }
 
 # Before any other container: migrations are written to run beside the release before, so that the old
@@ -34,10 +34,10 @@ start_services() {
 wait_until_healthy() {
     step "Wait until it is healthy"
     "$ROOT/scripts/health-check.sh" --wait "$HEALTH_SECONDS" "$1" \
-        || failed_start "the service runs and is not healthy" web worker
+        || failed_start "the service runs but is not healthy" web worker
 }
 
-# failed_start TEXT SERVICE ...: their last lines, and what can be done.
+# failed_start TEXT SERVICE ...: print the last log lines of the services, and what can be done.
 failed_start() {
     local text=$1
     shift

@@ -6,7 +6,7 @@
 #   --path PATH     /health (default: all parts, Novita included), /readyz or /livez
 #   --quiet         no line, only the exit code
 #
-# One line for people, and an exit code: 0 healthy, 1 it answers and says why it is not, 2 nobody answers,
+# Prints one line. Exit code: 0 healthy, 1 not healthy (the line says why), 2 no answer,
 # 64 the call itself was wrong.
 set -euo pipefail
 # shellcheck source=scripts/common.sh

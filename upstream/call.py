@@ -94,7 +94,7 @@ class Caller:
     ) -> None:
         self.base_url = checked_base_url(base_url)
         if not _HEADER_VALUE.fullmatch(api_key):
-            raise ValueError("the API key is empty or holds characters that no key has")
+            raise ValueError("the API key is empty or has characters that are not allowed in a key")
         self._api_key = api_key
         self.timeout_seconds = timeout_seconds
         self.budget = budget
@@ -225,7 +225,9 @@ def checked_base_url(base_url: str) -> str:
     url = base_url.strip()
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"not an http(s) base URL: {parts.scheme}://{parts.hostname or ''}")
+        raise ValueError(
+            f"the base URL must be http(s)://…, not {parts.scheme}://{parts.hostname or ''}"
+        )
     if parts.username is not None or parts.query or parts.fragment:
-        raise ValueError("a base URL has no user, query or fragment")
+        raise ValueError("the base URL must not have a user, query or fragment")
     return url.rstrip("/")

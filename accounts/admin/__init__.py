@@ -1,3 +1,3 @@
-"""Pages of the console: projects, keys, users and the audit."""
+"""Admin pages of projects, keys, users and the audit."""
 
 from accounts.admin import projects_and_keys, users  # noqa: F401 - they register themselves

@@ -1,4 +1,4 @@
-"""Projects and API keys for operators."""
+"""Admin pages of projects, API keys and audit entries."""
 
 from collections.abc import Collection, Iterable
 from typing import Any
@@ -19,7 +19,7 @@ from core.admin_base import ReadOnlyAdmin, WordFilter
 
 @admin.register(Project)
 class ProjectAdmin(WebhookSecretPages):
-    """Projects can be made, not renamed."""
+    """Projects can be added, not renamed or deleted."""
 
     list_display: tuple[str, ...] = ("name", "public_id", "created_at")
     search_fields = ("name", "public_id__exact")
@@ -30,7 +30,8 @@ class ProjectAdmin(WebhookSecretPages):
         return request.user.has_perm("accounts.add_project")
 
 
-# Nobody gives a key more than they may do in the console themselves.
+# Permissions that an operator needs to give a key the scope: a key must not be allowed more than
+# the operator who creates it.
 _NEEDED = {
     Scope.READ: {"instances.view_instance"},
     Scope.METRICS: {"instances.view_instance"},
@@ -45,8 +46,8 @@ _NEEDED = {
 
 
 def grantable_by(user: Any) -> list[str]:
-    """The scopes that this operator may give. Passwords of machines are shown nowhere in the
-    console, so the scope for them is superusers' to give.
+    """The scopes that this operator may give to a key. The admin never shows the passwords of
+    machines, so only superusers may give the scope ``credentials``.
     """
     if user.is_superuser:
         return list(Scope.values)
@@ -54,21 +55,22 @@ def grantable_by(user: Any) -> list[str]:
 
 
 class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
-    """The scopes as boxes to tick."""
+    """Form of a new key, with the scopes as checkboxes."""
 
     scopes = forms.MultipleChoiceField(
         choices=Scope.choices,
         initial=default_scopes,
         widget=forms.CheckboxSelectMultiple,
-        help_text="write brings read along, admin both; credentials shows the passwords of machines"
-        " and metrics the figures of the whole installation; both come with nothing else",
+        help_text="write includes read; admin includes read and write. credentials allows reading"
+        " the passwords of machines, metrics reading the metrics of the whole installation; no"
+        " other scope includes these two.",
     )
 
     grantable: Collection[str] = Scope.values
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Browsers cut what is pasted to this length without a word; the server refuses it instead.
+        # With maxlength, browsers silently cut pasted text; without it, the server refuses it.
         if "name" in self.fields:
             self.fields["name"].widget.attrs.pop("maxlength", None)
         if "scopes" in self.fields:
@@ -78,7 +80,7 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(ReadOnlyAdmin):
-    """Keys are made here and shown once; what is stored cannot be used."""
+    """Keys are created here and shown once; only their hash is stored."""
 
     form = ApiKeyForm
     list_display = (
@@ -118,7 +120,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         return ", ".join(obj.scopes)
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
-        """Only ever an addition: changing is not permitted. The key waits for ``response_add``."""
+        """Create the key; ``response_add`` shows it. Existing keys cannot be changed here."""
         key = create_api_key(
             project=obj.project,
             name=obj.name,
@@ -133,7 +135,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     def response_add(
         self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None
     ) -> HttpResponse:
-        """A page of its own: a message would leave the key in a cookie."""
+        """Show the key on a page of its own: Django's messages would store it in a cookie."""
         context = {
             **self.admin_site.each_context(request),
             "title": "New API key",
@@ -150,7 +152,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
 
 
 class VerbFilter(WordFilter):
-    """By what was done, as far as it was ever done."""
+    """Filter by verb; offers the verbs that occur in the table."""
 
     title = parameter_name = "verb"
 
@@ -159,7 +161,7 @@ class VerbFilter(WordFilter):
 
 
 class SubjectFilter(admin.SimpleListFilter):
-    """By one thing: what *History* on its page leads to. Offers no words, so it is not shown."""
+    """Filter by one subject, used by the *History* links. It has no choices, so it is not shown."""
 
     title = "subject"
     parameter_name = "subject"
@@ -177,14 +179,14 @@ class SubjectFilter(admin.SimpleListFilter):
 
 @admin.register(AuditEntry)
 class AuditAdmin(ReadOnlyAdmin):
-    """Who did what, newest first."""
+    """Audit entries, newest first."""
 
     list_display = ("at", "actor", "verb", "subject", "project", "change", "reason", "request_id")
     list_display_links = ("at",)
     list_filter = (VerbFilter, SubjectFilter, "project")
     list_select_related = ("project",)
     search_fields = ("subject__exact", "actor__exact", "request_id__exact", "address__exact")
-    search_help_text = "An id, operator:NAME or key:ID, a request's id, or an address."
+    search_help_text = "Subject id, operator:NAME, key:ID, request id or client address (exact)."
     fields = (
         *("at", "actor", "address", "verb", "subject", "project"),
         *("before", "after", "reason", "request_id"),

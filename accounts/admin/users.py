@@ -1,7 +1,7 @@
-"""Operators and their groups: only superusers change them.
+"""Operators and their groups: only superusers may see and change them.
 
-Who may change users makes itself a superuser; Django's own permissions for it would be a way around
-all others.
+A user who may change users can make itself a superuser, so Django's own permissions for users
+would be a way around all other permissions.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ admin.site.unregister(Group)
 
 
 class ForSuperusers(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Whatever permissions others were given."""
+    """Allows superusers only, whatever permissions other users have."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return _is_superuser(request)
@@ -42,7 +42,7 @@ def _is_superuser(request: HttpRequest) -> bool:
 
 @admin.register(User)
 class OperatorAdmin(ForSuperusers, UserAdmin):  # type: ignore[type-arg]
-    """Its forms hash a password, as log-ins do."""
+    """Django's user admin; the forms that hash a password take a hashing slot, as log-ins do."""
 
     @hashes_a_password
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -55,4 +55,4 @@ class OperatorAdmin(ForSuperusers, UserAdmin):  # type: ignore[type-arg]
 
 @admin.register(Group)
 class OperatorGroupAdmin(ForSuperusers, GroupAdmin):
-    """A group gives its permissions to its members."""
+    """Django's group admin, for superusers only."""

@@ -1,4 +1,4 @@
-"""The page of a project's webhook secret: shown once, replaced while messages go on."""
+"""Admin page of a project's webhook secret: show it once, replace it without interruption."""
 
 from datetime import timedelta
 from typing import Any
@@ -20,19 +20,20 @@ _HOUR = timedelta(hours=1)
 
 
 class RotationForm(forms.Form):
-    """How long both secrets sign."""
+    """Overlap: how long messages are signed with both secrets, in hours."""
 
     overlap_hours = forms.FloatField(
         min_value=0,
         max_value=LONGEST_OVERLAP / _HOUR,
         initial=OVERLAP / _HOUR,
-        label="Hours that both sign",
-        help_text="Receivers need the new secret within this time. 0 for one that has leaked.",
+        label="Hours during which messages are signed with both secrets",
+        help_text="Receivers must get the new secret within this time."
+        " Use 0 if the old secret has leaked.",
     )
 
 
 class WebhookSecretPages(ReadOnlyAdmin):
-    """For the admin of projects."""
+    """Base of the project admin: adds the page of the webhook secret."""
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.webhook_secret)
@@ -43,7 +44,7 @@ class WebhookSecretPages(ReadOnlyAdmin):
         return bool(request.user.is_active and request.user.has_perm(PERMISSION))
 
     def webhook_secret(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Each verb is a form of the page; the page itself shows no secret."""
+        """Each action is a form of its own; a GET shows no secret."""
         if not self.may_manage_secret(request):
             raise PermissionDenied
         project = get_object_or_404(Project, pk=pk)
@@ -57,7 +58,7 @@ class WebhookSecretPages(ReadOnlyAdmin):
         return self._page(request, project, form=form, error=error, secret=secret)
 
     def _done(self, request: HttpRequest, project: Project, form: RotationForm) -> str:
-        """The secret that is to be shown, if any is."""
+        """Run the submitted action. Returns the secret to show, or ""."""
         actor = f"operator:{request.user.get_username()}"
         if request.method != "POST":
             return ""
@@ -67,7 +68,7 @@ class WebhookSecretPages(ReadOnlyAdmin):
             return secret
         if "end" in request.POST:
             webhook_secrets.end_overlap(project, actor=actor)
-            self.log_change(request, project, "Former webhook secret ended.")
+            self.log_change(request, project, "Previous webhook secret ended.")
         if "rotate" in request.POST and form.is_valid():
             overlap = form.cleaned_data["overlap_hours"] * _HOUR
             made = webhook_secrets.rotate(project, overlap=overlap, actor=actor)
@@ -76,7 +77,7 @@ class WebhookSecretPages(ReadOnlyAdmin):
         return ""
 
     def _page(self, request: HttpRequest, project: Project, **shown: Any) -> HttpResponse:
-        """A page of its own: a message would leave the secret in a cookie."""
+        """Render the page. A Django message would store the secret in a cookie."""
         context = {
             **self.admin_site.each_context(request),
             "title": f"Webhook secret of {project.name}",

@@ -1,1 +1,1 @@
-"""The console itself: its site, log-ins, sessions and the hashing of passwords."""
+"""The admin as a whole: its site, log-ins, sessions and password hashing."""

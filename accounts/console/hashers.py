@@ -1,7 +1,7 @@
-"""Django's password hash, computed where it takes nothing from requests.
+"""Django's password hash, computed in one thread of low priority.
 
-It keeps a processor busy for most of a second. One thread of the process does it, at the lowest
-priority that the system has: requests go first, and a log-in on a busy machine takes longer.
+A hash takes most of a second of processor time. One thread of the process computes it at niceness
+19, so that API requests go first; a log-in on a busy machine takes longer.
 """
 
 import contextlib
@@ -19,24 +19,24 @@ _NICENESS = 19
 
 
 class LowPriorityHasher(PBKDF2PasswordHasher):
-    """Of the same name as Django's, so that it reads what that has written."""
+    """Inherits the algorithm name of Django's hasher, so existing hashes stay readable."""
 
     def encode(self, password: str, salt: Any, iterations: int | None = None) -> str:
         return at_low_priority(partial(super().encode, password, salt, iterations))
 
 
 def at_low_priority(work: Callable[[], T]) -> T:
-    """Waits for it. The interpreter lock is free meanwhile, as OpenSSL needs none."""
+    """Run ``work`` in the hashing thread and wait. OpenSSL releases the interpreter lock."""
     return _executor().submit(work).result()
 
 
 @cache
 def _executor() -> ThreadPoolExecutor:
-    """Made at the first use, so after the fork."""
+    """Created at the first use, so that the thread starts after the fork."""
     return ThreadPoolExecutor(1, thread_name_prefix="hashing", initializer=_step_back)
 
 
 def _step_back() -> None:
-    # Linux has priorities of threads; elsewhere it goes on as any other.
+    # Only Linux has a priority per thread; on other systems this fails and is ignored.
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)

@@ -1,7 +1,7 @@
-"""Log-ins of operators: counted, limited and written down; django-axes keeps the counts.
+"""Log-ins of operators: counted, limited and logged. django-axes keeps the counts.
 
-Each wrong password counts for the user's name and for the address that it came from, in the
-database, so for all processes. Who has used up either is refused before a password is hashed.
+Each wrong password counts for the user name and for the client address, in the database and so for
+all processes. A locked user or address is refused before a password is hashed.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from core.client_addresses import client_address, subscriber
 
 logger = structlog.get_logger(__name__)
 
-# A hash takes most of a second of a processor: so many at a time in each process, and not more.
+# Concurrent hashes per process. A hash takes most of a second of processor time.
 PLACES = 1
 _places = threading.BoundedSemaphore(PLACES)
 _LOG_INS = Counter("novitai_admin_log_ins", "Log-ins of operators by outcome.", ["outcome"])
@@ -32,8 +32,8 @@ for _outcome in ("accepted", "wrong", "locked", "busy"):
 
 
 def user_name(request: HttpRequest, credentials: dict[str, Any] | None = None) -> str | None:
-    """What axes counts by and what stands in the log: the name of a user that there is, or a mark
-    of any other word. People type passwords into that box.
+    """The user name for axes and for the log. A name that no user has is replaced by a short keyed
+    hash, since people type passwords into the name field by mistake.
     """
     typed = (credentials or request.POST).get("username")
     if not typed:
@@ -48,20 +48,20 @@ def user_name(request: HttpRequest, credentials: dict[str, Any] | None = None) -
 
 
 def address(request: HttpRequest) -> str | None:
-    """What axes counts by: None counts for all that come without an address."""
+    """The client address for axes; None (a Unix socket without an address) is counted as one."""
     found = client_address(request)
     return None if found is None else subscriber(found)
 
 
 def is_locked(request: HttpRequest) -> bool:
-    """Whether this user or address has used up its wrong passwords. Costs no hash."""
+    """Whether this user or address has reached the limit of wrong passwords. Hashes nothing."""
     credentials = {"username": request.POST.get("username")}
     return not AxesProxyHandler.is_allowed(request, credentials)
 
 
 @contextmanager
 def place_for_hashing() -> Iterator[bool]:
-    """Whether the thread may hash now; nobody waits for a place."""
+    """Take a hashing slot without waiting; yields whether one was free."""
     is_free = _places.acquire(blocking=False)
     try:
         yield is_free
@@ -71,7 +71,7 @@ def place_for_hashing() -> Iterator[bool]:
 
 
 def note(request: HttpRequest, outcome: str, user: str | None = None) -> None:
-    """One line and one count for each attempt."""
+    """Log and count one attempt."""
     _LOG_INS.labels(outcome).inc()
     log = logger.info if outcome == "accepted" else logger.warning
     log(
@@ -88,7 +88,7 @@ def note_accepted(sender: Any, request: HttpRequest, user: Any, **signal: Any) -
 
 
 def note_failed(sender: Any, request: HttpRequest | None = None, **signal: Any) -> None:
-    """For Django's signal ``user_login_failed``: also sent for one that axes held back."""
+    """For Django's signal ``user_login_failed``, also sent for attempts that axes refused."""
     if request is not None and not getattr(request, "is_noted_as_locked", False):
         note(request, "wrong")
 

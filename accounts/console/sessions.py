@@ -1,7 +1,7 @@
-"""Sessions of the admin, found by the hash of what the cookie holds.
+"""Sessions of the admin, stored under a hash of the cookie's value.
 
-Django's own table has the cookie's value as its key, so that whoever reads the table is signed in.
-Only what serves WSGI is here: the methods for asynchronous views would go past it.
+Django's own store uses the cookie's value itself as the key, so that a reader of the table could
+sign in with it. Only the methods that WSGI uses are overridden; the asynchronous ones are not.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ from typing import Any
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.utils import timezone
 
-# As much of SHA-256 as the column takes: 160 bits, of a key of 165.
+# Digits of SHA-256 that fit into the column of 40 characters: 160 bits; the key itself has 165.
 _HEX_DIGITS = 40
 
 
@@ -19,7 +19,7 @@ def hashed(session_key: str) -> str:
 
 
 class SessionStore(DatabaseStore):
-    """``session_key`` is the cookie's; the row's is its hash."""
+    """``session_key`` of the store is the cookie's value; that of the row is its hash."""
 
     def load(self) -> dict[str, Any]:
         key = self.session_key

@@ -1,4 +1,4 @@
-"""The admin site: who may come to it, and how many may have their password hashed at a time."""
+"""The admin site: log-ins with a limit of attempts and of concurrent password hashes."""
 
 import functools
 from collections.abc import Callable
@@ -14,16 +14,16 @@ from accounts.console import logins
 
 V = TypeVar("V", bound=Callable[..., HttpResponse])
 _BUSY_SECONDS = 2
-# Answers to those who are not signed in come late, so that who sends the next attempt after each
-# answer sends few. A person who mistypes waits less than a refused one.
+# Seconds by which answers to failed log-ins are delayed, which limits the attempts of a client
+# that waits for each answer. A mistyped password is delayed less than a refused attempt.
 _WRONG_SECONDS = 1.5
 _REFUSED_SECONDS = 4.0
 _SIGNED_IN = 302
 
 
 def hashes_a_password(view: V) -> V:
-    """Refuse a form at once while all places for hashing are taken: what waited would hold a
-    thread that the API needs.
+    """Decorate a view that hashes a password: answer a POST with 503 if no hashing slot is free.
+    Waiting for a slot would occupy a thread that the API needs.
     """
 
     @functools.wraps(view)
@@ -34,13 +34,13 @@ def hashes_a_password(view: V) -> V:
             if is_free:
                 return view(self, request, *args, **kwargs)
         logins.note(request, "busy")
-        return refusal(request, 503, "Too many log-ins at this moment", _BUSY_SECONDS)
+        return refusal(request, 503, "Too many log-ins at the same time", _BUSY_SECONDS)
 
     return cast(V, bounded)
 
 
 class Console(AdminSite):
-    """Django's admin site with a door of its own."""
+    """Django's admin site with limited log-ins."""
 
     site_header = site_title = "novitai"
     index_title = "Console"
@@ -48,7 +48,7 @@ class Console(AdminSite):
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """A form is refused before anything is asked of the database if no place is free."""
+        """A POST takes a hashing slot before its first database query."""
         if request.method != "POST":
             return super().login(request, extra_context)
         return self._checked_login(request, extra_context)
@@ -57,7 +57,7 @@ class Console(AdminSite):
     def _checked_login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Whose user or address is locked gets no further, right password or not."""
+        """Refuse a locked user or address, even with the right password."""
         if logins.is_locked(request):
             logins.note(request, "locked")
             return locked(request)
@@ -81,7 +81,7 @@ def locked(request: HttpRequest) -> HttpResponse:
 
 
 def refusal(request: HttpRequest, status: int, title: str, seconds: int) -> HttpResponse:
-    """A page for people."""
+    """The HTML page of a refused log-in."""
     hold_back(request, _REFUSED_SECONDS)
     context = {"title": title, "seconds": seconds, "minutes": -(-seconds // 60)}
     response = render(None, "admin/login_refused.html", context, status=status)

@@ -1,1 +1,1 @@
-"""What a request needs to get past the door: key, scope, rate, idempotency."""
+"""REST framework classes that check a request: API key, scope, rate limit, idempotency."""

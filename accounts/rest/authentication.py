@@ -1,4 +1,4 @@
-"""``Authorization: Bearer KEY`` to a project."""
+"""Authentication by ``Authorization: Bearer KEY``."""
 
 import time
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ KEY_REFUSED = "The API key is not valid."
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks: a key, acting for its project. REST framework knows it as ``request.user``."""
+    """The API key of a request, which acts for its project. It is ``request.user``."""
 
     api_key: ApiKey
     is_authenticated: bool = True
@@ -29,23 +29,23 @@ class Caller:
         return self.api_key.project
 
     def database_now(self) -> datetime:
-        """The present by the database, without asking it again: what it said when the key was
-        found, and what has passed here since. A body may take long to come.
+        """Database time without another query: the database's time when the key was found, plus
+        the time that has passed in this process since. Reading a body may take long.
         """
         found_at: datetime = vars(self.api_key)["found_at"]
         return found_at + timedelta(seconds=time.monotonic() - self.found)
 
     @property
     def actor(self) -> str:
-        """The name that events carry."""
+        """The actor written into events and audit entries."""
         return f"key:{self.api_key.public_id}"
 
 
 class ApiKeyAuthentication(BaseAuthentication):
     """Finds the caller of a request by its bearer key.
 
-    A missing header is left to the permission to refuse; a wrong one is refused here, without a
-    word on whether the key is unknown, expired or revoked.
+    A missing header is refused by the permission class. A wrong key is refused here; the answer
+    does not say whether it is unknown, expired or revoked.
     """
 
     def authenticate(self, request: Request) -> tuple[Caller, ApiKey] | None:

@@ -1,11 +1,11 @@
-"""``Idempotency-Key``: a request that is sent again is answered again, and done once.
+"""``Idempotency-Key``: a repeated request gets the same answer and is executed once.
 
-The key is claimed, the work is done and the answer is kept in one transaction, so that there is no
-moment at which one of them exists without the others. Who comes with the same key meanwhile waits
-for that transaction, as Postgres does for any unique index, for two seconds at most.
+Claiming the key, executing the request and storing the answer happen in one transaction, so none
+of the three exists without the others. A second request with the same key waits for that
+transaction on the unique index, at most two seconds.
 
-A key belongs to the project and not to the API key, so that a retry under a rotated API key is
-still one request. Only what changes something claims a key: whoever may only read claims none.
+A key belongs to the project and not to the API key, so a retry with a rotated API key is still the
+same request. Only requests that change something claim a key.
 """
 
 import functools
@@ -31,8 +31,8 @@ REPLAYED = "Idempotent-Replayed"
 KEPT = timedelta(hours=24)
 WAIT_SECONDS = 2
 _NO_KEY = (
-    f"It must be one key of 1 to {MOST_CHARACTERS} visible ASCII characters, bare or in quotes; a "
-    "comma is allowed in quotes only, since repeated headers are joined with commas"
+    f"Must be one key of 1 to {MOST_CHARACTERS} visible ASCII characters, with or without double "
+    "quotes; a comma is allowed only inside quotes, since repeated headers are joined with commas"
 )
 _KEPT_HEADERS = ("Location", "ETag")
 
@@ -47,7 +47,7 @@ class KeyInUse(APIException):
 
     def __init__(self) -> None:
         super().__init__(
-            f"A request with this {HEADER} is being processed; try again in a moment.",
+            f"A request with this {HEADER} is being processed; retry after one second.",
             code="IDEMPOTENCY_KEY_IN_USE",
         )
 
@@ -59,15 +59,16 @@ class KeyReused(APIException):
 
     def __init__(self) -> None:
         super().__init__(
-            f"This {HEADER} was used for another request: another path or another body.",
+            f"This {HEADER} was used for a different request: another method, path or body.",
             code="IDEMPOTENCY_KEY_REUSED",
         )
 
 
 def idempotent(method: Method) -> Method:
-    """Let a view's method answer once for each key of a project. Without the header, as it is.
+    """Decorate a view's method: execute it once for each key of a project. A request without the
+    header is executed as usual.
 
-    Only a 2xx is kept; whatever else is answered undoes the claim with everything written.
+    Only 2xx answers are stored; any other answer rolls back the claim and all other writes.
     """
 
     @functools.wraps(method)
@@ -94,20 +95,22 @@ def idempotent(method: Method) -> Method:
 
 
 def forget_old() -> int:
-    """Delete answers that were kept long enough; how many."""
+    """Delete answers older than KEPT; returns their number."""
     count, _ = IdempotentAnswer.objects.filter(created_at__lt=Now() - KEPT).delete()
     return count
 
 
 def _fingerprint(request: Request) -> str:
-    """Method, path and body; a body says the same in whatever order its fields stand."""
+    """Hash of method, path and body; the order of the body's fields does not matter."""
     body = json.dumps(request.data, sort_keys=True, ensure_ascii=False)
     text = f"{request.method}\n{request.path}\n{body}"
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _claim(project: Project, key: IdempotencyKey, fingerprint: str) -> bool:
-    """Whether this request is the first. Waits for one that is under way; raises KeyInUse."""
+    """Whether this request is the first with its key. Waits up to WAIT_SECONDS for a concurrent
+    one; raises KeyInUse after that.
+    """
     values: dict[str, Any] = {"project": project.pk, "key": key.text, "fingerprint": fingerprint}
     try:
         with connection.cursor() as cursor:
@@ -141,7 +144,7 @@ def _keep(project: Project, key: IdempotencyKey, response: Response) -> None:
 
 
 def _replay(project: Project, key: IdempotencyKey, fingerprint: str) -> Response:
-    """What is kept under any form of the key; raises KeyReused if it belongs to another request."""
+    """The stored answer under any form of the key; raises KeyReused if the request differs."""
     forms = [key.text, *key.older_texts]
     found = IdempotentAnswer.objects.filter(project=project, key__in=forms)
     kept = next((answer for answer in found if answer.fingerprint == fingerprint), None)

@@ -1,4 +1,4 @@
-"""When a key was last used, to the minute and at the price of one small write a minute."""
+"""The time of a key's last use, precise to one minute: one small write a minute and process."""
 
 import time
 from datetime import timedelta
@@ -9,12 +9,12 @@ from django.db.models.functions import Now
 from accounts.models import ApiKey
 
 PRECISION = timedelta(minutes=1)
-# When this process last wrote for each key, in time.monotonic(). Bounded by the number of keys.
+# time.monotonic() of this process's last write for each key. Bounded by the number of keys.
 _noted: dict[int, float] = {}
 
 
 def note(api_key: ApiKey) -> None:
-    """Say that the key is in use; mostly this remembers that it has been said."""
+    """Store that the key is in use now, unless this process did so within PRECISION."""
     now = time.monotonic()
     if now - _noted.get(api_key.pk, float("-inf")) < PRECISION.total_seconds():
         return
@@ -24,5 +24,5 @@ def note(api_key: ApiKey) -> None:
 
 
 def forget() -> None:
-    """As a new process: for tests."""
+    """Reset the state of this process; for tests."""
     _noted.clear()

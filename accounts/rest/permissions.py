@@ -1,4 +1,4 @@
-"""What a caller needs to get past the door."""
+"""Permission check: an API key with the scope that the endpoint requires."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -12,15 +12,15 @@ from accounts.rest.authentication import Caller
 from accounts.scopes import Scope, is_covered
 
 if TYPE_CHECKING:
-    # REST framework's views import this module through its settings.
+    # An import at run time would be circular: REST framework's views import this module.
     from rest_framework.views import APIView
 
 
 class HasApiKey(BasePermission):
-    """Every endpoint needs a valid key whose scopes cover it, unless it says otherwise.
+    """Every endpoint needs a valid key with a sufficient scope, unless the view says otherwise.
 
-    Looking needs ``read``, everything else ``write``; a view that needs more says so in
-    ``required_scopes``, by action or method; None stands for no scope at all.
+    Safe methods need ``read``, all others ``write``. A view overrides this in ``required_scopes``,
+    by action or method; None there means that any valid key is enough.
     """
 
     message = "An API key is required: Authorization: Bearer KEY."
@@ -33,27 +33,25 @@ class HasApiKey(BasePermission):
         enough = () if scope is None else (scope, *also_enough(view))
         if enough and not any(is_covered(each, given) for each in enough):
             words = " or ".join(each.value for each in enough)
-            raise PermissionDenied(f"This needs an API key with the scope {words}.")
+            raise PermissionDenied(f"This request needs an API key with the scope {words}.")
         return True
 
 
 def also_enough(view: "APIView") -> Sequence[Scope]:
-    """Scopes that open this view in place of the one it asks for, and no other view."""
+    """Scopes that this view accepts instead of its required scope."""
     scopes: Sequence[Scope] = getattr(view, "also_enough", ())
     return scopes
 
 
 def required_scope(view: "APIView", method: str) -> Scope | None:
-    """The scope that a view asks for when it is called with that method, if any."""
+    """The scope that a view requires for that method; None: any valid key is enough."""
     special: Mapping[str, Scope | None] = getattr(view, "required_scopes", {})
     default = Scope.READ if method in SAFE_METHODS else Scope.WRITE
     return special.get(getattr(view, "action", None) or method, default)
 
 
 def project_to_show(request: Request) -> Project | None:
-    """Whose figures the caller may see: those of its project; None, which is everybody's, with the
-    scope ``admin``.
-    """
+    """The project whose figures the caller may see; None (all projects) with scope ``admin``."""
     caller = request.user
     if not isinstance(caller, Caller):
         raise NotAuthenticated

@@ -1,10 +1,10 @@
-"""How many requests a key may make, counted over all processes.
+"""Rate limits of API keys, counted over all processes.
 
-A bucket as large as a minute's requests fills evenly. It is kept in one row a key (the moment at
-which it will be full again, so nothing has to refill it), and each process borrows a hundredth of
-it at a time: a request mostly spends what its process already holds, without asking the database.
-What was borrowed and not spent is lost after some seconds, so a key may get a little less than its
-limit while it changes between many processes, and never more.
+A token bucket with the size of one minute's requests, refilled evenly. One row per key stores the
+time at which the bucket will be full again (so no refilling is needed). Each process borrows 1/100
+of the limit at a time, so most requests spend a borrowed token without a database query. Borrowed
+tokens that are not spent expire after _LOAN_SECONDS: a key whose requests go to many processes may
+get slightly less than its limit, and never more.
 """
 
 import math
@@ -20,12 +20,12 @@ from accounts.models import SpentRate
 WINDOW_SECONDS = 60
 _MICROSECONDS = 1_000_000
 _WINDOW = WINDOW_SECONDS * _MICROSECONDS
-# Of a limit, as one loan to a process; so many at most.
+# A process borrows limit / _SHARE tokens at a time, at most _MOST_AT_ONCE.
 _SHARE = 100
 _MOST_AT_ONCE = 50
 _LOAN_SECONDS = 5.0
 
-# EXCLUDED.full_at is now and all that is asked for; what fits is granted.
+# EXCLUDED.full_at is now + all requested tokens; as many as fit into the bucket are granted.
 _BORROW = """
     INSERT INTO accounts_spentrate AS spent (api_key_id, full_at, granted)
     SELECT %(key)s, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + %(all)s, %(n)s
@@ -45,8 +45,9 @@ _BORROW = """
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``remaining`` requests may come at once; in ``full_in`` seconds all of ``limit`` may. A
-    refused one is worth trying again after ``retry_after`` seconds, at least 1.
+    """The decision about one request. ``remaining``: requests that are allowed at once now;
+    ``full_in``: seconds until the full ``limit`` is allowed; ``retry_after``: seconds until a
+    refused request may be repeated, at least 1.
     """
 
     is_allowed: bool
@@ -58,7 +59,7 @@ class Verdict:
 
 @dataclass(slots=True)
 class _Purse:
-    """What this process holds of a key's allowance; ``rest`` is what the bucket held beside it."""
+    """Tokens of a key that this process has borrowed; ``rest``: tokens left in the bucket then."""
 
     tokens: int = 0
     rest: int = 0
@@ -87,7 +88,9 @@ def spend(api_key_id: int, limit: int, *, clock: Callable[[], float] = time.mono
 
 
 def _borrow(purse: _Purse, api_key_id: int, limit: int, now: float) -> Verdict:
-    """Outside of the lock: other keys' requests do not wait for this query."""
+    """Borrow tokens from the bucket. The query runs outside of the lock, so that requests of other
+    keys do not wait for it.
+    """
     step = max(_WINDOW // limit, 1)
     wanted = max(1, min(limit // _SHARE, _MOST_AT_ONCE))
     granted, until_full = _ask(api_key_id, wanted, step)
@@ -103,7 +106,7 @@ def _borrow(purse: _Purse, api_key_id: int, limit: int, now: float) -> Verdict:
 
 
 def _ask(api_key_id: int, wanted: int, step: int) -> tuple[int, int]:
-    """How many were granted, and in how many microseconds the bucket will be full."""
+    """The number of granted tokens, and the microseconds until the bucket is full."""
     values = {"key": api_key_id, "n": wanted, "step": step}
     values |= {"all": wanted * step, "window": _WINDOW}
     with connection.cursor() as cursor:
@@ -123,13 +126,13 @@ def _verdict(purse: _Purse, limit: int, now: float, *, is_allowed: bool = True) 
 
 
 def forget_old() -> int:
-    """Delete rows of keys whose bucket has long been full; how many."""
+    """Delete rows of buckets that have been full for an hour; returns their number."""
     hour_ago = (time.time_ns() // 1000) - 3600 * _MICROSECONDS
     count, _ = SpentRate.objects.filter(full_at__lt=hour_ago).delete()
     return count
 
 
 def forget() -> None:
-    """As a new process: for tests."""
+    """Reset the state of this process; for tests."""
     with _lock:
         _purses.clear()

@@ -1,4 +1,4 @@
-"""Tells the OpenAPI document how callers identify themselves."""
+"""The security scheme of the OpenAPI document."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Rate limits at the door: REST framework asks here before a view runs."""
+"""REST framework's throttle: checks a key's rate limit before a view runs."""
 
 from typing import TYPE_CHECKING
 
@@ -14,21 +14,21 @@ from accounts.rest.authentication import Caller
 from accounts.rest.rate_limits import WINDOW_SECONDS, Verdict
 
 if TYPE_CHECKING:
-    # REST framework's views import this module through its settings.
+    # An import at run time would be circular: REST framework's views import this module.
     from rest_framework.views import APIView
 
 _POLICY = "key"
 
 
 class KeyRateThrottle(BaseThrottle):
-    """Counts each request of a key against its limit; those without a key are refused before."""
+    """Counts each request of a key against its limit. Requests without a key are refused before."""
 
     def allow_request(self, request: Request, view: "APIView") -> bool:
         caller = request.user
         if not isinstance(caller, Caller) or not (limit := limit_of(caller.api_key)):
             return True
         self.verdict = rate_limits.spend(caller.api_key.pk, limit)
-        # The middleware writes the headers, on errors too.
+        # The middleware writes the headers, also on errors.
         request._request.rate_verdict = self.verdict  # type: ignore[attr-defined]
         return self.verdict.is_allowed
 
@@ -37,7 +37,7 @@ class KeyRateThrottle(BaseThrottle):
 
 
 def limit_of(api_key: ApiKey) -> int:
-    """Requests a minute; 0 where there is no limit."""
+    """Requests a minute; 0: no limit."""
     own = api_key.rate_limit
     return int(settings.CONFIG.api_rate_limit if own is None else own)
 
@@ -48,6 +48,6 @@ def write_headers(request: HttpRequest, response: HttpResponseBase) -> None:
     if verdict is None:
         return
     response["RateLimit-Policy"] = f'"{_POLICY}";q={verdict.limit};w={WINDOW_SECONDS}'
-    # Who has nothing left wants to know when something comes; else, when all is back.
+    # t of a refused request: seconds until one is allowed again; else until the bucket is full.
     seconds = verdict.full_in if verdict.is_allowed else verdict.retry_after
     response["RateLimit"] = f'"{_POLICY}";r={verdict.remaining};t={seconds}'

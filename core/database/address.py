@@ -1,9 +1,8 @@
-"""DATABASE_URL: what libpq makes of it, checked before anything connects.
+"""Parsing and checking of DATABASE_URL before anything connects.
 
-libpq itself takes the URL apart, so that everything its documentation says of connection URIs
-holds here: several hosts, sockets, percent-encoding, every parameter (PostgreSQL documentation,
-"Connection URIs"). What libpq would drop without a word is refused. No message repeats a part of
-the URL that may be the password.
+libpq itself parses the URL, so everything in its documentation applies: several hosts, sockets,
+percent-encoding, every parameter (PostgreSQL documentation, "Connection URIs"). Parts that libpq
+would silently ignore are refused. No message repeats a part of the URL that may be the password.
 """
 
 import difflib
@@ -40,7 +39,7 @@ _NOWHERE = "/nowhere/novitai"
 
 
 class AddressError(ValueError):
-    """DATABASE_URL cannot be used; the text says why, without any secret."""
+    """DATABASE_URL cannot be used; the message says why, without any secret."""
 
 
 def parse_url(url: str) -> dict[str, str]:
@@ -69,10 +68,10 @@ def known_parameters() -> frozenset[str]:
 
 
 def _check_query(query: str) -> None:
-    """Every parameter once, and by a name that libpq knows."""
+    """Check that each parameter occurs once and is known to libpq."""
     seen: set[str] = set()
     for name in _names(query):
-        # libpq takes JDBC's ssl=true for sslmode=require.
+        # libpq reads JDBC's ssl=true as sslmode=require.
         own = "sslmode" if name == "ssl" else name
         if own in seen:
             raise AddressError(f"gives the parameter {own} more than once")
@@ -96,8 +95,8 @@ def _names(query: str) -> Iterator[str]:
 
 
 def _shown(name: str) -> str:
-    """What stands after a raw ? may be the rest of a password."""
-    return name if re.fullmatch(r"[A-Za-z_]{1,40}", name) else "(a name that is no name)"
+    """A parameter name for messages. It may be a part of a password if a raw ? is in it."""
+    return name if re.fullmatch(r"[A-Za-z_]{1,40}", name) else "(not shown: not a valid name)"
 
 
 def _near(name: str) -> str:
@@ -106,7 +105,7 @@ def _near(name: str) -> str:
 
 
 def _check_overridden(base: Mapping[str, object], query: str) -> None:
-    """libpq lets the query win over what stands before it, without a word."""
+    """Check that no value is given twice; libpq would silently use the one of the query."""
     for name in _names(query):
         before = str(base.get(name) or "")
         if name == "host" and before in _PLACEHOLDER_HOSTS:
@@ -130,12 +129,14 @@ def _check(parameters: Mapping[str, str]) -> None:
 def _check_hosts(parameters: Mapping[str, str]) -> None:
     hosts = parameters.get("host", "").split(",")
     if any(re.search(r"[@\s]", host[1:]) for host in hosts):
-        raise AddressError("names no possible host. An @ in the password must be written as %40")
+        raise AddressError("has no valid host. An @ in the password must be written as %40")
     for address in filter(None, parameters.get("hostaddr", "").split(",")):
         try:
             ipaddress.ip_address(address.partition("%")[0])
         except ValueError:
-            raise AddressError(f"has hostaddr={_short(address)}, which is no IP address") from None
+            raise AddressError(
+                f"has hostaddr={_short(address)}, which is not an IP address"
+            ) from None
     is_socket = any(host.startswith(("/", "@")) for host in hosts)
     if is_socket and parameters.get("sslmode") in _DEMANDS_TLS:
         raise AddressError(
@@ -152,11 +153,11 @@ def _check_numbers(parameters: Mapping[str, str]) -> None:
         if not re.fullmatch(r"[0-9]{1,9}", value):
             raise AddressError(f"has {name}={_short(value)}, which is not a whole number")
     if parameters.get("connect_timeout") == "0":
-        raise AddressError("has connect_timeout=0, which would wait for ever; give seconds")
+        raise AddressError("has connect_timeout=0, which means no limit; give a number of seconds")
 
 
 def _check_files(parameters: Mapping[str, str]) -> None:
-    """libpq passes over some files that are not there (passfile, sslcrl), without a word."""
+    """Check that files can be read; libpq silently ignores some missing ones (passfile, sslcrl)."""
     for name in _FILES:
         value = parameters.get(name, "")
         if value in _NO_FILES or ":" in value:  # an engine's key is named engine:key
@@ -166,7 +167,7 @@ def _check_files(parameters: Mapping[str, str]) -> None:
 
 
 def _check_values(parameters: Mapping[str, str]) -> None:
-    """By libpq itself; its own words about values are kept where they name the parameter."""
+    """Check by libpq; its message about a value is kept if it names the parameter."""
     tried = {**parameters, "host": _NOWHERE, "port": "5432", "password": "x"}
     for name in ("hostaddr", "load_balance_hosts", "sslpassword"):
         tried.pop(name, None)

@@ -1,13 +1,13 @@
-"""Bounds on our side for every wait for the database.
+"""Time limits of the client for every wait for the database.
 
-statement_timeout and lock_timeout are the server's own: a server that is frozen, or a network that
-swallows its answer, never applies them. So a connection of this class gives up by itself:
+statement_timeout and lock_timeout are enforced by the server; a frozen server, or a network that
+loses its answer, does not enforce them. So a connection of this class also has its own limits:
 
     web and worker processes   after statement_timeout and a margin (``serve_with_bounds``)
     web processes              as soon as the pulse finds the server silent (``pulse``)
     probes                     within the seconds of ``within``
 
-Commands such as ``migrate`` wait as long as it takes.
+Commands such as ``migrate`` have no limit.
 """
 
 import time
@@ -23,11 +23,11 @@ from core.database.failures import NoAnswer
 
 R = TypeVar("R")
 
-# Beyond the server's own limit for the statement, which normally comes first.
+# Seconds added to the server's statement_timeout, which normally ends the statement first.
 MARGIN_SECONDS = 5.0
-# Where the server has no limit for statements.
+# Limit in seconds if the server has no statement_timeout.
 LONGEST_SECONDS = 300.0
-# After so long the pulse is asked whether the server lives.
+# After this many seconds of waiting, the pulse is asked whether the server is silent.
 SUSPICION_SECONDS = 0.2
 
 _is_serving = False
@@ -36,7 +36,7 @@ _thread = local()
 
 
 def serve_with_bounds() -> None:
-    """From now on no statement of this process waits without a bound."""
+    """Enable the time limit for all statements of this process."""
     global _is_serving
     _is_serving = True
 
@@ -55,7 +55,7 @@ def check_pulse() -> None:
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Statements of this thread give up when this time is over, or an outer one's."""
+    """Limit the statements of this thread; an outer, earlier limit stays in force."""
     outer: float | None = getattr(_thread, "deadline", None)
     own = time.monotonic() + seconds
     _thread.deadline = own if outer is None else min(own, outer)
@@ -69,15 +69,15 @@ class BoundedConnection(psycopg.Connection[Any]):
     """A connection whose statements end within ``limit_seconds``, with NoAnswer if need be."""
 
     limit_seconds = LONGEST_SECONDS
-    # Behind a transaction pooler the server's limits are not ours: the statement must be told.
+    # Behind a transaction pooler the server has other limits, so this one is set per statement.
     is_cancelled_by_us = False
 
     def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
-        """psycopg's one place of waiting for an answer."""
+        """The only place where psycopg waits for an answer."""
         return super().wait(self._bounded(gen), *args, **kwargs)
 
     def _bounded(self, waiting: Generator[Any, Any, R]) -> Generator[Any, Any, R]:
-        """The same generator, with a look at the clock whenever nothing came for 0.1 s."""
+        """The same generator; checks the time limit whenever nothing arrived for 0.1 s."""
         started = 0.0
         try:
             state = next(waiting)
@@ -93,7 +93,7 @@ class BoundedConnection(psycopg.Connection[Any]):
             return result
 
     def _look_at_clock(self, now: float, started: float) -> None:
-        # Waiting for notifications is no statement: it ends by itself.
+        # Waiting for notifications is not limited: it has its own timeout.
         if self.pgconn.transaction_status != TransactionStatus.ACTIVE:
             return
         deadline = getattr(_thread, "deadline", None)
@@ -105,7 +105,7 @@ class BoundedConnection(psycopg.Connection[Any]):
 
     def _give_up(self) -> None:
         if self.is_cancelled_by_us:
-            with suppress(psycopg.Error):  # It may not answer that either.
+            with suppress(psycopg.Error):  # The server may not answer this either.
                 self.cancel_safe(timeout=1.0)
         self.close()
         raise NoAnswer("the database does not answer")

@@ -1,7 +1,7 @@
-"""Why the database cannot be used: one table of causes, for answers, log lines and health.
+"""Causes of database failures: one table for answers, log lines and health.
 
-Errors with an SQLSTATE are judged by it. What fails before a session exists has none (libpq passes
-on the text only), so there the server's English words are searched.
+An error with an SQLSTATE is classified by it. Errors before a session exists have none (libpq gives
+only the text), so they are classified by the server's English message.
 """
 
 import re
@@ -13,7 +13,7 @@ from django.db import InterfaceError, OperationalError
 
 
 class Cause(StrEnum):
-    """What is wrong with the database, as health, metrics and log lines call it."""
+    """Causes, with the names used in health, metrics and log lines."""
 
     BUSY = "busy"
     SILENT = "silent"
@@ -32,7 +32,7 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """words: for people. ends_session: another session may succeed where this one failed."""
+    """words: for people. ends_session: this session must be closed; another one may succeed."""
 
     words: str
     ends_session: bool = True
@@ -45,45 +45,49 @@ FAILURES: dict[Cause, Failure] = {
     Cause.LOST: Failure("The connection to the database was ended."),
     Cause.STARTING: Failure("The database is starting, stopping or recovering."),
     Cause.REFUSED: Failure("The database refuses the service's connection."),
-    Cause.TOO_MANY_CONNECTIONS: Failure("The database has no connection left."),
+    Cause.TOO_MANY_CONNECTIONS: Failure("The database has no free connection left."),
     Cause.FORBIDDEN: Failure(
-        "The database denies the service's role a right that it needs (GRANT).", ends_session=False
+        "The database role of the service lacks a privilege that it needs (GRANT).",
+        ends_session=False,
     ),
     Cause.READ_ONLY: Failure("The database is read-only."),
     Cause.FULL: Failure("The database has no space left.", ends_session=False),
     Cause.POOLER: Failure(
-        "A connection pooler stands before the database that the service is not set up for"
+        "The connection pooler in front of the database does not match the configuration"
         " (DATABASE_POOLER)."
     ),
-    Cause.UNSUITABLE: Failure("The database is not one that the service can use."),
-    Cause.FAILED: Failure("The database has failed."),
+    Cause.UNSUITABLE: Failure(
+        "The service cannot use this database: its version, encoding or settings do not fit."
+    ),
+    Cause.FAILED: Failure("The database reports an unexpected error."),
 }
 
 
-# What Django raises when the server is gone, refuses or takes too long.
+# Exceptions that Django raises if the server is gone, refuses the session, or is too slow.
 TROUBLE = (OperationalError, InterfaceError)
 
 
 class DatabaseUnusable(OperationalError):
-    """An error that Django files elsewhere, and that means: this database or session is of no use.
+    """An error that Django classifies differently, and that means that the database or the session
+    cannot be used.
 
-    A read-only transaction is an InternalError to Django, a lost prepared statement a
-    ProgrammingError. As an OperationalError everything that outlives a lost database outlives them.
+    For Django, a read-only transaction is an InternalError and a lost prepared statement a
+    ProgrammingError. As an OperationalError they are handled like a lost database.
     """
 
 
 class NoAnswer(psycopg.OperationalError):
-    """The server has not answered within our own limit."""
+    """The server did not answer within the service's own time limit."""
 
 
 class Unsuitable(psycopg.OperationalError):
-    """The session is one that the service cannot use; the text says what to change."""
+    """The service cannot use this session; the text says what to change."""
 
     cause = Cause.UNSUITABLE
 
 
 class BehindPooler(Unsuitable):
-    """A pooler stands between, in a mode that the configuration does not name."""
+    """A connection pooler is in between, in another mode than DATABASE_POOLER names."""
 
     cause = Cause.POOLER
 
@@ -110,7 +114,7 @@ _BY_STATE = {
     "3D000": Cause.REFUSED,
 }
 _BY_STATE_CLASS = {"08": Cause.LOST, "28": Cause.REFUSED, "58": Cause.FAILED, "XX": Cause.FAILED}
-# First match wins.
+# The first match counts.
 _BY_WORDS = tuple(
     (re.compile(pattern, re.IGNORECASE), cause)
     for pattern, cause in (
@@ -131,7 +135,7 @@ _BY_WORDS = tuple(
 
 
 def cause_of(error: BaseException | None) -> Cause | None:
-    """Of an error of the driver or of Django's; None if it says nothing of the database."""
+    """The cause of an error of the driver or of Django; None if it is no database failure."""
     while error is not None and not isinstance(error, psycopg.Error):
         if error.__cause__ is None:
             return Cause.UNREACHABLE if isinstance(error, TROUBLE) else None
@@ -140,7 +144,7 @@ def cause_of(error: BaseException | None) -> Cause | None:
 
 
 def words_of(cause: Cause) -> str:
-    """One sentence for people."""
+    """The message of a cause, for people."""
     return FAILURES[cause].words
 
 

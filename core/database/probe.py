@@ -16,10 +16,10 @@ from core.database import state
 from core.database.bounds import within
 from core.database.failures import Cause, cause_of
 
-# In all; probes are to be answered within three seconds.
+# Seconds for the whole probe; /livez, /readyz and /health must answer within three.
 LIMIT_SECONDS = 2.5
 _FRESH_SECONDS = 1.0
-# A row that another process is writing at this moment needs no second write.
+# SKIP LOCKED: if another process is writing the row now, a second write is not needed.
 _WRITE = """
 UPDATE novitai_write_probe SET written_at = clock_timestamp()
 WHERE id = (SELECT id FROM novitai_write_probe WHERE id = 1 FOR UPDATE SKIP LOCKED)
@@ -58,7 +58,7 @@ def cause_against_writing() -> Cause | None:
 
 
 def forget() -> None:
-    """As a new process: for tests."""
+    """Reset the state of this process; for tests."""
     global _found
     _found = None
 
@@ -76,5 +76,5 @@ def _ask() -> Cause | None:
 
 
 def _is_not_migrated(error: Error) -> bool:
-    """That is told by another name: the migrations are missing."""
+    """A missing table is not reported here: the condition ``migrations_missing`` covers it."""
     return isinstance(error.__cause__, psycopg.errors.UndefinedTable)

@@ -1,9 +1,9 @@
-"""Whether the database answers at all: one thread and one connection of a web process that ask.
+"""Pulse: one thread and one connection of a web process that check whether the database answers.
 
-While a statement waits, a slow one cannot be told from a frozen server. Then the pulse asks for the
-least there is, ``SELECT 1``. Without an answer within LIMIT_SECONDS the server is silent: all waits
-of the process end at once and new ones are refused, so that a frozen server holds no request
-threads and probes are answered. The first answer ends the silence.
+While a statement waits, a slow statement cannot be distinguished from a frozen server. Then the
+pulse sends ``SELECT 1``. Without an answer within LIMIT_SECONDS the server counts as silent: all
+waits of the process end at once and new ones are refused, so that a frozen server blocks no request
+threads and probes are answered. The first answer ends this.
 """
 
 import threading
@@ -17,7 +17,7 @@ from core.database.bounds import BoundedConnection
 from core.database.failures import Cause, NoAnswer, cause_of
 
 LIMIT_SECONDS = 1.3
-# libpq takes nothing less for a connection.
+# The shortest connect_timeout that libpq accepts.
 _CONNECT_SECONDS = "2"
 _PAUSE_SECONDS = 0.1
 
@@ -25,7 +25,9 @@ Parameters = Callable[[], dict[str, Any]]
 
 
 class Pulse(threading.Thread):
-    """parameters: of a new connection, asked for each time, as an embedded server may move."""
+    """parameters: returns the connection parameters; called for each new connection, since the
+    address of an embedded server may change.
+    """
 
     def __init__(self, parameters: Parameters) -> None:
         super().__init__(name="database-pulse", daemon=True)
@@ -36,7 +38,7 @@ class Pulse(threading.Thread):
         self.is_silent = False
 
     def suspect(self) -> bool:
-        """Have it looked at soon; takes no time. Whether the server is known to be silent."""
+        """Request a check, without waiting; returns whether the server is known to be silent."""
         self._asked.set()
         return self.is_silent
 
@@ -58,7 +60,7 @@ class Pulse(threading.Thread):
             self._ask()
         except psycopg.Error as error:
             self._hang_up()
-            # A refusal is an answer; those who ask meet it themselves.
+            # A refused connection is an answer too; request threads get that error themselves.
             self._take(is_silent=cause_of(error) is Cause.SILENT, error=error)
         else:
             self._take(is_silent=False)
@@ -84,7 +86,7 @@ class Pulse(threading.Thread):
 
 
 class _Asking(BoundedConnection):
-    """Looks at the clock only: what it finds is what the others ask it for."""
+    """The connection of the pulse; its limit is the clock only, not the pulse itself."""
 
     def _look_at_clock(self, now: float, started: float) -> None:
         if now - started > LIMIT_SECONDS:
@@ -92,7 +94,7 @@ class _Asking(BoundedConnection):
 
 
 def watch(parameters: Parameters) -> Pulse:
-    """Start the pulse of this process; every wait for the database is told by it."""
+    """Start the pulse of this process, and use it for every wait for the database."""
     pulse = Pulse(parameters)
     bounds.watch_with(pulse.suspect)
     pulse.start()

@@ -1,7 +1,7 @@
-"""What every session of the service is started with: one place for all connections.
+"""Start-up options of all database sessions.
 
-Web threads, workers, the pusher and the listeners all connect by Django's DATABASES entry, so what
-stands here holds for each of them.
+Web threads, workers and listeners all connect with Django's DATABASES entry, so these options apply
+to every session.
 """
 
 import os
@@ -11,20 +11,20 @@ from typing import Any
 
 from psycopg import pq
 
-# No statement may hang on a lock or a lost client for ever. An operator's own values win.
+# Limits of lock waits, statements and idle transactions. Values of DATABASE_URL have priority.
 LIMITS = "-c lock_timeout=10s -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s"
-# What the service's statements and the driver rely on, whatever a role or a database presets.
-# These come last, so they win. default_transaction_read_only is left alone: with it an operator
-# stops all writes.
+# Settings that the service's statements and the driver need, whatever a role or database presets.
+# They come last, so they have priority. default_transaction_read_only is not set: an operator can
+# use it to stop all writes.
 RELIED_ON = (
     "-c datestyle=ISO -c intervalstyle=postgres -c timezone=UTC -c bytea_output=hex"
     " -c standard_conforming_strings=on -c extra_float_digits=1"
     " -c default_transaction_isolation=read\\ committed -c default_transaction_deferrable=off"
     " -c transform_null_equals=off -c array_nulls=on"
-    # By this a session knows that all of this has reached the server (``suitability``).
+    # A marker: ``suitability`` checks by it that the options have reached the server.
     " -c novitai.session=1"
 )
-# Found out in seconds: a server that vanished, and one that does not answer a new connection.
+# So that a lost server, and one that does not answer a new connection, are noticed in seconds.
 _DEFAULTS: dict[str, str] = {
     "connect_timeout": "2",
     "tcp_user_timeout": "10000",
@@ -43,14 +43,14 @@ _OF_DJANGO = {
 
 
 def embedded_options() -> dict[str, Any]:
-    """OPTIONS of Django's entry for the embedded server, which nobody else configures."""
+    """OPTIONS of Django's entry for the embedded server."""
     return {**_DEFAULTS, "options": _joined(LIMITS, RELIED_ON)}
 
 
 def django_entry(parameters: Mapping[str, str], pooler: str = "none") -> dict[str, Any]:
-    """An entry of DATABASES for the parameters of a URL: all of them, and ours beside them.
+    """An entry of DATABASES: the parameters of a URL, and the service's start-up options.
 
-    Poolers refuse start-up options, so behind one ours are set otherwise (``suitability``).
+    Poolers refuse start-up options, so behind one they are set differently (``suitability``).
     """
     theirs = {name: value for name, value in parameters.items() if name != "client_encoding"}
     preset = _presets(theirs)
@@ -67,7 +67,7 @@ def django_entry(parameters: Mapping[str, str], pooler: str = "none") -> dict[st
         **entry,
         "OPTIONS": {**own, **theirs, **options_of_ours},
         "POOLER": pooler,
-        # A cursor on the server lives in one session, and a transaction pooler changes sessions.
+        # A server-side cursor needs one session, and a transaction pooler changes sessions.
         "DISABLE_SERVER_SIDE_CURSORS": pooler == "transaction",
     }
 
@@ -77,8 +77,8 @@ def _joined(*parts: str) -> str:
 
 
 def _presets(parameters: Mapping[str, str]) -> dict[str, str]:
-    """What libpq would add by itself to a URL's parameters: of the environment (PGOPTIONS …) and of
-    the service that the URL names. A value that we pass would silently replace it.
+    """Parameters that libpq itself adds to those of a URL: from the environment (PGOPTIONS …) and
+    from the service that the URL names. A value passed by this code would silently replace them.
     """
     with _service_named(parameters):
         options = pq.Conninfo.get_defaults()
@@ -88,7 +88,7 @@ def _presets(parameters: Mapping[str, str]) -> dict[str, str]:
 
 @contextmanager
 def _service_named(parameters: Mapping[str, str]) -> Iterator[None]:
-    """libpq tells the presets of a service only if the environment names it."""
+    """libpq returns the parameters of a service only if the environment names the service."""
     variables = {"service": "PGSERVICE", "servicefile": "PGSERVICEFILE"}
     named = {variables[name]: parameters[name] for name in variables if parameters.get(name)}
     before = {name: os.environ.get(name) for name in named}

@@ -1,6 +1,6 @@
-"""What is looked at before the service starts: a database that cannot work is refused by name.
+"""Checks of the database before the service starts; an unusable configuration stops the start.
 
-A database that is away is no reason: it may come back, and until then requests get a 503.
+A database that cannot be reached does not stop the start: until it is back, requests get a 503.
 """
 
 from collections.abc import Sequence
@@ -14,23 +14,26 @@ from django.db import Error, connections
 from core.database.failures import Cause, cause_of
 
 _WORKERS_NEED_SESSIONS = (
-    "DATABASE_POOLER=transaction: workers keep prepared statements and listen for notifications, "
-    "which a connection pooler in transaction mode does not pass on. Give the workers the address "
-    "of the server itself, or a pool in session mode with DATABASE_POOLER=session"
+    "DATABASE_POOLER=transaction: workers need prepared statements and LISTEN, which a connection "
+    "pooler in transaction mode does not support. In the DATABASE_URL of the workers use the "
+    "address of the server itself, or of a pool in session mode with DATABASE_POOLER=session"
 )
 _MIGRATIONS_NEED_SESSIONS = (
-    "DATABASE_POOLER=transaction: migrations set limits for their session, which a connection "
-    "pooler in transaction mode gives to others. Run migrate with the address of the server itself"
+    "DATABASE_POOLER=transaction: migrations set time limits for their session, and a connection "
+    "pooler in transaction mode would apply them to other sessions. Run migrate with the address "
+    "of the server itself in DATABASE_URL"
 )
 _IS_TRANSACTION_MODE = (
-    "DATABASE_POOLER=session, but the connection pooler is in transaction mode: what one session "
-    "sets another one sees. Set DATABASE_POOLER=transaction for the web server"
+    "DATABASE_POOLER=session, but the connection pooler is in transaction mode: settings of one "
+    "session reach others. Set DATABASE_POOLER=transaction for the web server"
 )
 _LEAK = "novitai.leak"
 
 
 def refusal() -> str | None:
-    """Why the service cannot be started on this database; None if it can, or if it is away."""
+    """Why the service cannot be started on this database; None if it can, or if the database
+    cannot be reached.
+    """
     wrapper = connections.create_connection("default")
     try:
         wrapper.ensure_connection()
@@ -60,7 +63,7 @@ def refuse_for_workers(**_: Any) -> None:
 def check_database(
     *, databases: Sequence[str] | None = None, **_: Any
 ) -> list[checks.CheckMessage]:
-    """Django's database check, which ``migrate`` makes before anything else."""
+    """A Django database check, which ``migrate`` runs first."""
     if not databases:
         return []
     is_pooled = settings.CONFIG.database_pooler == "transaction"
@@ -69,8 +72,8 @@ def check_database(
 
 
 def _leaks(first: Any) -> bool:
-    """Whether a setting of one session is seen in another: a pooler hands out the server's session
-    that was used last, so in transaction mode the second client gets the first one's.
+    """Whether a setting of one session is visible in another one. A pooler in transaction mode
+    gives the most recently used server session to the next client.
     """
     second = connections.create_connection("default")
     try:

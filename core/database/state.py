@@ -1,7 +1,7 @@
-"""What this process knows of its database: one log line per change of state, and a counter.
+"""State of the database as seen by this process: one log line per change, and a counter.
 
-unusable -> usable: by an answer of the server where it was out of reach, by a write that was
-committed where only writes were refused.
+unusable -> usable: by any answer if the server could not be reached; by a committed write if only
+writes were refused.
 """
 
 import threading
@@ -14,7 +14,7 @@ from core.database.failures import FAILURES, Cause
 
 logger = structlog.get_logger(__name__)
 
-# Reads may succeed meanwhile, so that only a write proves that they are over.
+# With these causes reads may succeed, so only a committed write proves that they are over.
 _ENDED_BY_WRITES = frozenset({Cause.READ_ONLY, Cause.FULL, Cause.FORBIDDEN, Cause.FAILED})
 _TEXT_LENGTH = 300
 
@@ -27,16 +27,16 @@ _since = 0.0
 
 
 def note_trouble(cause: Cause, error: BaseException) -> None:
-    """Count it, and tell of it once, until the cause is another.
+    """Count a failure, and log it once until the cause changes.
 
-    A statement that waits too long is none: some are meant to give up soon.
+    A statement that waited too long is not logged: some statements have short limits on purpose.
     """
     global _cause, _since
     if cause is Cause.BUSY:
         return
     _failures.labels(cause.value).inc()
     with _lock:
-        # An ended session is told by itself only: it says nothing new of a database in trouble.
+        # A lost session is logged only if no other cause is known: it adds nothing to that.
         if cause is _cause or (cause is Cause.LOST and _cause is not None):
             return
         if _cause is None:
@@ -56,13 +56,13 @@ def is_in_trouble() -> bool:
 
 
 def note_answer() -> None:
-    """The server has taken a connection, or answered on one."""
+    """Note that the server accepted a connection or answered."""
     if _cause is not None and _cause not in _ENDED_BY_WRITES:
         _tell_end()
 
 
 def note_write() -> None:
-    """Something was written and committed."""
+    """Note that a write was committed."""
     if _cause is not None:
         _tell_end()
 
@@ -77,5 +77,5 @@ def _tell_end() -> None:
 
 
 def _text(error: BaseException) -> str:
-    """The server's own words in one line. They name users and hosts, never passwords."""
+    """The server's message in one line. It may name users and hosts, never passwords."""
     return " ".join(str(error).split())[:_TEXT_LENGTH]

@@ -1,4 +1,4 @@
-"""What the service needs of a session: set where it can be set, refused by name where it cannot."""
+"""Requirements on a session: settings are set; what cannot be set is refused with a message."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ from core.database.bounds import LONGEST_SECONDS, MARGIN_SECONDS, BoundedConnect
 from core.database.failures import BehindPooler, Unsuitable
 
 MINIMUM_VERSION = 140000
-# Set by our start-up options (``sessions``): without it they did not arrive.
+# Set by the start-up options (``sessions``); if it is missing, they did not reach the server.
 MARKER = "novitai.session"
 # The server reports these by itself, so looking at them costs nothing. A pooler in transaction mode
 # keeps them for each client.
@@ -33,9 +33,9 @@ _OF_SESSION = {
 
 
 def prepare_session(connection: BoundedConnection, *, pooler: str | None) -> None:
-    """For each new session, before its first statement. Raises Unsuitable.
+    """Check and prepare a new session before its first statement. Raises Unsuitable.
 
-    pooler: DATABASE_POOLER; None for an embedded server, which has none before it.
+    pooler: DATABASE_POOLER; None for an embedded server, which has no pooler.
     """
     check_server(connection)
     for name, wanted in _REPORTED.items():
@@ -47,8 +47,8 @@ def prepare_session(connection: BoundedConnection, *, pooler: str | None) -> Non
     marker, seconds = _ask(connection)
     if pooler == "none" and not marker:
         raise BehindPooler(
-            "the session's start-up options did not reach the server: a connection pooler stands "
-            "before it. Set DATABASE_POOLER to the mode of the pooler (session or transaction), or "
+            "the session's start-up options did not reach the server: a connection pooler is in "
+            "between. Set DATABASE_POOLER to the mode of the pooler (session or transaction), or "
             "connect to the server itself"
         )
     connection.is_cancelled_by_us = pooler == "transaction"
@@ -56,12 +56,12 @@ def prepare_session(connection: BoundedConnection, *, pooler: str | None) -> Non
 
 
 def check_server(connection: psycopg.Connection[object]) -> None:
-    """Whether data can be kept there at all. Raises Unsuitable."""
+    """Check encoding and version of the server. Raises Unsuitable."""
     encoding = connection.info.parameter_status("server_encoding")
     if encoding != "UTF8":
         raise Unsuitable(
-            f"the database has the encoding {encoding}, and the service needs UTF8. Make a new "
-            "one: CREATE DATABASE novitai ENCODING 'UTF8' TEMPLATE template0"
+            f"the database has the encoding {encoding}, and the service needs UTF8. Create a "
+            "new one: CREATE DATABASE novitai ENCODING 'UTF8' TEMPLATE template0"
         )
     version = connection.info.server_version
     if version < MINIMUM_VERSION:

@@ -40,8 +40,8 @@ REQUEST = {
 
 
 def demo(environ: Mapping[str, str]) -> int:
-    """Tell the story; returns the exit code. Raises LaunchError when it does not end well."""
-    # A terminal that cannot show a tick shall not end the demo.
+    """Run the demo; returns the exit code. Raises LaunchError if a step fails."""
+    # A terminal that cannot show the tick mark must not end the demo.
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
     with Ending(environ) as ending, tempfile.TemporaryDirectory(prefix="novitai-demo-") as folder:
         data_dir = Path(folder).resolve()
@@ -61,7 +61,7 @@ def _environment(environ: Mapping[str, str], data_dir: Path) -> dict[str, str]:
 
 
 def _tell_with_logs(stack: Stack) -> None:
-    """Add the logs to what went wrong in the story; the stack's own failures bring theirs."""
+    """Run the steps, and add the logs of the parts to an error of a step."""
     try:
         _tell(stack, Report())
     except (DemoError, Unanswered) as error:
@@ -118,13 +118,13 @@ def _follow(stack: Stack, url: str, key: str, report: Report, posted_at: float) 
             if details["status"] == "failed":
                 raise DemoError(f"The instance failed: {details.get('error')}")
             stack.sleep(POLL_SECONDS)
-    raise DemoError(f"The instance does not run after {DEADLINE_SECONDS} s.")
+    raise DemoError(f"The instance is not running after {DEADLINE_SECONDS} s.")
 
 
 def _await_webhook(
     stack: Stack, receiver: str, credentials: Credentials, details: dict[str, Any]
 ) -> Webhook:
-    """The message that the instance runs. Raises DemoError when it is missing or not genuine."""
+    """The webhook ``instance.running``. Raises DemoError if it is missing or not genuine."""
     deadline = time.monotonic() + DEADLINE_SECONDS
     while time.monotonic() < deadline:
         found = find_webhook(receiver, details["id"], "instance.running")
@@ -132,4 +132,4 @@ def _await_webhook(
             found.verify(credentials.webhook_secret)
             return found
         stack.sleep(POLL_SECONDS)
-    raise DemoError(f"No webhook came within {DEADLINE_SECONDS} s.")
+    raise DemoError(f"No webhook arrived within {DEADLINE_SECONDS} s.")

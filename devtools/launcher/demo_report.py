@@ -74,7 +74,7 @@ class Report:
         self._row("why", placement["reason"])
         self._row("chosen", _offer(placement["chosen"]))
         for offer in placement["alternatives"]:
-            self._row("dearer", _offer(offer))
+            self._row("more expensive", _offer(offer))
         for product in placement["rejected"]:
             self._row("not possible", f"{product['productId']}: {product['reason']}")
 
@@ -90,7 +90,7 @@ class Report:
     def end(self) -> None:
         seconds = time.monotonic() - self._started_at
         self._console.print(
-            f"\n[bold green]All of it worked[/], in {seconds:.0f} s. `make run` serves it for you."
+            f"\n[bold green]All steps succeeded[/] in {seconds:.0f} s. `make run` starts it."
         )
 
     def _heading(self, text: str) -> None:

@@ -48,8 +48,8 @@ def _configuration(environ: Mapping[str, str]) -> Config:
         raise LaunchError(str(error)) from None
     if _names_upstream(environ) and config.novita_api_key is None:
         raise LaunchError(
-            "NOVITA_API_BASE_URL is set, but NOVITA_API_KEY is not. Set the key of the account "
-            "to use there, or unset both to use the simulator."
+            "NOVITA_API_BASE_URL is set, but NOVITA_API_KEY is not. Set NOVITA_API_KEY, or unset "
+            "both to use the simulator."
         )
     return config
 
@@ -67,7 +67,7 @@ def _serve(stack: Stack, config: Config, credentials: Credentials) -> None:
         novita_url = start_simulator(stack, port=kept_port(stack.data_dir / "simulator_port"))
     addresses = start_service(stack, config.web_host, config.port, credentials)
     _announce(addresses, novita_url, credentials)
-    say("Ctrl-C ends it. Errors of the parts are shown here.")
+    say("Ctrl-C stops the service. Errors of its processes are shown here.")
     stack.watch()
 
 

@@ -55,7 +55,7 @@ class Stack:
     def run_once(self, name: str, *command: str) -> None:
         """A command that must succeed before anything else. Raises LaunchError with its log."""
         part = self._start(name, command, may_end=True)
-        self._wait(lambda: not part.process.is_running, f"{name} did not end")
+        self._wait(lambda: not part.process.is_running, f"{name} did not finish")
         if part.process.exit_code() != 0:
             raise LaunchError(_obituary(part))
         self._parts.remove(part)
@@ -164,7 +164,9 @@ class Stack:
         elif not part.process.is_running:
             part.deaths = part.deaths + 1 if now - part.started_at < HEALTHY_SECONDS else 1
             if part.deaths > MAX_DEATHS:
-                raise LaunchError(f"{_obituary(part)}\nIt does not stay alive.")
+                raise LaunchError(
+                    f"{_obituary(part)}\nIt does not stay alive after several restarts."
+                )
             pause = 2 ** (part.deaths - 1)
             say(f"{_cause(part)}; starting it again in {pause} s.")
             # Its children must not meet their successors.

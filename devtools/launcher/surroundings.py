@@ -58,9 +58,9 @@ def open_data_dir(config: Config) -> Path:
     try:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise LaunchError(f"DATA_DIR {data_dir} cannot be made: {error.strerror}.") from error
+        raise LaunchError(f"DATA_DIR {data_dir} cannot be created: {error.strerror}.") from error
     if not os.access(data_dir, os.W_OK | os.X_OK):
-        raise LaunchError(f"DATA_DIR {data_dir} is not writable for you.")
+        raise LaunchError(f"DATA_DIR {data_dir} is not writable for this user.")
     return data_dir
 
 
@@ -73,7 +73,7 @@ def take_data_dir(data_dir: Path) -> int:
         owner = os.pread(lock, 20, 0).decode().strip()
         os.close(lock)
         raise LaunchError(
-            f"Another `make run` (process {owner}) uses {data_dir}. End it first, or choose "
+            f"Another `make run` (process {owner}) uses {data_dir}. Stop it first, or choose "
             "another folder and port: make run DATA_DIR=.data2 PORT=8001"
         ) from None
     os.truncate(lock, 0)
@@ -84,7 +84,7 @@ def take_data_dir(data_dir: Path) -> int:
 def check_port(config: Config) -> None:
     if not is_free(config.web_host, config.port):
         raise LaunchError(
-            f"Port {config.port} on {config.web_host} is taken or may not be used. "
+            f"Port {config.port} on {config.web_host} is in use or not allowed. "
             f"Choose another: make run PORT={config.port % 65535 + 1}"
         )
 

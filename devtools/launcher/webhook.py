@@ -31,7 +31,7 @@ class Webhook:
         try:
             standardwebhooks.Webhook(secret).verify(self.body, self.headers)
         except WebhookVerificationError as error:
-            raise DemoError(f"A webhook came, but its signature is wrong: {error}") from error
+            raise DemoError(f"A webhook arrived, but its signature is wrong: {error}") from error
 
 
 def find_webhook(receiver: str, instance_id: str, kind: str) -> Webhook | None:

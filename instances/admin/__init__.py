@@ -1,4 +1,4 @@
-"""Instances for operators."""
+"""Admin pages of instances, terminations, reconciliation, projects and keys."""
 
 from instances.admin.deliveries import WebhookDeliveryAdmin
 from instances.admin.endings import UpstreamEndingAdmin

@@ -1,4 +1,4 @@
-"""The buttons and actions on instances: each is a service, under the operator's name."""
+"""Buttons and bulk actions on instances. Each calls a service, with the operator as actor."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -26,12 +26,12 @@ from jobs.admin.permissions import actor_of
 
 MOST_AT_ONCE = 500
 TOLD_REFUSALS = 3
-REFUSED = "You may look at instances, not change them."
+REFUSED = "You may view instances but not change them. Ask a superuser for the permission."
 
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """A verb, where it would do something, and how its success is told."""
+    """An action: its service, the statuses in which it is shown, the words of its success."""
 
     name: str
     label: str
@@ -53,7 +53,7 @@ TERMINATE = Button(
     frozenset(_S) - {_S.TERMINATING, _S.TERMINATED},
     "being terminated",
 )
-# Acts on the failed one, and makes another.
+# Called on the failed instance; creates a new one.
 AGAIN = Button(
     "again", "Create again", services.create_again, frozenset({_S.FAILED}), "created again"
 )
@@ -61,7 +61,7 @@ BUTTONS = (START, STOP, RESTART, AGAIN)
 
 
 class ControlledAdmin(ReadOnlyAdmin):
-    """Start, Stop, Restart, and Terminate behind a page that says what is lost."""
+    """Start, Stop, Restart, Create again; Terminate with a confirmation page."""
 
     actions = (
         "start_selected",
@@ -94,7 +94,7 @@ class ControlledAdmin(ReadOnlyAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
-        """Only buttons that would do something are there."""
+        """Show only the buttons whose action is possible in the instance's status."""
         instance = self.get_object(request, object_id or "") if may_change(request) else None
         shown = [
             {"label": button.label, "url": _url(button, instance.pk)}
@@ -112,7 +112,7 @@ class ControlledAdmin(ReadOnlyAdmin):
         return press
 
     def terminate(self, request: HttpRequest, pk: int) -> HttpResponseBase:
-        """Asks on GET, ends on POST."""
+        """GET shows the confirmation page, POST terminates."""
         instance = get_object_or_404(Instance, pk=pk)
         if request.method == "POST" or not may_change(request):
             return self._press(request, TERMINATE, instance)
@@ -132,7 +132,7 @@ class ControlledAdmin(ReadOnlyAdmin):
         back: str,
         action: dict[str, Any] | None = None,
     ) -> TemplateResponse:
-        """What would be ended, what it costs an hour now, and that its disk is lost."""
+        """The confirmation page: the instances, their cost an hour, and the loss of their disks."""
         context = {
             **self.admin_site.each_context(request),
             "title": "Terminate?",
@@ -164,7 +164,9 @@ class ControlledAdmin(ReadOnlyAdmin):
     def terminate_selected(
         self, request: HttpRequest, rows: QuerySet[Instance]
     ) -> TemplateResponse | None:
-        """The confirmed ones are those that were shown, whatever the filter matches by now."""
+        """Terminates the instances that the confirmation page listed, even if the filter of the
+        list matches others by now.
+        """
         instances = _some(request, rows)
         if request.POST.get("confirmed"):
             _told(request, TERMINATE, instances)
@@ -184,16 +186,20 @@ def _would_act(button: Button, instance: Instance) -> bool:
 def _some(request: HttpRequest, rows: QuerySet[Instance]) -> Sequence[Instance]:
     found = list(rows[: MOST_AT_ONCE + 1])
     if len(found) > MOST_AT_ONCE:
-        messages.warning(request, f"The first {MOST_AT_ONCE} only: do it again for the rest.")
+        messages.warning(
+            request,
+            f"Only the first {MOST_AT_ONCE} instances were processed. Repeat the action for the"
+            " rest.",
+        )
     return found[:MOST_AT_ONCE]
 
 
 def _told(request: HttpRequest, button: Button, instances: Iterable[Instance]) -> None:
-    """Do it to each, and say how it went in a message or two."""
+    """Run the action on each instance, and report the result in at most three messages."""
     if not may_change(request):
         messages.error(request, REFUSED)
         return
-    cause = cause_of(request, f"{button.label} in the console")
+    cause = cause_of(request, f"{button.label} in the admin")
     done: list[str] = []
     spared: list[str] = []
     refused: list[str] = []
@@ -209,17 +215,20 @@ def _told(request: HttpRequest, button: Button, instances: Iterable[Instance]) -
         what = f"{done[0]} is" if len(done) == 1 else f"{len(done)} instances are"
         messages.success(request, f"{what} {button.done}.")
     if spared:
-        # The services take the same wish twice, and change nothing the second time.
+        # Repeating an action that is done or under way changes nothing and is no error.
         what = f"{spared[0]} is" if len(spared) == 1 else f"{len(spared)} instances are"
-        messages.info(request, f"Nothing was changed: {what} there already, or on the way.")
+        messages.info(
+            request,
+            f"Nothing was changed: {what} already in the requested status, or changing to it.",
+        )
     if refused:
         others = len(refused) - TOLD_REFUSALS
-        rest = f" And {others} more." if others > 0 else ""
+        rest = f" {others} more were refused." if others > 0 else ""
         messages.error(request, " ".join(refused[:TOLD_REFUSALS]) + rest)
 
 
 def cause_of(request: HttpRequest, reason: str) -> Cause:
-    """Of a verb in the admin, with the request's id, so that its log lines are found."""
+    """The cause of an action in the admin, with the request id, which finds its log lines."""
     return Cause(actor_of(request), reason, request_id=getattr(request, "request_id", ""))
 
 

@@ -1,4 +1,4 @@
-"""Webhook messages for operators: which did not arrive, and why."""
+"""Admin page of webhook deliveries: status, attempts and last error of each."""
 
 from django.contrib import admin
 from django.utils.safestring import SafeString
@@ -10,7 +10,7 @@ from jobs.display import pretty_json
 
 @admin.register(WebhookDelivery)
 class WebhookDeliveryAdmin(ReadOnlyAdmin):
-    """Rows are the outbox's; a failed message goes again by retrying its job."""
+    """Rows of the outbox. To send a failed message again, retry its ``send_webhook`` job."""
 
     list_display = (
         "public_id", "status", "instance", "attempts", "last_status_code", "last_error",

@@ -1,4 +1,4 @@
-"""GPUs that must end at Novita: the open ones cost money."""
+"""Admin page of terminations (``UpstreamEnding``): GPUs that must end at Novita."""
 
 from datetime import timedelta
 from typing import Any
@@ -15,18 +15,18 @@ from core.admin_base import ReadOnlyAdmin
 from instances.lifecycle import spend_rate
 from instances.models import UpstreamEnding
 
-# Longer than any ending takes while Novita answers.
+# While Novita answers, no termination takes longer.
 LONG = timedelta(minutes=5)
 
 
 class OpenFilter(admin.SimpleListFilter):
-    """Those whose absence is not proven yet come first to mind."""
+    """Filter by whether the absence of the GPU is proven."""
 
     title = "state"
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
-        return [("open", "still to end"), ("ended", "absence proven")]
+        return [("open", "not ended yet"), ("ended", "ended, absence proven")]
 
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[UpstreamEnding]
@@ -38,7 +38,7 @@ class OpenFilter(admin.SimpleListFilter):
 
 @admin.register(UpstreamEnding)
 class UpstreamEndingAdmin(ReadOnlyAdmin):
-    """What is being ended, since when, why, what it costs, and what Novita last said against it."""
+    """Terminations: GPU, age, reason, cost an hour, and Novita's last error."""
 
     list_display = (
         "upstream_id", "of", "state", "age", "hourly", "upstream_status", "looks",
@@ -47,7 +47,7 @@ class UpstreamEndingAdmin(ReadOnlyAdmin):
     list_filter = (OpenFilter,)
     list_select_related = ("instance",)
     search_fields = ("upstream_id__exact", "instance__public_id__exact")
-    search_help_text = "An instance's id, or its id at Novita."
+    search_help_text = "Instance id or id at Novita (exact)."
     fields = (
         "upstream_id", "account", "project", "instance", "state", "age", "hourly",
         "upstream_status", "wish", "reason", "created_at", "looks", "deletes_accepted",
@@ -59,7 +59,7 @@ class UpstreamEndingAdmin(ReadOnlyAdmin):
         css = {"all": ["jobs/console.css"]}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[UpstreamEnding]:
-        """With how long it takes, or took, by the database's clock."""
+        """Adds ``taken``: the duration until the confirmation or until now, by database time."""
         rows: QuerySet[UpstreamEnding] = super().get_queryset(request)
         return rows.annotate(taken=Coalesce("confirmed_at", Now()) - F("created_at"))
 
@@ -76,7 +76,7 @@ class UpstreamEndingAdmin(ReadOnlyAdmin):
         if ending.confirmed_at is not None:
             return format_html('<span class="jobs-state">{}</span>', "ended")
         is_long = "is-bad" if ending.taken > LONG else ""
-        return format_html('<span class="jobs-state {}">still to end</span>', is_long)
+        return format_html('<span class="jobs-state {}">not ended yet</span>', is_long)
 
     @admin.display(description="age", ordering="created_at")
     def age(self, ending: Any) -> str:

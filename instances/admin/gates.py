@@ -1,4 +1,4 @@
-"""Call budget and breaker of the upstream, to look at."""
+"""Admin page of the call budget and the circuit breaker of each account at Novita."""
 
 from django.contrib import admin
 
@@ -8,7 +8,7 @@ from instances.models import UpstreamGate
 
 @admin.register(UpstreamGate)
 class UpstreamGateAdmin(ReadOnlyAdmin):
-    """Is Novita answering, and since when not?"""
+    """State of an account at Novita: hold, failures, breaker, last success."""
 
     list_display = (
         "account", "hold", "hold_since", "hold_message", "failures_in_a_row",

@@ -1,4 +1,4 @@
-"""One page that tells an instance's story: wish, cost, place, events, endings, jobs, messages."""
+"""Admin page of an instance: request, cost, placement, events, terminations, jobs, webhooks."""
 
 from collections.abc import Iterable
 
@@ -26,7 +26,7 @@ JOBS_SHOWN = 50
 
 
 class EventInline(ReadOnlyInline):
-    """What happened, in order."""
+    """Events of the instance, in order."""
 
     model = InstanceEvent
     show_change_link = False
@@ -36,7 +36,7 @@ class EventInline(ReadOnlyInline):
 
 
 class EndingInline(ReadOnlyInline):
-    """Its GPUs that must end, or have."""
+    """Terminations of the instance's GPUs, open and confirmed."""
 
     model = UpstreamEnding
     fields = ("upstream_id", "reason", "created_at", "looks", "confirmed_at", "last_error")
@@ -45,7 +45,7 @@ class EndingInline(ReadOnlyInline):
 
 
 class DeliveryInline(ReadOnlyInline):
-    """What its receiver was told."""
+    """Webhook messages of the instance."""
 
     model = WebhookDelivery
     fields = ("public_id", "status", "attempts", "last_status_code", "last_error", "created_at")
@@ -54,7 +54,7 @@ class DeliveryInline(ReadOnlyInline):
 
 
 class RegionFilter(WordFilter):
-    """By what is configured."""
+    """Filter by region; offers the configured REGIONS."""
 
     title = parameter_name = "region"
 
@@ -63,7 +63,7 @@ class RegionFilter(WordFilter):
 
 
 class FailureFilter(WordFilter):
-    """By why it failed."""
+    """Filter by error code."""
 
     title = "error code"
     parameter_name = "error_code"
@@ -73,16 +73,16 @@ class FailureFilter(WordFilter):
 
 
 class GpuFilter(admin.SimpleListFilter):
-    """By what there is at Novita, whatever the status says."""
+    """Filter by the state of the GPU at Novita, independent of the status."""
 
-    title = "what is at Novita"
+    title = "GPU at Novita"
     parameter_name = "novita"
 
     def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
         return [
-            ("held", "holding a GPU"),
+            ("held", "holds a GPU"),
             ("charged", "charged now"),
-            ("doubt", "create in doubt"),
+            ("doubt", "create unconfirmed"),
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Instance]) -> QuerySet[Instance]:
@@ -99,7 +99,7 @@ class GpuFilter(admin.SimpleListFilter):
 
 @admin.register(Instance)
 class InstanceAdmin(ControlledAdmin):
-    """Rows are the services'; env values and signing secrets are nowhere in here."""
+    """Instances, changed only by services. Env values and secrets are not shown."""
 
     list_display = (
         "public_id", "name", "status", "why", "hourly", "project", "created_at", "expires_at",
@@ -108,7 +108,7 @@ class InstanceAdmin(ControlledAdmin):
     list_filter = ("status", GpuFilter, RegionFilter, "billing_mode", FailureFilter)
     list_select_related = ("project",)
     search_fields = ("public_id__exact", "name__exact", "upstream_id__exact", "made_by__exact")
-    search_help_text = "An instance's id, its name, its id at Novita, or key: and the id of a key."
+    search_help_text = "Instance id, name, id at Novita, or key:ID of the API key (exact)."
     inlines = (EventInline, EndingInline, DeliveryInline)
     fieldsets = (
         (None, {"fields": (
@@ -117,12 +117,12 @@ class InstanceAdmin(ControlledAdmin):
             "wait_message", "waiting_since", "action",
             "action_accepted_at",
         )}),
-        ("Why it failed", {"fields": ("error_code", "error_message")}),
+        ("Failure", {"fields": ("error_code", "error_message")}),
         ("Cost", {"fields": (
             "hourly", "cost", "billing_since", "price", "price_cap", "max_runtime_minutes",
             "expires_at", "expiry_warned_at",
         )}),
-        ("Wish", {"fields": (
+        ("Request", {"fields": (
             "name", "product_name", "template_id", "gpu_num", "rootfs_size_gb", "region",
             "billing_mode", "on_start_failure", "webhook", "made_by",
         )}),
@@ -133,7 +133,7 @@ class InstanceAdmin(ControlledAdmin):
             "create_step", "reference", "upstream_name", "posted_at", "lookup_count",
             "last_lookup_at",
         )}),
-        ("Place", {"fields": (
+        ("Placement", {"fields": (
             "product_id", "cluster_id", "pretty_placement", "pretty_refused_offers",
         )}),
         ("Novita", {"fields": (
@@ -146,7 +146,7 @@ class InstanceAdmin(ControlledAdmin):
     class Media:
         css = {"all": ["jobs/console.css"]}
 
-    @admin.display(description="why")
+    @admin.display(description="reason")
     def why(self, instance: Instance) -> str:
         return (
             instance.trouble_code
@@ -168,7 +168,7 @@ class InstanceAdmin(ControlledAdmin):
     def price(self, instance: Instance) -> str:
         return _usd(instance.price_e5_usd)
 
-    @admin.display(description="price cap, all GPUs an hour")
+    @admin.display(description="price cap an hour, all GPUs")
     def price_cap(self, instance: Instance) -> str:
         return _usd(instance.max_price_per_hour_e5_usd)
 
@@ -186,7 +186,7 @@ class InstanceAdmin(ControlledAdmin):
 
     @admin.display(description="latest first")
     def jobs(self, instance: Instance) -> SafeString:
-        """By subject, not by foreign key: jobs do not know what an instance is."""
+        """Jobs are found by their subject: the app ``jobs`` has no foreign key to instances."""
         rows = Job.objects.filter(subject=instance.public_id).order_by("-id")[:JOBS_SHOWN]
         cells = (
             (

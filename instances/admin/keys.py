@@ -1,6 +1,7 @@
-"""What an API key made, and the button that ends it: for a key that has leaked.
+"""Admin page of an API key, extended by its instances and by a button that terminates them all,
+for a key that has leaked.
 
-Made here and not in accounts, which knows nothing of instances.
+It is not in the app accounts, which does not know instances.
 """
 
 from typing import Any
@@ -31,16 +32,16 @@ admin.site.unregister(ApiKey)
 
 @admin.register(ApiKey)
 class AnsweringApiKeyAdmin(ApiKeyAdmin):
-    """Each key's page leads to its instances."""
+    """The page of a key, with a link to the instances that it created."""
 
     change_form_template = "admin/instances/apikey/change_form.html"
     readonly_fields = (*ApiKeyAdmin.readonly_fields, "made")  # type: ignore[assignment]
 
-    @admin.display(description="instances that it made")
+    @admin.display(description="created instances")
     def made(self, key: ApiKey) -> str | SafeString:
         page = reverse("admin:instances_instance_changelist")
         count, living = made_by(key).count(), to_be_ended(key.project, key).count()
-        text = f"{count}, of which {living} are not ended"
+        text = f"{count}, of which {living} have not ended"
         return format_html('<a href="{}?made_by={}">{}</a>', page, f"key:{key.public_id}", text)
 
     def get_urls(self) -> list[URLPattern]:
@@ -59,7 +60,7 @@ class AnsweringApiKeyAdmin(ApiKeyAdmin):
         return super().changeform_view(request, object_id, form_url, context)
 
     def terminate_all(self, request: HttpRequest, pk: int) -> HttpResponseBase:
-        """Asks for the key's first characters, and ends everything that it made."""
+        """Terminate all instances that the key created, after its first characters are typed."""
         if not may_end_all(request):
             raise PermissionDenied
         key = get_object_or_404(ApiKey.objects.select_related("project"), pk=pk)
@@ -67,7 +68,10 @@ class AnsweringApiKeyAdmin(ApiKeyAdmin):
         if request.method == "POST":
             if request.POST.get("name") == key.start:
                 return self._end_all(request, key, page)
-            messages.error(request, "Those are not the key's first characters: nothing was ended.")
+            messages.error(
+                request,
+                "Nothing was terminated: the text is not the first characters of the key.",
+            )
         return TemplateResponse(
             request,
             "admin/instances/apikey/terminate_all.html",
@@ -75,9 +79,9 @@ class AnsweringApiKeyAdmin(ApiKeyAdmin):
         )
 
     def _end_all(self, request: HttpRequest, key: ApiKey, page: str) -> HttpResponseBase:
-        cause = Cause(actor_of(request), reason=f"Terminate all that key {key.start} made")
+        cause = Cause(actor_of(request), reason=f"Terminate all instances created by {key.start}")
         ended = services.terminate_all(project=key.project, cause=cause, key=key)
-        self.log_change(request, key, f"Terminated what it made: {len(ended)} instances.")
+        self.log_change(request, key, f"Terminated its {len(ended)} instances.")
         messages.success(request, f"{len(ended)} instances of {key} are being terminated.")
         return HttpResponseRedirect(page)
 
@@ -87,7 +91,7 @@ def _doomed(key: ApiKey) -> dict[str, Any]:
     first = rows.select_related("project").order_by("pk")[:SHOWN]
     count = rows.count()
     return {
-        "title": f"Terminate everything that {key} made?",
+        "title": f"Terminate all instances that {key} created?",
         "key": key,
         "rows": [(each, spend_rate.of_confirmation([each]).text) for each in first],
         "count": count,

@@ -1,6 +1,7 @@
-"""Projects with what their requests may cost, and the button that ends everything of theirs.
+"""Admin page of a project, extended by its limits and by a button that terminates all of its
+instances.
 
-Made here and not in accounts, which knows nothing of instances.
+It is not in the app accounts, which does not know instances.
 """
 
 from decimal import Decimal
@@ -38,7 +39,7 @@ from jobs.admin.permissions import actor_of
 SHOWN = 20
 COUNTS = ("live_instance_limit", "default_runtime_minutes", "longest_runtime_minutes")
 PRICES = {"default_price_usd": "default_price_e5_usd", "highest_price_usd": "highest_price_e5_usd"}
-# The default of a field, and the most that may be asked for.
+# A default and the highest value that a request may name.
 PAIRS = (
     ("default_runtime_minutes", "longest_runtime_minutes"),
     ("default_price_usd", "highest_price_usd"),
@@ -52,12 +53,12 @@ def _usd_field(label: str) -> forms.DecimalField:
         min_value=Decimal("0.00001"),
         max_digits=10,
         decimal_places=5,
-        help_text="USD an hour for all GPUs of an instance together; empty for none.",
+        help_text="USD an hour for all GPUs of an instance together; empty: no cap.",
     )
 
 
 class TemplateIdsField(forms.CharField):
-    """One id a line; a star for all of the account's private templates."""
+    """Template ids, one a line; ``*`` stands for all private templates of the account."""
 
     widget = forms.Textarea(attrs={"rows": 4})
     ALL = "*"
@@ -71,13 +72,13 @@ class TemplateIdsField(forms.CharField):
 
 
 class ProjectForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Limits as people write them: minutes, and dollars."""
+    """The limits of a project in minutes and USD."""
 
     private_templates = TemplateIdsField(
         required=False,
-        help_text="Ids at Novita of the private templates that it may see and use, one a line;"
-        " * for all, empty for none. Templates of the channels official and community are"
-        " everybody's.",
+        help_text="Novita ids of the private templates that the project may see and use, one a"
+        " line; *: all; empty: none. Every project may use the templates of the channels official"
+        " and community.",
     )
 
     default_price_usd = _usd_field("Default price cap")
@@ -87,15 +88,15 @@ class ProjectForm(forms.ModelForm):  # type: ignore[type-arg]
         model = Project
         fields = ("name", *COUNTS, "private_templates")
         labels = {
-            "live_instance_limit": "Live instances at most",
+            "live_instance_limit": "Limit of live instances",
             "default_runtime_minutes": "Default runtime",
             "longest_runtime_minutes": "Longest runtime",
         }
         help_texts = {
-            "live_instance_limit": "Empty for no limit; 0 lets nothing be created.",
-            "default_runtime_minutes": "Minutes; for requests that name none.",
-            "longest_runtime_minutes": "Minutes; for requests that name none, too, if there is no"
-            " default.",
+            "live_instance_limit": "Empty: no limit; 0: no instance can be created.",
+            "default_runtime_minutes": "Minutes; used for requests without maxRuntimeMinutes.",
+            "longest_runtime_minutes": "Minutes; without a default runtime also used for requests"
+            " without maxRuntimeMinutes.",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -114,11 +115,11 @@ class ProjectForm(forms.ModelForm):  # type: ignore[type-arg]
         values = super().clean() or self.cleaned_data
         for default, most in PAIRS:
             if (values.get(default) or 0) > (values.get(most) or Decimal("Infinity")):
-                self.add_error(default, "The default is more than may be asked for.")
+                self.add_error(default, "The default is above the highest allowed value.")
         return values
 
     def limits(self) -> dict[str, int | None]:
-        """By the columns of the project."""
+        """The limits by column of the project; prices in 1/100,000 USD."""
         prices = {column: self.cleaned_data[name] for name, column in PRICES.items()}
         return {
             **{name: self.cleaned_data[name] for name in COUNTS},
@@ -134,7 +135,7 @@ admin.site.unregister(Project)
 
 @admin.register(Project)
 class LimitedProjectAdmin(ProjectAdmin):
-    """Projects are not renamed; what exists already keeps what it was promised."""
+    """A project and its limits. It cannot be renamed; new limits do not change instances."""
 
     form = ProjectForm
     list_display = ("name", "public_id", "living", "created_at")
@@ -146,8 +147,8 @@ class LimitedProjectAdmin(ProjectAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         return (
             (None, {"fields": ("name", "public_id", "created_at")}),
-            ("What its requests may cost", {"fields": (*COUNTS, *PRICES)}),
-            ("What its instances may be made from", {"fields": ("private_templates",)}),
+            ("Limits of its requests", {"fields": (*COUNTS, *PRICES)}),
+            ("Private templates", {"fields": ("private_templates",)}),
         )
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -160,14 +161,14 @@ class LimitedProjectAdmin(ProjectAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Project]:
         rows: QuerySet[Project] = super().get_queryset(request)
-        # As the limit counts them: a failed instance whose GPU was kept is one of them.
+        # Counted as the limit does: a failed instance whose GPU was kept is included.
         mine = Instance.objects.living().filter(project=OuterRef("pk")).order_by()
         count = mine.values("project").annotate(count=Count("pk")).values("count")
         return rows.annotate(living_count=Subquery(count))
 
     @admin.display(description="live instances")
     def living(self, project: Any) -> str | SafeString:
-        """``43 of 5`` stands out: the limit was lowered, or came after the instances."""
+        """``43 of 5 (exceeded)`` occurs if the limit was set or lowered after the instances."""
         count, limit = project.living_count or 0, project.live_instance_limit
         if limit is None:
             return f"{count}, no limit"
@@ -213,7 +214,7 @@ class LimitedProjectAdmin(ProjectAdmin):
         return super().changeform_view(request, object_id, form_url, context)
 
     def terminate_all(self, request: HttpRequest, pk: int) -> HttpResponseBase:
-        """Asks for the project's name, and ends everything if it is the right one."""
+        """Terminate all instances of the project, after its name is typed."""
         if not may_end_all(request):
             raise PermissionDenied
         project = get_object_or_404(Project, pk=pk)
@@ -221,13 +222,13 @@ class LimitedProjectAdmin(ProjectAdmin):
         if request.method == "POST":
             if request.POST.get("name") == project.name:
                 return self._end_all(request, project, page)
-            messages.error(request, "That is not the project's name: nothing was ended.")
+            messages.error(request, "Nothing was terminated: the text is not the project's name.")
         rows = to_be_ended(project)
         first = rows.select_related("project").order_by("pk")[:SHOWN]
         count = rows.count()
         context = {
             **self.admin_site.each_context(request),
-            "title": f"Terminate everything of {project.name}?",
+            "title": f"Terminate all instances of {project.name}?",
             "opts": self.opts,
             "project": project,
             "rows": [(each, spend_rate.of_confirmation([each]).text) for each in first],
@@ -239,7 +240,7 @@ class LimitedProjectAdmin(ProjectAdmin):
         return TemplateResponse(request, "admin/instances/project/terminate_all.html", context)
 
     def _end_all(self, request: HttpRequest, project: Project, page: str) -> HttpResponseBase:
-        cause = cause_of(request, "Terminate all in the console")
+        cause = cause_of(request, "Terminate all in the admin")
         ended = services.terminate_all(project=project, cause=cause)
         messages.success(request, f"{len(ended)} instances of {project.name} are being terminated.")
         return HttpResponseRedirect(page)

@@ -1,4 +1,4 @@
-"""What the reconciler found: passes, orphans, and whether it may act at all."""
+"""Admin pages of reconciliation: passes, findings, orphans, and the installation."""
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -14,7 +14,7 @@ from instances.novita import installation
 
 @admin.register(Orphan)
 class OrphanAdmin(ReadOnlyAdmin):
-    """GPUs with our signature that nobody asked for; ORPHAN_POLICY decides what becomes of them."""
+    """GPUs with this installation's signature that belong to no instance (see ORPHAN_POLICY)."""
 
     list_display = (
         "upstream_id", "state", "upstream_name", "upstream_status", "product_name", "per_hour",
@@ -33,7 +33,7 @@ class OrphanAdmin(ReadOnlyAdmin):
 
 @admin.register(OpenFinding)
 class OpenFindingAdmin(ReadOnlyAdmin):
-    """What passes of the reconciler go on finding, since when."""
+    """Findings that are still true in the latest pass, with the time at which they began."""
 
     list_display = ("kind", "upstream_id", "instance_id", "text", "began_at", "changed_at")
     list_filter = ("kind",)
@@ -41,13 +41,13 @@ class OpenFindingAdmin(ReadOnlyAdmin):
 
 
 class FoundFilter(admin.SimpleListFilter):
-    """Most passes find nothing."""
+    """Filter for passes with findings, since most passes have none."""
 
     title = "findings"
     parameter_name = "found"
 
     def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
-        return [("some", "found something"), ("held", "held something back")]
+        return [("some", "with findings"), ("held", "with an action held back")]
 
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[ReconcileRun]
@@ -59,7 +59,7 @@ class FoundFilter(admin.SimpleListFilter):
 
 @admin.register(ReconcileRun)
 class ReconcileRunAdmin(ReadOnlyAdmin):
-    """The last thousand passes over everything at Novita."""
+    """The last thousand passes of reconciliation."""
 
     list_display = (
         "ran_at", "found", "listed", "ours", "foreign", "held", "missing", "vanished",
@@ -90,7 +90,7 @@ class ReconcileRunAdmin(ReadOnlyAdmin):
 
 @admin.register(Installation)
 class InstallationAdmin(ReadOnlyAdmin):
-    """Who we are at Novita. The signing key is never shown."""
+    """The identity of this installation at Novita. The signing key is never shown."""
 
     list_display = ("installation_id", "acts", "braked_at", "brake_reason", "created_at")
     fields = (
@@ -99,5 +99,5 @@ class InstallationAdmin(ReadOnlyAdmin):
 
     @admin.display(description="may act at Novita", boolean=True)
     def acts(self, row: Installation) -> bool:
-        """Not a copy of another installation's database: else `manage.py reconcile --accept`."""
+        """False if the database was moved or copied, until `manage.py reconcile --accept`."""
         return installation.is_bound_here(row)

@@ -96,7 +96,7 @@ def _misfit(
         return RejectionCode.NOT_IN_REGION, f"not sold in {place.cluster.name}"
     unreadable = product.unreadable_price(is_spot=mode == BillingMode.SPOT)
     if unreadable is not None:
-        words = f"its price is not readable: Novita says {unreadable!r}"
+        words = f"its price cannot be read: Novita says {unreadable!r}"
         return RejectionCode.NOT_IN_BILLING_MODE, words
     if mode not in product.billing_modes or _price(product, mode) is None:
         return RejectionCode.NOT_IN_BILLING_MODE, f"not offered as {mode}"
@@ -119,7 +119,7 @@ def above_cap(price_e5_usd: int | None, wish: InstanceRequest) -> str | None:
     if cap is None or price_e5_usd is None or price_e5_usd * wish.gpu_num <= cap:
         return None
     total = usd_text(price_e5_usd * wish.gpu_num)
-    return f"{ABOVE_CAP}: {total} USD an hour, and no more than {usd_text(cap)} is allowed"
+    return f"{ABOVE_CAP}: {total} USD an hour; at most {usd_text(cap)} is allowed"
 
 
 def price_in(products: Iterable[Product], product_id: str, mode: str) -> int | None:

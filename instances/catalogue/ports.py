@@ -19,8 +19,8 @@ def probe_failure(template: Template, probe: Mapping[str, Any]) -> Failure | Non
         return None
     published = ", ".join(map(str, sorted(ports))) or "none"
     message = (
-        f"The readiness probe asks port {probe['port']}, and template {template.id} publishes "
-        f"{published}: it would never pass."
+        f"The readiness probe uses port {probe['port']}, but template {template.id} publishes "
+        f"{published}, so it could never pass."
     )
     return Failure(FailureCode.PROBE_PORT_NOT_PUBLISHED, message)
 
@@ -37,13 +37,17 @@ def notes_on(template: Template, wish: InstanceRequest) -> list[tuple[str, str, 
     asked, found = wish.rootfs_size_gb, template.rootfs_size_gb
     notes = []
     if not wish.has_default_rootfs and asked < found:
-        text = f"Template {template.id} asks for {found} GB of root disk; {asked} GB are requested."
+        text = (
+            f"Template {template.id} requires {found} GB of root disk; the request has {asked} GB."
+        )
         notes.append(("ROOTFS_BELOW_TEMPLATE", text, "rootfsSize"))
     if wish.has_default_rootfs and found > DEFAULT_ROOTFS_GB:
-        text = f"{found} GB of root disk are taken, as template {template.id} asks for."
+        text = f"The root disk gets {found} GB, as template {template.id} requires."
         notes.append(("ROOTFS_OF_TEMPLATE", text, "rootfsSize"))
     for name in template.unused:
-        text = f"{name} of template {template.id} are not used: the instance is made without them."
+        text = (
+            f"{name} of template {template.id} are not used: the instance is created without them."
+        )
         notes.append(("TEMPLATE_FIELD_UNUSED", text, "templateId"))
     if template.type.lower() == "serverless":
         text = f"Template {template.id} is meant for serverless endpoints, not for instances."

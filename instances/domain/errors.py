@@ -36,7 +36,7 @@ class NotAsked(InstanceError):
     code = "NOT_ASKED"
 
     def __init__(self, public_id: str, status: str) -> None:
-        super().__init__(f"Instance {public_id} is {status}: nobody asked for the end of its GPU.")
+        super().__init__(f"Instance {public_id} is {status}: nothing asked to terminate its GPU.")
 
 
 class CreatedAgainAlready(InstanceError):
@@ -45,7 +45,7 @@ class CreatedAgainAlready(InstanceError):
     code = "INVALID_STATE"
 
     def __init__(self, public_id: str, made: str) -> None:
-        super().__init__(f"Instance {public_id} was created again already, as {made}.")
+        super().__init__(f"Instance {public_id} was already created again, as {made}.")
 
 
 class VersionMismatch(InstanceError):
@@ -55,8 +55,8 @@ class VersionMismatch(InstanceError):
 
     def __init__(self, public_id: str) -> None:
         super().__init__(
-            f"Instance {public_id} is not, or no longer, what If-Match and If-None-Match ask for; "
-            "read it again before changing it."
+            f"Instance {public_id} does not match If-Match or If-None-Match: it has changed, or the"
+            " ETag was never its own. Read it again before changing it."
         )
 
 
@@ -67,8 +67,8 @@ class InstanceLimitReached(InstanceError):
 
     def __init__(self, limit: int) -> None:
         super().__init__(
-            f"This project may have {limit} live instances at a time, and has them. "
-            "Delete one, or ask an operator for more."
+            f"This project has reached its limit of {limit} live instances. "
+            "Terminate one, or ask an operator for a higher limit."
         )
 
 

@@ -136,7 +136,7 @@ def _give_up(
 def _in_vain(seen: UpstreamInstance, error: NovitaError | None) -> Reason:
     last = str(error) if error is not None else f"it is {seen.status}"
     code = StatusReason.STARTUP_TIMEOUT if error is None else StatusReason.UPSTREAM_REJECTED
-    return Reason(code, f"Novita did not take it in time; it last said: {last}")
+    return Reason(code, f"Novita did not accept it in time; its last answer: {last}")
 
 
 def _back(

@@ -26,8 +26,8 @@ from jobs.registry import Handler, Resolved, WorkItem
 
 HELD_BACK = Wait(
     WaitCode.HELD_BACK,
-    "This service is a copy of another installation, or its database has moved: it creates nothing "
-    "until its operator accepts it (manage.py reconcile --accept).",
+    "The database of this service was moved or copied: nothing is created until its operator "
+    "accepts it (manage.py reconcile --accept).",
 )
 Work = FetchWork | PostWork | LookUpWork
 Result = Fetched | Posted | LookedUp
@@ -81,10 +81,10 @@ class CreateInstance(Handler[Work, Result]):
         """Fail the instance: without a job it would stay ``creating``."""
         instance = Instance.objects.select_for_update().filter(public_id=job.subject).first()
         if instance is not None and instance.status == InstanceStatus.CREATING:
-            cause = cause_of(job, "the create job was given up")
+            cause = cause_of(job, "the create job failed")
             fail(instance, failure_of(error), cause=cause, now=database_now())
 
-    instead_of_redrive = "Press Create again on the page of its instance."
+    instead_of_redrive = "Use Create again on the page of its instance."
 
     def is_redrivable(self, job: Job) -> bool:
         """Never: a failed instance stays failed; the caller makes a new request."""

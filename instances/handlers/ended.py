@@ -183,9 +183,9 @@ def _words(ending: UpstreamEnding, look: Look, seen: Pass, result: Looked) -> st
         return error
     answer = error or "it is removed"
     if seen.list_word == ListWord.SHOWS:
-        return f"Novita's list shows it, and a look by id says: {answer}"
+        return f"Novita's list shows it, and GET by id says: {answer}"
     if result.list_error:
-        return f"Novita's list fails ({result.list_error}), and a look by id says: {answer}"
+        return f"Novita's list fails ({result.list_error}), and GET by id says: {answer}"
     return answer if look.evidence == Evidence.REFUSED else ""
 
 
@@ -207,7 +207,7 @@ def _tell_if_held_up(instance: Instance, ending: UpstreamEnding, job: Job, now: 
     if ending.held_up_at is not None or not ending.last_error or is_early:
         return
     ending.held_up_at = now
-    message = f"Its end takes long: {ending.last_error}"
+    message = f"Its termination takes long: {ending.last_error}"
     if instance.status == InstanceStatus.TERMINATING and not instance.reason_code:
         instance.reason_code = _HELD_UP
         instance.reason_message = message
@@ -246,8 +246,8 @@ def _note(instance: Instance, ending: UpstreamEnding, look: Look, now: datetime)
 
 
 def _confirmed(instance: Instance, ending: UpstreamEnding, job: Job, now: datetime) -> None:
-    """Save that the GPU is gone; after the last GPU, the instance is terminated."""
-    cause = cause_of(job, "absent at Novita, as its looks and its list agree")
+    """Nothing of it is left at Novita; with the last of its GPUs the instance is terminated."""
+    cause = cause_of(job, "absent at Novita: GET by id and the list agree")
     data = {"novitaInstanceId": ending.upstream_id}
     ending.upstream_status = "removed"
     if instance.upstream_id == ending.upstream_id:

@@ -70,7 +70,7 @@ def _end(job: Job, now: datetime) -> None:
             if instance is None or instance.expires_at is None or instance.expires_at > now:
                 continue
             minutes = instance.max_runtime_minutes
-            message = f"Its runtime of {minutes} minutes is over."
+            message = f"Its maximum runtime of {minutes} minutes is over."
             reason = Reason(StatusReason.RUNTIME_LIMIT, message)
             begin_termination(instance, cause=cause_of(job, message), now=now, reason=reason)
 

@@ -83,7 +83,7 @@ class TerminateInstance(Handler[EndWork, Looked]):
 
 
 def _is_dropped(job: Job, ending: UpstreamEnding) -> bool:
-    cause = cause_of(job, "its end was never asked for")
+    cause = cause_of(job, "its termination was never requested")
     return drop_if_unasked(ending, cause=cause, now=database_now())
 
 

@@ -15,7 +15,7 @@ from upstream.types import UpstreamInstance
 _WORDS = {
     Told.NOTICE: "Novita gave notice that it will take the spot instance back",
     Told.TIME: "Novita said when it will take the spot instance back",
-    Told.WITHDRAWN: "Novita took the notice of a spot reclaim back",
+    Told.WITHDRAWN: "Novita withdrew the notice of the spot reclaim",
 }
 
 

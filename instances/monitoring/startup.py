@@ -71,14 +71,14 @@ def disappeared(instance: Instance, job: Job, now: datetime) -> Outcome | None:
 
     Before that, the reconciler may conclude that it was deleted at Novita.
     """
-    absence.suspect(instance, cause=cause_of(job, "a look did not find it"), now=now)
+    absence.suspect(instance, cause=cause_of(job, "Novita did not find its id"), now=now)
     late = _lateness(instance, None, now)
     return _fail(instance, late, job, now) if late else None
 
 
 def fail_unwatched(instance: Instance, error: str, *, job: Job, now: datetime) -> None:
-    """Fail an instance whose monitor job has failed for good, and end its GPU."""
-    failure = Failure(FailureCode.INTERNAL_ERROR, f"Watching failed for good: {error[:500]}")
+    """The watch itself failed for good: end what nobody would look at any more."""
+    failure = Failure(FailureCode.INTERNAL_ERROR, f"Monitoring failed permanently: {error[:500]}")
     _fail(instance, failure, job, now)
 
 
@@ -134,14 +134,14 @@ def _lateness(instance: Instance, sighting: Observation | None, now: datetime) -
     since = instance.upstream_changed_at
     is_waiting = sighting is not None and last in _NO_WORK
     if is_waiting and since is not None and now - since >= stuck:
-        message = f"No progress for {stuck.total_seconds():.0f} s: Novita goes on saying {last}."
+        message = f"No progress for {stuck.total_seconds():.0f} s: Novita still says {last}."
         return Failure(FailureCode.STARTUP_TIMEOUT, message)
     return None
 
 
 def _last_words(instance: Instance, status: str) -> str:
     if status == "running" and instance.probe_error:
-        return f"Novita shows it running, and its readiness probe says: {instance.probe_error}"
+        return f"Novita shows it running, but its readiness probe fails: {instance.probe_error}"
     reports = f" and reports: {instance.trouble_message}" if instance.trouble_message else ""
     return f"Novita last said {status}{reports}"
 
@@ -204,7 +204,9 @@ def _stays_stopped(
     has_failed_anew = bool(error) and changed is not None and changed > waits_since
     if not has_failed_anew and now - waits_since < START_SHOWS:
         return None
-    reason = Reason(StatusReason.STARTUP_TIMEOUT, "Novita took the start and did nothing.")
+    reason = Reason(
+        StatusReason.STARTUP_TIMEOUT, "Novita accepted the start, but the instance did not start."
+    )
     if error:
         reason = Reason(StatusReason.CRASHED, f"Novita: {error}")
     return shutdown.stopped(instance, job, now, reason, seen)

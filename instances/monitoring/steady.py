@@ -47,8 +47,8 @@ def settle(
     """
     cause = cause_of(job, "") if job is not None else Cause("operator:reconcile")
     if sighting.is_gone:
-        # The reconciler decides what this proves.
-        absence.suspect(instance, cause=_because(cause, "a look did not find it"), now=now)
+        # What this proves, and when, the reconciler weighs.
+        absence.suspect(instance, cause=_because(cause, "Novita did not find its id"), now=now)
         return False
     assert sighting.seen is not None  # noqa: S101 - not gone
     location.follow(instance, sighting, cause, now)
@@ -121,16 +121,16 @@ def why_stopped(
     if spot_history.is_reclaim(instance, seen, now):
         return Reason(StatusReason.SPOT_RECLAIMED, "Novita took the spot instance back.")
     if seen.status in FROZEN:
-        return Reason(StatusReason.ARREARS, "Novita froze it for want of money.")
+        return Reason(StatusReason.ARREARS, "Novita froze it: the account has no money.")
     if seen.failure_reason:
         return Reason(StatusReason.CRASHED, f"Novita: {seen.failure_reason}")
     if is_in_arrears:
-        return Reason(StatusReason.ARREARS, "Novita stopped it for want of money.")
+        return Reason(StatusReason.ARREARS, "Novita stopped it: the account has no money.")
     return _at_novita("stopped")
 
 
 def _at_novita(what: str) -> Reason:
-    return Reason(StatusReason.CHANGED_AT_NOVITA, f"It was {what} at Novita, not from here.")
+    return Reason(StatusReason.CHANGED_AT_NOVITA, f"It was {what} at Novita, not by this service.")
 
 
 def _set_off(

@@ -110,8 +110,8 @@ def _stop(
 
 
 def _gone(instance: Instance, job: Job, now: datetime) -> None:
-    """Record that it was not found; the reconciler decides whether it is gone."""
-    absence.suspect(instance, cause=cause_of(job, "a look did not find it"), now=now)
+    """Nobody asked for its end: the reconciler weighs what speaks for it, and may conclude it."""
+    absence.suspect(instance, cause=cause_of(job, "Novita did not find its id"), now=now)
 
 
 def _read(

@@ -70,10 +70,12 @@ def _reported(instance: Instance, seen: UpstreamInstance) -> Reason | None:
         kept = bool(instance.trouble_code) and instance.trouble_code not in _ERRORS
         return Reason(instance.trouble_code, instance.trouble_message) if kept else None
     if not seen.is_known_status:
-        message = f"Novita shows it as {seen.status[:100]!r}, a status that is not known here."
+        message = (
+            f"Novita shows it as {seen.status[:100]!r}, a status that this service does not know."
+        )
         return Reason(StatusReason.UNKNOWN_STATUS, message)
     if seen.is_leaving_word:
-        message = f"Novita shows it as {seen.status}; its removal was not asked for here."
+        message = f"Novita shows it as {seen.status}; this service did not ask for its removal."
         return Reason(StatusReason.LEAVING, message)
     return None
 

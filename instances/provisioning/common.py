@@ -43,4 +43,4 @@ def failure_of(error: str) -> Failure:
     code, _, message = error.partition(": ")
     if code in FailureCode.values:
         return Failure(code, message)
-    return Failure(FailureCode.INTERNAL_ERROR, f"Creating failed for good: {error[:500]}")
+    return Failure(FailureCode.INTERNAL_ERROR, f"The create failed permanently: {error[:500]}")

@@ -27,7 +27,9 @@ from upstream.types import Cluster, Product, Template
 
 # Clusters, products of the cluster, products of all clusters in two modes, template, registries.
 MOST_CALLS = 6
-_NO_CLUSTER = Failure(FailureCode.NO_OPTIMAL_PRODUCT, "Novita lists no cluster for the region.")
+_NO_CLUSTER = Failure(
+    FailureCode.NO_OPTIMAL_PRODUCT, "Novita lists no cluster for the region of the request."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,5 +175,5 @@ def _nothing_fits(
     reasons = "; ".join(f"{item.product_id}: {item.reason}" for item in ranking.rejections[:10])
     message = f"{wish.product_name} {what} in {wish.region} as {wish.billing_mode} ({reasons})."
     if wish.has_default_rootfs and wish.rootfs_size_gb > DEFAULT_ROOTFS_GB:
-        message += f" The template asks for {wish.rootfs_size_gb} GB of root disk."
+        message += f" The template requires {wish.rootfs_size_gb} GB of root disk."
     return Failure(code, message)

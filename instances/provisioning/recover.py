@@ -200,7 +200,9 @@ def _judge(job: Job, instance: Instance, work: LookUpWork, result: LookedUp) -> 
     # Only by a successful list of this run: a failed one proves nothing, whatever came before.
     if is_complete and _is_absent(instance, work.begun_at):
         if instance.status != InstanceStatus.CREATING:
-            return never_created(job, instance, f"not there after {instance.lookup_count} looks")
+            return never_created(
+                job, instance, f"not found at Novita in {instance.lookup_count} searches"
+            )
         return _create_anew(job, instance, now)
     instance.save()
     return Again(_pause(instance, is_soon=is_complete or result.has_failed))
@@ -214,7 +216,7 @@ def _preference(item: UpstreamInstance) -> tuple[bool, datetime, str]:
 def _adopt(job: Job, instance: Instance, found: Sequence[UpstreamInstance]) -> Outcome:
     keep, *extra = found
     for item in extra:
-        cause = cause_of(job, "the create acted more than once")
+        cause = cause_of(job, "the create made more than one GPU")
         begin_ending(instance, item.id, cause=cause, now=database_now())
     return placed(job, instance, keep.id, "found at Novita by its name")
 
@@ -236,7 +238,7 @@ def _create_anew(job: Job, instance: Instance, now: datetime) -> Outcome:
     instance.posted_at = None
     count_unanswered(instance)
     end_wait(instance)
-    cause = cause_of(job, f"not at Novita after {instance.lookup_count} looks")
+    cause = cause_of(job, f"not found at Novita in {instance.lookup_count} searches")
     record_event(instance, "instance.create_disproved", cause=cause, now=now)
     return Again()
 

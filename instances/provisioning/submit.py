@@ -36,7 +36,7 @@ from upstream.types import CreateRequest, Product, Template
 WAIT_FOR_FETCH = timedelta(milliseconds=150)
 # Creates of one offer without an answer and without effect, after which others are preferred.
 MOST_UNANSWERED = 2
-_NO_ANSWER = "gave no sure answer to the last creates"
+_NO_ANSWER = "its last creates got no clear answer"
 
 
 @dataclass(frozen=True, slots=True)

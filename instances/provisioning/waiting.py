@@ -37,16 +37,16 @@ OUTAGE_PAUSE = timedelta(seconds=15)
 
 _SAID: dict[WaitCode, str] = {
     WaitCode.NOVITA_UNREACHABLE: "Novita does not answer.",
-    WaitCode.NOVITA_EDGE: "Something in front of Novita answers in its place.",
+    WaitCode.NOVITA_EDGE: "A proxy or gateway answers in place of Novita.",
     WaitCode.NOVITA_KEY_REFUSED: "Novita refuses the API key of this service; its operator must "
-    "mend that.",
+    "correct that.",
     WaitCode.BALANCE_NOT_ENOUGH: "The balance of this service's account at Novita is too low, or "
-    "a limit of the account is reached; its operator must mend that.",
+    "a limit of the account is reached; its operator must correct that.",
     WaitCode.QUOTA_EXCEEDED: "A limit of this service's account at Novita is reached, or its "
-    "balance is too low; its operator must mend that.",
-    WaitCode.RATE_LIMITED: "Novita takes no more calls at the moment.",
-    WaitCode.CATALOGUE_UNREADABLE: "What Novita sells cannot be read at the moment.",
-    WaitCode.CREATE_REFUSED: "Novita takes no create at the moment.",
+    "balance is too low; its operator must correct that.",
+    WaitCode.RATE_LIMITED: "Novita accepts no more calls at the moment.",
+    WaitCode.CATALOGUE_UNREADABLE: "The catalogue of Novita cannot be read at the moment.",
+    WaitCode.CREATE_REFUSED: "Novita refuses to create instances at the moment.",
 }
 _OF_HOLD = {
     Hold.KEY_REFUSED: WaitCode.NOVITA_KEY_REFUSED,
@@ -90,7 +90,7 @@ def wait_for_permit(
     return {job.pk: Again(permit.wait) for job in jobs}
 
 
-_BUDGET = "This service has used up its calls to Novita for the moment."
+_BUDGET = "This service has used up its call budget at Novita for the moment."
 
 
 def wait_for(job: Job, instance: Instance, error: NovitaError) -> Outcome:
@@ -115,8 +115,8 @@ _UNKNOWN = WaitCode.CREATE_REFUSED
 def doubt(error: NovitaError) -> Wait:
     return Wait(
         WaitCode.CREATE_IN_DOUBT,
-        f"The create may have acted although its answer is missing ({error}). It is looked for at "
-        "Novita by its name before it is sent again.",
+        f"The answer to the create was lost ({error}), so a GPU may exist. It is searched for at "
+        "Novita by its name before the create is sent again.",
     )
 
 
@@ -146,11 +146,11 @@ def _time_left(instance: Instance, now: datetime) -> timedelta:
 
 
 def too_late(instance: Instance, last_error: str) -> Failure:
-    """Failure of a create at its start deadline, with the reason for which it waited."""
-    text = "Could not be created before the start timeout."
+    """The failure of a create that could not be placed in time, with what it waited for."""
+    text = "The instance could not be created before its start timeout."
     if not instance.wait_code or instance.waiting_since is None:
         last = f" Last error: {last_error}" if last_error else ""
         return Failure(FailureCode.STARTUP_TIMEOUT, f"{text}{last}")
     code = _FAILURES.get(WaitCode(instance.wait_code), FailureCode.STARTUP_TIMEOUT)
     since = f"{instance.waiting_since:%Y-%m-%d %H:%M:%S} UTC"
-    return Failure(code, f"{text} It waited since {since}: {instance.wait_message}")
+    return Failure(code, f"{text} It had waited since {since}: {instance.wait_message}")

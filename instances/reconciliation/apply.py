@@ -53,7 +53,7 @@ def conclude(
         pass
     if not is_ours:
         report.note = (
-            "Only reported: this database has moved, or is a copy. If it is the one installation, "
+            "Only reported: this database was moved or copied. If it is the only installation, "
             "accept it with: manage.py reconcile --accept"
         )
     if not is_dry:
@@ -90,7 +90,7 @@ def _limits(work: ReconcileWork, seen: Seen, report: Report, now: datetime) -> L
     """Limits for conclusions of absence in this pass; reports contradictions."""
     if seen.contradicting:
         count = len(seen.contradicting)
-        text = f"looks by id find {count} that the list lacks: this pass proves no absence"
+        text = f"GET by id finds {count} instances that the list lacks: this pass proves no absence"
         report.add("contradiction", text)
     is_accepted = installation.is_brake_off()
     is_mass = _is_mass(work, seen, report, now) and not is_accepted
@@ -121,7 +121,7 @@ def _is_mass(work: ReconcileWork, seen: Seen, report: Report, now: datetime) -> 
         f"{vanished} of {len(work.held)} were not found at once: believed only after"
         f" {minutes:.0f} minutes"
     )
-    report.note = f"Braked: {reason}. If it is true: manage.py reconcile --accept"
+    report.note = f"Braked: {reason}. If they are really gone: manage.py reconcile --accept"
     report.add("brake", reason)
     if row.braked_at is None:
         Installation.objects.filter(id=1).update(braked_at=now, brake_reason=reason)
@@ -208,7 +208,7 @@ def _tell_unknown_words(seen: Seen, report: Report) -> None:
     for items in seen.ours.values():
         for item in items:
             if not item.is_known_status:
-                text = f"Novita says {item.status[:40]!r}, a status that is not known here"
+                text = f"Novita says {item.status[:40]!r}, a status that this service does not know"
                 report.add("unknown_word", text, upstream_id=item.id)
 
 

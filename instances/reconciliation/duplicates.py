@@ -76,9 +76,9 @@ def _what_is_wrong(instance: Instance, item: UpstreamInstance, work: ReconcileWo
 
 
 _WORDS: Mapping[str, str] = {
-    "double": "a second GPU carries the instance's reference",
-    "late_arrival": "the create acted after all, when nobody waited for it any more",
-    "came_back": "it was asked to end and is listed although its absence was proven",
+    "double": "a second GPU has the instance's reference",
+    "late_arrival": "the create acted late, after its instance had failed or ended",
+    "came_back": "its termination was requested, and it is listed although its absence was proven",
     "left_running": "the failed instance still has a GPU",
 }
 
@@ -91,8 +91,8 @@ def _take_back(
     cause: Cause,
     now: datetime,
 ) -> None:
-    """Take back an instance whose end was not requested: the conclusion of absence was wrong."""
-    words = "Novita shows it again, and nobody asked for its end"
+    """Its end was not asked for: its absence was a wrong conclusion, and is no wish."""
+    words = "Novita shows it again, and nobody asked to terminate it"
     because = Cause(cause.actor, words, cause.request_id, cause.job_id)
     take_back(instance, item, cause=because, now=now)
     text = f"{words}: {instance.status}"

@@ -101,7 +101,7 @@ def _judge(
     orphan.state = OrphanState.ADOPTED
     if policy == OrphanPolicy.TERMINATE:
         orphan.state = OrphanState.ENDED
-        message = "A GPU with our signature that nobody here asked for."
+        message = "A GPU with the signature of this installation that belongs to no instance."
         because = Cause(cause.actor, message, cause.request_id, cause.job_id)
         reason = Reason(StatusReason.ORPHANED, message)
         begin_termination(instance, cause=because, now=now, reason=reason)

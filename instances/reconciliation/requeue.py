@@ -48,7 +48,7 @@ def _each(
     for instance in idle[:MOST_AT_ONCE]:
         take_up(instance)
         report.add(
-            "resumed", f"no {prefix} job was there", instance=instance.public_id,
+            "resumed", f"its {prefix} job was missing", instance=instance.public_id,
             upstream_id=instance.upstream_id,
         )  # fmt: skip
 
@@ -67,6 +67,6 @@ def _endings(report: Report) -> None:
     for ending in idle[:MOST_AT_ONCE]:
         enqueue_termination(ending, ending.instance)
         report.add(
-            "resumed", "no terminate job was there", instance=ending.instance.public_id,
+            "resumed", "its terminate job was missing", instance=ending.instance.public_id,
             upstream_id=ending.upstream_id,
         )  # fmt: skip

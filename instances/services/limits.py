@@ -91,7 +91,7 @@ def set_project_limits(project: Project, *, actor: str = COMMAND, **limits: int 
     """
     for name, value in limits.items():
         if value is not None and value < (0 if name == "live_instance_limit" else 1):
-            raise ValueError(f"{name} must be more, or None for no limit: {value}")
+            raise ValueError(f"{name} must be positive, or None for no limit; it is {value}")
         setattr(project, name, value)
     if not limits:
         return

@@ -87,7 +87,9 @@ def _placement(wish: InstanceRequest) -> tuple[Ranking, Objection | None, dateti
     regions, _ = browse.regions()
     place = next((each.place for each in regions if each.code == wish.region), None)
     if place is None:
-        message = f"Novita lists no cluster for region {wish.region}, or was not asked yet."
+        message = (
+            f"Novita lists no cluster for region {wish.region}, or its clusters were not read yet."
+        )
         return Ranking((), ()), Objection(FailureCode.NO_OPTIMAL_PRODUCT, message), None
     products, as_of = browse.products_of(place.cluster.id, wish.billing_mode)
     ranking = rank(products, wish, place=place)
@@ -111,5 +113,5 @@ def _obstacle(wish: InstanceRequest, ranking: Ranking) -> Objection | None:
     if not ranking.is_name_known:
         message = f"No product named {wish.product_name} is listed {place}."
         return Objection(FailureCode.PRODUCT_NOT_FOUND, message)
-    message = f"No offer of {wish.product_name} {place} fits; rejected says why."
+    message = f"No offer of {wish.product_name} {place} fits; rejected lists the reasons."
     return Objection(FailureCode.NO_OPTIMAL_PRODUCT, message)

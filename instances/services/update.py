@@ -122,5 +122,5 @@ def _end_messages(instance: Instance) -> None:
     WebhookDelivery.objects.filter(instance=instance, status=DeliveryStatus.PENDING).update(
         status=DeliveryStatus.FAILED,
         ended_at=database_now(),
-        last_error="the webhookUrl was removed before this was delivered",
+        last_error="the webhookUrl was removed before this message was delivered",
     )

@@ -1,4 +1,4 @@
-"""Jobs for operators: what is stuck, since when, why, and the buttons."""
+"""Admin pages of jobs, job types and workers."""
 
 from django.contrib import admin
 from django_q.models import Failure, OrmQ, Schedule, Success
@@ -7,7 +7,7 @@ from jobs.admin.jobs import JobAdmin
 from jobs.admin.types import JobTypesAdmin
 from jobs.admin.workers import WorkerAdmin
 
-# Its rows are not used here (the queue is jobs.Job), and a schedule added there would never run.
+# django-q2's own models are hidden: the queue is jobs.Job, and a schedule added there never runs.
 for model in (Success, Failure, Schedule, OrmQ):
     if admin.site.is_registered(model):
         admin.site.unregister(model)

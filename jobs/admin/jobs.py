@@ -1,4 +1,4 @@
-"""Jobs: what failed, why, and the buttons."""
+"""Admin page of jobs: status, errors, and the buttons Retry and Cancel."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -20,12 +20,12 @@ from jobs.display import error_history, pretty_json
 from jobs.errors import JobError, UnknownJobType
 from jobs.models import Job, JobStatus
 
-# Refusals that are told in full after an action on many rows.
+# Refusals that are shown in full after an action on many rows.
 TOLD_REFUSALS = 3
 
 
 class JobTypeFilter(WordFilter):
-    """By what is registered."""
+    """Filter by job type; offers the registered types."""
 
     title = parameter_name = "type"
 
@@ -35,7 +35,7 @@ class JobTypeFilter(WordFilter):
 
 @admin.register(Job)
 class JobAdmin(ReadOnlyAdmin):
-    """Rows are the queue's; the buttons are verbs of ``jobs.control``."""
+    """The rows of the queue. The buttons call ``jobs.control``."""
 
     list_display = (
         "public_id",
@@ -48,9 +48,9 @@ class JobAdmin(ReadOnlyAdmin):
         "run_at",
     )
     list_filter = ("status", JobTypeFilter, "priority")
-    # Exact, not "=": that compares without case, for which there is no index.
+    # "__exact" and not the prefix "=", which means iexact and cannot use the index.
     search_fields = ("public_id__exact", "subject__exact")
-    search_help_text = "A job's id, or the id of the instance it is about."
+    search_help_text = "Job id or instance id (exact)."
     list_select_related = ("project",)
     actions = ("retry_selected", "cancel_selected")
     change_form_template = "admin/jobs/job/change_form.html"
@@ -66,7 +66,7 @@ class JobAdmin(ReadOnlyAdmin):
         css = {"all": ["jobs/console.css"]}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
-        """Lists leave the error history alone: it is the bulk of a row."""
+        """Lists do not load the error history, the largest column of a row."""
         return super().get_queryset(request).defer("errors")
 
     def get_urls(self) -> list[URLPattern]:
@@ -85,7 +85,7 @@ class JobAdmin(ReadOnlyAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
-        """Only buttons that would do something are there."""
+        """Show only the buttons whose action is possible."""
         job = self.get_object(request, object_id or "") if may_change(request) else None
         context = {
             **(extra_context or {}),
@@ -96,7 +96,7 @@ class JobAdmin(ReadOnlyAdmin):
         return super().changeform_view(request, object_id, form_url, context)
 
     def retry(self, request: HttpRequest, pk: int) -> HttpResponseBase:
-        return self._act(request, pk, control.redrive, "goes again")
+        return self._act(request, pk, control.redrive, "will run again")
 
     def cancel(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         return self._act(request, pk, control.cancel, "is cancelled")
@@ -104,10 +104,13 @@ class JobAdmin(ReadOnlyAdmin):
     def _act(
         self, request: HttpRequest, pk: int, verb: Callable[..., Job], done: str
     ) -> HttpResponseBase:
-        """A button on a job's page."""
+        """Run the action of a button on a job's page; ``done``: words for its success."""
         job = get_object_or_404(Job, pk=pk)
         if not may_change(request):
-            messages.error(request, "You may look at jobs, not change them.")
+            messages.error(
+                request,
+                "You may view jobs but not change them. Ask a superuser for the permission.",
+            )
         else:
             try:
                 verb(job, actor=actor_of(request))
@@ -119,11 +122,11 @@ class JobAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Retry selected failed jobs", permissions=["control"])
     def retry_selected(self, request: HttpRequest, rows: QuerySet[Job]) -> None:
-        _tell(request, control.redrive_matching(rows, actor=actor_of(request)), "set going again")
+        _tell(request, control.redrive_matching(rows, actor=actor_of(request)), "will run again")
 
     @admin.action(description="Cancel selected live jobs", permissions=["control"])
     def cancel_selected(self, request: HttpRequest, rows: QuerySet[Job]) -> None:
-        _tell(request, control.cancel_matching(rows, actor=actor_of(request)), "cancelled")
+        _tell(request, control.cancel_matching(rows, actor=actor_of(request)), "were cancelled")
 
     def has_control_permission(self, request: HttpRequest) -> bool:
         return may_change(request)
@@ -142,22 +145,22 @@ class JobAdmin(ReadOnlyAdmin):
 
 
 def _why_no_retry(job: Job) -> str:
-    """Beside a failed job that Retry would not help: what does, by its handler's word."""
+    """Why a failed job cannot be retried and what to do instead; "" if it can, or did not fail."""
     if job.status != JobStatus.FAILED or control.can_redrive(job):
         return ""
     try:
         return registry.get(job.type).handler.instead_of_redrive
     except UnknownJobType:
-        return "This release does not know the type."
+        return "This release does not know the type of this job."
 
 
 def _tell(request: HttpRequest, swept: Swept, done: str) -> None:
-    """One message for all the rows, and the first refusals by name."""
+    """One message for all rows, and the first TOLD_REFUSALS refusals in full."""
     level = messages.SUCCESS if swept.count else messages.WARNING
-    more = " There are more: do it again." if swept.is_capped else ""
+    more = " There are more matching jobs: repeat the action." if swept.is_capped else ""
     messages.add_message(request, level, f"{swept.count} jobs {done}.{more}")
     if swept.refused:
         first = " ".join(swept.refused[:TOLD_REFUSALS])
         others = len(swept.refused) - TOLD_REFUSALS
         rest = f" And {others} more." if others > 0 else ""
-        messages.warning(request, f"{len(swept.refused)} refused: {first}{rest}")
+        messages.warning(request, f"{len(swept.refused)} jobs were refused: {first}{rest}")

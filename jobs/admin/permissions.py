@@ -1,10 +1,10 @@
-"""Who may do what an operator does to jobs, and under which name it is kept."""
+"""Permission of operators on jobs, and the name under which their actions are recorded."""
 
 from django.http import HttpRequest
 
 
 def may_change(request: HttpRequest) -> bool:
-    """Retrying, cancelling and pausing change jobs, so they take the permission to change them."""
+    """Retry, cancel, pause and resume need ``jobs.change_job``."""
     user = request.user
     return bool(user.is_active and user.has_perm("jobs.change_job"))
 

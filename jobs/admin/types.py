@@ -1,4 +1,4 @@
-"""Job types: what waits and runs of each, and the switch that holds a type back."""
+"""Admin page of job types: counts of each type, and the buttons Pause and Resume."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from jobs.stats import Count
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of the page."""
+    """One line of the page."""
 
     type: str
     paused: PausedType | None
@@ -35,7 +35,7 @@ class Row:
 
 @admin.register(PausedType)
 class JobTypesAdmin(ReadOnlyAdmin):
-    """One page over all types; the model's rows are only those that are paused."""
+    """One page over all job types; the model itself has rows for paused types only."""
 
     def get_urls(self) -> list[URLPattern]:
         pause = self.admin_site.admin_view(require_POST(self.pause))
@@ -72,9 +72,12 @@ class JobTypesAdmin(ReadOnlyAdmin):
     def _act(
         self, request: HttpRequest, type_: str, verb: Callable[[str], object]
     ) -> HttpResponseBase:
-        """What happened shows on the page itself; only what did not needs words."""
+        """Pause or resume. The page itself shows a success; only errors get a message."""
         if not may_change(request):
-            messages.error(request, "You may look at job types, not pause them.")
+            messages.error(
+                request,
+                "You may view job types but not pause them. Ask a superuser for the permission.",
+            )
         else:
             try:
                 verb(actor_of(request))
@@ -84,7 +87,7 @@ class JobTypesAdmin(ReadOnlyAdmin):
 
 
 def _rows() -> list[Row]:
-    """Every registered type, and what is left of types that this release does not know."""
+    """All registered types, and types without registration that still have rows or a pause."""
     counts, paused, now = stats.count(), control.paused_types(), database_now()
     caps = {str(kind.name): kind.max_in_flight for kind in registry.all_types()}
     names = sorted({*caps, *paused, *(count.type for count in counts)})

@@ -1,4 +1,4 @@
-"""Who is working, as the heartbeats tell."""
+"""Admin page of worker processes, from their heartbeats."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ SHOWN_IN_LIST = 3
 
 @admin.register(Worker)
 class WorkerAdmin(ReadOnlyAdmin):
-    """A process that died is listed as lost for an hour; its work is taken over in seconds."""
+    """A process that died is shown as lost for an hour; others take over its jobs in seconds."""
 
     list_display = (
         "process",
@@ -46,7 +46,7 @@ class WorkerAdmin(ReadOnlyAdmin):
         css = {"all": ["jobs/console.css"]}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Worker]:
-        """With how long nothing was heard, by the database's clock."""
+        """Adds ``silence``: the time since the last heartbeat, by database time."""
         rows: QuerySet[Worker] = super().get_queryset(request)
         return rows.annotate(silence=Now() - F("last_seen_at"))
 
@@ -69,7 +69,7 @@ class WorkerAdmin(ReadOnlyAdmin):
 
     @admin.display(description="longest running")
     def runs_in_full(self, worker: Worker) -> SafeString:
-        """Jobs may be pruned since the heartbeat told of them: the search finds what there is."""
+        """Links to a search, not to a job's page: the job may have been pruned since."""
         jobs = reverse("admin:jobs_job_changelist")
         rows = [
             (f"{jobs}?q={run['job']}", run["job"], run["type"], f"{run['seconds']:.0f} s")

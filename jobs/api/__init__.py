@@ -1,1 +1,1 @@
-"""The HTTP side of jobs: to look at, to retry, to cancel."""
+"""The HTTP API of jobs: list, read, retry, cancel, statistics."""

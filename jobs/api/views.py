@@ -24,7 +24,7 @@ from jobs.models import Job
 
 
 class JobRefused(APIException):
-    """A verb that the job, as it stands, does not allow; the code is the refusal's own."""
+    """409: the job's state does not allow the action; the code is that of the JobError."""
 
     status_code = 409
 
@@ -33,7 +33,7 @@ class JobRefused(APIException):
 
 
 class JobViewSet(GenericViewSet[Job]):
-    """Jobs of the caller's project; the service's own recurring work belongs to nobody."""
+    """Jobs of the caller's project; recurring jobs of the service belong to no project."""
 
     queryset = Job.objects.all()
     results_name = "jobs"
@@ -44,7 +44,7 @@ class JobViewSet(GenericViewSet[Job]):
     def list(self, request: Request) -> Response:
         asked = JobFilter(data=request.query_params.dict())
         asked.is_valid(raise_exception=True)
-        # The error history is long and not shown in lists.
+        # Lists do not show the error history, so it is not loaded.
         jobs = asked.apply(self._own(request).defer("errors"))
         page = self.paginate_queryset(jobs)
         return self.get_paginated_response([job_details(job) for job in page or []])
@@ -64,7 +64,7 @@ class JobViewSet(GenericViewSet[Job]):
         return self._act(control.cancel, request, id)
 
     def _act(self, verb: Callable[..., Job], request: Request, public_id: str) -> Response:
-        """The body is not looked at: there is nothing to say beside the job's id."""
+        """Run the action; a request body is ignored."""
         job = self._find(request, public_id)
         try:
             return Response(single_job_details(verb(job, actor=_caller(request).actor)))
@@ -74,7 +74,7 @@ class JobViewSet(GenericViewSet[Job]):
             raise _not_found(public_id) from None
 
     def _find(self, request: Request, public_id: str) -> Job:
-        # Postgres cannot even be asked for NUL.
+        # Postgres cannot store NUL, so a query with it would fail.
         found = None
         if "\0" not in public_id:
             found = self._own(request).filter(public_id=public_id).first()
@@ -87,7 +87,7 @@ class JobViewSet(GenericViewSet[Job]):
 
 
 class JobStatsView(APIView):
-    """How the queue stands."""
+    """State of the queue."""
 
     @extend_schema(**schemas.STATS)
     def get(self, request: Request) -> Response:
@@ -98,7 +98,7 @@ class JobStatsView(APIView):
 
 
 def _caller(request: Request) -> Caller:
-    """The permission let only callers with a key through."""
+    """The caller; the permission has refused requests without a key."""
     caller = request.user
     if not isinstance(caller, Caller):
         raise NotAuthenticated

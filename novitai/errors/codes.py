@@ -1,20 +1,26 @@
-"""Every code this service answers with: one table for answers, schema and documentation.
+"""All error codes of this service: one table for answers, schema and documentation.
 
-Codes are part of the contract: programs branch on them, so none changes its meaning or status.
+Codes are part of the contract: programs branch on them, so a code never changes its meaning or
+its status.
 """
 
 from typing import NamedTuple
 
-RETRY_AFTER = "Wait the seconds of Retry-After, then send the same request again."
-SAME_KEY = "Send the same request again after Retry-After; with its Idempotency-Key, if it had one."
+RETRY_AFTER = "Wait the seconds given in Retry-After, then send the same request again."
+SAME_KEY = (
+    "Send the same request again after Retry-After, with the same Idempotency-Key if it had one."
+)
 READ_AGAIN = "Read it again (GET) and decide by its present status."
 FROM_A_LIST = (
-    "Take the id from the answer that made it or from the list; other projects' are not found."
+    "Use an id from the answer to the create request or from the list. Ids of other projects are"
+    " not found."
 )
 
 
 class Code(NamedTuple):
-    """Status, default message, whether the same request may succeed later, what to do next."""
+    """HTTP status, default message, whether the same request may succeed later, and what the
+    client can do next.
+    """
 
     status: int
     message: str
@@ -23,60 +29,64 @@ class Code(NamedTuple):
 
 
 CODES: dict[str, Code] = {
-    "BAD_REQUEST": Code(400, "The request cannot be understood."),
+    "BAD_REQUEST": Code(400, "The request is malformed."),
     "VALIDATION_ERROR": Code(
         400,
-        "The request is not valid; validationErrors says where.",
-        suggestion="Mend the fields that validationErrors names; the same request fails again.",
+        "The request is not valid; validationErrors lists each error.",
+        suggestion="Correct the fields named in validationErrors; the unchanged request fails"
+        " again.",
     ),
     "UNAUTHORIZED": Code(
         401,
         "An API key is required: Authorization: Bearer KEY.",
-        suggestion="Send a key that is neither revoked nor expired; an operator makes new ones.",
+        suggestion="Send a key that is neither revoked nor expired; an operator can create one.",
     ),
     "FORBIDDEN": Code(
         403,
-        "This is not allowed.",
-        suggestion="Use a key with the scope that the message names, or ask an operator for one.",
+        "This request is not allowed.",
+        suggestion="Use a key with the scope named in the message, or ask an operator for one.",
     ),
     "NOT_FOUND": Code(
         404,
-        "There is nothing at this address.",
+        "This path does not exist.",
         suggestion="Compare the path with GET /api/schema; paths have no trailing slash.",
     ),
     "INSTANCE_NOT_FOUND": Code(404, "There is no such instance.", suggestion=FROM_A_LIST),
     "JOB_NOT_FOUND": Code(404, "There is no such job.", suggestion=FROM_A_LIST),
     "API_KEY_NOT_FOUND": Code(404, "There is no such API key.", suggestion=FROM_A_LIST),
     "METHOD_NOT_ALLOWED": Code(
-        405, "This method is not allowed here.", suggestion="Use a method that Allow names."
+        405,
+        "This method is not allowed at this path.",
+        suggestion="Use a method listed in the Allow header.",
     ),
     "NOT_ACCEPTABLE": Code(
         406,
         "This address answers application/json only.",
-        suggestion="Send an Accept that takes what the message names, or no Accept at all.",
+        suggestion="Send an Accept header with a media type named in the message, or no Accept"
+        " header.",
     ),
     "REQUEST_TIMEOUT": Code(
         408,
-        "The request did not arrive in time.",
+        "The request did not arrive completely in time.",
         retryable=True,
-        suggestion="Send it again, all of it at once.",
+        suggestion="Send the request again without pauses between its parts.",
     ),
     "EXPECTATION_FAILED": Code(
         417,
-        "Expect asks for something that is not given here.",
-        suggestion="Leave Expect out, or send 100-continue.",
+        "The Expect header asks for something that this server does not support.",
+        suggestion="Send no Expect header, or Expect: 100-continue.",
     ),
     "NOT_IMPLEMENTED": Code(
         501,
-        "The request is transferred in a way that is not understood here.",
-        suggestion="Send the body as it is, or chunked.",
+        "The Transfer-Encoding of the request is not supported.",
+        suggestion="Send the body with Content-Length, or chunked.",
     ),
-    "CONFLICT": Code(409, "The state of things does not allow it.", suggestion=READ_AGAIN),
-    "INVALID_STATE": Code(409, "The instance's status does not allow it.", suggestion=READ_AGAIN),
+    "CONFLICT": Code(409, "The current state does not allow this.", suggestion=READ_AGAIN),
+    "INVALID_STATE": Code(409, "The instance's status does not allow this.", suggestion=READ_AGAIN),
     "INSTANCE_LIMIT_REACHED": Code(
         409,
-        "The project has as many live instances as it may.",
-        suggestion="Terminate an instance, or ask an operator for more.",
+        "The project has reached its limit of live instances.",
+        suggestion="Terminate an instance, or ask an operator for a higher limit.",
     ),
     "IDEMPOTENCY_KEY_IN_USE": Code(
         409,
@@ -86,23 +96,24 @@ CODES: dict[str, Code] = {
     ),
     "IDEMPOTENCY_KEY_REUSED": Code(
         422,
-        "This Idempotency-Key was used for another request.",
-        suggestion="Use a new key for a new request; an old one is for the same request only.",
+        "This Idempotency-Key was used for a different request.",
+        suggestion="Use a new key for a new request; a key may be repeated only with the same path"
+        " and body.",
     ),
     "JOB_NOT_REDRIVABLE": Code(409, "The job cannot be run again.", suggestion=READ_AGAIN),
     "JOB_NOT_CANCELLABLE": Code(409, "The job cannot be cancelled.", suggestion=READ_AGAIN),
     "UNKNOWN_JOB_TYPE": Code(
         409,
         "This release does not know the job's type.",
-        suggestion="Ask the operator: the job was made by another release.",
+        suggestion="Ask the operator: the job was created by another release.",
     ),
     "PRECONDITION_FAILED": Code(
         412,
-        "It is not what If-Match or If-None-Match asks for.",
+        "The resource does not match If-Match or If-None-Match.",
         suggestion="Read it again (GET), and send its new ETag if the change still makes sense.",
     ),
     "PAYLOAD_TOO_LARGE": Code(
-        413, "The request body is too large.", suggestion="Send less: requests here are small."
+        413, "The request body is too large.", suggestion="Send a smaller body."
     ),
     "URI_TOO_LONG": Code(
         414, "The address is too long.", suggestion="Send fewer or shorter query parameters."
@@ -117,22 +128,22 @@ CODES: dict[str, Code] = {
     ),
     "RATE_LIMIT_EXCEEDED": Code(
         429,
-        "Too many requests; Retry-After says when to come back.",
+        "Too many requests; Retry-After says how many seconds to wait.",
         retryable=True,
         suggestion=RETRY_AFTER,
     ),
     "TOO_MANY_WAITING": Code(
         429,
-        "The project has as many open waits and streams as it may.",
+        "The project has reached its limit of open waits and streams.",
         retryable=True,
         suggestion=RETRY_AFTER,
     ),
     "INTERNAL_SERVER_ERROR": Code(
         500,
-        "Something went wrong on our side; the logs know this request.",
+        "An unexpected error happened in this service; its log has the details.",
         retryable=True,
-        suggestion="Send it again with the same Idempotency-Key; if it stays, tell the operator"
-        " the requestId.",
+        suggestion="Send it again with the same Idempotency-Key; if the error persists, give the"
+        " requestId to the operator.",
     ),
     "SERVICE_UNAVAILABLE": Code(
         503,

@@ -1,4 +1,4 @@
-"""What an error answer says in words, where REST framework would speak: what is allowed instead."""
+"""Messages that replace REST framework's default ones; they name what is allowed instead."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,7 +8,7 @@ from rest_framework.request import Request
 
 
 def message_of(exc: exceptions.APIException, context: dict[str, Any]) -> str:
-    """Nothing where the code's own message says it best."""
+    """The message for an exception; "" if the default message of its code is to be used."""
     if isinstance(exc, exceptions.NotAuthenticated):
         return ""
     if isinstance(exc, exceptions.NotAcceptable):
@@ -21,18 +21,20 @@ def message_of(exc: exceptions.APIException, context: dict[str, Any]) -> str:
     if isinstance(exc, exceptions.UnsupportedMediaType):
         return f"The body must be {_any_of(request.parsers or ())} in UTF-8."
     if isinstance(exc, exceptions.Throttled) and (wait := getattr(exc, "wait", None)):
-        return f"Too many requests; come back in {int(wait)} seconds, as Retry-After says."
+        return f"Too many requests; retry after {int(wait)} seconds (see Retry-After)."
     return ""
 
 
 def not_allowed(method: str | None, allowed: Iterable[str]) -> str:
-    """OPTIONS is for browsers' preflights, which are answered before any view."""
+    """The message of a 405. OPTIONS is not listed: only CORS preflights use it, and they are
+    answered before any view.
+    """
     methods = ", ".join(name for name in allowed if name != "OPTIONS")
     return f"{(method or '')[:20]} is not allowed here; allowed: {methods or 'nothing'}."
 
 
 def _is_theirs(exc: exceptions.APIException) -> bool:
-    """Whether the words are those that REST framework has for all of its kind."""
+    """Whether the message is REST framework's default one for this exception class."""
     start = str(exc.default_detail).partition("{")[0]
     return type(exc).__module__ == exceptions.__name__ and str(exc.detail).startswith(start)
 

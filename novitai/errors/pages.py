@@ -1,4 +1,4 @@
-"""Refusals and errors for people: pages in the admin, where programs get JSON."""
+"""Error pages of the admin in HTML; the API answers errors in JSON."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -8,21 +8,21 @@ from novitai.errors.codes import CODES
 
 ADMIN = "/admin/"
 _TITLES = {
-    "BAD_REQUEST": "This request cannot be understood",
-    "FORBIDDEN": "You may not do this",
-    "NOT_FOUND": "There is no such page",
+    "BAD_REQUEST": "The request is malformed",
+    "FORBIDDEN": "You are not allowed to do this",
+    "NOT_FOUND": "This page does not exist",
     "SERVICE_UNAVAILABLE": "The service cannot answer at the moment",
-    "INTERNAL_SERVER_ERROR": "Something went wrong",
+    "INTERNAL_SERVER_ERROR": "An unexpected error happened",
 }
 
 
 def is_for_people(request: HttpRequest) -> bool:
-    """Whether it came to the admin, whose visitors are people with a browser."""
+    """Whether the request is for the admin, so that an error is answered as an HTML page."""
     return request.path.startswith(ADMIN)
 
 
 def error_page(request: HttpRequest, code: str, message: str = "") -> HttpResponse:
-    """A page that needs no database and no session: either may be what failed."""
+    """Render the page without database and session, since either may be the cause of the error."""
     context = {
         "title": _TITLES.get(code, code),
         "message": message or CODES[code].message,

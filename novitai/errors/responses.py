@@ -42,7 +42,7 @@ _OF_STATUS = {
     429: "RATE_LIMIT_EXCEEDED",
     503: "SERVICE_UNAVAILABLE",
 }
-_WRONG_HOST = "The Host header names no host of this service."
+_WRONG_HOST = "The Host header is not a host name of this service (ALLOWED_HOSTS)."
 RETRY_AFTER_SECONDS = 5
 
 
@@ -54,7 +54,7 @@ def error_body(
     details: Any = None,
     entries: list[dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
-    """The body of an error answer; without a message, the code's own."""
+    """The body of an error answer. ``message``: default is the message of the code."""
     error: dict[str, Any] = {
         "code": code,
         "message": message or CODES[code].message,
@@ -74,7 +74,7 @@ def error_body(
 def error_response(
     request: HttpRequest | None, code: str, message: str = "", *, details: Any = None
 ) -> HttpResponse:
-    """An answer with the status that is the code's: JSON, and a page in the admin."""
+    """An answer with the status of the code: an HTML page in the admin, JSON elsewhere."""
     if request is not None and is_for_people(request):
         response = error_page(request, code, message)
     else:
@@ -87,27 +87,27 @@ def error_response(
 def json_response(
     request: HttpRequest | None, code: str, message: str = "", *, details: Any = None
 ) -> HttpResponse:
-    """The answer in JSON, wherever it came to."""
+    """The answer in JSON, for any path."""
     body = error_body(request, code, message, details=details)
     return _answer(body, CODES[code].status)
 
 
 def error_json(body: dict[str, Any]) -> bytes:
-    """As REST framework writes all other answers."""
+    """The body serialized by REST framework's renderer, as all other answers are."""
     return bytes(JSONRenderer().render(body))
 
 
 def _answer(
     body: dict[str, Any], status: int, headers: Mapping[str, str] | None = None
 ) -> HttpResponse:
-    """In JSON, whatever the address answers else and whatever the caller takes."""
+    """Always JSON, independent of the view's renderers and of the Accept header."""
     return HttpResponse(
         error_json(body), status=status, headers=headers, content_type="application/json"
     )
 
 
 def exception_handler(exc: Exception, context: dict[str, Any]) -> HttpResponse | None:
-    """REST framework's hook. None leaves an unforeseen exception to ``server_error``."""
+    """REST framework's hook. None: the exception is unexpected and goes to ``server_error``."""
     request = context["request"]
     exc = _as_api_exception(exc)
     if not isinstance(exc, exceptions.APIException):
@@ -124,7 +124,7 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> HttpResponse |
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's handler400: a host that is not ours, a broken form, a suspicious path."""
+    """Django's handler400: a wrong Host header, a malformed form, a suspicious path."""
     is_host = isinstance(exception, DisallowedHost)
     return error_response(request, "BAD_REQUEST", _WRONG_HOST if is_host else "")
 
@@ -135,50 +135,50 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's handler404: no route."""
+    """Django's handler404: no route matches."""
     return error_response(request, "NOT_FOUND")
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Django's CSRF_FAILURE_VIEW: a form of the admin without its token."""
+    """Django's CSRF_FAILURE_VIEW: a form of the admin was sent without a valid token."""
     return error_response(request, "FORBIDDEN", _why_no_form(request, reason))
 
 
 def _why_no_form(request: HttpRequest, reason: str) -> str:
-    """A mistake of the deployment names the setting that mends it."""
+    """The message; for a mistake of the deployment it names the setting that corrects it."""
     if reason.startswith(("Origin", "Referer")):
         seen = f"{request.scheme}://{request.get_host()}"
         return (
-            f"The browser shows another address than the one that this request came by, {seen}. "
+            f"The origin sent by the browser differs from the address of this request, {seen}. "
             f"{_scheme_header(request)} "
-            "Behind a proxy with TLS: let the proxy send X-Forwarded-Proto, name the proxy's "
-            "address in FORWARDED_ALLOW_IPS, and let it pass on the Host header; or name the "
-            "address of the browser in CSRF_TRUSTED_ORIGINS (https://gpu.example.com)."
+            "Behind a proxy with TLS, the proxy must send X-Forwarded-Proto, its address must be "
+            "in FORWARDED_ALLOW_IPS, and it must pass on the Host header. Or add the address that "
+            "the browser shows to CSRF_TRUSTED_ORIGINS (https://gpu.example.com)."
         )
     if "cookie" in reason and settings.CSRF_COOKIE_SECURE and not request.is_secure():
         return (
-            "The browser sent no cookie: in production cookies go over https only. Open the admin "
-            "by https; if you did, let the proxy send X-Forwarded-Proto and name the proxy's "
-            f"address in FORWARDED_ALLOW_IPS. {_scheme_header(request)}"
+            "The browser sent no cookie: in production cookies are sent over https only. Open the "
+            "admin with https. If you did, the proxy must send X-Forwarded-Proto and its address "
+            f"must be in FORWARDED_ALLOW_IPS. {_scheme_header(request)}"
         )
-    return "The form has expired; reload it and try again."
+    return "The form has expired. Reload the page and send the form again."
 
 
 def _scheme_header(request: HttpRequest) -> str:
-    """What the server made its decision about https on: its server takes nothing but "https"."""
+    """A sentence on the request's X-Forwarded-Proto; the web server accepts only ``https``."""
     value = request.headers.get("X-Forwarded-Proto")
     if value is None:
-        return "It came without X-Forwarded-Proto."
+        return "The request has no X-Forwarded-Proto header."
     return (
-        f"It came with X-Forwarded-Proto: {value[:40]!a}; what counts is the one word https in "
-        "small letters, from an address in FORWARDED_ALLOW_IPS."
+        f"The request has X-Forwarded-Proto: {value[:40]!a}; only the value https in lower case "
+        "counts, and only from an address in FORWARDED_ALLOW_IPS."
     )
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500, called while the exception is being handled.
 
-    It goes to the log with its traceback; the client gets the request id to ask us with.
+    The traceback goes to the log; the client gets the request id, which finds it there.
     """
     exc = sys.exc_info()[1]
     if isinstance(exc, DATABASE_DOWN):
@@ -188,7 +188,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 class ServiceUnavailable(exceptions.APIException):
-    """Something this answer needs is down; it is worth coming back."""
+    """503: something that the answer needs is down; the request may succeed later."""
 
     status_code = 503
     default_detail = CODES["SERVICE_UNAVAILABLE"].message
@@ -197,8 +197,10 @@ class ServiceUnavailable(exceptions.APIException):
 
 
 class DatabaseDown(ServiceUnavailable):
-    """The database cannot be used now. What it is that fails is logged once, where it begins
-    (``core.database.state``); a statement that waited too long is logged here, each time.
+    """503: the database cannot be used now.
+
+    ``core.database.state`` logs the cause once, when it begins. A statement that waited too long
+    is logged here, each time.
     """
 
     def __init__(self, error: Exception) -> None:
@@ -208,7 +210,7 @@ class DatabaseDown(ServiceUnavailable):
             logger.warning("database_busy", error=" ".join(str(error).split())[:300])
 
     def answer(self, request: HttpRequest | None) -> HttpResponse:
-        """With the cause in its details, for programs."""
+        """The 503 with the cause in ``details``, for programs."""
         details = {"cause": self.cause.value}
         return error_response(request, "SERVICE_UNAVAILABLE", str(self.detail), details=details)
 
@@ -222,7 +224,7 @@ def _as_api_exception(exc: Exception) -> Exception:
 
 
 def _code_of(exc: exceptions.APIException) -> str:
-    """An exception's own code where it is one of ours, else the one of its status."""
+    """The code that the exception carries, if it is in CODES; else the code of its status."""
     if isinstance(exc, exceptions.ValidationError):
         return "VALIDATION_ERROR"
     own = getattr(exc.detail, "code", "")

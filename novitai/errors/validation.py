@@ -9,7 +9,7 @@ from rest_framework.exceptions import APIException, ErrorDetail
 from rest_framework.request import Request
 
 ECHO_LIMIT = 200
-# A rule marks a value that may hold a secret with this code; it is then not echoed.
+# Code of a validation error whose value may hold a secret: the answer does not repeat the value.
 NOT_ECHOED = "not_echoed"
 _SECRET_NAME = re.compile(r"secret|password|token|authorization|api_?key", re.IGNORECASE)
 _MISSING = object()
@@ -18,14 +18,14 @@ Path = tuple[str | int, ...]
 
 
 def validation_entries(detail: Any, request: Request) -> list[dict[str, Any]]:
-    """One ``{"field", "message", "value"?}`` per error; the value as the client sent it."""
+    """One ``{"field", "message", "value"?}`` per error; ``value`` is what the client sent."""
     sent = _sent(request)
     return [_entry(path, error, sent) for path, error in _flatten(detail, ())]
 
 
 def _sent(request: Request) -> Any:
-    """What the errors are about. A header may be refused before the body was looked at, which may
-    then be unreadable as well: two errors must not make a 500.
+    """The parameters or the body that the errors are about. {} if the body cannot be read: when a
+    header was refused, the body was not parsed before, and a second error must not become a 500.
     """
     if request.method in ("GET", "HEAD"):
         return request.query_params
@@ -56,7 +56,7 @@ def _entry(path: Path, error: ErrorDetail, sent: Any) -> dict[str, Any]:
 
 
 def _dotted(path: Path) -> str:
-    """``("ports", 0, "type")`` becomes ``ports[0].type``; an error of the whole is the body's."""
+    """``("ports", 0, "type")`` becomes ``ports[0].type``; an error of no field is ``body``."""
     if path == ("non_field_errors",):
         return "body"
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
@@ -67,7 +67,7 @@ def _value_at(path: Path, sent: Any) -> Any:
     value = sent
     for step in path:
         if isinstance(value, str) and isinstance(step, int):
-            # A parameter that may stand once or several times: the error is of the one there is.
+            # A parameter that may be repeated and was given once: the value is not a list.
             return value
         try:
             value = value[step]
@@ -82,7 +82,7 @@ def _is_secret(path: Path, error: ErrorDetail) -> bool:
 
 
 def _echo(value: Any) -> Any:
-    """The value itself while it is short; what is longer is cut, as text."""
+    """The value itself, or its JSON cut at ECHO_LIMIT characters if it is longer."""
     if isinstance(value, str):
         return _cut(value)
     text = json.dumps(value, ensure_ascii=False, default=str)
@@ -94,5 +94,5 @@ def _cut(text: str) -> str:
 
 
 def _clean(text: str) -> str:
-    """Lone surrogates cannot be written as UTF-8: an answer that echoed one would be a 500."""
+    """Replace lone surrogates: they cannot be written as UTF-8, so the answer would be a 500."""
     return text.encode("utf-8", "replace").decode("utf-8")

@@ -1,1 +1,1 @@
-"""What happens to every request before a view sees it."""
+"""Middlewares: run for every request before its view."""

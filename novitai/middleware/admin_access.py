@@ -1,4 +1,4 @@
-"""Whom the admin is there for: ADMIN_ENABLED, ADMIN_HOSTS, ADMIN_NETWORKS."""
+"""Access to the admin by ADMIN_ENABLED, ADMIN_HOSTS and ADMIN_NETWORKS."""
 
 from collections.abc import Callable
 
@@ -12,14 +12,14 @@ from novitai.errors.responses import json_response
 
 
 class AdminDoorMiddleware:
-    """For all others its addresses are as unknown as any, before a session is looked for."""
+    """Answers 404 to hosts and addresses that may not open the admin, before a session is read."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if _is_admin(request.path_info) and not _is_open(request):
-            # Not the admin's own page: nothing is to tell that there is one.
+            # The 404 of any unknown path, so that the answer does not show that an admin exists.
             return json_response(request, "NOT_FOUND")
         return self.get_response(request)
 
@@ -38,6 +38,6 @@ def _is_open(request: HttpRequest) -> bool:
 
 
 def _is_host(request: HttpRequest, hosts: tuple[str, ...]) -> bool:
-    """Raises DisallowedHost, as every other use of a wrong Host does."""
+    """Whether the request's host may open the admin. Raises DisallowedHost for a wrong Host."""
     host, _ = split_domain_port(request.get_host())
     return validate_host(host, list(hosts))

@@ -1,4 +1,4 @@
-"""Which Host headers are answered, beyond what Django itself takes for a host name."""
+"""Which Host headers are accepted, including names that Django itself does not accept."""
 
 import re
 from collections.abc import Callable
@@ -10,15 +10,15 @@ from django.http.response import HttpResponseBase
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
-# kubelet and load balancers probe by the address of a pod or a machine.
+# kubelet and load balancers send probes with the IP address of a pod or machine as the host.
 PROBES = ("/livez", "/readyz", "/health")
-# Any registered name or IP literal (RFC 3986, 3.2.2): underscores, too, which Docker's names have.
+# Any registered name or IP literal (RFC 3986, 3.2.2), including the underscores of Docker's names.
 _HOST = re.compile(r"([A-Za-z0-9._~%-]+|\[[A-Fa-f0-9:.]+(%[A-Za-z0-9._~%-]+)?\])(:[0-9]{1,5})?")
 
 
 class HostMiddleware:
-    """Stands before everything that asks for the host. Probes are answered under any Host header,
-    other requests under the names of ALLOWED_HOSTS, in every form that a host name can have.
+    """Must run before everything that reads the host. Probes are answered with any Host header,
+    other requests with the names of ALLOWED_HOSTS, in every form that a host name can have.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -29,7 +29,7 @@ class HostMiddleware:
         if request.path_info in PROBES:
             request.get_host = lambda: "localhost"  # type: ignore[method-assign]
         elif _is_allowed(host) and not split_domain_port(host)[0]:
-            # Django takes only names without underscores, and would refuse this one unasked.
+            # Django refuses names with underscores without looking at ALLOWED_HOSTS.
             request.get_host = lambda: host  # type: ignore[method-assign]
         return self.get_response(request)
 

@@ -1,7 +1,8 @@
-"""Django's middlewares for people with browsers, which the API goes without.
+"""Django's middlewares for browsers, skipped for requests to the API.
 
-It has no sessions, cookies, forms, messages or static files, and each of these costs every request.
-They are subclasses, so that Django's system checks find what the admin needs.
+The API has no sessions, cookies, forms, messages or static files, and each middleware costs time
+for every request. They are subclasses, so that Django's system checks still find what the admin
+needs.
 """
 
 from typing import Any
@@ -17,7 +18,7 @@ _API = "/api/"
 
 
 class _PagesOnly:
-    """Passes what is for the API straight on."""
+    """Skips the middleware for requests to the API."""
 
     get_response: Any
 
@@ -28,20 +29,20 @@ class _PagesOnly:
 
 
 class PageStaticFiles(_PagesOnly, WhiteNoiseMiddleware):  # type: ignore[misc]
-    """Files of the pages."""
+    """Static files."""
 
 
 class PageSession(_PagesOnly, SessionMiddleware):
-    """Who is signed in."""
+    """Sessions of the admin."""
 
 
 class PageCsrf(_PagesOnly, CsrfViewMiddleware):
-    """Forms only from our own pages. REST framework's views are exempt: they take no cookies."""
+    """CSRF protection of forms. REST framework's views are exempt: they use no cookies."""
 
 
 class PageUser(_PagesOnly, AuthenticationMiddleware):
-    """The operator of the session."""
+    """The signed-in operator as ``request.user``."""
 
 
 class PageMessages(_PagesOnly, MessageMiddleware):
-    """What the last action came to."""
+    """Messages about the last action."""

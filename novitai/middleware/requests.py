@@ -1,4 +1,4 @@
-"""What happens to every request, whichever door it takes."""
+"""Middlewares of every request: id, log line, security headers, header and body limits."""
 
 import io
 import re
@@ -23,15 +23,15 @@ logger = structlog.get_logger(__name__)
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 # Answers that end with their headers (RFC 9110, section 8.6).
 _WITHOUT_BODY = (204, 304)
-# From here on an answer is a refusal or a failure.
+# Lowest status of an error answer.
 _BAD = 400
 _ROUTINE = ("/static/", "/livez", "/readyz", "/health")
 _READING = ("GET", "HEAD", "OPTIONS")
 
 
 class RequestIdMiddleware:
-    """Names the request, by ``X-Request-ID`` if that is usable, in every log line and answer; and
-    tells in every answer what is left of the key's rate.
+    """Sets the request id (``X-Request-ID`` of the client, if it is usable) for log lines and the
+    answer, and adds the rate limit headers to every answer.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -46,7 +46,7 @@ class RequestIdMiddleware:
         response["X-Request-Id"] = request_id
         write_headers(request, response)
         if response.status_code in _WITHOUT_BODY:
-            # Django's CommonMiddleware says 0, which is not what a GET with a body would have.
+            # Django's CommonMiddleware sets 0, which is wrong for a 304 (RFC 9110, 8.6).
             del response.headers["Content-Length"]
         return response
 
@@ -74,12 +74,12 @@ class RequestLogMiddleware:
 
 
 def _is_routine(request: HttpRequest, response: HttpResponseBase) -> bool:
-    """Probes and static files that were answered: most lines of a quiet day, and news to nobody."""
+    """Successful probes and static files: they are frequent and of no interest in the log."""
     return response.status_code < _BAD and request.path.startswith(_ROUTINE)
 
 
 def _subject(request: HttpRequest) -> dict[str, str]:
-    """What it is about: the one id in the address, of an instance, a job or a key."""
+    """The id in the path, of an instance, a job or a key."""
     match = request.resolver_match
     named = match.kwargs.get("id") if match is not None else None
     return {"id": str(named)[:60]} if named is not None else {}
@@ -91,8 +91,8 @@ def _route(request: HttpRequest) -> str:
 
 
 def _caller(request: HttpRequest) -> dict[str, str]:
-    """REST framework leaves the key here, and the admin the user whom it asked for already:
-    ``request.user`` would ask the database for a session.
+    """The actor for the log. REST framework stores the key here, and the admin its loaded user;
+    ``request.user`` itself could cause a database query for a session.
     """
     api_key = getattr(request, "auth", None)
     if api_key is not None:
@@ -118,7 +118,7 @@ _POLICIES = (
 
 
 class SecurityHeadersMiddleware:
-    """Tells browsers to run nothing that an answer did not mean to be run, and to keep nothing."""
+    """Sets Content-Security-Policy and other security headers, and Cache-Control: no-store."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -130,7 +130,7 @@ class SecurityHeadersMiddleware:
         response.headers.setdefault("X-Frame-Options", "DENY")
         response.headers.setdefault("Referrer-Policy", "same-origin")
         response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
-        # Static files come with a Cache-Control of their own.
+        # Static files have their own Cache-Control.
         response.headers.setdefault("Cache-Control", "no-store")
         if "Allow" in response.headers and not request.path.startswith("/admin"):
             response["Allow"] = _without_options(response["Allow"])
@@ -138,7 +138,7 @@ class SecurityHeadersMiddleware:
 
 
 def _without_options(allow: str) -> str:
-    """REST framework lists OPTIONS everywhere; here only preflights are answered."""
+    """Removes OPTIONS from Allow: only CORS preflights are answered."""
     return ", ".join(name for name in allow.split(", ") if name != "OPTIONS")
 
 

@@ -1,4 +1,4 @@
-"""What Postgres knows, as metrics: read once per scrape, in a handful of bounded queries."""
+"""Metrics from the database, read once per scrape in a few bounded queries."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -26,9 +26,9 @@ BREAKER_STATES = ("closed", "open", "half-open")
 
 @dataclass(frozen=True, eq=False)
 class ProjectCollector(Collector):
-    """What concerns a project, or all of them: its jobs, its fleet, its messages.
+    """Metrics of one project, or of all: jobs, instances, webhooks.
 
-    One reading of the database; ``collect`` only writes it down, so it cannot fail midway.
+    The database is read once; ``collect`` only formats the result, so it cannot fail midway.
     """
 
     now: datetime
@@ -56,13 +56,13 @@ class ProjectCollector(Collector):
         yield from self.fleet.metrics()
         yield gauge(
             "webhook_deliveries",
-            "Webhook messages on their way or given up.",
+            "Webhook messages that are pending or failed.",
             ("status",),
             self.deliveries,
         )
 
     def _queue(self) -> Iterator[Metric]:
-        """A type has its figures whether it has jobs or not: a missing series alarms nobody."""
+        """Every job type has a series, also without jobs: alerts do not see a missing series."""
         types = {str(kind.name): kind for kind in registry.all_types()}
         names = sorted({*types, *self.paused, *(count.type for count in self.jobs)})
         rows = [(count.type, count.status, count.rows) for count in self.jobs]
@@ -72,20 +72,22 @@ class ProjectCollector(Collector):
         kind = ("type",)
         yield from (
             gauge("jobs", "Live and failed jobs.", ("type", "status"), rows),
-            gauge("oldest_due_job_seconds", "How long the oldest due job waits.", kind, due),
-            gauge("jobs_max_in_flight", "Jobs of the type that may be worked on.", kind, caps),
-            gauge("job_type_paused", "1 while operators hold the type back.", kind, paused),
+            gauge("oldest_due_job_seconds", "How long the oldest due job has waited.", kind, due),
+            gauge(
+                "jobs_max_in_flight", "Jobs of the type that may run at the same time.", kind, caps
+            ),
+            gauge("job_type_paused", "1 while an operator has paused the type.", kind, paused),
         )
 
     def _oldest_due_seconds(self, type_: str) -> float:
-        """0 while nothing waits that could start."""
+        """Seconds; 0 if no job is due."""
         due = [count.oldest_due_at for count in self.jobs if count.type == type_]
         return max(((self.now - at).total_seconds() for at in due if at), default=0.0)
 
 
 @dataclass(frozen=True, eq=False)
 class InstallationCollector(Collector):
-    """What concerns nobody's project: workers, the reconciler, the account at Novita."""
+    """Metrics of the whole installation: workers, reconciliation, the account at Novita."""
 
     now: datetime
     workers: tuple[int, int]
@@ -115,8 +117,8 @@ class InstallationCollector(Collector):
     def _cluster(self) -> Iterator[Metric]:
         processes, in_flight = self.workers
         yield from (
-            gauge("workers", "Worker processes seen lately.", (), [(processes,)]),
-            gauge("jobs_in_flight", "Jobs that live workers are at.", (), [(in_flight,)]),
+            gauge("workers", "Worker processes with a recent heartbeat.", (), [(processes,)]),
+            gauge("jobs_in_flight", "Jobs that live workers are running.", (), [(in_flight,)]),
         )
         for name, value in self.job_counters.items():
             short = name.removeprefix("jobs_")
@@ -148,7 +150,7 @@ class InstallationCollector(Collector):
 
 
 def _workers(now: datetime) -> tuple[int, int]:
-    """Processes that live, and the jobs they are at."""
+    """Live worker processes, and the number of jobs that they are running."""
     lively = Worker.objects.filter(last_seen_at__gt=now - stats.WORKER_SILENCE)
     told = lively.aggregate(processes=Count("pk"), in_flight=Sum("in_flight", default=0))
     return told["processes"], told["in_flight"]
@@ -159,7 +161,7 @@ def _counted(rows: QuerySet[Any]) -> list[tuple[str, int]]:
 
 
 def _tally_counters(tallies: list[Tally]) -> Iterator[Metric]:
-    """One counter per name; rows that lack a label of their siblings have it empty."""
+    """One metric per counter name. A label that only some rows have is empty in the others."""
     by_name: dict[str, list[Tally]] = defaultdict(list)
     for tally in tallies:
         by_name[tally.name.removesuffix("_total")].append(tally)

@@ -1,7 +1,7 @@
-"""Every state in which the service does not do its work: one table of them.
+"""Table of all conditions in which the service does not do all of its work.
 
-``/health`` tells all that hold, ``/readyz`` those that stop requests; docs/operations.md shows the
-table, and a test keeps the two equal.
+``/health`` reports all that are true now, ``/readyz`` those that stop requests. docs/operations.md
+shows the table, and a test keeps the two equal.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,9 @@ from instances.models import UpstreamGate
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """words: for people, before what is particular. metric, log: where it shows as well."""
+    """A kind of condition. words: for people; details follow. metric, log: names of the metric and
+    of the log line that report it as well.
+    """
 
     words: str
     metric: str = ""
@@ -25,7 +27,7 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A state that holds now. code: of KINDS, for programs. words: the kind's, and details."""
+    """A condition that is true now. code: a key of KINDS. words: those of the kind, and details."""
 
     code: str
     words: str
@@ -55,36 +57,37 @@ _DATABASE = {
 }
 _CALLS = "novitai_upstream_calls_total"
 _OF_NOVITA = {
-    "novita_down": Kind("Novita does not answer as it should.", "novitai_upstream_breaker"),
-    "novita_key_refused": Kind("Novita refuses the key (NOVITA_API_KEY).", _CALLS),
-    "novita_edge": Kind("Something in front of Novita answers in its place.", _CALLS),
+    "novita_down": Kind("The latest calls to Novita failed.", "novitai_upstream_breaker"),
+    "novita_key_refused": Kind("Novita refuses the API key (NOVITA_API_KEY).", _CALLS),
+    "novita_edge": Kind("A proxy or gateway answers in place of Novita.", _CALLS),
     "novita_outage": Kind("Novita is down.", "novitai_upstream_breaker"),
-    "novita_balance": Kind("The balance of the account at Novita is spent.", _CALLS),
-    "novita_quota": Kind("The account at Novita is at its quota.", _CALLS),
+    "novita_balance": Kind("The balance of the account at Novita is too low.", _CALLS),
+    "novita_quota": Kind("The account at Novita has reached one of its limits.", _CALLS),
 }
 KINDS: dict[str, Kind] = {
     **_DATABASE,
     "migrations_missing": Kind(
-        "Migrations are not applied: manage.py migrate.", stops_requests=True
+        "Migrations are not applied. Run manage.py migrate.", stops_requests=True
     ),
     "no_worker": Kind(
-        "No worker has been seen lately: manage.py worker. Requests are accepted and wait.",
+        "No worker is running (manage.py worker). Requests are accepted, and their jobs wait.",
         "novitai_workers",
     ),
-    "jobs_wait": Kind("Jobs that are due are not taken.", "novitai_oldest_due_job_seconds"),
+    "jobs_wait": Kind("Jobs that are due are not started.", "novitai_oldest_due_job_seconds"),
     "held_back": Kind(
-        "This database has moved, or is a copy: nothing is done at Novita until an operator says"
-        " so (manage.py reconcile --accept).",
+        "This database was moved or copied. Workers do nothing at Novita until an operator accepts"
+        " it (manage.py reconcile --accept).",
         "novitai_installation_held_back",
         "held_back_in_another_environment",
     ),
     "braked": Kind(
-        "Too much vanished at Novita at once to be believed (manage.py reconcile --accept).",
+        "Too many instances are missing at Novita at once, so their absence is not believed yet"
+        " (manage.py reconcile --accept).",
         "novitai_reconcile_braked",
     ),
     **_OF_NOVITA,
-    "paused": Kind("Jobs that make or end instances are paused.", "novitai_job_type_paused"),
-    "reconciler_late": Kind("The comparison with Novita is late.", "novitai_reconcile_age_seconds"),
+    "paused": Kind("Jobs that create or end instances are paused.", "novitai_job_type_paused"),
+    "reconciler_late": Kind("Reconciliation with Novita is late.", "novitai_reconcile_age_seconds"),
     "cache_broken": Kind("The shared cache cannot be used."),
 }
 
@@ -94,7 +97,7 @@ def of_database(cause: Cause) -> Condition:
 
 
 def of_novita(gate: UpstreamGate | None, *, is_up: bool) -> Condition | None:
-    """A hold is why creates wait; without one, what the last calls say."""
+    """The condition of the current hold; without a hold, of the outcome of the latest calls."""
     code = f"novita_{gate.hold}" if gate is not None else ""
     if gate is not None and code in _OF_NOVITA:
         return Condition.of(code, since=gate.hold_since)

@@ -1,4 +1,4 @@
-"""How a figure of the database is written down for Prometheus."""
+"""A helper that makes Prometheus gauges from rows."""
 
 from collections.abc import Iterable
 
@@ -9,7 +9,7 @@ from prometheus_client.core import GaugeMetricFamily
 def gauge(
     name: str, help_: str, labels: tuple[str, ...], rows: Iterable[tuple[object, ...]]
 ) -> Metric:
-    """Rows are label values, then the figure."""
+    """Each row: the label values, then the value."""
     family = GaugeMetricFamily(f"novitai_{name}", help_, labels=labels)
     for *values, figure in rows:
         family.add_metric([str(value) for value in values], float(str(figure)))

@@ -1,4 +1,4 @@
-"""``/health`` for people and monitors, ``/livez`` and ``/readyz`` for whatever runs containers."""
+"""``/health`` for people and monitoring, ``/livez`` and ``/readyz`` for container platforms."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ from novitai.monitoring.request_stats import Window, request_totals, system, upt
 from novitai.openapi import own_addresses
 from novitai.rest.negotiation import OnlyOneForm
 
-# Within this every probe is answered, whatever the database does.
+# Longest time until a probe is answered, whatever the database does.
 PROBE_SECONDS = 2.6
 # Reads may still be answered, so the rest can be told.
 _READABLE = (Cause.READ_ONLY, Cause.FULL, Cause.FORBIDDEN, Cause.BUSY)
@@ -32,7 +32,7 @@ _window = Window()
 
 
 class OpenView(APIView):
-    """Needs no key and answers JSON to whoever asks, browsers and probes alike."""
+    """Needs no API key and always answers JSON, whatever Accept says."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
@@ -40,7 +40,7 @@ class OpenView(APIView):
 
 
 class HealthView(OpenView):
-    """Whether the service can do its work: 503 with words for each state in which it cannot."""
+    """Whether the service can do all of its work; 503 with a message for each problem."""
 
     @extend_schema(**own_addresses.HEALTH)
     def get(self, request: Request) -> Response:
@@ -63,7 +63,9 @@ class HealthView(OpenView):
 
 
 class LivezView(OpenView):
-    """Whether this process answers; it asks nobody, so that a database failure restarts nothing."""
+    """Whether this process answers. It does not use the database, so that a failure of the database
+    causes no restarts.
+    """
 
     @extend_schema(**own_addresses.LIVEZ)
     def get(self, request: Request) -> Response:
@@ -71,8 +73,8 @@ class LivezView(OpenView):
 
 
 class ReadyzView(OpenView):
-    """Whether requests should come here: the database and its migrations. Not the workers: what is
-    accepted waits for them unharmed, and a roll-out of workers must not take the API down.
+    """Whether this process can serve requests: the database can be used and is migrated. Workers
+    do not count: accepted requests wait for them, and a roll-out of workers must not stop the API.
     """
 
     @extend_schema(**own_addresses.READYZ)
@@ -86,7 +88,7 @@ class ReadyzView(OpenView):
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What a probe learns. cause: why the database cannot be written. vitals: None without it."""
+    """Result of a probe. cause: why the database cannot be written; then vitals is None."""
 
     cause: Cause | None
     vitals: Vitals | None
@@ -146,7 +148,7 @@ def _performance(vitals: Vitals | None) -> dict[str, float]:
 
 
 def _reasons_against_readiness() -> list[str]:
-    """What stops requests; a busy database, or Novita, or missing workers stop none."""
+    """The conditions that stop requests: all of the database but ``busy``, and migrations."""
     try:
         with within(PROBE_SECONDS):
             if not _is_migrated():
@@ -162,7 +164,7 @@ _migrated = False
 
 
 def _is_migrated() -> bool:
-    """Remembered once true: reading all migration files again for every probe would be waste."""
+    """Whether all migrations are applied; once true, it is not checked again by this process."""
     global _migrated
     if not _migrated:
         executor = MigrationExecutor(connection)

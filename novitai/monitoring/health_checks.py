@@ -1,4 +1,4 @@
-"""How the parts stand, as the database knows it: what workers saw last, what waits, who lives.
+"""Health of workers, queue, Novita and reconciliation, read from the database.
 
 Nothing here calls Novita, so a probe costs no upstream call.
 """
@@ -23,10 +23,10 @@ from jobs import stats
 from jobs.models import Job, JobStatus, PausedType, Worker
 from novitai.monitoring.conditions import Condition, of_novita
 
-# Due work is picked up in milliseconds; what waits this long is taken by nobody.
+# Due jobs start within milliseconds; a job that waits this long is not going to be started.
 DUE_LIMIT = timedelta(minutes=5)
 QUERY_TIMEOUT = "2s"
-# What a reconciler that is late has missed, beside the time that a pass may take.
+# A reconciliation is late after this many intervals and the longest duration of a pass.
 _MISSED_PASSES = 3
 _LONGEST_PASS = timedelta(minutes=1)
 _MAKE_AND_END = (
@@ -37,7 +37,7 @@ _MAKE_AND_END = (
 
 @dataclass(frozen=True, slots=True)
 class Vitals:
-    """One look at the database, by its clock."""
+    """One reading of the database, with its time."""
 
     now: datetime
     worker_count: int
@@ -60,7 +60,7 @@ class Vitals:
 
     @property
     def _answered_last(self) -> bool:
-        """Up until something was seen to fail, and again after the next success."""
+        """Whether the latest call succeeded; true before the first failure."""
         gate = self.gate
         if gate is None or gate.last_failure_at is None:
             return True
@@ -69,11 +69,11 @@ class Vitals:
         return gate.last_success_at is not None and gate.last_success_at > gate.last_failure_at
 
     def conditions(self) -> Iterator[Condition]:
-        """What keeps the service from its work, by what the database tells."""
+        """The conditions that are true now, as far as the database shows them."""
         if self.worker_count == 0:
             yield Condition.of("no_worker")
         elif not self.is_queue_up:
-            details = f"The oldest waits for {self.oldest_due_seconds:.0f} s."
+            details = f"The oldest has waited for {self.oldest_due_seconds:.0f} s."
             yield Condition.of("jobs_wait", details, self.oldest_due_at)
         if (novita := of_novita(self.gate, is_up=self._answered_last)) is not None:
             yield novita
@@ -92,12 +92,12 @@ class Vitals:
 
     @property
     def breaker(self) -> str:
-        """closed; open until a moment; then half-open, while one caller at a time may try."""
+        """closed, open (no calls), or half-open (one call at a time tries)."""
         return breaker_state(self.gate, self.now)
 
 
 def breaker_state(gate: UpstreamGate | None, now: datetime) -> str:
-    """The word for where a breaker stands."""
+    """The state of the circuit breaker: closed, open or half-open."""
     if gate is None or gate.opened_until is None:
         return "closed"
     return "open" if gate.opened_until > now else "half-open"
@@ -120,15 +120,12 @@ def look() -> Vitals:
 
 
 def count_workers(now: datetime) -> int:
-    """Worker processes whose heartbeat was seen lately."""
+    """Number of worker processes with a heartbeat within WORKER_SILENCE."""
     return Worker.objects.filter(last_seen_at__gt=now - stats.WORKER_SILENCE).count()
 
 
 def oldest_due(now: datetime) -> datetime | None:
-    """Since when the longest waiting job could have been worked on.
-
-    What an operator has paused waits because it was told to.
-    """
+    """``run_at`` of the job that has been due longest. Paused job types are not counted."""
     due = Job.objects.filter(status=JobStatus.PENDING, run_at__lte=now).exclude(
         type__in=PausedType.objects.values("type")
     )
@@ -156,7 +153,7 @@ def _gate() -> UpstreamGate | None:
 
 
 def _upkeep(now: datetime, *, has_workers: bool) -> Iterator[Condition]:
-    """What an operator has told, or has to decide."""
+    """Conditions that an operator caused (a pause) or has to look into."""
     installation = Installation.objects.first()
     if installation is not None and not environment.is_bound_here(installation):
         yield Condition.of("held_back")
@@ -171,7 +168,9 @@ def _upkeep(now: datetime, *, has_workers: bool) -> Iterator[Condition]:
 
 
 def _late_since(now: datetime) -> datetime | None:
-    """The last complete pass, or the start of the oldest worker, if that is too long ago."""
+    """Time of the last complete pass (without one: start of the oldest worker), if it is too long
+    ago; else None.
+    """
     passes = ReconcileRun.objects.filter(
         account=settings.CONFIG.upstream_account, is_complete=True
     ).order_by("-pk")

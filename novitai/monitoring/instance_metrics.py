@@ -1,7 +1,7 @@
-"""What is held at Novita, what it costs, and what is not as it should be: for alerts.
+"""Metrics of instances, their cost, terminations and reconciliation, for alerts.
 
-Each reading is of a partial index or of a table of few rows, so that a scrape costs the same beside
-a hundred thousand instances that ended.
+Each query reads a partial index or a small table, so the cost of a scrape does not grow with the
+number of ended instances.
 """
 
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ IN_DOUBT = [CreateStep.POST, CreateStep.LOOK_UP]
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """One reading, of a project or of all; ages in seconds, 0 where there is nothing to age."""
+    """One reading of a project, or of all. Ages in seconds; 0 without a row."""
 
     by_status: dict[str, int]
     held: int
@@ -64,7 +64,7 @@ class Fleet:
         )
 
     def metrics(self) -> Iterator[Metric]:
-        """A status has its figure whether it has instances or not: no series alarms nobody."""
+        """Every status has a series, also without instances: alerts do not see a missing series."""
         statuses = [(status.value, self.by_status.get(status, 0)) for status in LIVE_STATUSES]
         one = ()
         yield from (
@@ -72,28 +72,32 @@ class Fleet:
             gauge("instances_held", "Instances that hold a GPU at Novita.", one, [(self.held,)]),
             gauge(
                 "burn_usd_per_hour",
-                "What Novita charges by what was seen last, whatever was asked for; orphans and"
-                " duplicates included.",
+                "What Novita charges, by its last answers; orphans and duplicates included.",
                 one,
                 [(usd_text(self.burn.e5_usd),)],
             ),
             gauge(
                 "burn_unpriced",
-                "GPUs that are charged and whose price is unknown, so that it is not in the burn.",
+                "GPUs that are charged at an unknown price, missing in the USD an hour.",
                 one,
                 [(self.burn.unpriced,)],
             ),
             gauge("creates_in_doubt", "Creates of unknown outcome.", one, [(self.in_doubt,)]),
             gauge(
                 "oldest_create_in_doubt_seconds",
-                "Since when the oldest of them was sent.",
+                "Age of the oldest of them since it was sent.",
                 one,
                 [(self.oldest_doubt_seconds,)],
             ),
-            gauge("endings_open", "GPUs that are still to end.", one, [(self.endings,)]),
+            gauge(
+                "endings_open",
+                "GPUs whose termination is not confirmed yet.",
+                one,
+                [(self.endings,)],
+            ),
             gauge(
                 "oldest_open_ending_seconds",
-                "For how long the oldest of them is being ended.",
+                "Age of the oldest unconfirmed termination.",
                 one,
                 [(self.oldest_ending_seconds,)],
             ),
@@ -102,7 +106,7 @@ class Fleet:
 
 @dataclass(frozen=True, slots=True)
 class Upkeep:
-    """What the reconciler makes of the whole account; no project's business."""
+    """Metrics of reconciliation over the whole account; not shown to projects."""
 
     orphans: dict[str, int]
     findings: dict[str, int]
@@ -129,21 +133,21 @@ class Upkeep:
         one = ()
         orphans = [(state.value, self.orphans.get(state, 0)) for state in OrphanState]
         findings = [(kind, self.findings.get(kind, 0)) for kind in sorted(STANDING)]
-        help_ = "What the reconciler goes on finding, by kind."
+        help_ = "Open findings of reconciliation, by kind."
         yield gauge("reconcile_findings_open", help_, ("kind",), findings)
         yield from (
-            gauge("orphans", "GPUs of ours that no row asked for.", ("state",), orphans),
+            gauge("orphans", "GPUs with our signature that belong to no row.", ("state",), orphans),
             gauge(
                 "reconcile_braked",
-                "1 while too much has vanished at once to be believed.",
+                "1 while too many instances are missing at once for their absence to be believed.",
                 one,
                 [(int(self.is_braked),)],
             ),
         )
-        help_ = "1 while this database has moved, or is a copy, and so acts on nothing at Novita."
+        help_ = "1 while workers do nothing at Novita, since this database was moved or copied."
         yield gauge("installation_held_back", help_, one, [(int(self.is_copy),)])
         if self.reconciled_seconds_ago is not None:
-            help_ = "Since the last complete comparison with Novita."
+            help_ = "Seconds since the last complete reconciliation with Novita."
             yield gauge("reconcile_age_seconds", help_, one, [(self.reconciled_seconds_ago,)])
 
 

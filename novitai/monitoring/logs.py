@@ -13,13 +13,13 @@ SHARED: list[structlog.typing.Processor] = [
 ]
 
 _SECURITY = "django.security."
-# Of a value, and of a line of a traceback.
+# Longest value, and longest line of a traceback, in characters.
 _MOST_CHARACTERS = 500
 
 
 class RefusalsInOneLine(logging.Filter):
-    """What Django takes for suspicious, such as a Host that is none, is a caller's mistake. The
-    line says what kind of mistake it was and never what was sent: that may be a key.
+    """Rewrites the log lines of requests that Django refuses, such as a wrong Host. The line says
+    the kind of error and never the sent value, which may be an API key.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -36,7 +36,7 @@ def _refusal(record: logging.LogRecord) -> str:
         host = getattr(getattr(record, "request", None), "META", {}).get("HTTP_HOST", "")
         return f"request refused: {kind}, a Host header of {len(host)} characters"
     if kind == "csrf" and isinstance(record.args, tuple) and record.args:
-        # Behind the dash Django repeats the Origin or Referer.
+        # After the dash, Django repeats the Origin or Referer.
         return f"request refused: {kind}, {str(record.args[0]).partition(' - ')[0]}"
     return f"request refused: {kind}"
 
@@ -44,7 +44,7 @@ def _refusal(record: logging.LogRecord) -> str:
 def cut_long_values(
     _: Any, __: str, event: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
-    """Nothing is logged whole that may come from outside: an exception's message may hold it."""
+    """Cuts long values: they may come from outside, also within the message of an exception."""
     for name, value in event.items():
         if name == "exception" and isinstance(value, str):
             event[name] = "\n".join(map(_cut, value.splitlines()))
@@ -54,7 +54,7 @@ def cut_long_values(
 
 
 def _cut(value: Any) -> Any:
-    """Of lists and dicts each text by itself."""
+    """Cuts each text of lists and dicts."""
     if isinstance(value, dict):
         return {_cut(name): _cut(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
@@ -65,9 +65,9 @@ def _cut(value: Any) -> Any:
 
 
 def logging_config(*, level: str, style: str) -> dict[str, Any]:
-    """Configure structlog and return Django's LOGGING; every line, whoever wrote it, looks alike.
+    """Configure structlog and return Django's LOGGING; all loggers write the same format.
 
-    Lines go to stderr: stdout belongs to what a command answers.
+    Lines go to stderr; stdout is for the output of commands.
     """
     structlog.configure(
         processors=[
@@ -104,7 +104,7 @@ def logging_config(*, level: str, style: str) -> dict[str, Any]:
         },
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
-            # Our own middleware logs each request once, with its id and duration.
+            # The service's own middleware logs each request once, with its id and duration.
             "django.request": {"level": "CRITICAL"},
             "django.server": {"level": "WARNING"},
             # Warns of every answer to HEAD; gunicorn drops the body by itself.

@@ -29,21 +29,21 @@ QUERY_TIMEOUT = "10s"
 
 
 class PlainText(BaseRenderer):
-    """Names what is answered; errors are JSON anyway."""
+    """The media type of the answer; errors are always JSON."""
 
     media_type = "text/plain"
     format = "txt"
 
 
 class MetricsView(APIView):
-    """The project's own figures; with the scope ``metrics`` or ``admin`` everything that can be
-    counted.
+    """Metrics of the project; with the scope ``metrics`` or ``admin`` those of the whole
+    installation.
     """
 
-    # A scraper's key need not be able to do anything else.
+    # A key with the scope ``metrics`` allows nothing else.
     also_enough = (Scope.METRICS,)
 
-    # Scrapers prefer formats of their own and take text, too.
+    # Scrapers prefer other formats, and accept text too.
     renderer_classes = [PlainText]
 
     @extend_schema(**own_addresses.METRICS)
@@ -57,7 +57,7 @@ class MetricsView(APIView):
 
 
 def request_registry() -> CollectorRegistry:
-    """The request metrics of all web processes, or of this one where it is the only one."""
+    """The request metrics of all web processes, or of this one if it is the only one."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return REGISTRY
     registry = CollectorRegistry()
@@ -66,7 +66,7 @@ def request_registry() -> CollectorRegistry:
 
 
 def _database_registry(project: Project | None) -> CollectorRegistry:
-    """Read in one bounded transaction, before anything of the answer is written."""
+    """Read everything in one transaction with a timeout, before the answer is written."""
     registry = CollectorRegistry()
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"SET LOCAL statement_timeout = '{QUERY_TIMEOUT}'")

@@ -1,8 +1,8 @@
-"""What is counted of every request, under django-prometheus' names, so that its dashboards fit.
+"""Request metrics under the names of django-prometheus, so that its dashboards work.
 
-django-prometheus counts each request sixteen times over (by transport, character set, body size and
-more), and each count is a write to a file that all processes share. Here it is what is looked at:
-how many, by status, route and method, and how long they took.
+django-prometheus writes sixteen metrics for each request (transport, character set, body size and
+more), and each is a write to a shared file. Here are only those that are used: number by status,
+route and method, and duration.
 """
 
 import time
@@ -18,7 +18,7 @@ _METHODS = frozenset(
 )
 _latency = Histogram(
     "django_http_requests_latency_including_middlewares_seconds",
-    "Seconds from a request to its answer.",
+    "Seconds between a request and its answer.",
     namespace=NAMESPACE,
     buckets=PROMETHEUS_LATENCY_BUCKETS,
 )
@@ -40,14 +40,16 @@ _by_status_view_method = Counter(
 )
 _exceptions = Counter(
     "django_http_exceptions_total_by_type",
-    "Exceptions that no view foresaw, by class.",
+    "Unhandled exceptions of views, by class.",
     ["type"],
     namespace=NAMESPACE,
 )
 
 
 class RequestMetricsMiddleware:
-    """Counts answers, whoever gave them. A route and nine methods bound the number of series."""
+    """Counts all answers, also those of middlewares. Routes and known methods bound the number of
+    series.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -64,7 +66,7 @@ class RequestMetricsMiddleware:
         return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> None:
-        """Django's hook; somebody else answers."""
+        """Django's hook for exceptions of views; the error handler answers."""
         _exceptions.labels(type(exception).__name__).inc()
 
 

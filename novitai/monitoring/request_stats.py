@@ -1,4 +1,4 @@
-"""How busy the service is, over all its web processes, and what the machine has left."""
+"""Load of the service over all web processes, and free resources of the machine."""
 
 import os
 import threading
@@ -19,7 +19,7 @@ _BY_STATUS = "django_http_responses_total_by_status_total"
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What the request counters of all processes said at a moment (of the monotonic clock)."""
+    """The request counters of all processes at a time (monotonic clock)."""
 
     at: float
     requests: float = 0.0
@@ -40,7 +40,7 @@ class Window:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def performance(self, now: Totals) -> dict[str, float]:
-        """The seed's figures: requests per minute, milliseconds per request, share of 5xx."""
+        """Requests per minute, milliseconds per request, share of 5xx."""
         base = self._base(now)
         minutes = max(now.at - base.at, 1.0) / 60
         requests = now.requests - base.requests

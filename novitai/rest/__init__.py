@@ -1,1 +1,1 @@
-"""What REST framework needs beyond its own: parsers, pages, cursors, negotiation."""
+"""Extensions of REST framework: parsers, pagination, cursors, content negotiation."""

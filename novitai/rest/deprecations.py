@@ -1,4 +1,4 @@
-"""What is going to be removed: one table that marks the schema and answers with the headers.
+"""The table of deprecations; it marks the schema and adds headers to answers.
 
 An operation or a field of a JSON body is deprecated in one release and removed two minor releases
 and half a year later at the earliest; docs/api/versioning.md is the policy.
@@ -18,8 +18,8 @@ POLICY = "/api/docs"
 
 @dataclass(frozen=True, slots=True)
 class Deprecation:
-    """``path`` as the schema writes it. Without ``schema`` and ``field`` the whole operation goes;
-    with them, this property of that component does, and the operation says so.
+    """``path``: as in the schema. Without ``schema`` and ``field`` the whole operation is
+    deprecated; with them, that property of that component, and the operation announces it.
     """
 
     method: str
@@ -33,7 +33,7 @@ class Deprecation:
 
     @property
     def headers(self) -> dict[str, str]:
-        """RFC 9745 wants a structured date, RFC 8594 an HTTP date."""
+        """The headers. RFC 9745 requires a structured date, RFC 8594 an HTTP date."""
         gone = datetime.combine(self.sunset, time(), UTC)
         return {
             "Deprecation": f"@{int(datetime.combine(self.since, time(), UTC).timestamp())}",
@@ -48,7 +48,7 @@ DEPRECATIONS: Sequence[Deprecation] = ()
 
 
 def mark(document: dict[str, Any], table: Sequence[Deprecation] | None = None) -> None:
-    """``deprecated: true`` on what the table names. Raises KeyError for what there is not."""
+    """Add ``deprecated: true`` to the schema. Raises KeyError for an entry that does not exist."""
     for row in DEPRECATIONS if table is None else table:
         operation = document["paths"][row.path][row.method.lower()]
         if row.field:
@@ -65,7 +65,7 @@ def _deprecated(thing: dict[str, Any], row: Deprecation) -> dict[str, Any]:
 
 
 class DeprecationMiddleware:
-    """Tells callers of a deprecated operation, in every answer, until when it is there."""
+    """Adds the deprecation headers to every answer of a deprecated operation."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response

@@ -19,9 +19,8 @@ _WEIGHT = re.compile(r";\s*q\s*=\s*(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)\s*(?:;|$)
 
 
 class ByWeight(DefaultContentNegotiation):
-    """The form that the caller likes best, the view's first among equals. A form of weight 0 is
-    refused, whatever else is taken. Parameters of media types are not looked at: no form has any
-    that matter.
+    """Selects the renderer with the highest weight; the view's first among equals. A media type
+    with weight 0 is refused. Parameters of media types are ignored: no renderer has any.
     """
 
     def select_renderer(
@@ -31,7 +30,7 @@ class ByWeight(DefaultContentNegotiation):
         format_suffix: str | None = None,
     ) -> tuple[Any, str]:
         accept = request.headers.get("Accept") or ANYTHING
-        # max takes the first of equals.
+        # max returns the first of equal elements.
         best = max(renderers, key=lambda each: weight(accept, str(each.media_type)))
         if not weight(accept, str(best.media_type)):
             raise NotAcceptable(available_renderers=list(renderers))
@@ -39,7 +38,7 @@ class ByWeight(DefaultContentNegotiation):
 
 
 class OnlyOneForm(DefaultContentNegotiation):
-    """Browsers and probes get the same: an ``Accept`` header refuses nothing."""
+    """Ignores the ``Accept`` header: every client gets the same answer."""
 
     def select_renderer(
         self,
@@ -53,7 +52,7 @@ class OnlyOneForm(DefaultContentNegotiation):
 
 @lru_cache(maxsize=128)
 def weight(accept: str, media_type: str) -> float:
-    """How well the caller likes it, 0 to 1: by the most specific range that covers it."""
+    """The weight of a media type, 0 to 1, from the most specific matching range."""
     kind = media_type.partition(";")[0]
     ranges = (kind, f"{kind.partition('/')[0]}/*", ANYTHING)
     weights = _weights(accept)
@@ -61,7 +60,7 @@ def weight(accept: str, media_type: str) -> float:
 
 
 def accepts_coding(request: "HttpRequest", coding: str) -> bool:
-    """Whether ``Accept-Encoding`` names the content coding, with a weight above 0."""
+    """Whether ``Accept-Encoding`` accepts the content coding with a weight above 0."""
     for text in request.headers.get("Accept-Encoding", "").lower().split(","):
         name, _, parameters = text.partition(";")
         if name.strip() == coding:
@@ -71,7 +70,7 @@ def accepts_coding(request: "HttpRequest", coding: str) -> bool:
 
 
 def _weights(accept: str) -> dict[str, float]:
-    """By range; the best one where a range is named twice. What is no range is passed over."""
+    """Weights by media range; the highest one of a repeated range. Invalid ranges are ignored."""
     weights: dict[str, float] = {}
     for text in accept.split(","):
         if found := _RANGE.fullmatch(text):

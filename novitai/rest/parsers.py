@@ -17,7 +17,7 @@ from novitai.server.arriving import UNREADABLE, UNREADABLE_BODY, RequestTimeout
 IDENTITY = "identity"
 MAX_DEPTH = 32
 MAX_NUMBER_LENGTH = 100
-# A whole string, closed or not (possessive, so that a body of quotes costs linear time), or a
+# A whole string, closed or not (possessive, so that a body of quotes takes linear time), or a
 # bracket outside of strings.
 _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 # NUL, which Postgres cannot store, and halves of surrogate pairs, which UTF-8 cannot write.
@@ -27,11 +27,11 @@ Path = tuple[str | int, ...]
 
 
 class _Unusable(ValueError):
-    """The body is JSON in form only; the text says why."""
+    """The body is valid JSON syntax that is not accepted; the text says why."""
 
 
 class StrictJSONParser(BaseParser):
-    """Refuses whatever two JSON parsers could read differently, and says where it is.
+    """Refuses JSON that two parsers could read differently; the message says where.
 
     Refused: compressed bodies, NaN and infinities, duplicate keys, other encodings and byte order
     marks, nesting below 32 levels, numbers of over 100 characters or beyond a double, NUL, lone
@@ -80,12 +80,12 @@ def _read(stream: IO[Any], request: Request | None) -> bytes:
 
 
 class CodedBody(UnsupportedMediaType):
-    """415: the body is compressed. Accept-Encoding says what is taken (RFC 9110, 12.5.3)."""
+    """415: the body is compressed. Accept-Encoding says what is accepted (RFC 9110, 12.5.3)."""
 
     headers = {"Accept-Encoding": IDENTITY}
 
     def __init__(self, media_type: str, coding: str) -> None:
-        text = f"The body must be sent as it is, not with Content-Encoding: {coding[:40]}."
+        text = f"The body must not be compressed; it has Content-Encoding: {coding[:40]}."
         super().__init__(media_type, text)
 
 
@@ -106,7 +106,9 @@ def _loads(body: bytes) -> Any:
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise _Unusable(f"The body is not UTF-8: byte {error.start} is out of place.") from None
+        raise _Unusable(
+            f"The body is not valid UTF-8: the error is at byte {error.start}."
+        ) from None
     if text.startswith("\ufeff"):
         raise _Unusable("The body starts with a byte order mark.")
     _refuse_depth(text)
@@ -124,7 +126,7 @@ def _loads(body: bytes) -> Any:
 
 
 def _refuse_depth(text: str) -> None:
-    """Before parsing: the parser itself recurses, and ends in a RecursionError."""
+    """Checked before parsing: the parser is recursive and would raise a RecursionError."""
     depth = 0
     for match in _STRING_OR_BRACKET.finditer(text):
         if match.group() in ("[", "{"):
@@ -163,7 +165,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for key, value in pairs:
         if key in result:
-            raise _Unusable(f'The key "{key[:50]}" stands twice in one object.')
+            raise _Unusable(f'The key "{key[:50]}" occurs twice in one object.')
         result[key] = value
     return result
 
@@ -187,7 +189,7 @@ def _refuse_text(text: str, path: Path) -> None:
 
 
 def _error_at(path: Path, message: str) -> ValidationError:
-    """An error of the first level's field: deeper, the message alone has to do."""
+    """A validation error of a field of the first level; deeper ones get only the message."""
     if path and isinstance(path[0], str):
         return ValidationError({path[0]: [message]})
     return _body_error(message)

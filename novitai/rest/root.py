@@ -1,4 +1,4 @@
-"""Where somebody arrives who knows the host alone, and where somebody ends who is lost."""
+"""The view of ``/``, and the 404 view of unknown paths below ``/api/``."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ _INDEX = {
 
 
 def entrance(request: HttpRequest) -> HttpResponse:
-    """The documentation for browsers, its address for programs."""
+    """Redirects browsers to the documentation; answers programs with its address in JSON."""
     accept = request.headers.get("Accept") or ANYTHING
     response: HttpResponse
     if weight(accept, "text/html") > weight(accept, "application/json"):
@@ -35,8 +35,8 @@ def entrance(request: HttpRequest) -> HttpResponse:
 
 
 class ApiNotFoundView(APIView):
-    """404 for whatever method. The key counts all the same: who is lost is told what is left of its
-    rate, and cannot search for addresses without end.
+    """404 for every method. The request is authenticated and counted against the key's rate limit,
+    so that a key cannot search for paths without limit.
     """
 
     schema = None
@@ -45,7 +45,7 @@ class ApiNotFoundView(APIView):
 
     @property
     def default_response_headers(self) -> dict[str, str]:
-        """No method is allowed at an address that is none."""
+        """No method is allowed: the path does not exist."""
         return {}
 
     def http_method_not_allowed(self, request: Any, *args: Any, **kwargs: Any) -> Any:

@@ -40,7 +40,7 @@ def test_a_secret_is_shown_once(project: Project) -> None:
     shown = command("--project", "alpha", "--show-once")
     assert shown == webhook_secret_of(project)
     assert is_usable_secret(shown)
-    with pytest.raises(CommandError, match="shown before"):
+    with pytest.raises(CommandError, match="already shown"):
         command("--project", "alpha", "--show-once")
     assert "shown 2" in command("--project", "alpha")
     assert shown not in command("--project", "alpha")
@@ -66,7 +66,7 @@ def test_a_second_rotation_waits_for_the_first_one_unless_it_is_for_a_leak(
 ) -> None:
     former = webhook_secret_of(project)
     first = command("--project", "alpha", "--rotate")
-    with pytest.raises(CommandError, match="has two secrets until"):
+    with pytest.raises(CommandError, match="has two webhook secrets until"):
         command("--project", "alpha", "--rotate")
     assert read(project) == webhook_secrets.Secrets(first, (former,))
     command("--project", "alpha", "--end-overlap")
@@ -136,7 +136,7 @@ def test_the_console_shows_it_once_and_replaces_it(admin_client: Client, project
         assert secret not in admin_client.get(path).content.decode()
     assert secret_in(admin_client.post(page_of(project), {"show": "1"}).content.decode()) == secret
     again = admin_client.post(page_of(project), {"show": "1"}).content.decode()
-    assert (secret_in(again), "shown before" in again) == ("", True)
+    assert (secret_in(again), "already shown" in again) == ("", True)
     asked = {"rotate": "1", "overlap_hours": "2"}
     made = secret_in(admin_client.post(page_of(project), asked).content.decode())
     assert read(project) == webhook_secrets.Secrets(made, (secret,))

@@ -176,7 +176,7 @@ def test_a_new_secret_key_opens_what_the_former_one_sealed(
     assert Instance.objects.get(pk=instance.pk).webhook_url == URL
     out = StringIO()
     call_command("rotate_credentials", stdout=out)
-    assert out.getvalue().strip() == "4 sealed anew"
+    assert out.getvalue().strip() == "4 secrets were encrypted again"
     settings.SECRET_KEY_FALLBACKS = ()
     assert Instance.objects.get(pk=instance.pk).webhook_url == URL
     assert client_factory.mark().signing_key == "ab" * 32

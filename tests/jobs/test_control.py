@@ -184,7 +184,7 @@ def test_a_job_is_not_redriven_beside_the_same_work(register: Register) -> None:
     job = failed(dedupe_key="k")
     add(dedupe_key="k")
     with transaction.atomic():
-        with pytest.raises(JobNotRedrivable, match="under way"):
+        with pytest.raises(JobNotRedrivable, match="Another live job"):
             control.redrive(job, actor="ada")
         # The caller's transaction is still of use.
         assert Job.objects.get(pk=job.pk).status == "failed"
@@ -211,7 +211,7 @@ def test_a_job_is_not_redriven_beside_work_that_is_just_being_added(register: Re
         until_somebody_waits()
     thread.join(timeout=20)
     assert len(refusals) == 1
-    assert "under way" in refusals[0]
+    assert "Another live job" in refusals[0]
 
 
 def until_somebody_waits() -> None:
@@ -241,7 +241,7 @@ def test_one_refusal_does_not_undo_the_others(register: Register) -> None:
     add(dedupe_key="k")
     swept = control.redrive_matching(Job.objects.all(), actor="ada")
     assert (swept.count, swept.is_capped) == (2, False)
-    assert swept.refused == [f"The work of job {rows[1].public_id} is under way already."]
+    assert swept.refused == [f"Another live job already does the work of job {rows[1].public_id}."]
     rows[2].refresh_from_db()
     assert rows[2].status == "pending"
 

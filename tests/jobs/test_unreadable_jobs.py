@@ -76,8 +76,8 @@ def test_retry_is_offered_only_where_it_works(admin_client: Client) -> None:
     assert url("retry", webhook) in page(admin_client, webhook)
     for job in (create, twin, unknown):
         assert url("retry", job) not in page(admin_client, job)
-    assert "Press Create again on the page of its instance" in page(admin_client, create)
-    assert "does not know the type" in page(admin_client, unknown)
+    assert "Use Create again on the page of its instance" in page(admin_client, create)
+    assert "does not know the type of this job" in page(admin_client, unknown)
 
 
 def test_whoever_may_only_look_sees_no_buttons(client: Client, db: None) -> None:

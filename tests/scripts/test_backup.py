@@ -205,7 +205,7 @@ def test_a_restore_that_fails_half_way_leaves_the_database_as_it_was(
     )
 
     assert done.code == 1
-    assert "it is as it was before" in done.complaints
+    assert "it is unchanged" in done.complaints
     with psycopg.connect(other_database.url, autocommit=True) as connection:
         assert connection.execute("SELECT count(*) FROM django_migrations").fetchone() == before
 
@@ -218,7 +218,7 @@ def test_a_database_in_use_is_not_replaced(checkout: Checkout, database: Databas
         )
 
     assert done.code == 1
-    assert "1 connections use the database" in done.complaints
+    assert "1 other connections use the database" in done.complaints
 
 
 def test_no_database_no_backup(checkout: Checkout, tmp_path: Path) -> None:

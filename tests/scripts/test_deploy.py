@@ -102,7 +102,7 @@ def test_a_service_that_is_not_healthy_fails_the_deployment_with_its_last_lines(
         assert done.code == 1
         assert "Nothing to back up" in done.output
         assert "jobQueue down" in done.output
-        assert "Failed: the service runs and is not healthy" in done.complaints
+        assert "Failed: the service runs but is not healthy" in done.complaints
         assert "git checkout TAG" in done.complaints
 
 
@@ -113,7 +113,7 @@ def test_each_step_that_fails_stops_the_deployment_and_says_what_still_runs(
         [
             ("version", "docker compose does not answer"),
             ("config", "docker-compose.yml or .env cannot be read"),
-            ("build", "what runs goes on as it is"),
+            ("build", "the running service is unchanged"),
             ("up", "Postgres did not start"),
             ("run", "What runs goes on with the old release"),
         ]
@@ -163,4 +163,4 @@ def test_a_machine_without_the_engine_is_told_so(tmp_path: Path) -> None:
     done = checkout.run("deploy-dev.sh")
 
     assert done.code == 1
-    assert "there is no docker command here" in done.complaints
+    assert "the docker command was not found" in done.complaints

@@ -22,8 +22,8 @@ from upstream.errors import Source
 from upstream.values import integer, parse_json, word_set
 
 _LOOKED_AT = 4000
-_FOREIGN_JSON = "JSON that is no error of Novita"
-# Keys in errors of other services: AWS, Azure, GCP, Kubernetes, Apigee, APISIX, Huawei, Spring,
+_FOREIGN_JSON = "JSON that is not an error of Novita"
+# Keys of other services' errors: AWS, Azure, GCP, Kubernetes, Apigee, APISIX, Huawei, Spring,
 # NestJS, FastAPI, Cloudflare, RFC 9457.
 _FOREIGN_KEYS = word_set(
     "error errors fault statuscode status_code detail details kind apiversion error_msg error_code"

@@ -68,9 +68,9 @@ def parse_instance(body: Any, instance_id: str) -> UpstreamInstance:
         instance = read_instance(candidate)
         if instance is not None:
             if instance.id.casefold() != instance_id.casefold():
-                raise UnreadableAnswer("the upstream answered with another instance")
+                raise UnreadableAnswer("the answer is about another instance")
             return replace(instance, id=instance_id)
-    raise BlankAnswer("the upstream answered without an instance")
+    raise BlankAnswer("the answer contains no instance")
 
 
 def parse_template(body: Any, template_id: str) -> Template:
@@ -79,7 +79,7 @@ def parse_template(body: Any, template_id: str) -> Template:
         template = read_template(candidate)
         if template is not None:
             if template.id != template_id:
-                raise UnreadableAnswer("the upstream answered with another template")
+                raise UnreadableAnswer("the answer is about another template")
             return template
     raise UnreadableAnswer("expected a template with an id")
 
@@ -88,7 +88,9 @@ def parse_created_id(body: Any) -> str:
     """The id. Raises without exactly one id: the outcome is then unknown."""
     if found := find_created_id(body):
         return found
-    raise UnreadableAnswer("create was accepted without an id", is_outcome_unknown=True)
+    raise UnreadableAnswer(
+        "the create was accepted, but the answer has no id", is_outcome_unknown=True
+    )
 
 
 def parse_balance(body: Any) -> Balance:

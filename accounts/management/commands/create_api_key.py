@@ -1,4 +1,4 @@
-"""``manage.py create_api_key``: the first key has to come from somewhere."""
+"""``manage.py create_api_key``: create an API key from the command line."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,22 +18,26 @@ HIGHEST_RATE = 1_000_000
 
 
 class Command(BaseCommand):
-    """Prints the key and nothing else, so that a script can keep it."""
+    """Prints only the key, so that a script can store it."""
 
-    help = "Make an API key and print it; it cannot be shown again."
+    help = "Create an API key and print it. It cannot be shown again."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--project", default=DEFAULT_PROJECT, help="made if there is none")
-        parser.add_argument("--name", default="command line", help="to recognise the key by")
+        parser.add_argument(
+            "--project", default=DEFAULT_PROJECT, help="name of the project; created if missing"
+        )
+        parser.add_argument("--name", default="command line", help="name of the key in lists")
         parser.add_argument(
             "--scope",
             action="append",
             choices=Scope.values,
-            help=f"may be given several times; default: {' and '.join(DEFAULT_SCOPES)}",
+            help=f"may be repeated; default: {' and '.join(DEFAULT_SCOPES)}",
         )
         parser.add_argument("--expires-in-days", type=_days, help="default: never")
         parser.add_argument(
-            "--rate-limit", type=_rate, help="requests a minute; default: API_RATE_LIMIT; 0: none"
+            "--rate-limit",
+            type=_rate,
+            help="requests a minute; default: API_RATE_LIMIT; 0: no limit",
         )
 
     def handle(self, *args: Any, **options: Any) -> str:
@@ -65,9 +69,11 @@ def _rate(text: str) -> int:
 
 def _key_name(text: str) -> str:
     if not text.strip() or not text.isprintable():
-        raise CommandError("--name: visible characters, at least one")
+        raise CommandError("--name needs at least one visible character, and only printable ones")
     if len(text) > KEY_NAME_LENGTH:
-        raise CommandError(f"--name: at most {KEY_NAME_LENGTH} characters, not {len(text)}")
+        raise CommandError(
+            f"--name may have at most {KEY_NAME_LENGTH} characters; this one has {len(text)}"
+        )
     return text
 
 
@@ -75,7 +81,7 @@ def _project_name(text: str) -> str:
     try:
         validate_slug(text)
     except ValidationError:
-        raise CommandError(f"--project {text}: letters, digits, - and _ only") from None
+        raise CommandError(f"--project {text}: only letters, digits, - and _ are allowed") from None
     if len(text) > NAME_LENGTH:
-        raise CommandError(f"--project {text}: at most {NAME_LENGTH} characters")
+        raise CommandError(f"--project {text}: at most {NAME_LENGTH} characters are allowed")
     return text

@@ -1,4 +1,4 @@
-"""``manage.py unlock_admin``: for an operator who is locked out, or whose address is."""
+"""``manage.py unlock_admin``: end the log-in lock of a user or of a client address."""
 
 from typing import Any
 
@@ -11,30 +11,32 @@ from core.client_addresses import parse_address, subscriber
 
 
 class Command(BaseCommand):
-    """Without arguments it says who has wrong passwords against them; locks end by themselves."""
+    """Without arguments it lists the counted wrong passwords. Locks also end by themselves."""
 
-    help = "Forget the wrong passwords of a user or an address; without arguments, list them."
+    help = (
+        "Reset the count of wrong passwords of a user or an address; without arguments, list them."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--user", help="the user's name")
-        parser.add_argument("--address", help="as the log's admin_log_in lines name it")
-        parser.add_argument("--all", action="store_true", help="of all users and addresses")
+        parser.add_argument("--user", help="name of the user")
+        parser.add_argument("--address", help="client address, as in the log lines admin_log_in")
+        parser.add_argument("--all", action="store_true", help="all users and addresses")
 
     def handle(self, *args: Any, **options: Any) -> str:
         if options["all"]:
-            return f"{reset()} forgotten"
+            return f"{reset()} records of wrong passwords were deleted."
         if not options["user"] and not options["address"]:
-            return "\n".join(_counted()) or "There are no wrong passwords."
+            return "\n".join(_counted()) or "No wrong passwords are counted."
         count = reset(username=options["user"]) if options["user"] else 0
         if options["address"]:
             count += reset(ip=_counted_as(options["address"]))
-        return f"{count} forgotten"
+        return f"{count} records of wrong passwords were deleted."
 
 
 def _counted() -> list[str]:
     rows = AccessAttempt.objects.order_by().values_list("username", "ip_address")
     return [
-        f"{failures} wrong: user {user}, address {address}"
+        f"{failures} wrong passwords: user {user}, address {address}"
         for user, address, failures in rows.annotate(failures=Sum("failures_since_start"))
     ]
 

@@ -1,4 +1,4 @@
-"""``manage.py webhook_secret``: what receivers of a project verify its messages with."""
+"""``manage.py webhook_secret``: the secret with which receivers verify a project's webhooks."""
 
 from datetime import timedelta
 from typing import Any
@@ -13,23 +13,26 @@ ACTOR = "operator:manage.py"
 
 
 class Command(BaseCommand):
-    """Prints the secret and nothing else, so that a script can keep it."""
+    """Prints only the secret, so that a script can store it; without an option, its state."""
 
-    help = "Show a project's webhook secret, once, or replace it while messages go on."
+    help = "Show a project's webhook secret once, or replace it without interruption."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--project", required=True, help="the project's name")
+        parser.add_argument("--project", required=True, help="name of the project")
         verbs = parser.add_mutually_exclusive_group()
-        verbs.add_argument("--show-once", action="store_true", help="print it, if it never was")
-        verbs.add_argument("--rotate", action="store_true", help="print a new one")
         verbs.add_argument(
-            "--end-overlap", action="store_true", help="let the former one sign nothing more"
+            "--show-once", action="store_true", help="print the secret, if it was never shown"
+        )
+        verbs.add_argument("--rotate", action="store_true", help="create a new secret and print it")
+        verbs.add_argument(
+            "--end-overlap", action="store_true", help="stop signing with the previous secret"
         )
         parser.add_argument(
             "--overlap-hours",
             type=float,
             default=OVERLAP / timedelta(hours=1),
-            help="with --rotate: how long both sign (default: 24); 0 for a secret that has leaked",
+            help="with --rotate: hours during which messages are signed with both secrets"
+            " (default: 24); 0 if the secret has leaked",
         )
 
     def handle(self, *args: Any, **options: Any) -> str:
@@ -53,9 +56,9 @@ class Command(BaseCommand):
 
 
 def state_of(project: Project) -> str:
-    """Without the secret itself."""
+    """The state in words, without the secret itself."""
     project.refresh_from_db()
     shown, until = project.webhook_secret_shown_at, project.previous_webhook_secret_until
     first = f"shown {shown:%Y-%m-%d %H:%M} UTC" if shown else "never shown"
-    second = f"; the former one signs until {until:%Y-%m-%d %H:%M} UTC" if until else ""
+    second = f"; the previous one also signs until {until:%Y-%m-%d %H:%M} UTC" if until else ""
     return f"{project.name}: {first}{second}"

@@ -1,11 +1,11 @@
 """ENGINE = "core.database.backend": Django's own for Postgres, and
 
-- errors that mean "this database is of no use now" are OperationalErrors, whatever class Django
+- errors that mean "this database cannot be used now" are OperationalErrors, whatever class Django
   gives them (``failures``);
 - a session that cannot succeed any more is closed before its next use outside a transaction, so
-  that whoever has it, a web thread, a worker or a listener, goes on with a new one;
-- no wait is without a bound (``bounds``);
-- what a session must be like is checked when it begins (``suitability``).
+  that its web thread, worker or listener continues with a new one;
+- every wait has a time limit (``bounds``);
+- the requirements on a session are checked when it begins (``suitability``).
 """
 
 from types import TracebackType
@@ -22,12 +22,12 @@ from core.database.bounds import BoundedConnection
 from core.database.failures import FAILURES, DatabaseUnusable, cause_of
 from core.database.suitability import prepare_session
 
-# Django hands these on as OperationalError or InterfaceError by itself.
+# Django itself raises these as OperationalError or InterfaceError.
 _KNOWN_AS_TROUBLE = (psycopg.OperationalError, psycopg.InterfaceError)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """One thread's connection, made anew when its session is spent."""
+    """The connection of one thread; opened again when its session cannot be used any more."""
 
     _is_spent = False
 
@@ -36,7 +36,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return _ErrorWrapper(self)
 
     def spend(self) -> None:
-        """Nothing more is to be expected of this session."""
+        """Mark that this session must not be used again."""
         self._is_spent = True
 
     def ensure_connection(self) -> None:
@@ -71,15 +71,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return not self._is_spent and super().is_usable()
 
     def close_if_unusable_or_obsolete(self) -> None:
-        """Before and after each request. A session that began on a read-only server stays
-        read-only, so it is not kept, though it may still read.
+        """Called before and after each request. A session that began on a read-only server stays
+        read-only, so it is closed, although it can still read.
         """
         if self._is_read_only() and not self.in_atomic_block:
             self.close()
         super().close_if_unusable_or_obsolete()
 
     def _is_read_only(self) -> bool:
-        """By what the server reports by itself; a pooler may keep it back."""
+        """From parameters that the server reports by itself; a pooler may not pass them on."""
         if self.connection is None or self.connection.closed:
             return False
         said = self.connection.info.parameter_status
@@ -97,7 +97,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return bool(row and row[0])
 
     def _drop(self) -> None:
-        """Without a word to the server, which may not answer."""
+        """Close without sending anything to the server, which may not answer."""
         self._is_spent = False
         connection, self.connection = self.connection, None
         if connection is not None:
@@ -105,7 +105,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
 
 class _ErrorWrapper(DatabaseErrorWrapper):
-    """Judges each error of the driver once, where it becomes one of Django's."""
+    """Classifies each error of the driver once, where Django converts it."""
 
     wrapper: DatabaseWrapper
 

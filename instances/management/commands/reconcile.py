@@ -16,22 +16,26 @@ from instances.reconciliation.report import Report
 class Command(BaseCommand):
     """Command; the worker runs the same pass every RECONCILE_INTERVAL seconds."""
 
-    help = "Compare what is at Novita with what is held here, and settle the differences."
+    help = "Compare all instances at Novita with the database, and act on the differences."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--dry-run", action="store_true", help="print what it would do")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="print the differences, change nothing"
+        )
         parser.add_argument(
             "--accept",
             action="store_true",
-            help="this database is the one installation, and what vanished has truly vanished",
+            help="confirm that this is the only installation and that missing instances are gone",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         is_dry = bool(options["dry_run"])
         if is_dry and options["accept"]:
-            raise CommandError("--accept changes what a pass may do: it cannot be tried out.")
+            raise CommandError(
+                "--accept cannot be combined with --dry-run: it changes what later passes may do."
+            )
         if not settings.CONFIG.novita_api_key:
-            raise CommandError("NOVITA_API_KEY is not set: this command could not call Novita.")
+            raise CommandError("NOVITA_API_KEY is not set, so this command cannot call Novita.")
         if options["accept"]:
             installation.accept()
             installation.release_brake()
@@ -41,7 +45,9 @@ class Command(BaseCommand):
         work = reconciliation.plan_pass()
         if not work.permit.is_granted:
             seconds = work.permit.wait.total_seconds()
-            raise CommandError(f"No calls are left, or Novita is down; try in {seconds:.0f} s.")
+            raise CommandError(
+                f"The call budget is used up, or Novita is down. Try again in {seconds:.0f} s."
+            )
         seen = reconciliation.look(work)
         limiter.report([(work.permit, seen.calls)])
         with transaction.atomic():

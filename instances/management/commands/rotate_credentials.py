@@ -14,9 +14,13 @@ from instances.services.resealing import reseal_everything
 class Command(BaseCommand):
     """Seals everything again, in batches; may be repeated at any time."""
 
-    help = "Seal all secrets in the database with the first of CREDENTIALS_KEYS."
+    help = "Encrypt all secrets in the database again with the first key of CREDENTIALS_KEYS."
 
     def handle(self, *args: Any, **options: Any) -> str:
         count = reseal_everything()
-        left = f"; {count.unreadable} cannot be opened with any key" if count.unreadable else ""
-        return f"{count.sealed} sealed anew{left}"
+        left = (
+            f"; {count.unreadable} cannot be decrypted with any configured key"
+            if count.unreadable
+            else ""
+        )
+        return f"{count.sealed} secrets were encrypted again{left}"

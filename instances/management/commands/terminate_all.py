@@ -26,23 +26,26 @@ START_LENGTH = 9
 class Command(BaseCommand):
     """Accepts the ends, which the worker carries out; --wait waits for them."""
 
-    help = "End every instance of a project, or all that one API key made. Their disks are lost."
+    help = "Terminate all instances of a project or of one API key. Their disks are deleted."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         whose = parser.add_mutually_exclusive_group(required=True)
-        whose.add_argument("--project", help="the project's name")
+        whose.add_argument("--project", help="name of the project")
         whose.add_argument(
-            "--key", help="what an API key made: its first characters (nvt_…) or its id (key_…)"
+            "--key",
+            help="only instances of this API key: its first characters (nvt_…) or id (key_…)",
         )
-        parser.add_argument("--yes", action="store_true", help="do it; else only say what it is")
+        parser.add_argument(
+            "--yes", action="store_true", help="terminate; without it, only list the instances"
+        )
         parser.add_argument(
             "--wait",
             nargs="?",
             type=int,
             const=LONGEST_WAIT_SECONDS,
             metavar="SECONDS",
-            help="until all of them are terminated, and fail if they are not within"
-            f" {LONGEST_WAIT_SECONDS} seconds, or as many as you say",
+            help="wait until all are terminated; fail after SECONDS"
+            f" (default: {LONGEST_WAIT_SECONDS})",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -51,13 +54,13 @@ class Command(BaseCommand):
         if not count:
             return
         if not options["yes"]:
-            raise CommandError("Nothing was ended: that takes --yes.", returncode=2)
+            raise CommandError("Nothing was terminated. Add --yes to terminate them.", returncode=2)
         ended = terminate_all(project=project, cause=CAUSE, key=key)
-        self.stdout.write(f"{len(ended)} of them are being terminated.")
+        self.stdout.write(f"{len(ended)} instances are being terminated.")
         if not installation.is_ours():
             self.stderr.write(
-                "But this database has moved, or is a copy: workers act on nothing at Novita until"
-                " it is accepted with: manage.py reconcile --accept"
+                "This database was moved or copied: workers do nothing at Novita until it is"
+                " accepted with: manage.py reconcile --accept"
             )
         if options["wait"] is not None:
             self._wait(ended, options["wait"])
@@ -69,11 +72,11 @@ class Command(BaseCommand):
             hourly = spend_rate.of_confirmation([row]).text
             self.stdout.write(f"{row.public_id}  {row.status:<10}  {hourly} USD/h  {row.name}")
         total = spend_rate.of_confirmation(rows).text
-        whose = project.name if key is None else f"{project.name} that {key} made"
+        whose = project.name if key is None else f"{project.name} created by {key}"
         self.stdout.write(
             f"{len(rows)} instances of {whose}, {total} USD an hour"
             if rows
-            else f"Nothing of {whose} is to be ended."
+            else f"No instance of {whose} is to be terminated."
         )
         return len(rows)
 
@@ -86,10 +89,10 @@ class Command(BaseCommand):
         if left:
             names = ", ".join(left[:5])
             raise CommandError(
-                f"{len(left)} are still terminating after {seconds} s, and go on: {names}."
-                " Is a worker running?"
+                f"{len(left)} instances are still terminating after {seconds} s: {names}."
+                " Workers continue; check that one is running."
             )
-        self.stdout.write("All of them are terminated.")
+        self.stdout.write("All instances are terminated.")
 
     def _left(self, public_ids: Sequence[str]) -> Sequence[str]:
         rows = Instance.objects.filter(public_id__in=public_ids)
@@ -109,6 +112,6 @@ def _whose(options: dict[str, Any]) -> tuple[Project, ApiKey | None]:
     keys = list(ApiKey.objects.select_related("project").filter(is_meant)[:2])
     if len(keys) != 1:
         raise CommandError(
-            f"{len(keys) or 'No'} API keys are called so. Say its id (key_…); the admin shows it."
+            f"{len(keys) or 'No'} API keys match. Use the key's id (key_…), which the admin shows."
         )
     return keys[0].project, keys[0]

@@ -19,7 +19,7 @@ PAUSE_SECONDS = 1.0
 class Command(BaseCommand):
     """Runs jobs until SIGTERM or SIGINT; kill -9 loses nothing."""
 
-    help = "Run the worker cluster: creates, watches and ends instances, sends webhooks."
+    help = "Run the worker cluster: it creates, monitors and ends instances, and sends webhooks."
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:

@@ -1,4 +1,4 @@
-"""``manage.py ensure_admin``: an operator to sign in with, without a prompt."""
+"""``manage.py ensure_admin``: create an administrator without a prompt."""
 
 import os
 from typing import Any
@@ -10,12 +10,12 @@ VARIABLE = "ADMIN_PASSWORD"
 
 
 class Command(BaseCommand):
-    """Makes the user, or gives an existing one that password: run twice, nothing changes.
+    """Creates the user, or sets the password of an existing one; a second run changes nothing.
 
-    The password comes from the environment: arguments show in the process list.
+    The password comes from the environment, since arguments are visible in the process list.
     """
 
-    help = f"Make sure that an administrator can sign in with the password in {VARIABLE}."
+    help = f"Create an administrator, or set its password, to the value of {VARIABLE}."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--username", default="admin")
@@ -27,7 +27,7 @@ class Command(BaseCommand):
         users = get_user_model().objects
         user, _ = users.get_or_create(username=options["username"])
         user.is_staff = user.is_superuser = user.is_active = True
-        # Hashing anew would sign out whoever is signed in.
+        # A new hash of the same password would end the user's sessions.
         if not user.check_password(password):
             user.set_password(password)
         user.save()

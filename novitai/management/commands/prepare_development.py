@@ -1,4 +1,4 @@
-"""``manage.py prepare_development``: what `make run` and `make demo` need before they serve."""
+"""``manage.py prepare_development``: prepare the database for `make run` and `make demo`."""
 
 import os
 import socket
@@ -16,12 +16,12 @@ KEY_VARIABLE = "DEVELOPMENT_API_KEY"
 
 
 class Command(BaseCommand):
-    """Migrations, the default project with a key, an administrator; run twice, nothing changes.
+    """Migrates, creates the default project's key and an administrator; can be run again.
 
     The key and the administrator's password (ADMIN_PASSWORD) come from the environment.
     """
 
-    help = f"Migrate, and make the key in {KEY_VARIABLE} and an administrator usable."
+    help = f"Migrate, then create the API key in {KEY_VARIABLE} and an administrator."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--username", default="admin")
@@ -32,7 +32,10 @@ class Command(BaseCommand):
             project=get_default_project(), name="development", key=_key(), scopes=Scope.values
         )
         if find_api_key(_key()) is None:
-            raise CommandError("The development key was revoked; remove api_key in DATA_DIR.")
+            raise CommandError(
+                "The development API key was revoked. Delete the file api_key in DATA_DIR and start"
+                " again to get a new one."
+            )
         call_command("ensure_admin", username=options["username"])
         _forget_dead_workers()
 
@@ -45,8 +48,8 @@ def _key() -> str:
 
 
 def _forget_dead_workers() -> None:
-    """Workers of this machine that were killed would pass for living ones a few seconds longer,
-    so that /readyz would call a service ready that has no worker yet."""
+    """Delete the rows of killed workers of this machine. They would count as alive for some
+    seconds, so the service would seem ready before its own worker runs."""
     for worker in Worker.objects.filter(host=socket.gethostname()):
         if not psutil.pid_exists(worker.pid):
             worker.delete()

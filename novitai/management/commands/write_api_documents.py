@@ -1,4 +1,4 @@
-"""Makes the pages of docs/api anew: errors, endpoints and the schema of this version."""
+"""``manage.py write_api_documents``: generate docs/api (errors, endpoints, schema)."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from novitai.openapi.pages import documents
 
 
 class Command(BaseCommand):
-    """After every change of the API; a test says when it was forgotten."""
+    """To be run after every change of the API; a test fails if it was not."""
 
     help = "Write docs/api/errors.md, docs/api/endpoints.md and docs/api/schemas/VERSION.json."
 

@@ -136,7 +136,7 @@ def test_an_operator_unlocks_by_command(
     for _ in range(LIMIT):
         sign_in()
     call_command("unlock_admin")
-    assert "10 wrong: user ada, address 198.51.100.1" in capsys.readouterr().out
+    assert "10 wrong passwords: user ada, address 198.51.100.1" in capsys.readouterr().out
     call_command("unlock_admin", *arguments)
     assert is_in(sign_in(RIGHT))
 

@@ -38,7 +38,7 @@ def test_more_than_a_minutes_requests_are_refused_and_told_when_to_come_back(
     assert refused.json()["error"]["code"] == "RATE_LIMIT_EXCEEDED"
     assert 1 <= int(refused["Retry-After"]) <= 12
     message = refused.json()["error"]["message"]
-    assert f"come back in {refused['Retry-After']} seconds" in message
+    assert f"retry after {refused['Retry-After']} seconds" in message
     assert refused["RateLimit-Policy"] == '"key";q=5;w=60'
     assert refused["RateLimit"].startswith('"key";r=0;t=')
 

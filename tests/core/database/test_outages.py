@@ -170,9 +170,9 @@ def test_a_role_that_lost_its_rights_is_told(service: Service) -> None:
     )
     try:
         time.sleep(1.1)
-        assert_is_told(service.create(), "forbidden", "denies the service's role a right")
+        assert_is_told(service.create(), "forbidden", "role of the service lacks a privilege")
         ready = service.call("GET", "/readyz")
-        assert "denies the service's role" in ready.json()["reasons"][0]
+        assert "role of the service lacks" in ready.json()["reasons"][0]
         assert "database_forbidden" in service.problems()
     finally:
         service.server.run("DROP FUNCTION denied() CASCADE", name="novitai")

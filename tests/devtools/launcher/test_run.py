@@ -131,7 +131,7 @@ def test_a_taken_port_stops_the_start_before_anything_runs(tmp_path: Path) -> No
         port = str(taken.getsockname()[1])
         with launch("run", tmp_path, DATA_DIR=str(tmp_path / "data"), PORT=port) as run:
             assert run.wait() == 1
-    assert f"Port {port} on 127.0.0.1 is taken" in run.complaints
+    assert f"Port {port} on 127.0.0.1 is in use" in run.complaints
     assert run.output == []
     assert not (tmp_path / "data" / "postgres").exists()
     assert not (tmp_path / "data" / "logs").exists()

@@ -33,7 +33,7 @@ def test_what_goes_on_for_long_stands_out_with_its_age_its_price_and_novitas_wor
         instance, instance.upstream_id, age=timedelta(hours=2), looks=240, last_error="500 oh no"
     )
     text = admin_client.get(LIST).content.decode()
-    assert '<span class="jobs-state is-bad">still to end</span>' in text
+    assert '<span class="jobs-state is-bad">not ended yet</span>' in text
     assert "2:00:0" in text
     assert "0.70" in text
     assert "240" in text
@@ -61,5 +61,5 @@ def test_what_has_ended_costs_nothing_and_tells_how_long_it_took(
 def test_its_page_opens_and_changes_nothing(admin_client: Client, make: Make) -> None:
     ending(make("terminating"), "up", age=timedelta(0))
     page = reverse("admin:instances_upstreamending_change", args=[UpstreamEnding.objects.get().pk])
-    assert "still to end" in admin_client.get(page).content.decode()
+    assert "not ended yet" in admin_client.get(page).content.decode()
     assert admin_client.post(page, {"reason": "x"}).status_code == 403

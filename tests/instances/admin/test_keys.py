@@ -63,7 +63,7 @@ def test_what_a_key_made_is_found_and_ended_and_nothing_else(
     mine, theirs, old = made_with(leaked), made_with(other), make("running")
     key = row_of(leaked)
     page = admin_client.get(reverse("admin:accounts_apikey_change", args=[key.pk]))
-    assert "1, of which 1 are not ended" in page.content.decode()
+    assert "1, of which 1 have not ended" in page.content.decode()
     listed = admin_client.get(f"/admin/instances/instance/?made_by=key:{key.public_id}")
     assert mine.public_id in listed.content.decode()
     assert theirs.public_id not in listed.content.decode()
@@ -96,14 +96,14 @@ def test_the_command_ends_what_a_key_made(leaked: str, make: Make, form: str) ->
     word = {"start": key.start, "id": key.public_id, "whole": leaked}[form]
     out = StringIO()
     call_command("terminate_all", "--key", word, "--yes", stdout=out)
-    assert "1 of them are being terminated" in out.getvalue()
+    assert "1 instances are being terminated" in out.getvalue()
     assert statuses(mine, others) == ["terminated", "running"]
 
 
 @pytest.mark.parametrize("word", ["nvt_", "", "key_nobody", "nvt_abcdefgh"])
 def test_the_command_guesses_no_key(leaked: str, word: str) -> None:
     instance = made_with(leaked)
-    with pytest.raises(CommandError, match="API keys are called so"):
+    with pytest.raises(CommandError, match="API keys match"):
         call_command("terminate_all", "--key", word, "--yes")
     assert statuses(instance) == ["creating"]
 

@@ -101,7 +101,7 @@ def test_what_is_no_limit_is_refused(
 def test_a_default_beyond_the_maximum_is_refused(
     admin_client: Client, project: Project, default: dict[str, str], most: dict[str, str]
 ) -> None:
-    assert "more than may be asked for" in save(admin_client, project, **default, **most)
+    assert "above the highest allowed value" in save(admin_client, project, **default, **most)
     assert limits(project) == (None,) * 5
 
 
@@ -185,7 +185,7 @@ def test_any_other_name_ends_nothing(
 ) -> None:
     instance = make("running")
     answer = admin_client.post(end_all(project), {"name": name}).content.decode()
-    assert "nothing was ended" in answer
+    assert "Nothing was terminated" in answer
     instance.refresh_from_db()
     assert instance.status == "running"
 
@@ -194,7 +194,7 @@ def test_where_there_is_nothing_there_is_nothing_to_type(
     admin_client: Client, project: Project
 ) -> None:
     text = admin_client.get(end_all(project)).content.decode()
-    assert "There is nothing to end" in text
+    assert "There is nothing to terminate" in text
     assert 'name="name"' not in text
 
 

@@ -89,7 +89,7 @@ def test_an_offer_whose_price_is_not_readable_is_never_an_offer(mode: BillingMod
     found = ranking(product, wish=cheap)
     figure = "1e2" if mode == BillingMode.SPOT else "0.35"
     assert found.offers == ()
-    assert found.rejections[0].reason == f"its price is not readable: Novita says '{figure}'"
+    assert found.rejections[0].reason == f"its price cannot be read: Novita says '{figure}'"
 
 
 def test_another_product_is_not_even_a_rejection() -> None:

@@ -27,7 +27,8 @@ def test_a_probe_of_a_port_that_nothing_publishes_fails_before_a_gpu_is_bought(
     instance = create(service, service.create(readiness_probe=probe(8888)), times=2)
     assert (instance.status, instance.error_code) == ("failed", "PROBE_PORT_NOT_PUBLISHED")
     assert instance.error_message == (
-        "The readiness probe asks port 8888, and template tpl-1 publishes 80: it would never pass."
+        "The readiness probe uses port 8888, but template tpl-1 publishes 80, so it could never "
+        "pass."
     )
     assert (novita.created, instance.upstream_id) == ([], "")
 

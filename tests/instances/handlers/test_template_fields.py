@@ -55,7 +55,7 @@ def test_a_template_that_fits_on_no_offer_is_a_clear_refusal(
     instance = create(service, service.create(has_default_rootfs=True))
     assert (instance.status, instance.error_code) == ("failed", "NO_OPTIMAL_PRODUCT")
     assert "at most 500 GB" in instance.error_message
-    assert "template asks for 2000 GB" in instance.error_message
+    assert "template requires 2000 GB" in instance.error_message
     assert novita.created == []
 
 

@@ -34,7 +34,7 @@ def test_without_yes_it_says_what_it_would_end_and_ends_nothing(
     instance = make("running")
     make("stopped")
     out = StringIO()
-    with pytest.raises(CommandError, match="takes --yes") as refused:
+    with pytest.raises(CommandError, match="Add --yes") as refused:
         call_command("terminate_all", "--project", "alpha", stdout=out)
     assert refused.value.returncode == 2
     assert f"{instance.public_id}  running     0.70 USD/h  mine" in out.getvalue()
@@ -48,7 +48,7 @@ def test_with_yes_everything_of_the_project_is_ended_and_nothing_of_others(
 ) -> None:
     mine = [make("running"), make("stopped"), make("failed"), make("starting")]
     theirs = make("running", of=other_project)
-    assert "4 of them are being terminated." in run("--project", "alpha", "--yes")
+    assert "4 instances are being terminated." in run("--project", "alpha", "--yes")
     for instance in mine:
         instance.refresh_from_db()
         assert instance.status == "terminating"
@@ -60,8 +60,8 @@ def test_with_yes_everything_of_the_project_is_ended_and_nothing_of_others(
 def test_run_again_it_has_nothing_to_do(make: Make) -> None:
     make("running")
     run("--project", "alpha", "--yes")
-    assert run("--project", "alpha", "--yes") == "Nothing of alpha is to be ended.\n"
-    assert run("--project", "alpha") == "Nothing of alpha is to be ended.\n"
+    assert run("--project", "alpha", "--yes") == "No instance of alpha is to be terminated.\n"
+    assert run("--project", "alpha") == "No instance of alpha is to be terminated.\n"
 
 
 def test_an_unknown_project_is_named(db: None) -> None:
@@ -89,13 +89,15 @@ def test_waiting_ends_when_the_last_one_is_terminated(
 
     monkeypatch.setattr(command.time, "sleep", the_worker_goes_on)
     out = run("--project", "alpha", "--yes", "--wait")
-    assert out.endswith("All of them are terminated.\n")
+    assert out.endswith("All instances are terminated.\n")
     assert len(looks) == 2
 
 
 def test_waiting_is_bounded_and_names_what_is_left(make: Make) -> None:
     instance = make("running")
-    with pytest.raises(CommandError, match=f"1 are still terminating.*{instance.public_id}"):
+    with pytest.raises(
+        CommandError, match=f"1 instances are still terminating.*{instance.public_id}"
+    ):
         run("--project", "alpha", "--yes", "--wait", "0")
 
 

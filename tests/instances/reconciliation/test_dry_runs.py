@@ -73,7 +73,7 @@ def test_the_command_accepts_a_moved_database(novita: FakeNovita, configure: Con
 
 
 def test_accepting_cannot_be_tried_out(novita: FakeNovita) -> None:
-    with pytest.raises(CommandError, match="cannot be tried out"):
+    with pytest.raises(CommandError, match="cannot be combined"):
         call_command("reconcile", "--dry-run", "--accept")
 
 

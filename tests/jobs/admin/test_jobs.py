@@ -67,7 +67,7 @@ def test_the_button_sets_a_failed_job_going_and_says_who_did(admin_client: Clien
     retry = reverse("admin:jobs_job_retry", args=[job.pk])
     assert retry in admin_client.get(page_of(job)).content.decode()
     answer = admin_client.post(retry, follow=True)
-    assert "goes again" in answer.content.decode()
+    assert "will run again" in answer.content.decode()
     job.refresh_from_db()
     assert (job.status, job.attempts) == (JobStatus.PENDING, 0)
     assert "operator:admin" in str(job.errors)
@@ -85,8 +85,8 @@ def test_several_jobs_go_again_at_once_and_one_message_tells(admin_client: Clien
     jobs = [failed(), failed(), failed(type="create_instance")]
     data = {"action": "retry_selected", "_selected_action": [job.pk for job in jobs]}
     answer = admin_client.post(LIST, data, follow=True).content.decode()
-    assert "2 jobs set going again." in answer
-    assert "1 refused: A job of type create_instance cannot be run again." in answer
+    assert "2 jobs will run again." in answer
+    assert "1 jobs were refused: A job of type create_instance cannot be run again." in answer
     assert Job.objects.filter(status=JobStatus.PENDING).count() == 2
 
 
@@ -99,7 +99,7 @@ def test_everything_that_matches_a_filter_goes_again(admin_client: Client) -> No
     assert first is not None
     data = {"action": "retry_selected", "_selected_action": [first.pk], "select_across": "1"}
     answer = admin_client.post(f"{LIST}?priority=2", data, follow=True).content.decode()
-    assert f"{JobAdmin.list_per_page + 1} jobs set going again." in answer
+    assert f"{JobAdmin.list_per_page + 1} jobs will run again." in answer
     other.refresh_from_db()
     assert other.status == JobStatus.FAILED
 
@@ -108,7 +108,7 @@ def test_many_refusals_are_summed_up(admin_client: Client) -> None:
     jobs = [failed(type="create_instance") for _ in range(5)]
     data = {"action": "retry_selected", "_selected_action": [job.pk for job in jobs]}
     answer = admin_client.post(LIST, data, follow=True).content.decode()
-    assert "0 jobs set going again." in answer
+    assert "0 jobs will run again." in answer
     assert answer.count("cannot be run again") == 3
     assert "And 2 more." in answer
 
@@ -120,7 +120,7 @@ def test_more_than_one_request_may_do_is_told(
     jobs = [failed(), failed()]
     data = {"action": "retry_selected", "_selected_action": [job.pk for job in jobs]}
     answer = admin_client.post(LIST, data, follow=True).content.decode()
-    assert "1 jobs set going again. There are more: do it again." in answer
+    assert "1 jobs will run again. There are more matching jobs: repeat the action." in answer
 
 
 def test_a_live_job_has_a_button_that_cancels_it(admin_client: Client) -> None:
@@ -150,7 +150,7 @@ def test_several_jobs_are_cancelled_at_once(admin_client: Client) -> None:
     jobs = [Job.objects.create(type="send_webhook", payload=payload) for _ in range(2)]
     data = {"action": "cancel_selected", "_selected_action": [job.pk for job in jobs]}
     answer = admin_client.post(LIST, data, follow=True).content.decode()
-    assert "2 jobs cancelled." in answer
+    assert "2 jobs were cancelled." in answer
     assert Job.objects.filter(status=JobStatus.CANCELLED).count() == 2
 
 

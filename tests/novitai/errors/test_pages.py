@@ -19,9 +19,9 @@ def staff(client: Client) -> Client:
 @pytest.mark.parametrize(
     ("path", "status", "words"),
     [
-        ("/admin/jobs/job/", 403, "You may not do this"),
-        ("/admin/accounts/project/1/terminate-all/", 403, "You may not do this"),
-        ("/admin/no/such/page/", 404, "There is no such page"),
+        ("/admin/jobs/job/", 403, "You are not allowed to do this"),
+        ("/admin/accounts/project/1/terminate-all/", 403, "You are not allowed to do this"),
+        ("/admin/no/such/page/", 404, "This page does not exist"),
         ("/admin/jobs/job/1/retry/", 405, ""),
     ],
 )
@@ -61,7 +61,7 @@ def test_a_host_that_is_not_ours_gets_a_page_without_its_words(
     settings.ALLOWED_HOSTS = ["right.example"]  # type: ignore[attr-defined]
     answer = client.get("/admin/login/", headers={"host": host})
     assert answer.status_code == 400
-    assert "The Host header names no host of this service" in answer.content.decode()
+    assert "The Host header is not a host name of this service" in answer.content.decode()
     assert host not in answer.content.decode()
 
 

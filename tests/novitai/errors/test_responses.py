@@ -27,7 +27,7 @@ def test_unknown_addresses(api: Client, anonymous: Client, path: str) -> None:
         for client in (api, anonymous):
             response = client.generic(method, path, headers={"accept": "text/html"})
             error = error_of(response, 404, "NOT_FOUND")
-            assert error["message"] == "There is nothing at this address."
+            assert error["message"] == "This path does not exist."
             assert not response.has_header("Allow")
 
 
@@ -257,15 +257,15 @@ LOG_IN = "/admin/login/"
     [
         ({"origin": "https://gpu.example"}, ["FORWARDED_ALLOW_IPS", "CSRF_TRUSTED_ORIGINS"]),
         ({"origin": "null"}, ["X-Forwarded-Proto", "http://testserver"]),
-        ({}, ["https only", "without X-Forwarded-Proto"]),
-        ({"x-forwarded-proto": "HTTPS"}, ["https only", "HTTPS", "small letters"]),
+        ({}, ["https only", "no X-Forwarded-Proto"]),
+        ({"x-forwarded-proto": "HTTPS"}, ["https only", "HTTPS", "lower case"]),
         (
             {"origin": "https://gpu.example", "x-forwarded-proto": "https,http"},
-            ["https,http", "the one word https", "FORWARDED_ALLOW_IPS"],
+            ["https,http", "only the value https", "FORWARDED_ALLOW_IPS"],
         ),
         (
             {"origin": "https://gpu.example", "x-forwarded-proto": "<b>" + "x" * 4_000},
-            ["&lt;b&gt;" + "x" * 37, "the one word https"],
+            ["&lt;b&gt;" + "x" * 37, "only the value https"],
         ),
     ],
 )

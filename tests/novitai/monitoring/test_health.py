@@ -215,7 +215,8 @@ def test_not_ready_before_the_migrations(
     monkeypatch.setattr(health, "_migrated", False)
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM django_migrations WHERE app = 'jobs'")
-    assert reasons(anonymous.get("/readyz")) == ["Migrations are not applied: manage.py migrate."]
+    words = "Migrations are not applied. Run manage.py migrate."
+    assert reasons(anonymous.get("/readyz")) == [words]
 
 
 def test_not_ready_without_the_database(anonymous: Client, no_database: None) -> None:

@@ -85,7 +85,7 @@ def test_a_body_over_the_limit_is_refused_by_its_announced_length(
         (b'{"a": 1e999}', "too large"),
         (b'{"a": ' + b"9" * 101 + b"}", "longer than 100"),
         (b'{"a": ' + b"9" * 5000 + b"}", "longer than 100"),
-        (b'{"a": 1, "a": 2}', '"a" stands twice'),
+        (b'{"a": 1, "a": 2}', '"a" occurs twice'),
         (b"[" * 100_000, "nested deeper than 32 levels at character 33"),
         (b'{"a":' * 33, "nested deeper than 32 levels"),
         (b"\xff\xfe", "byte 0"),
