@@ -169,6 +169,9 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "novitai",
     "DESCRIPTION": DESCRIPTION,
     "VERSION": VERSION,
+    # The repository holds no licence.
+    "LICENSE": {"name": "All rights reserved", "identifier": "LicenseRef-All-Rights-Reserved"},
+    "SERVERS": [{"url": "/", "description": "The service that this document comes from."}],
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],

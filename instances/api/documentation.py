@@ -39,14 +39,14 @@ CREATE: dict[str, Any] = {
     },
     "examples": [
         OpenApiExample("A request", examples.REQUEST, request_only=True),
-        OpenApiExample(
-            "A request with seven mistakes",
-            examples.INVALID_REQUEST,
-            request_only=True,
-            description="Answered with 400 and one entry for each of them.",
-        ),
         _answer("Accepted", examples.CREATED, 201),
-        _answer("Seven mistakes", examples.INVALID, 400),
+        OpenApiExample(
+            "Seven mistakes",
+            examples.INVALID,
+            response_only=True,
+            status_codes=["400"],
+            description="One entry for each mistake; `value` is what the request said.",
+        ),
     ],
 }
 LIST: dict[str, Any] = {

@@ -90,7 +90,7 @@ def _codes(path: str, status: str, operation: dict[str, Any], description: str) 
     found = dict.fromkeys(code for code in named if str(CODES[code].status) == status)
     if status == "404" and not found:
         found[_not_found_code(path)] = None
-    elif status in _USUAL_CODES:
+    elif status in _USUAL_CODES and path.startswith("/api/"):
         found[_USUAL_CODES[status]] = None
     if status == "409" and is_idempotent(operation):
         found["IDEMPOTENCY_KEY_IN_USE"] = None

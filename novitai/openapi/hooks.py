@@ -1,5 +1,7 @@
 """Adds to the generated OpenAPI document what serializers and views cannot tell of themselves."""
 
+import json
+import re
 from typing import Any
 
 from novitai.openapi import errors, headers, introduction, links, nulls, webhooks
@@ -15,6 +17,7 @@ def complete(result: dict[str, Any], generator: Any, **_: Any) -> dict[str, Any]
             headers.add_request_headers(path, method, operation)
             errors.add_errors(path, method, operation)
             headers.add_response_headers(path, operation)
+            operation.setdefault("security", [])
             used.update(operation["tags"])
     result["components"] |= {"headers": headers.COMPONENTS, "examples": errors.examples()}
     _drop_titles(result)
@@ -22,6 +25,7 @@ def complete(result: dict[str, Any], generator: Any, **_: Any) -> dict[str, Any]
     links.add_links(result)
     webhooks.add_webhooks(result, _details_example(result))
     introduction.keep_used_tags(result, used)
+    _drop_unused(result)
     return result
 
 
@@ -30,6 +34,15 @@ def _drop_titles(document: dict[str, Any]) -> None:
     for schema in document["components"]["schemas"].values():
         for field in schema.get("properties", {}).values():
             field.pop("title", None)
+
+
+def _drop_unused(document: dict[str, Any]) -> None:
+    """Headers and examples are declared for all operations that there may be."""
+    used = set(re.findall(r'"#/components/(\w+)/([^"]+)"', json.dumps(document)))
+    for kind, components in document["components"].items():
+        if kind != "securitySchemes":
+            kept = {name: each for name, each in components.items() if (kind, name) in used}
+            document["components"][kind] = kept
 
 
 def _details_example(document: dict[str, Any]) -> dict[str, Any] | None:

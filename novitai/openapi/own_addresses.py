@@ -157,6 +157,9 @@ novitai_instances{status="running"} 3.0
 """
 
 
+_UNREADABLE = OpenApiResponse(description="BAD_REQUEST: the request cannot be understood.")
+
+
 def _answer(name: str, value: Any, status: int = 200) -> OpenApiExample:
     return OpenApiExample(name, value, response_only=True, status_codes=[str(status)])
 
@@ -171,6 +174,7 @@ HEALTH: dict[str, Any] = {
     "for routing, which do not follow Novita.",
     "responses": {
         200: OpenApiResponse(Health, description="All is well."),
+        400: _UNREADABLE,
         503: OpenApiResponse(Health, description="Something is not; problems says what."),
     },
     "examples": [_answer("Healthy", _HEALTHY), _answer("Unhealthy", _UNHEALTHY, 503)],
@@ -181,7 +185,7 @@ LIVEZ: dict[str, Any] = {
     "tags": TAG,
     "auth": [],
     "description": "Asks nobody: a database that is down must not restart the process.",
-    "responses": {200: OpenApiResponse(Alive, description="It answers.")},
+    "responses": {200: OpenApiResponse(Alive, description="It answers."), 400: _UNREADABLE},
     "examples": [_answer("Alive", {"status": "alive"})],
 }
 READYZ: dict[str, Any] = {
@@ -194,6 +198,7 @@ READYZ: dict[str, Any] = {
     "unharmed. Answers under any Host header.",
     "responses": {
         200: OpenApiResponse(Readiness, description="Requests may come."),
+        400: _UNREADABLE,
         503: OpenApiResponse(Readiness, description="Not now; reasons says why."),
     },
     "examples": [
