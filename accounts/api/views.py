@@ -2,8 +2,6 @@
 that holds a key would have to be kept for whoever sends the request again.
 """
 
-from typing import Any
-
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import NotAuthenticated, NotFound
@@ -11,35 +9,35 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from accounts.api import schemas
+from accounts.api import documentation
+from accounts.api.answers import ApiKeyDetails, ApiKeyList
 from accounts.models import ApiKey
 from accounts.rest.authentication import Caller
 from accounts.scopes import Scope
 from accounts.services import revoke_api_key
-from core.clock import iso, optional_iso
 
 
 class ApiKeyViewSet(GenericViewSet[ApiKey]):
     """Whoever found a leaked key can end it without waiting for an operator."""
 
     queryset = ApiKey.objects.all()
-    results_name = "keys"
+    page = ApiKeyList
     page_order = "-id"
     required_scopes = {"list": Scope.ADMIN, "current": None, "destroy": Scope.ADMIN}
 
     def get_queryset(self) -> QuerySet[ApiKey]:
         return ApiKey.objects.filter(project=_caller(self.request).project)
 
-    @extend_schema(**schemas.LIST)
+    @extend_schema(**documentation.LIST)
     def list(self, request: Request) -> Response:
         page = self.paginate_queryset(self.get_queryset())
-        return self.get_paginated_response([key_details(row) for row in page or []])
+        return self.get_paginated_response([ApiKeyDetails.of(row) for row in page or []])
 
-    @extend_schema(**schemas.CURRENT)
+    @extend_schema(**documentation.CURRENT)
     def current(self, request: Request) -> Response:
-        return Response(key_details(_caller(request).api_key))
+        return Response(ApiKeyDetails.of(_caller(request).api_key).as_json())
 
-    @extend_schema(**schemas.REVOKE)
+    @extend_schema(**documentation.REVOKE)
     def destroy(self, request: Request, id: str) -> Response:  # noqa: A002 - the path's own word
         found = None
         if "\0" not in id:
@@ -48,25 +46,6 @@ class ApiKeyViewSet(GenericViewSet[ApiKey]):
             raise NotFound(f"There is no API key {id[:60]}.", code="API_KEY_NOT_FOUND")
         revoke_api_key(found, actor=_caller(request).actor)
         return Response(status=204)
-
-
-def key_details(row: ApiKey) -> dict[str, Any]:
-    """Optional fields are absent rather than null."""
-    details: dict[str, Any] = {
-        "id": row.public_id,
-        "name": row.name,
-        "start": row.start,
-        "project": {"id": row.project.public_id, "name": row.project.name},
-        "scopes": row.scopes,
-        "createdAt": iso(row.created_at),
-    }
-    optional = {
-        "rateLimitPerMinute": row.rate_limit,
-        "lastUsedAt": optional_iso(row.last_used_at),
-        "expiresAt": optional_iso(row.expires_at),
-        "revokedAt": optional_iso(row.revoked_at),
-    }
-    return details | {name: value for name, value in optional.items() if value is not None}
 
 
 def _caller(request: Request) -> Caller:

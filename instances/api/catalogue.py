@@ -1,11 +1,11 @@
 """What can be had, from what the workers listed last; nothing here asks Novita."""
 
-from collections.abc import Collection, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Any, cast
 
 from django.conf import settings
 from drf_spectacular.utils import extend_schema
+from jobs.api.query_fields import OneOf
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -13,16 +13,22 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.rest.authentication import Caller
-from core.clock import database_now, iso
-from core.query_fields import OneOf, SearchedText
-from core.query_parameters import misplaced
+from core.clock import database_now
 from instances.api import catalogue_documentation as documentation
+from instances.api.catalogue_answers import (
+    ListedProduct,
+    ListedRegion,
+    ListedTemplate,
+    ProductList,
+    RegionList,
+    TemplateList,
+    age,
+)
 from instances.catalogue import browse
 from instances.catalogue.browse import RegionalProduct
 from instances.catalogue.placement import is_same_name
 from instances.domain.enums import BillingMode
-from instances.domain.money import usd_text
-from instances.models import ListedTemplate
+from jobs.api.filters import SearchedText
 
 _NO_PRICE = 1 << 62
 SORTS = ("price", "-price")
@@ -84,8 +90,10 @@ class ProductsView(APIView):
         asked.is_valid(raise_exception=True)
         region = asked.validated_data.get("region")
         goods = browse.goods(None if region is None else [region])
-        rows = [product_details(article) for article in asked.choose(goods.articles)]
-        return Response(_listed("products", rows, goods.as_of))
+        rows = [ListedProduct.of(article) for article in asked.choose(goods.articles)]
+        as_of, seconds = goods.as_of, age(goods.as_of, database_now())
+        answer = ProductList(products=rows, total=len(rows), asOf=as_of, ageSeconds=seconds)
+        return Response(answer.as_json())
 
 
 class TemplatesView(APIView):
@@ -95,7 +103,9 @@ class TemplatesView(APIView):
     def get(self, request: Request) -> Response:
         _check_parameters(request, ())
         found, as_of = browse.templates(cast(Caller, request.user).project)
-        return Response(_listed("templates", [template_details(each) for each in found], as_of))
+        rows, seconds = [ListedTemplate.of(each) for each in found], age(as_of, database_now())
+        answer = TemplateList(templates=rows, total=len(rows), asOf=as_of, ageSeconds=seconds)
+        return Response(answer.as_json())
 
 
 class RegionsView(APIView):
@@ -105,78 +115,9 @@ class RegionsView(APIView):
     def get(self, request: Request) -> Response:
         _check_parameters(request, ())
         found, as_of = browse.regions()
-        return Response(_listed("regions", [region_details(each) for each in found], as_of))
-
-
-def product_details(article: RegionalProduct) -> dict[str, Any]:
-    """Optional fields are absent rather than null."""
-    product = article.product
-    details: dict[str, Any] = {
-        "id": product.id,
-        "name": product.name,
-        "region": article.region,
-        "billingModes": [
-            mode.value for mode in BillingMode if article.price_e5_usd(mode) is not None
-        ],
-        "available": {mode.value: article.is_available(mode) for mode in BillingMode},
-        "minRootfsSize": product.min_rootfs_gb,
-        "cpuPerGpu": product.cpu_per_gpu,
-        "memoryPerGpu": product.memory_per_gpu_gb,
-    }
-    stock = {
-        mode: listed.inventory_state
-        for mode, listed in article.listed.items()
-        if listed.inventory_state
-    }
-    if stock:
-        details["stock"] = stock
-    if product.max_rootfs_gb is not None:
-        details["maxRootfsSize"] = product.max_rootfs_gb
-    names = {
-        BillingMode.SPOT: "spotPricePerGpuHourUsd",
-        BillingMode.ON_DEMAND: "onDemandPricePerGpuHourUsd",
-    }
-    prices = {name: article.price_e5_usd(mode) for mode, name in names.items()}
-    return details | {name: usd_text(e5) for name, e5 in prices.items() if e5 is not None}
-
-
-def template_details(template: ListedTemplate) -> dict[str, Any]:
-    """Without env values and commands, which may hold secrets."""
-    details: dict[str, Any] = {
-        "id": template.template_id,
-        "name": template.name,
-        "ports": template.ports,
-    }
-    optional = {
-        "channel": template.channel,
-        "type": template.type,
-        "image": template.image,
-        "rootfsSize": template.rootfs_size_gb,
-        "minCudaVersion": template.min_cuda_version,
-    }
-    return details | {name: value for name, value in optional.items() if value}
-
-
-def region_details(region: browse.Region) -> dict[str, Any]:
-    details: dict[str, Any] = {
-        "code": region.code,
-        "isDefault": region.code == settings.CONFIG.default_region,
-        "isListed": region.cluster is not None,
-    }
-    if region.cluster is not None:
-        details["cluster"] = {"id": region.cluster.id, "name": region.cluster.name}
-    return details
-
-
-def aged(as_of: datetime | None, now: datetime) -> dict[str, Any]:
-    """How old it is; nothing before the first listing."""
-    if as_of is None:
-        return {}
-    return {"asOf": iso(as_of), "ageSeconds": max(int((now - as_of).total_seconds()), 0)}
-
-
-def _listed(name: str, rows: Sequence[Any], as_of: datetime | None) -> dict[str, Any]:
-    return {name: rows, "total": len(rows), **aged(as_of, database_now())}
+        rows, seconds = [ListedRegion.of(each) for each in found], age(as_of, database_now())
+        answer = RegionList(regions=rows, total=len(rows), asOf=as_of, ageSeconds=seconds)
+        return Response(answer.as_json())
 
 
 def _check_parameters(request: Request, known: Collection[str]) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 
-from instances.api import catalogue_schemas as schemas
+from instances.api import catalogue_answers as answers
 from instances.api.serializers import CreateInstance
 from instances.domain.enums import BillingMode
 
@@ -91,7 +91,7 @@ def _listing(name: str, plural: str, schema: Any, row: dict[str, Any]) -> dict[s
     }
 
 
-PRODUCTS = _listing("List products by price", "products", schemas.ProductList, _PRODUCT) | {
+PRODUCTS = _listing("List products by price", "products", answers.ProductList, _PRODUCT) | {
     "parameters": [
         _parameter(
             "region", "a region's code; without one, all regions", list(settings.CONFIG.regions)
@@ -103,9 +103,9 @@ PRODUCTS = _listing("List products by price", "products", schemas.ProductList, _
     ]
 }
 TEMPLATES = _listing(
-    "List private and official templates", "templates", schemas.TemplateList, _TEMPLATE
+    "List private and official templates", "templates", answers.TemplateList, _TEMPLATE
 )
-REGIONS = _listing("List regions", "regions", schemas.RegionList, _REGION)
+REGIONS = _listing("List regions", "regions", answers.RegionList, _REGION)
 PLAN: dict[str, Any] = {
     "operation_id": "planInstance",
     "summary": "What a request would come to",
@@ -116,7 +116,7 @@ PLAN: dict[str, Any] = {
     "the scope `read` only.",
     "tags": TAG,
     "request": CreateInstance,
-    "responses": {200: schemas.InstancePlan},
+    "responses": {200: answers.InstancePlan},
     "examples": [
         OpenApiExample("A request", _REQUEST, request_only=True),
         OpenApiExample("It fits", _PLAN, response_only=True, status_codes=["200"]),

@@ -1,22 +1,17 @@
 """Access to a running instance, for keys with a scope of its own."""
 
-from typing import Any
-
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.scopes import Scope
-from core.clock import iso
 from core.sealing import Unreadable
-from instances.api import schemas
+from instances.api.answers import Credentials
 from instances.api.documentation import TAG
 from instances.api.parameters import ID
 from instances.api.views import Conflict, caller_of, find_instance
 from instances.lifecycle import credentials
-from instances.lifecycle.credentials import Opened
-from instances.models import Instance
 
 _EXAMPLE = {
     "instanceId": "inst_9f86d081884c7d659a2feaa0",
@@ -52,7 +47,7 @@ class CredentialsView(APIView):
         tags=TAG,
         parameters=ID,
         responses={
-            200: OpenApiResponse(schemas.Credentials, description="As Novita last told them."),
+            200: OpenApiResponse(Credentials, description="As Novita last told them."),
             409: OpenApiResponse(description="There are none (yet), or none that can be opened."),
         },
         examples=[OpenApiExample("Access", _EXAMPLE, response_only=True, status_codes=["200"])],
@@ -67,40 +62,10 @@ class CredentialsView(APIView):
             raise Conflict(
                 f"The instance is {instance.status} and has no credentials.", code="INVALID_STATE"
             )
-        return Response(credentials_details(instance, opened))
-
-
-def credentials_details(instance: Instance, opened: Opened) -> dict[str, Any]:
-    """Optional fields are absent rather than null. Jupyter is Novita's tool of that name, or else
-    what connectionDetails takes for it: a template may start its own.
-    """
-    access = opened.access
-    jupyter = access.jupyter_url or instance.connection.get("jupyter")
-    ssh = {
-        "command": access.ssh_command,
-        **credentials.ssh_target(access.ssh_command),
-        **_present(password=access.ssh_password),
-    }
-    terminal = {
-        "url": access.web_terminal_url,
-        **_present(username=access.web_terminal_username, password=access.web_terminal_password),
-    }
-    return {
-        "instanceId": instance.public_id,
-        **_present(
-            ssh=access.ssh_command and ssh,
-            webTerminal=access.web_terminal_url and terminal,
-            jupyter=jupyter and {"url": jupyter},
-        ),
-        "updatedAt": iso(opened.updated_at),
-    }
+        return Response(Credentials.of(instance, opened).as_json())
 
 
 _UNREADABLE = (
     "The credentials were sealed with a key that is not configured any more; the operator can add "
     "it to CREDENTIALS_KEYS."
 )
-
-
-def _present(**fields: Any) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value}

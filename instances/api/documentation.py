@@ -4,13 +4,14 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 
-from instances.api import examples, schemas
+from instances.api import answers, examples
 from instances.api.filters import InstanceFilter
 from instances.api.messages import ACCEPTED_MESSAGE
 from instances.api.parameters import ETAG, ID, IF_MATCH, IF_NONE_MATCH, UNLESS
 from instances.api.parsers import MERGE_PATCH
 from instances.api.serializers import CreateInstance, UpdateInstance
 from instances.api.waiting_filters import TYPES_SCHEMA
+from instances.lifecycle.representation import InstanceDetails
 
 TAG = ["Instances"]
 LIFECYCLE = ["Lifecycle"]
@@ -31,7 +32,7 @@ CREATE: dict[str, Any] = {
     "parameters": [ETAG],
     "request": CreateInstance,
     "responses": {
-        201: OpenApiResponse(schemas.CreatedInstance, description="Accepted and written down."),
+        201: OpenApiResponse(answers.CreatedInstance, description="Accepted and written down."),
         400: OpenApiResponse(ANY_ERROR, description="Every bad field is named at once."),
         409: OpenApiResponse(
             description="The project has as many live instances as it may: INSTANCE_LIMIT_REACHED."
@@ -58,7 +59,7 @@ LIST: dict[str, Any] = {
     "cheaper than any.",
     "tags": TAG,
     "parameters": [InstanceFilter],
-    "responses": {200: OpenApiResponse(schemas.InstanceList, description="A page.")},
+    "responses": {200: OpenApiResponse(answers.InstanceList, description="A page.")},
     "examples": [
         _answer(
             "The first of several pages",
@@ -81,7 +82,7 @@ RETRIEVE: dict[str, Any] = {
     "costUsd, which grows by itself.",
     "parameters": [*ID, IF_MATCH, IF_NONE_MATCH, ETAG],
     "responses": {
-        200: OpenApiResponse(schemas.InstanceDetails, description="As it is now."),
+        200: OpenApiResponse(InstanceDetails, description="As it is now."),
         304: OpenApiResponse(description="It is as If-None-Match says."),
         400: OpenApiResponse(description="If-Match or If-None-Match is no list of ETags."),
         412: OpenApiResponse(description="It is not what If-Match asks for."),
@@ -99,7 +100,7 @@ UPDATE: dict[str, Any] = {
     "parameters": [*ID, IF_MATCH, UNLESS, ETAG],
     "request": {"application/json": UpdateInstance, MERGE_PATCH: UpdateInstance},
     "responses": {
-        200: schemas.InstanceDetails,
+        200: InstanceDetails,
         409: OpenApiResponse(description="It is terminated."),
         412: OpenApiResponse(description="It is not what If-Match or If-None-Match asks for."),
     },
@@ -135,7 +136,7 @@ def _verb(name: str, summary: str, description: str, status: str) -> dict[str, A
         "parameters": [*ID, IF_MATCH, UNLESS],
         "request": None,
         "responses": {
-            202: OpenApiResponse(schemas.AcceptedVerb, description="Under way."),
+            202: OpenApiResponse(answers.AcceptedVerb, description="Under way."),
             409: OpenApiResponse(description="It makes no sense in the instance's status."),
             412: OpenApiResponse(description="It is not what If-Match or If-None-Match asks for."),
         },
@@ -186,6 +187,6 @@ EVENTS: dict[str, Any] = {
             description="only these, such as instance.running; several separated by commas",
         ),
     ],
-    "responses": {200: OpenApiResponse(schemas.EventList, description="A page.")},
+    "responses": {200: OpenApiResponse(answers.EventList, description="A page.")},
     "examples": [_answer("A page", examples.EVENTS)],
 }

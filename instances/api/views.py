@@ -21,20 +21,19 @@ from rest_framework.viewsets import GenericViewSet
 
 from accounts.rest.authentication import Caller
 from accounts.rest.idempotency import idempotent
-from core.clock import ClockTimestamp, database_now, iso
+from core.clock import ClockTimestamp, database_now
 from core.prepared import Prepared
 from instances import services
 from instances.api import documentation
+from instances.api.answers import AcceptedVerb, CreatedInstance, EventList, InstanceList
 from instances.api.filters import SORTS, InstanceFilter, asked_for
-from instances.api.messages import ACCEPTED_MESSAGE, CREATED_MESSAGE
 from instances.api.parsers import MergePatchParser
 from instances.api.preconditions import etag_of, is_unchanged, is_wanted, wanted_versions
 from instances.api.serializers import CreateInstance, UpdateInstance
 from instances.api.waiting_filters import TimelineQuery, read_query
-from instances.domain.enums import InstanceStatus
 from instances.domain.errors import InstanceError, RequestRejected, VersionMismatch
 from instances.domain.types import Cause, VersionPrecondition
-from instances.lifecycle.representation import event_details, instance_details
+from instances.lifecycle.representation import Event, InstanceDetails
 from instances.models import Instance, InstanceEvent
 
 
@@ -47,7 +46,7 @@ class InstanceViewSet(GenericViewSet[Instance]):
     lookup_url_kwarg = "id"
     # Anything goes in, so that every wrong id is answered as a wrong id.
     lookup_value_regex = "[^/]+"
-    results_name = "instances"
+    page = InstanceList
     page_sorts = SORTS
     query_parameters = tuple(InstanceFilter().fields)
     repeatable = ("tag",)
@@ -73,23 +72,16 @@ class InstanceViewSet(GenericViewSet[Instance]):
                 cause=_cause_of(request),
                 now=caller.database_now(),
             )
-        public_id = created.instance.public_id
-        answer = {
-            "instanceId": public_id,
-            "status": InstanceStatus.CREATING.value,
-            "message": CREATED_MESSAGE,
-            "estimatedReadyTime": iso(created.estimated_ready_at),
-        }
         # As it was written: nothing is asked of the database for it.
-        headers = {"Location": f"/api/instances/{public_id}", "ETag": etag_of(created.instance)}
-        return Response(answer, status=201, headers=headers)
+        headers = {**_location(created.instance), "ETag": etag_of(created.instance)}
+        return Response(CreatedInstance.of(created).as_json(), status=201, headers=headers)
 
     @extend_schema(**documentation.LIST)
     def list(self, request: Request) -> Response:
         found = asked_for(request.query_params).apply(caller_of(request).project)
         page = self.paginate_queryset(found.with_hourly_price())
         now = database_now()
-        return self.get_paginated_response([instance_details(row, now=now) for row in page or []])
+        return self.get_paginated_response([InstanceDetails.of(row, now=now) for row in page or []])
 
     @extend_schema(**documentation.RETRIEVE)
     def retrieve(self, request: Request, id: str) -> Response:  # noqa: A002 - the path's own word
@@ -100,8 +92,8 @@ class InstanceViewSet(GenericViewSet[Instance]):
             raise PreconditionFailed(message, code=VersionMismatch.code)
         if is_unchanged(request, instance):
             return Response(status=304, headers=headers)
-        details = instance_details(instance, now=vars(instance)["read_at"])
-        return Response(details, headers=headers)
+        details = InstanceDetails.of(instance, now=vars(instance)["read_at"])
+        return Response(details.as_json(), headers=headers)
 
     @extend_schema(**documentation.UPDATE)
     def partial_update(self, request: Request, id: str) -> Response:  # noqa: A002 - see above
@@ -115,8 +107,8 @@ class InstanceViewSet(GenericViewSet[Instance]):
                 cause=_cause_of(request),
                 versions=versions,
             )
-        details = instance_details(instance, now=database_now())
-        return Response(details, headers={"ETag": etag_of(instance)})
+        details = InstanceDetails.of(instance, now=database_now())
+        return Response(details.as_json(), headers={"ETag": etag_of(instance)})
 
     @extend_schema(**documentation.TERMINATE)
     def destroy(self, request: Request, id: str) -> Response:  # noqa: A002 - the path's own word
@@ -147,13 +139,8 @@ class InstanceViewSet(GenericViewSet[Instance]):
                 cause=_cause_of(request),
                 versions=wanted_versions(request),
             )
-        headers = {"Location": f"/api/instances/{instance.public_id}"}
-        answer = {
-            "instanceId": instance.public_id,
-            "status": instance.status,
-            "message": ACCEPTED_MESSAGE,
-        }
-        return Response(answer, status=202, headers=headers)
+        answer = AcceptedVerb.of(instance)
+        return Response(answer.as_json(), status=202, headers=_location(instance))
 
 
 class Verb(Protocol):
@@ -168,7 +155,7 @@ class InstanceEventsView(GenericAPIView[InstanceEvent]):
     """What happened to one instance, in order."""
 
     queryset = InstanceEvent.objects.all()
-    results_name = "events"
+    page = EventList
     page_order = "sequence"
     query_parameters = ("after_sequence", "type")
 
@@ -183,8 +170,12 @@ class InstanceEventsView(GenericAPIView[InstanceEvent]):
             events = events.filter(type__in=query["type"])
         page = self.paginate_queryset(events)
         return self.get_paginated_response(
-            [event_details(event, instance.public_id) for event in page or []]
+            [Event.of(event, instance.public_id) for event in page or []]
         )
+
+
+def _location(instance: Instance) -> dict[str, str]:
+    return {"Location": f"/api/instances/{instance.public_id}"}
 
 
 def find_instance(caller: Caller, public_id: str) -> Instance:

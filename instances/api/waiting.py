@@ -31,7 +31,7 @@ from instances.api.waiting_filters import (
     WaitQuery,
     read_query,
 )
-from instances.lifecycle.representation import instance_details
+from instances.lifecycle.representation import InstanceDetails
 from instances.models import Instance, InstanceEvent
 from instances.streaming import process, queries
 from instances.streaming.connection_limits import LimitReached
@@ -41,9 +41,9 @@ from instances.streaming.subscribers import (
     Refusal,
     Stream,
     Wait,
+    WaitedDetails,
     WaitEnd,
     is_out_of_reach,
-    wait_answer,
 )
 
 RETRY_AFTER_SECONDS = 5
@@ -107,8 +107,9 @@ def _is_over(wait: Wait, instance: Instance, query: dict[str, Any]) -> bool:
 
 
 def _answer(wait: Wait, instance: Instance) -> dict[str, Any]:
-    details = instance_details(instance, now=database_now())
-    return wait_answer(details, instance.sequence, wait.end or WaitEnd.TIMEOUT, wait.reached)
+    details = InstanceDetails.of(instance, now=database_now())
+    end = wait.end or WaitEnd.TIMEOUT
+    return WaitedDetails.of(details, instance.sequence, end, wait.reached).as_json()
 
 
 class EventStreamRenderer(BaseRenderer):

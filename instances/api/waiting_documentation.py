@@ -11,11 +11,9 @@ from drf_spectacular.utils import (
 )
 from rest_framework import serializers
 
-from instances.api import schemas
 from instances.api.documentation import TAG
 from instances.api.examples import DETAILS, EVENTS
 from instances.api.parameters import ID
-from instances.api.schema_fields import Object
 from instances.api.waiting_filters import (
     DEFAULT_STATUSES,
     EVENT_ID_SCHEMA,
@@ -24,7 +22,7 @@ from instances.api.waiting_filters import (
     TYPES_SCHEMA,
 )
 from instances.domain.enums import InstanceStatus
-from instances.streaming.subscribers import WaitEnd
+from instances.streaming.subscribers import WaitedDetails
 
 _TOO_MANY = (
     "RATE_LIMIT_EXCEEDED: the key's rate is used up. TOO_MANY_WAITING: the project has as many "
@@ -35,20 +33,6 @@ AFTER_SEQUENCE = OpenApiParameter(
     {"type": "integer", "minimum": 0, "maximum": 999_999_999},
     description="only events numbered above this count",
 )
-
-
-class WaitedDetails(schemas.InstanceDetails):
-    """The instance as it is now, and what the waiting came to."""
-
-    reached = serializers.BooleanField(help_text="whether a status asked for was reached")
-    waitResult = serializers.ChoiceField(
-        [str(end) for end in WaitEnd],
-        help_text="reached; timeout and shutdown: ask again; unreachable: it never will be",
-    )
-    sequence = serializers.IntegerField(
-        help_text="of the event that reached it, else of the latest: the next after_sequence"
-    )
-    reachedStatus = serializers.CharField(required=False, help_text="it may have moved on since")
 
 
 WAIT: dict[str, Any] = {
@@ -104,7 +88,7 @@ class EventTextField(serializers.CharField):
     """An event of the timeline as the text of a ``data`` line."""
 
 
-class StreamedEvent(Object):
+class StreamedEvent(serializers.Serializer[Any]):
     """One message of the stream, by the fields of Server-Sent Events; the first one has an id and
     no data. Before OpenAPI 3.2 the schema of a text/event-stream describes each message.
     """

@@ -1,15 +1,50 @@
 """Webhook outbox: messages are written in the transaction of their event and sent in order."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Self
 
 from django.db.models import Model
+from pydantic import Field
 
-from core.clock import iso
+from core.answers import Answer, Moment
 from instances.domain.enums import DeliveryStatus
 from instances.lifecycle.jobs import enqueue_webhook, new_webhook_job
-from instances.lifecycle.representation import instance_details
+from instances.lifecycle.representation import InstanceDetails, Status
 from instances.models import Instance, InstanceEvent, WebhookDelivery
+
+
+class WebhookMessage(Answer):
+    """What a receiver gets."""
+
+    type: str = Field(description="what happened", examples=["instance.running"])
+    timestamp: Moment
+    eventId: str = Field(description="the event in the instance's timeline")
+    sequence: int = Field(ge=1, description="its number there")
+    instanceId: str
+    status: Status
+    elapsedTime: int = Field(description="milliseconds since the request")
+    data: InstanceDetails
+    novitaInstanceId: str | None = None
+    error: str | None = Field(None, description="of a failed instance, for people")
+    requestId: str | None = Field(None, description="of the request that led to it")
+
+    @classmethod
+    def of(cls, event: InstanceEvent) -> Self:
+        """Frozen at the event, so that every retry says the same."""
+        instance = event.instance
+        return cls(
+            type=event.type,
+            timestamp=event.occurred_at,
+            eventId=event.public_id,
+            sequence=event.sequence,
+            instanceId=instance.public_id,
+            status=instance.status,
+            elapsedTime=int((event.occurred_at - instance.created_at).total_seconds() * 1000),
+            data=InstanceDetails.of(instance, now=event.occurred_at),
+            novitaInstanceId=instance.upstream_id or None,
+            error=instance.error_message or None,
+            requestId=event.request_id or None,
+        )
 
 
 def message(event: InstanceEvent) -> list[Model]:
@@ -22,7 +57,10 @@ def message(event: InstanceEvent) -> list[Model]:
     if not instance.webhook_url:
         return []
     delivery = WebhookDelivery(
-        project=instance.project, instance=instance, event=event, payload=webhook_payload(event)
+        project=instance.project,
+        instance=instance,
+        event=event,
+        payload=WebhookMessage.of(event).as_json(),
     )
     if _has_pending(instance):
         return [delivery]
@@ -51,25 +89,3 @@ def enqueue_next(request_ids: Mapping[int, str]) -> None:
     )
     for delivery in first:
         enqueue_webhook(delivery, request_id=request_ids[delivery.instance_id])
-
-
-def webhook_payload(event: InstanceEvent) -> dict[str, Any]:
-    """Body of a message, fixed at the event so that all retries send the same."""
-    instance = event.instance
-    payload: dict[str, Any] = {
-        "type": event.type,
-        "timestamp": iso(event.occurred_at),
-        "eventId": event.public_id,
-        "sequence": event.sequence,
-        "instanceId": instance.public_id,
-        "status": instance.status,
-        "elapsedTime": int((event.occurred_at - instance.created_at).total_seconds() * 1000),
-        "data": instance_details(instance, now=event.occurred_at),
-    }
-    if instance.upstream_id:
-        payload["novitaInstanceId"] = instance.upstream_id
-    if instance.error_message:
-        payload["error"] = instance.error_message
-    if event.request_id:
-        payload["requestId"] = event.request_id
-    return payload

@@ -17,9 +17,9 @@ from instances.streaming.subscribers import (
     Client,
     Stream,
     Wait,
+    WaitedDetails,
     WaitEnd,
     answer_wait,
-    wait_answer,
 )
 
 logger = structlog.get_logger(__name__)
@@ -100,9 +100,10 @@ class Dispatcher:
         for wait in waits:
             if wait in self._sinks and not wait.is_answered:
                 wait.is_answered = True
-                sequence, fields = details[wait.instance_id]
+                sequence, found = details[wait.instance_id]
                 end = wait.end or WaitEnd.TIMEOUT
-                answer_wait(self._sinks[wait], wait_answer(fields, sequence, end, wait.reached))
+                answer = WaitedDetails.of(found, sequence, end, wait.reached)
+                answer_wait(self._sinks[wait], answer)
 
     # Streams
 

@@ -14,7 +14,7 @@ from django.db import connection
 
 from accounts.models import ApiKey
 from core.clock import database_now
-from instances.lifecycle.representation import event_details, instance_details
+from instances.lifecycle.representation import Event, InstanceDetails
 from instances.models import Instance, InstanceEvent
 
 PAGE = 200
@@ -88,7 +88,8 @@ ORDER BY e.project_id, e.xid, e.id
 
 
 def _stream_row(event: Any) -> StreamRow:
-    text = json.dumps(event_details(event, event.instance_public_id), separators=(",", ":"))
+    told = Event.of(event, event.instance_public_id).as_json()
+    text = json.dumps(told, separators=(",", ":"))
     frame = f"id: {event.public_id}\nevent: {event.type}\ndata: {text}\n\n".encode()
     key = (event.xid, event.pk)
     return StreamRow(event.project_id, key, event.instance_id, event.type, event.is_settled, frame)
@@ -126,11 +127,11 @@ ORDER BY event.instance_id, event.sequence
 """
 
 
-def details_of(instance_ids: Collection[int]) -> dict[int, tuple[int, dict[str, Any]]]:
-    """Sequence and JSON details of each instance, as of now."""
+def details_of(instance_ids: Collection[int]) -> dict[int, tuple[int, InstanceDetails]]:
+    """Each instance's sequence and its details, as they are now."""
     now = database_now()
     rows = Instance.objects.filter(pk__in=instance_ids)
-    return {row.pk: (row.sequence, instance_details(row, now=now)) for row in rows}
+    return {row.pk: (row.sequence, InstanceDetails.of(row, now=now)) for row in rows}
 
 
 def usable_keys(api_key_ids: Iterable[int]) -> set[int]:

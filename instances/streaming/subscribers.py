@@ -6,9 +6,13 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Self
 
+from pydantic import Field
+
+from core.answers import OneOf
 from instances.domain.enums import reachable_from
+from instances.lifecycle.representation import InstanceDetails
 from instances.streaming.connections import Connection
 from instances.streaming.queries import Arrival, Key, StreamRow
 
@@ -72,21 +76,33 @@ def is_out_of_reach(status: str, wanted: Collection[str]) -> bool:
     return reachable_from(status).isdisjoint(wanted)
 
 
-def wait_answer(
-    details: dict[str, Any], sequence: int, end: WaitEnd, reached: Arrival | None
-) -> dict[str, Any]:
-    """The instance as it is now, and the result of the wait."""
-    return {
-        **details,
-        "reached": end is WaitEnd.REACHED,
-        "waitResult": str(end),
-        "sequence": reached.sequence if reached else sequence,
-        **({"reachedStatus": reached.status} if reached else {}),
-    }
+class WaitedDetails(InstanceDetails):
+    """The instance as it is now, and what the waiting came to."""
+
+    reached: bool = Field(description="whether a status asked for was reached")
+    waitResult: Annotated[str, OneOf([str(end) for end in WaitEnd])] = Field(
+        description="reached; timeout and shutdown: ask again; unreachable: it never will be"
+    )
+    sequence: int = Field(
+        description="of the event that reached it, else of the latest: the next after_sequence"
+    )
+    reachedStatus: str | None = Field(None, description="it may have moved on since")
+
+    @classmethod
+    def of(  # type: ignore[override]
+        cls, details: InstanceDetails, sequence: int, end: WaitEnd, reached: Arrival | None
+    ) -> Self:
+        return cls(
+            **dict(details),
+            reached=end is WaitEnd.REACHED,
+            waitResult=str(end),
+            sequence=reached.sequence if reached else sequence,
+            reachedStatus=reached.status if reached else None,
+        )
 
 
-def answer_wait(sink: Connection, answer: dict[str, Any]) -> None:
-    body = json.dumps(answer, separators=(",", ":")).encode()
+def answer_wait(sink: Connection, answer: WaitedDetails) -> None:
+    body = json.dumps(answer.as_json(), separators=(",", ":")).encode()
     sink.begin(len(body))
     sink.write(body)
     sink.close()

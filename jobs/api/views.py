@@ -15,10 +15,10 @@ from accounts.rest.idempotency import idempotent
 from accounts.rest.permissions import project_to_show
 from core.clock import database_now
 from jobs import control
-from jobs.api import schemas
-from jobs.api.details import job_details, single_job_details
+from jobs.api import documentation
+from jobs.api.answers import JobDetails, JobList, SingleJobDetails
 from jobs.api.filters import JobFilter
-from jobs.api.stats import stats_details
+from jobs.api.stats import JobStats
 from jobs.errors import JobError
 from jobs.models import Job
 
@@ -36,29 +36,29 @@ class JobViewSet(GenericViewSet[Job]):
     """Jobs of the caller's project; recurring jobs of the service belong to no project."""
 
     queryset = Job.objects.all()
-    results_name = "jobs"
+    page = JobList
     page_order = "-id"
     query_parameters = tuple(JobFilter().fields)
 
-    @extend_schema(**schemas.LIST)
+    @extend_schema(**documentation.LIST)
     def list(self, request: Request) -> Response:
         asked = JobFilter(data=request.query_params.dict())
         asked.is_valid(raise_exception=True)
         # Lists do not show the error history, so it is not loaded.
         jobs = asked.apply(self._own(request).defer("errors"))
         page = self.paginate_queryset(jobs)
-        return self.get_paginated_response([job_details(job) for job in page or []])
+        return self.get_paginated_response([JobDetails.of(job) for job in page or []])
 
-    @extend_schema(**schemas.RETRIEVE)
+    @extend_schema(**documentation.RETRIEVE)
     def retrieve(self, request: Request, id: str) -> Response:  # noqa: A002 - the path's own word
-        return Response(single_job_details(self._find(request, id)))
+        return Response(SingleJobDetails.of(self._find(request, id)).as_json())
 
-    @extend_schema(**schemas.RETRY)
+    @extend_schema(**documentation.RETRY)
     @idempotent
     def retry(self, request: Request, id: str) -> Response:  # noqa: A002 - see above
         return self._act(control.redrive, request, id)
 
-    @extend_schema(**schemas.CANCEL)
+    @extend_schema(**documentation.CANCEL)
     @idempotent
     def cancel(self, request: Request, id: str) -> Response:  # noqa: A002 - see above
         return self._act(control.cancel, request, id)
@@ -67,11 +67,12 @@ class JobViewSet(GenericViewSet[Job]):
         """Run the action; a request body is ignored."""
         job = self._find(request, public_id)
         try:
-            return Response(single_job_details(verb(job, actor=_caller(request).actor)))
+            changed = verb(job, actor=_caller(request).actor)
         except JobError as error:
             raise JobRefused(error) from None
         except Job.DoesNotExist:
             raise _not_found(public_id) from None
+        return Response(SingleJobDetails.of(changed).as_json())
 
     def _find(self, request: Request, public_id: str) -> Job:
         # Postgres cannot store NUL, so a query with it would fail.
@@ -89,12 +90,11 @@ class JobViewSet(GenericViewSet[Job]):
 class JobStatsView(APIView):
     """State of the queue."""
 
-    @extend_schema(**schemas.STATS)
+    @extend_schema(**documentation.STATS)
     def get(self, request: Request) -> Response:
-        details = stats_details(
-            _caller(request).project, now=database_now(), of_all=project_to_show(request) is None
-        )
-        return Response(details)
+        of_all = project_to_show(request) is None
+        stats = JobStats.of(_caller(request).project, now=database_now(), of_all=of_all)
+        return Response(stats.as_json())
 
 
 def _caller(request: Request) -> Caller:

@@ -1,7 +1,5 @@
-"""The one error format, whoever refuses a request: REST framework, Django or a middleware.
-
-``{"error": {"code", "message", "retryable", "suggestion"?, "details"?, "timestamp", "requestId",
-"validationErrors"?}}``; the codes are in ``error_codes``.
+"""The one error format (``answers.ErrorResponse``), whoever refuses a request: REST framework,
+Django or a middleware. The codes are in ``codes``.
 """
 
 import sys
@@ -17,10 +15,10 @@ from rest_framework import exceptions
 from rest_framework.renderers import JSONRenderer
 from rest_framework.views import set_rollback
 
-from core.clock import iso
 from core.database.failures import TROUBLE as DATABASE_DOWN
 from core.database.failures import Cause, cause_of, words_of
 from core.request_ids import request_id_of
+from novitai.errors.answers import ErrorDetail, ErrorResponse
 from novitai.errors.codes import CODES
 from novitai.errors.messages import message_of
 from novitai.errors.pages import error_page, is_for_people
@@ -59,7 +57,7 @@ def error_body(
         "code": code,
         "message": message or CODES[code].message,
         "retryable": CODES[code].retryable,
-        "timestamp": iso(datetime.now(UTC)),
+        "timestamp": datetime.now(UTC),
         "requestId": request_id_of(request),
     }
     if suggestion := CODES[code].suggestion:
@@ -68,7 +66,7 @@ def error_body(
         error["details"] = details
     if entries is not None:
         error["validationErrors"] = entries
-    return {"error": error}
+    return ErrorResponse(error=ErrorDetail(**error)).as_json()
 
 
 def error_response(

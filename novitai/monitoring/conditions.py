@@ -6,9 +6,7 @@ shows the table, and a test keeps the two equal.
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from core.clock import iso
 from core.database.failures import FAILURES, Cause
 from instances.models import UpstreamGate
 
@@ -40,10 +38,6 @@ class Condition:
     @property
     def stops_requests(self) -> bool:
         return KINDS[self.code].stops_requests
-
-    def as_json(self) -> dict[str, Any]:
-        body = {"code": self.code, "message": self.words}
-        return {**body, "since": iso(self.since)} if self.since else body
 
 
 _DATABASE = {

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from core.clock import database_now, iso
+from core.clock import database_now
 from core.database.bounds import within
 from core.database.failures import Cause, cause_of, words_of
 from core.database.probe import cause_against_writing
@@ -21,6 +21,14 @@ from novitai.monitoring.conditions import Condition, of_database
 from novitai.monitoring.health_checks import Vitals, is_cache_up, look, up
 from novitai.monitoring.request_stats import Window, request_totals, system, uptime_seconds
 from novitai.openapi import own_addresses
+from novitai.openapi.own_addresses import (
+    Alive,
+    Health,
+    Performance,
+    Problem,
+    Readiness,
+    Services,
+)
 from novitai.rest.negotiation import OnlyOneForm
 
 # Longest time until a probe is answered, whatever the database does.
@@ -46,20 +54,19 @@ class HealthView(OpenView):
     def get(self, request: Request) -> Response:
         with within(PROBE_SECONDS):
             found = Findings.look()
-        services = found.services()
-        problems = found.conditions()
-        body = {
-            "status": "unhealthy" if problems else "healthy",
-            "timestamp": iso(datetime.now(UTC)),
-            "services": services,
-            "problems": [each.as_json() for each in problems],
-            "uptime": int(uptime_seconds()),
-            "version": VERSION,
-            "performance": _performance(found.vitals),
-            "system": system(),
-            "dependencies": found.dependencies(),
-        }
-        return Response(body, status=503 if problems else 200)
+        problems = [_problem(each) for each in found.conditions()]
+        health = Health(
+            status="unhealthy" if problems else "healthy",
+            timestamp=datetime.now(UTC),
+            services=found.services(),
+            problems=problems,
+            uptime=int(uptime_seconds()),
+            version=VERSION,
+            performance=_performance(found.vitals),
+            system=system(),
+            dependencies=found.dependencies(),
+        )
+        return Response(health.as_json(), status=503 if problems else 200)
 
 
 class LivezView(OpenView):
@@ -69,7 +76,7 @@ class LivezView(OpenView):
 
     @extend_schema(**own_addresses.LIVEZ)
     def get(self, request: Request) -> Response:
-        return Response({"status": "alive"})
+        return Response(Alive(status="alive").as_json())
 
 
 class ReadyzView(OpenView):
@@ -80,10 +87,9 @@ class ReadyzView(OpenView):
     @extend_schema(**own_addresses.READYZ)
     def get(self, request: Request) -> Response:
         reasons = _reasons_against_readiness()
-        body: dict[str, Any] = {"status": "not ready" if reasons else "ready"}
-        if reasons:
-            body["reasons"] = reasons
-        return Response(body, status=503 if reasons else 200)
+        status = "not ready" if reasons else "ready"
+        answer = Readiness(status=status, reasons=reasons or None)
+        return Response(answer.as_json(), status=503 if reasons else 200)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +120,14 @@ class Findings:
             found.append(Condition.of("cache_broken"))
         return found
 
-    def services(self) -> dict[str, str]:
+    def services(self) -> Services:
         """The seed's three. Without the database there is no queue, and Novita is not known of."""
         vitals = self.vitals
-        return {
-            "novitaApi": up(vitals is not None and vitals.is_novita_up),
-            "jobQueue": up(vitals is not None and self.cause is None and vitals.is_queue_up),
-            "cache": up(self.is_cache_up),
-        }
+        return Services(
+            novitaApi=up(vitals is not None and vitals.is_novita_up),
+            jobQueue=up(vitals is not None and self.cause is None and vitals.is_queue_up),
+            cache=up(self.is_cache_up),
+        )
 
     def dependencies(self) -> dict[str, Any]:
         database: dict[str, Any] = {"status": up(self.cause is None)}
@@ -134,17 +140,21 @@ class Findings:
             "database": database,
             "novitaApi": self.vitals.novita_details(),
             "jobQueue": {
-                "status": services["jobQueue"],
+                "status": services.jobQueue,
                 "workers": self.vitals.worker_count,
                 "oldestDueSeconds": round(self.vitals.oldest_due_seconds, 1),
             },
-            "cache": {"status": services["cache"]},
+            "cache": {"status": services.cache},
         }
 
 
-def _performance(vitals: Vitals | None) -> dict[str, float]:
-    rate = round(vitals.jobs_ended_per_minute, 2) if vitals else 0
-    return {**_window.performance(request_totals()), "jobProcessingRate": rate}
+def _problem(condition: Condition) -> Problem:
+    return Problem(code=condition.code, message=condition.words, since=condition.since)
+
+
+def _performance(vitals: Vitals | None) -> Performance:
+    rate = round(vitals.jobs_ended_per_minute, 2) if vitals else 0.0
+    return Performance(**_window.performance(request_totals()), jobProcessingRate=rate)
 
 
 def _reasons_against_readiness() -> list[str]:

@@ -5,11 +5,11 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Any
 
 import psutil
 
 from novitai.monitoring.metrics import request_registry
+from novitai.openapi.own_addresses import Cpu, Memory, System
 
 WINDOW_SECONDS = 60.0
 _STARTED_AT = float(os.environ.get("NOVITAI_STARTED_AT") or time.time())
@@ -77,20 +77,20 @@ def uptime_seconds() -> float:
     return max(time.time() - _STARTED_AT, 0.0)
 
 
-def system() -> dict[str, Any]:
+def system() -> System:
     """Memory of the machine in MB, of this process in bytes; CPU in percent since the last look."""
     memory = psutil.virtual_memory()
-    return {
-        "memory": {
-            "usedMB": memory.used // 2**20,
-            "totalMB": memory.total // 2**20,
-            "rss": psutil.Process().memory_info().rss,
-        },
-        "cpu": {
-            "usage": psutil.cpu_percent(interval=None),
-            "loadAverage": [round(load, 2) for load in os.getloadavg()],
-        },
-    }
+    return System(
+        memory=Memory(
+            usedMB=memory.used // 2**20,
+            totalMB=memory.total // 2**20,
+            rss=psutil.Process().memory_info().rss,
+        ),
+        cpu=Cpu(
+            usage=psutil.cpu_percent(interval=None),
+            loadAverage=[round(load, 2) for load in os.getloadavg()],
+        ),
+    )
 
 
 def _share(part: float, whole: float) -> float:

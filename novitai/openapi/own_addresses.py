@@ -1,116 +1,90 @@
-"""What the OpenAPI document says of the service's own addresses, and of errors everywhere."""
+"""What the service's own addresses answer, and what the OpenAPI document says of them."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse
-from rest_framework import serializers
+from pydantic import Field
 
+from core.answers import Answer, JsonObject, Moment, Number, OneOf
 from novitai import VERSION
+from novitai.errors.answers import ErrorResponse
 
-Object = serializers.Serializer[Any]
 TAG = ["Health"]
-_UP_OR_DOWN = ["up", "down"]
+UpOrDown = Annotated[str, OneOf(["up", "down"])]
 
 
-class Services(Object):
+class Services(Answer):
     """The parts this service cannot do without."""
 
-    novitaApi = serializers.ChoiceField(_UP_OR_DOWN)
-    jobQueue = serializers.ChoiceField(_UP_OR_DOWN)
-    cache = serializers.ChoiceField(_UP_OR_DOWN)
+    novitaApi: UpOrDown
+    jobQueue: UpOrDown
+    cache: UpOrDown
 
 
-class Performance(Object):
+class Performance(Answer):
     """All web processes together, over about the last minute."""
 
-    requestsPerMinute = serializers.FloatField()
-    averageResponseTime = serializers.FloatField(help_text="milliseconds")
-    errorRate = serializers.FloatField(help_text="share of answers with 5xx, 0 to 1")
-    jobProcessingRate = serializers.FloatField(help_text="jobs ended per minute")
+    requestsPerMinute: Number
+    averageResponseTime: Number = Field(description="milliseconds")
+    errorRate: Number = Field(description="share of answers with 5xx, 0 to 1")
+    jobProcessingRate: Number = Field(description="jobs ended per minute")
 
 
-class Memory(Object):
+class Memory(Answer):
     """Of the machine; rss of the answering process, in bytes."""
 
-    usedMB = serializers.IntegerField()
-    totalMB = serializers.IntegerField()
-    rss = serializers.IntegerField()
+    usedMB: int
+    totalMB: int
+    rss: int
 
 
-class Cpu(Object):
+class Cpu(Answer):
     """Of the machine."""
 
-    usage = serializers.FloatField(help_text="percent")
-    loadAverage = serializers.ListField(child=serializers.FloatField())
+    usage: Number = Field(description="percent")
+    loadAverage: list[Number]
 
 
-class System(Object):
+class System(Answer):
     """What the machine has left."""
 
-    memory = Memory()
-    cpu = Cpu()
+    memory: Memory
+    cpu: Cpu
 
 
-class Problem(Object):
+class Problem(Answer):
     """A state in which the service does not do all of its work."""
 
-    code = serializers.CharField(help_text="stable; docs/operations.md lists them")
-    message = serializers.CharField(help_text="for people, with what to do")
-    since = serializers.DateTimeField(required=False)
+    code: str = Field(description="stable; docs/operations.md lists them")
+    message: str = Field(description="for people, with what to do")
+    since: Moment | None = None
 
 
-class Health(Object):
+class Health(Answer):
     """How the service is."""
 
-    status = serializers.ChoiceField(["healthy", "unhealthy"])
-    timestamp = serializers.DateTimeField()
-    services = Services()
-    problems = Problem(many=True, help_text="empty while all is well")
-    uptime = serializers.IntegerField(help_text="seconds")
-    version = serializers.CharField()
-    performance = Performance()
-    system = System()
-    dependencies = serializers.DictField()
+    status: Annotated[str, OneOf(["healthy", "unhealthy"])]
+    timestamp: Moment
+    services: Services
+    problems: list[Problem] = Field(description="empty while all is well")
+    uptime: int = Field(description="seconds")
+    version: str
+    performance: Performance
+    system: System
+    dependencies: JsonObject
 
 
-class Alive(Object):
+class Alive(Answer):
     """This process answers."""
 
-    status = serializers.ChoiceField(["alive"])
+    status: Annotated[str, OneOf(["alive"])]
 
 
-class Readiness(Object):
+class Readiness(Answer):
     """Whether requests should come here, and if not, why."""
 
-    status = serializers.ChoiceField(["ready", "not ready"])
-    reasons = serializers.ListField(child=serializers.CharField(), required=False)
-
-
-class ValidationErrorDetail(Object):
-    """One bad field; the value as it was sent, cut at 200 characters, and never a secret."""
-
-    field = serializers.CharField()
-    message = serializers.CharField()
-    value = serializers.JSONField(required=False)
-
-
-class ErrorDetail(Object):
-    """What went wrong, for programs (code) and people (message)."""
-
-    code = serializers.CharField(help_text="stable; branch on it")
-    message = serializers.CharField(help_text="for people")
-    retryable = serializers.BooleanField(help_text="whether the same request may succeed later")
-    suggestion = serializers.CharField(required=False, help_text="what to do next")
-    details = serializers.JSONField(required=False)
-    timestamp = serializers.DateTimeField()
-    requestId = serializers.CharField()
-    validationErrors = ValidationErrorDetail(many=True, required=False)
-
-
-class ErrorResponse(Object):
-    """Every answer that is not a success."""
-
-    error = ErrorDetail()
+    status: Annotated[str, OneOf(["ready", "not ready"])]
+    reasons: list[str] | None = None
 
 
 _HEALTHY: dict[str, Any] = {

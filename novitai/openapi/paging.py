@@ -22,9 +22,8 @@ def page_parameters(view: APIView, method: str) -> list[OpenApiParameter]:
 
 
 def _is_list(view: APIView, method: str) -> bool:
-    """A view that pages says what to call its rows."""
-    names_its_rows = hasattr(view, "results_name")
-    return method == "GET" and names_its_rows and getattr(view, "action", "list") == "list"
+    """A view that pages has the class of its pages."""
+    return method == "GET" and hasattr(view, "page") and getattr(view, "action", "list") == "list"
 
 
 def _sort(sorts: list[str]) -> OpenApiParameter:

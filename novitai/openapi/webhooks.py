@@ -3,6 +3,7 @@
 from typing import Any
 
 from instances.domain.enums import InstanceStatus
+from instances.lifecycle.outbox import WebhookMessage
 
 # Those of a change of status, then those that are told without one.
 TYPES = {
@@ -46,39 +47,25 @@ _DESCRIPTION = (
     " Anything but a 2xx is retried for about 28 hours; 410 ends the message."
 )
 _TEXT = {"type": "string"}
-_MESSAGE: dict[str, Any] = {
-    "type": "object",
-    "description": "What a receiver gets.",
-    "required": [
-        *("type", "timestamp", "eventId", "sequence", "instanceId", "status"),
-        *("elapsedTime", "data"),
-    ],
-    "properties": {
-        "type": {**_TEXT, "description": "what happened", "examples": ["instance.running"]},
-        "timestamp": {**_TEXT, "format": "date-time"},
-        "eventId": {**_TEXT, "description": "the event in the instance's timeline"},
-        "sequence": {"type": "integer", "minimum": 1, "description": "its number there"},
-        "instanceId": _TEXT,
-        "status": {"$ref": "#/components/schemas/InstanceStatus"},
-        "novitaInstanceId": _TEXT,
-        "elapsedTime": {"type": "integer", "description": "milliseconds since the request"},
-        "error": {**_TEXT, "description": "of a failed instance, for people"},
-        "requestId": {**_TEXT, "description": "of the request that led to it"},
-        "data": {"$ref": "#/components/schemas/InstanceDetails"},
-    },
-}
+_SCHEMAS = "#/components/schemas/"
 
 
 def add_webhooks(document: dict[str, Any], details: dict[str, Any] | None) -> None:
     """``details``: an instance as an example, whose status each message changes."""
-    document["components"]["schemas"]["WebhookMessage"] = _MESSAGE
+    message = WebhookMessage.model_json_schema(
+        mode="serialization", ref_template=f"{_SCHEMAS}{{model}}"
+    )
+    # Its parts are in the document already, and drf-spectacular has named the statuses.
+    del message["$defs"]
+    message["properties"]["status"] = {"$ref": f"{_SCHEMAS}InstanceStatus"}
+    document["components"]["schemas"]["WebhookMessage"] = message
     document["webhooks"] = {
         name: {"post": _operation(name, summary, details)} for name, summary in TYPES.items()
     }
 
 
 def _operation(name: str, summary: str, details: dict[str, Any] | None) -> dict[str, Any]:
-    media: dict[str, Any] = {"schema": {"$ref": "#/components/schemas/WebhookMessage"}}
+    media: dict[str, Any] = {"schema": {"$ref": f"{_SCHEMAS}WebhookMessage"}}
     if details is not None:
         media["examples"] = {name: {"summary": summary, "value": _example(name, details)}}
     return {

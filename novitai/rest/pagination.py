@@ -11,6 +11,7 @@ from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from core.answers import Page
 from core.clock import exact_iso
 from core.query_parameters import misplaced
 from novitai.rest import cursors
@@ -27,9 +28,9 @@ _LIMIT = re.compile(r"[1-9][0-9]{0,2}")
 
 
 class KeysetPagination(BasePagination):
-    """``{RESULTS: [...], "total", "totalIsCapped"?, "hasMore", "nextCursor"?}``, and a Link header.
+    """Fills the view's ``page``, which ``core.answers.page_of`` made, and a Link header.
 
-    The view says ``results_name`` and how rows are ordered: ``page_order``, a unique column ("-"
+    The view says how rows are ordered: ``page_order``, a unique column ("-"
     for newest first), or ``page_sorts``, from what ``sort`` may say to such a column, the first
     being the default; a column of these need not be unique, the primary key decides ties.
     ``query_parameters`` are those it knows beside its page's, ``repeatable`` those that may stand
@@ -39,7 +40,7 @@ class KeysetPagination(BasePagination):
     def paginate_queryset(
         self, queryset: Any, request: Request, view: "APIView | None" = None
     ) -> list[Any]:
-        self.results_name: str = getattr(view, "results_name", "results")
+        self.page_class: type[Page] = getattr(view, "page")  # noqa: B009 - not every view pages
         self._request = request
         asked = _PageRequest(request, view)
         rows = queryset.order_by(*asked.order)
@@ -55,14 +56,14 @@ class KeysetPagination(BasePagination):
         return page[: asked.limit]
 
     def get_paginated_response(self, data: Any) -> Response:
-        body: dict[str, Any] = {self.results_name: data, "total": min(self.total, COUNT_CAP)}
-        if self.total > COUNT_CAP:
-            body["totalIsCapped"] = True
-        body["hasMore"] = self.next_cursor is not None
-        if self.next_cursor is None:
-            return Response(body)
-        body["nextCursor"] = self.next_cursor
-        return Response(body, headers={"Link": f'<{self._next_address()}>; rel="next"'})
+        page = self.page_class.of(
+            data,
+            total=min(self.total, COUNT_CAP),
+            is_capped=self.total > COUNT_CAP,
+            next_cursor=self.next_cursor,
+        )
+        link = {"Link": f'<{self._next_address()}>; rel="next"'} if self.next_cursor else None
+        return Response(page.as_json(), headers=link)
 
     def _next_address(self) -> str:
         """Relative, since behind a proxy only the client knows how it came here (RFC 8288)."""

@@ -10,7 +10,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from core.clock import database_now, iso
 from instances.domain.enums import InstanceStatus
-from instances.lifecycle.outbox import webhook_payload
+from instances.lifecycle.outbox import WebhookMessage
 from instances.models import Instance, InstanceEvent
 from novitai import VERSION
 from novitai.errors.codes import CODES
@@ -239,7 +239,7 @@ def test_a_message_is_what_its_schema_says(api: Any, project: Any) -> None:
     instance.started_at = database_now()
     event = InstanceEvent.objects.get()
     event.instance = instance
-    payload = webhook_payload(event)
+    payload = WebhookMessage.of(event).as_json()
     schema = document()["components"]["schemas"]["WebhookMessage"]
     assert faults_of(payload, {"$ref": "#/components/schemas/WebhookMessage"}) == []
     assert set(payload) <= set(schema["properties"])

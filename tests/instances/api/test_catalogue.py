@@ -11,7 +11,7 @@ from django.test import Client
 from accounts.models import Project
 from accounts.services import create_api_key
 from core.clock import database_now
-from instances.api.catalogue_schemas import InstancePlan, ListedProduct, ListedTemplate
+from instances.api.catalogue_answers import InstancePlan, ListedProduct, ListedTemplate
 from instances.catalogue import browse, cache
 from instances.models import CachedProduct, Cluster, Instance
 from instances.services import set_project_limits
@@ -68,7 +68,7 @@ def test_products_are_chosen_and_sorted_by_price(
 
 def test_a_product_says_all_that_the_schema_names(api: Client, shop: None) -> None:
     rows = {row["id"]: row for row in api.get("/api/products").json()["products"]}
-    assert set(rows["prod-c"]) == set(ListedProduct().fields)
+    assert set(rows["prod-c"]) == set(ListedProduct.model_fields)
     assert rows["prod-c"]["spotPricePerGpuHourUsd"] == "0.35"
     assert rows["prod-d"]["available"] == {"spot": False, "onDemand": True}
     assert "spotPricePerGpuHourUsd" not in rows["prod-d"]
@@ -101,7 +101,7 @@ def test_templates_come_without_what_may_be_secret(api: Client, db: None) -> Non
     browse.keep_templates([])
     response = api.get("/api/templates")
     (row,) = response.json()["templates"]
-    assert set(row) == set(ListedTemplate().fields)
+    assert set(row) == set(ListedTemplate.model_fields)
     assert row["ports"] == [{"port": 80, "type": "http"}]
     assert b"hidden" not in response.content
 
@@ -153,7 +153,7 @@ def test_a_plan_ranks_as_placement_would_and_writes_nothing(api: Client, shop: N
         "prod-e": "NOT_IN_REGION",
     }
     assert 60 <= body["ageSeconds"] < 600
-    assert set(body) == set(InstancePlan().fields)
+    assert set(body) == set(InstancePlan.model_fields)
     assert not Instance.objects.exists()
     assert not Job.objects.exists()
 

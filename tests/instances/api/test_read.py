@@ -10,8 +10,8 @@ from pytest_django import DjangoAssertNumQueries
 from accounts.models import Project
 from accounts.services import create_api_key
 from core.clock import database_now
-from instances.api.schemas import Event, InstanceDetails
 from instances.domain.types import Cause, InstanceRequest
+from instances.lifecycle.representation import Event, InstanceDetails
 from instances.models import Instance, InstanceEvent
 from instances.services import create_instance
 from tests.conftest import client_of
@@ -65,7 +65,7 @@ def make_full(project: Project) -> Instance:
 def test_a_young_instance_has_no_optional_fields_at_all(api: Client, project: Project) -> None:
     instance = make(project)
     body = api.get(f"/api/instances/{instance.public_id}").json()
-    required = {name for name, field in InstanceDetails().fields.items() if field.required}
+    required = {name for name, field in InstanceDetails.model_fields.items() if field.is_required()}
     assert set(body) == required
     assert None not in body.values()
     assert MOMENT.fullmatch(body["createdAt"])
@@ -77,7 +77,7 @@ def test_the_schema_names_exactly_the_fields_of_a_full_instance(
 ) -> None:
     instance = make_full(project)
     body = api.get(f"/api/instances/{instance.public_id}").json()
-    assert set(body) == set(InstanceDetails().fields)
+    assert set(body) == set(InstanceDetails.model_fields)
     assert (body["pricePerHourUsd"], body["maxPricePerHourUsd"]) == ("0.35", "0.50")
     assert body["error"] == {"code": "STARTUP_FAILED", "message": "It did not start."}
 
@@ -194,7 +194,7 @@ def test_events_come_in_order_with_the_fields_of_the_schema(api: Client, project
         )
     first = api.get(f"/api/instances/{instance.public_id}/events?limit=2").json()
     assert [event["sequence"] for event in first["events"]] == [1, 2]
-    assert set(first["events"][1]) == set(Event().fields)
+    assert set(first["events"][1]) == set(Event.model_fields)
     cursor = first["nextCursor"]
     rest = api.get(f"/api/instances/{instance.public_id}/events?cursor={cursor}").json()
     assert [event["sequence"] for event in rest["events"]] == [3]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from instances.lifecycle.representation import instance_details
+from instances.lifecycle.representation import InstanceDetails
 from instances.models import Instance
 from tests.engine import database_time
 from tests.fakes import FakeNovita
@@ -31,7 +31,7 @@ def pulling(service: Service, novita: FakeNovita) -> Instance:
 
 def reason(instance: Instance) -> Any:
     instance.refresh_from_db()
-    return instance_details(instance, now=database_time()).get("statusReason")
+    return InstanceDetails.of(instance, now=database_time()).as_json().get("statusReason")
 
 
 def trouble(instance: Instance) -> list[str]:

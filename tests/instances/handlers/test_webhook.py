@@ -141,7 +141,7 @@ def test_a_message_is_frozen_at_its_event(service: Service, instance: Instance) 
     before = WebhookDelivery.objects.get().payload
     move_on(instance, InstanceStatus.STARTING)
     assert WebhookDelivery.objects.order_by("id")[0].payload == before
-    told = outbox.webhook_payload(event)
+    told = outbox.WebhookMessage.of(event).as_json()
     assert told["eventId"] == event.public_id
     assert told["elapsedTime"] >= 0
     assert timedelta(milliseconds=told["elapsedTime"]) < timedelta(minutes=1)

@@ -9,7 +9,7 @@ import pytest
 from django.db.models import F
 
 from core.clock import iso
-from instances.lifecycle.representation import instance_details
+from instances.lifecycle.representation import InstanceDetails
 from instances.models import Instance
 from tests.engine import database_time
 from tests.fakes import FakeNovita
@@ -54,7 +54,7 @@ def test_a_notice_is_told_once_with_its_time_if_there_is_one(
     assert event.data == ({"spotReclaimAt": iso(time)} if time else {})
     spot.refresh_from_db()
     assert (spot.status, spot.spot_reclaim_at) == ("running", time)
-    details = instance_details(spot, now=database_time())
+    details = InstanceDetails.of(spot, now=database_time()).as_json()
     assert ("spotNoticeAt" in details, "spotReclaimAt" in details) == (True, has_time)
 
 

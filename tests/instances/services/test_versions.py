@@ -10,7 +10,7 @@ from django.db import connection, models
 from accounts.models import Project
 from core.clock import database_now
 from instances.domain.types import Cause
-from instances.lifecycle.representation import instance_details
+from instances.lifecycle.representation import InstanceDetails
 from instances.models import Instance
 from instances.monitoring.snapshot import save_notes
 from instances.services import start_instance, terminate_instance
@@ -51,7 +51,7 @@ def another(field: "models.Field[Any, Any]", value: Any) -> Any:
 
 def shown(instance: Instance) -> str:
     instance.refresh_from_db()
-    details = instance_details(instance, now=instance.created_at)
+    details = InstanceDetails.of(instance, now=instance.created_at).as_json()
     details.pop("costUsd", None)
     return json.dumps(details, sort_keys=True)
 

@@ -10,8 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import Project
 from core.clock import database_now
-from jobs.api.details import job_details, single_job_details
-from jobs.api.schemas import JobDetails, SingleJobDetails
+from jobs.api.answers import JobDetails, SingleJobDetails
 from jobs.models import Job
 
 
@@ -42,8 +41,8 @@ def test_the_schema_names_exactly_the_fields_there_can_be(project: Project) -> N
     now = database_now()
     job = make(project, error="e", subject="s", request_id="r", processed_at=now)
     job.completed_at = now
-    assert set(job_details(job)) == set(JobDetails().fields)
-    assert set(single_job_details(job)) == set(SingleJobDetails().fields)
+    assert set(JobDetails.of(job).as_json()) == set(JobDetails.model_fields)
+    assert set(SingleJobDetails.of(job).as_json()) == set(SingleJobDetails.model_fields)
 
 
 def test_a_job_tells_its_last_errors_without_what_must_not_be_shown(

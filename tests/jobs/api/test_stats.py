@@ -11,7 +11,7 @@ from pytest_django import DjangoAssertNumQueries
 from accounts.models import Project
 from accounts.services import create_api_key
 from jobs import control, counters, stats
-from jobs.api.schemas import JobStats
+from jobs.api.stats import JobStats
 from jobs.models import Job, Worker
 from tests.conftest import client_of
 from tests.engine import database_time
@@ -73,7 +73,7 @@ def test_an_empty_queue_has_every_type_and_no_age(api: Client) -> None:
 
 def test_the_schema_names_the_fields_there_can_be(api: Client, project: Project) -> None:
     make(project)
-    assert set(of(api)) == set(JobStats().fields)
+    assert set(of(api)) == set(JobStats.model_fields)
 
 
 def test_live_and_failed_rows_are_counted_by_type_with_the_age_of_the_oldest_due(
@@ -120,7 +120,7 @@ def test_a_key_without_admin_sees_nothing_of_workers_and_of_other_projects(
     worker(running=[{"job": "j", "type": "send_webhook", "seconds": 1}])
     reader = client_of(create_api_key(project=project, name="k", scopes=["write"]))
     body = of(reader)
-    assert set(body) == set(JobStats().fields) - {"oldestDueSeconds"}
+    assert set(body) == set(JobStats.model_fields) - {"oldestDueSeconds"}
     assert of_type(body, "send_webhook")["inFlight"] == 1
     assert of_type(body, "create_instance")["inFlight"] == 0
     assert (body["workers"], body["counters"]) == ([], {})

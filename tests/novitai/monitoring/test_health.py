@@ -49,7 +49,7 @@ def test_all_is_well(anonymous: Client, worker: Worker) -> None:
     response = anonymous.get("/health")
     assert response.status_code == 200
     body = response.json()
-    assert set(body) == set(Health().fields)
+    assert set(body) == set(Health.model_fields)
     assert body["status"] == "healthy"
     assert body["services"] == {"novitaApi": "up", "jobQueue": "up", "cache": "up"}
     assert set(body["performance"]) == {

@@ -2,15 +2,9 @@
 
 from typing import Any
 
-from drf_spectacular.utils import (
-    OpenApiExample,
-    OpenApiParameter,
-    OpenApiResponse,
-    extend_schema_serializer,
-)
-from rest_framework import serializers
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 
-from accounts.scopes import Scope
+from accounts.api.answers import ApiKeyDetails, ApiKeyList
 
 TAG = ["Keys"]
 
@@ -23,43 +17,6 @@ _DETAILS = {
     "createdAt": "2023-12-01T10:00:00.000Z",
     "lastUsedAt": "2023-12-01T10:05:00.000Z",
 }
-
-
-class KeyProject(serializers.Serializer[Any]):
-    """Whose key it is."""
-
-    id = serializers.CharField()
-    name = serializers.CharField()
-
-
-class ApiKeyDetails(serializers.Serializer[Any]):
-    """An API key, without the key."""
-
-    id = serializers.CharField()
-    name = serializers.CharField()
-    start = serializers.CharField(help_text="its first characters")
-    project = KeyProject()
-    scopes = serializers.ListField(child=serializers.ChoiceField(Scope.choices))
-    createdAt = serializers.DateTimeField()
-    rateLimitPerMinute = serializers.IntegerField(
-        required=False, help_text="absent: the service's own; 0: no limit"
-    )
-    lastUsedAt = serializers.DateTimeField(required=False, help_text="to the minute")
-    expiresAt = serializers.DateTimeField(required=False)
-    revokedAt = serializers.DateTimeField(required=False)
-
-
-@extend_schema_serializer(many=False)
-class ApiKeyList(serializers.Serializer[Any]):
-    """A page of keys."""
-
-    keys = ApiKeyDetails(many=True)
-    total = serializers.IntegerField()
-    totalIsCapped = serializers.BooleanField(required=False)
-    hasMore = serializers.BooleanField()
-    nextCursor = serializers.CharField(required=False)
-
-
 _EXAMPLE = OpenApiExample("A key", _DETAILS, response_only=True, status_codes=["200"])
 LIST: dict[str, Any] = {
     "operation_id": "listApiKeys",
