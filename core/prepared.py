@@ -10,8 +10,10 @@ connection.
 import itertools
 import re
 import threading
+from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, Self, TypeVar
 
 import psycopg
 from django.db import (
@@ -27,6 +29,7 @@ from django.db.models import Model, QuerySet
 from django.db.models.query import get_related_populators
 
 M = TypeVar("M", bound=Model)
+C = TypeVar("C")
 
 _MARK = re.compile("%(%|s)")
 
@@ -39,19 +42,33 @@ def keep_plans(connection: BaseDatabaseWrapper, **signal: Any) -> None:
     connection.connection.prepare_threshold = 0
 
 
+class _PlanningCursor(psycopg.RawCursor[Any]):
+    """Postgres plans each statement by the values and by what it knows of the tables now."""
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
+        return super().execute(query, params, prepare=False, **options)
+
+
 def execute(sql: str, values: Sequence[Any]) -> tuple[Any, ...] | None:
     """The first row of a statement; ``sql`` numbers its values, $1 and so on. Errors are Django's
     own.
     """
+    rows = _rows(psycopg.RawCursor, sql, values)
+    return rows[0] if rows else None
+
+
+def _rows(
+    cursor_class: type[psycopg.RawCursor[Any]], sql: str, values: Sequence[Any]
+) -> list[tuple[Any, ...]]:
     # What ``connection`` stands for in this thread, looked up once.
     current = connections[DEFAULT_DB_ALIAS]
     current.ensure_connection()
-    cursor = psycopg.RawCursor(current.connection)
+    cursor = cursor_class(current.connection)
     # Django's own wrapper, for its errors and for whoever listens to queries.
     with current._prepare_cursor(cursor) as wrapped:  # type: ignore[attr-defined]
         wrapped.execute(sql, values)
-        row: tuple[Any, ...] | None = wrapped.fetchone()
-    return row
+        rows: list[tuple[Any, ...]] = wrapped.fetchall()
+    return rows
 
 
 def numbered(sql: str) -> str:
@@ -63,35 +80,99 @@ def numbered(sql: str) -> str:
 class Prepared(Generic[M]):
     """A queryset that gives one row or none.
 
-    ``build`` gets one example per parameter; each must be a value that occurs nowhere else in the
-    query. Annotations become attributes of the row, ``select_related`` works as it does elsewhere.
+    ``build`` gets one example per parameter; each must be a value that nothing else in the query
+    has. Annotations become attributes of the row, ``select_related`` works as it does elsewhere.
+    Postgres keeps the plan.
     """
 
     def __init__(self, build: Callable[..., QuerySet[M]], **examples: str | int) -> None:
-        self._build = build
-        self._examples = examples
-        self._compiled: _Compiled[M] | None = None
-        self._lock = threading.Lock()
+        self._compiled = _Once(lambda: _CompiledModel(build(**examples), examples))
 
     def first(self, **values: Any) -> M | None:
         """The row for these values, one for each example."""
-        if self._compiled is None:
+        compiled = self._compiled.get()
+        rows = compiled.rows(psycopg.RawCursor, values)
+        return compiled.as_model(rows[0]) if rows else None
+
+
+class PreparedRows:
+    """A queryset's columns ``names`` as named tuples, of any number of rows.
+
+    Postgres plans anew each time: what is right for a table with few rows, or for one value, may
+    read everything for another.
+    """
+
+    def __init__(
+        self, build: Callable[..., QuerySet[Any]], names: Sequence[str], **examples: str | int
+    ) -> None:
+        self._compiled = _Once(lambda: _Compiled(build(**examples).values_list(*names), examples))
+        self._row: Any = namedtuple("Row", names)  # type: ignore[misc]
+
+    def all(self, **values: Any) -> list[Any]:
+        """The rows for these values, one for each example."""
+        return [self._row._make(row) for row in self._compiled.get().rows(_PlanningCursor, values)]
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf(Generic[M]):
+    """All rows of one owner. ``build`` is a function of a module, so that a paginator can compose
+    the SQL of a page once for all owners.
+    """
+
+    build: Callable[[Any], QuerySet[M]]
+    owner: Any
+
+    def all(self) -> QuerySet[M]:
+        return self.build(self.owner)
+
+
+class _Once(Generic[C]):
+    """What is made at its first use, for all threads."""
+
+    def __init__(self, make: Callable[[], C]) -> None:
+        self._make = make
+        self._made: C | None = None
+        self._lock = threading.Lock()
+
+    def get(self) -> C:
+        if self._made is None:
             with self._lock:
-                self._compiled = _Compiled(self._build(**self._examples), self._examples)
-        return self._compiled.first(values)
+                self._made = self._made or self._make()
+        return self._made
 
 
-class _Compiled(Generic[M]):
-    """What Django's ModelIterable works out for each queryset, kept."""
+class _Compiled:
+    """The SQL of a queryset, and how the values of its rows are converted."""
 
-    def __init__(self, queryset: QuerySet[M], examples: Mapping[str, Any]) -> None:
-        compiler = queryset.query.get_compiler(connection=connection)
-        sql, parameters = compiler.as_sql()
+    def __init__(self, queryset: QuerySet[Any], examples: Mapping[str, Any]) -> None:
+        self.compiler = queryset.query.get_compiler(connection=connection)
+        sql, parameters = self.compiler.as_sql()
         names = {value: name for name, value in examples.items()}
         self._sql = numbered(sql)
         self._parameters = [(names.get(value), value) for value in parameters]
-        if sorted(name for name, _ in self._parameters if name) != sorted(examples):
-            raise ValueError("each example must become exactly one parameter of the query")
+        if {name for name, _ in self._parameters if name} != set(examples):
+            raise ValueError("each example must become a parameter of the query")
+        columns = [column[0] for column in self.compiler.select]
+        self._converters = self.compiler.get_converters(columns)
+
+    def rows(
+        self, cursor: type[psycopg.RawCursor[Any]], values: Mapping[str, Any]
+    ) -> list[list[Any]]:
+        given = [values[name] if name else value for name, value in self._parameters]
+        rows = [list(row) for row in _retried(cursor, self._sql, given)]
+        for position, (converters, expression) in self._converters.items():
+            for convert in converters:
+                for row in rows:
+                    row[position] = convert(row[position], expression, connection)
+        return rows
+
+
+class _CompiledModel(_Compiled, Generic[M]):
+    """What Django's ModelIterable works out for each queryset, kept."""
+
+    def __init__(self, queryset: QuerySet[M], examples: Mapping[str, Any]) -> None:
+        super().__init__(queryset, examples)
+        compiler = self.compiler
         fields = compiler.klass_info["select_fields"]
         self._slice = slice(fields[0], fields[-1] + 1)
         self._model: type[M] = compiler.klass_info["model"]
@@ -101,21 +182,8 @@ class _Compiled(Generic[M]):
             compiler.klass_info, compiler.select, connection.alias
         )
         self._annotations = dict(compiler.annotation_col_map or {})
-        self._converters = compiler.get_converters([column[0] for column in compiler.select])
 
-    def first(self, values: Mapping[str, Any]) -> M | None:
-        found = _retried(
-            self._sql, [values[name] if name else value for name, value in self._parameters]
-        )
-        if found is None:
-            return None
-        row = list(found)
-        for position, (converters, expression) in self._converters.items():
-            for convert in converters:
-                row[position] = convert(row[position], expression, connection)
-        return self._as_model(row)
-
-    def _as_model(self, row: list[Any]) -> M:
+    def as_model(self, row: list[Any]) -> M:
         made = self._model.from_db(connection.alias, self._names, row[self._slice])
         for populator in self._populators:
             populator.populate(row, made)
@@ -124,15 +192,17 @@ class _Compiled(Generic[M]):
         return made
 
 
-def _retried(sql: str, values: Sequence[Any]) -> tuple[Any, ...] | None:
+def _retried(
+    cursor: type[psycopg.RawCursor[Any]], sql: str, values: Sequence[Any]
+) -> list[tuple[Any, ...]]:
     """Once more on a new connection, if the server has closed this one, or if a migration has
     changed a type that the kept plan had settled on. Only for what reads.
     """
     was_open = connection.connection is not None
     try:
-        return execute(sql, values)
+        return _rows(cursor, sql, values)
     except (OperationalError, InterfaceError, NotSupportedError):
         if not was_open or connection.in_atomic_block:
             raise
         connection.close()
-        return execute(sql, values)
+        return _rows(cursor, sql, values)

@@ -1,6 +1,6 @@
 """What can be had, from what the workers listed last; nothing here asks Novita."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, cast
 
 from django.conf import settings
@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 
 from accounts.rest.authentication import Caller
 from core.clock import database_now
+from core.query_parameters import misplaced
 from instances.api import catalogue_documentation as documentation
 from instances.api.catalogue_answers import (
     ListedProduct,

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 from django.db.models import QuerySet
+from django.http import QueryDict
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import (
     APIException,
@@ -19,10 +20,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
+from accounts.models import Project
 from accounts.rest.authentication import Caller
 from accounts.rest.idempotency import idempotent
 from core.clock import ClockTimestamp, database_now
-from core.prepared import Prepared
+from core.prepared import AllOf, Prepared
 from instances import services
 from instances.api import documentation
 from instances.api.answers import AcceptedVerb, CreatedInstance, EventList, InstanceList
@@ -33,8 +35,9 @@ from instances.api.serializers import CreateInstance, UpdateInstance
 from instances.api.waiting_filters import TimelineQuery, read_query
 from instances.domain.errors import InstanceError, RequestRejected, VersionMismatch
 from instances.domain.types import Cause, VersionPrecondition
-from instances.lifecycle.representation import Event, InstanceDetails
+from instances.lifecycle.representation import COLUMNS, Event, InstanceDetails
 from instances.models import Instance, InstanceEvent
+from instances.models.instance import InstanceQuerySet
 
 
 class InstanceViewSet(GenericViewSet[Instance]):
@@ -47,6 +50,7 @@ class InstanceViewSet(GenericViewSet[Instance]):
     # Anything goes in, so that every wrong id is answered as a wrong id.
     lookup_value_regex = "[^/]+"
     page = InstanceList
+    page_columns = COLUMNS
     page_sorts = SORTS
     query_parameters = tuple(InstanceFilter().fields)
     repeatable = ("tag",)
@@ -78,9 +82,9 @@ class InstanceViewSet(GenericViewSet[Instance]):
 
     @extend_schema(**documentation.LIST)
     def list(self, request: Request) -> Response:
-        found = asked_for(request.query_params).apply(caller_of(request).project)
-        page = self.paginate_queryset(found.with_hourly_price())
-        now = database_now()
+        caller = caller_of(request)
+        page = self.paginate_queryset(_asked_for(request.query_params, caller.project))
+        now = caller.database_now()
         return self.get_paginated_response([InstanceDetails.of(row, now=now) for row in page or []])
 
     @extend_schema(**documentation.RETRIEVE)
@@ -176,6 +180,17 @@ class InstanceEventsView(GenericAPIView[InstanceEvent]):
 
 def _location(instance: Instance) -> dict[str, str]:
     return {"Location": f"/api/instances/{instance.public_id}"}
+
+
+def _shown(project: Any) -> InstanceQuerySet:
+    return Instance.objects.of(project).with_hourly_price()
+
+
+def _asked_for(parameters: QueryDict, project: Project) -> Any:
+    """The rows of the list. Raises ValidationError."""
+    if parameters.keys().isdisjoint(InstanceViewSet.query_parameters):
+        return AllOf(_shown, project.pk)
+    return asked_for(parameters).apply(project).with_hourly_price()
 
 
 def find_instance(caller: Caller, public_id: str) -> Instance:

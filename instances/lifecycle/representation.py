@@ -35,6 +35,19 @@ Usd = Annotated[
 Status = Annotated[str, OneOf(InstanceStatus)]
 
 
+# What an instance is shown by: lists read no more of its row.
+COLUMNS = (
+    *("public_id", "name", "status", "gpu_num", "region", "product_name", "product_id"),
+    *("template_id", "rootfs_size_gb", "billing_mode", "tags", "port_mappings", "created_at"),
+    *("connection", "upstream_id", "upstream_status", "started_at", "ready_at", "ended_at"),
+    *("expires_at", "max_runtime_minutes", "spot_noticed_at", "spot_reclaim_at"),
+    *("readiness_probe", "probe_error", "error_code", "error_message", "reason_code"),
+    *("reason_message", "trouble_code", "trouble_message", "wait_code", "wait_message"),
+    *("waiting_since", "placement", "max_price_per_hour_e5_usd", "price_e5_usd"),
+    *("closed_cost_e5_usd", "billing_since", "absence_seen_at", "upstream_seen_at", "posted_at"),
+)
+
+
 class PortMapping(Answer):
     """A port of the container and where it can be reached."""
 
@@ -160,7 +173,7 @@ class InstanceDetails(Answer):
 
     @classmethod
     def of(cls, instance: Instance, *, now: datetime) -> Self:
-        """``now`` ends the cost of a living instance."""
+        """``now`` ends the cost of a living instance. A row with COLUMNS will do."""
         price = instance.price_e5_usd
         has_cost = price is not None and instance.started_at is not None
         connection = instance.connection

@@ -1,10 +1,11 @@
 """Pages by key, not by offset: page 1,000 costs what page 1 costs, and no row is shown twice."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import F, QuerySet
+from django.db.models import BigIntegerField, F, QuerySet, Subquery
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import BasePagination
@@ -13,6 +14,7 @@ from rest_framework.response import Response
 
 from core.answers import Page
 from core.clock import exact_iso
+from core.prepared import AllOf, PreparedRows
 from core.query_parameters import misplaced
 from novitai.rest import cursors
 
@@ -24,6 +26,8 @@ DEFAULT_LIMIT = 20
 MAX_LIMIT = 100
 # Counting further would read the whole index on every page.
 COUNT_CAP = 10_000
+# Stands for any owner where a statement is composed; no row has this key.
+_AN_OWNER = -(2**40)
 _LIMIT = re.compile(r"[1-9][0-9]{0,2}")
 
 
@@ -33,6 +37,7 @@ class KeysetPagination(BasePagination):
     The view says how rows are ordered: ``page_order``, a unique column ("-"
     for newest first), or ``page_sorts``, from what ``sort`` may say to such a column, the first
     being the default; a column of these need not be unique, the primary key decides ties.
+    ``page_columns`` are those it shows: rows come as named tuples of them, else as models.
     ``query_parameters`` are those it knows beside its page's, ``repeatable`` those that may stand
     more than once.
     """
@@ -43,12 +48,11 @@ class KeysetPagination(BasePagination):
         self.page_class: type[Page] = getattr(view, "page")  # noqa: B009 - not every view pages
         self._request = request
         asked = _PageRequest(request, view)
-        rows = queryset.order_by(*asked.order)
-        if asked.after is not None:
-            rows = _after(rows, asked.order, asked.after)
-        page = list(_whole(rows, asked.limit + 1) if asked.is_sorted else rows[: asked.limit + 1])
-        is_all = asked.after is None and len(page) <= asked.limit
-        self.total = len(page) if is_all else queryset.order_by()[: COUNT_CAP + 1].count()
+        if isinstance(queryset, AllOf) and asked.after is None:
+            page, self.total = _first_page(queryset, asked)
+        else:
+            rows = queryset.all() if isinstance(queryset, AllOf) else queryset
+            page, self.total = _composed(rows, asked)
         self.next_cursor = None
         if len(page) > asked.limit:
             key = _key(page[asked.limit - 1], asked.order)
@@ -94,8 +98,48 @@ class _PageRequest:
         if errors:
             raise ValidationError(errors)
         self.limit = int(limit)
-        self.is_sorted = bool(sorts)
         self.order = _order(given.get("sort"), sorts, getattr(view, "page_order", "-id"))
+        shown: Sequence[str] = getattr(view, "page_columns", ())
+        self.columns = tuple({**dict.fromkeys(shown), **_names(self.order)}) if shown else ()
+
+
+def _composed(rows: QuerySet[Any], asked: _PageRequest) -> tuple[list[Any], int]:
+    """One row more than the page has, if there is one, and how many there are in all."""
+    found = _page(rows, asked.order, asked.limit + 1, asked.after)
+    page = list(found.values_list(*asked.columns, named=True) if asked.columns else found)
+    is_all = asked.after is None and len(page) <= asked.limit
+    return page, len(page) if is_all else rows.order_by()[: COUNT_CAP + 1].count()
+
+
+def _first_page(rows: AllOf[Any], asked: _PageRequest) -> tuple[list[Any], int]:
+    """The same for a page without filters and cursor, in one statement."""
+    statement = _statement(rows.build, asked.order, asked.columns, asked.limit + 1, COUNT_CAP)
+    page = statement.all(owner=rows.owner)
+    return page, page[0].total if page else 0
+
+
+@lru_cache(maxsize=512)
+def _statement(
+    build: Callable[[Any], QuerySet[Any]],
+    order: tuple[str, ...],
+    columns: tuple[str, ...],
+    count: int,
+    cap: int,
+) -> PreparedRows:
+    def first_page(owner: int) -> QuerySet[Any]:
+        rows = build(owner)
+        total = _Count(rows.order_by().values("pk")[: cap + 1])
+        page: QuerySet[Any] = _page(rows, order, count).annotate(total=total)
+        return page
+
+    return PreparedRows(first_page, (*columns, "total"), owner=_AN_OWNER)
+
+
+class _Count(Subquery):
+    """How many rows a query gives."""
+
+    template = "(SELECT count(*) FROM (%(subquery)s) counted)"
+    output_field = BigIntegerField()
 
 
 def _misplaced_in(request: Request, view: "APIView | None", *, has_sorts: bool) -> dict[str, Any]:
@@ -112,15 +156,28 @@ def _order(sort: str | None, sorts: Mapping[str, str], order: str) -> tuple[str,
     return column, "-pk" if column.startswith("-") else "pk"
 
 
+def _names(order: Sequence[str]) -> dict[str, None]:
+    return dict.fromkeys(column.removeprefix("-") for column in order)
+
+
 def _key(row: Any, order: Sequence[str]) -> list[Any]:
-    values = [getattr(row, column.removeprefix("-")) for column in order]
+    values = [getattr(row, column) for column in _names(order)]
     return [exact_iso(value) if hasattr(value, "isoformat") else value for value in values]
 
 
-def _whole(rows: QuerySet[Any], count: int) -> QuerySet[Any]:
-    """The first of these rows, chosen by their ids: an index that carries what is filtered by can
-    do that alone, and only what is shown is read as a whole.
-    """
+def _page(
+    rows: QuerySet[Any],
+    order: Sequence[str],
+    count: int,
+    after: Sequence[Any] | None = None,
+) -> QuerySet[Any]:
+    rows = rows.order_by(*order)
+    if after is not None:
+        rows = _after(rows, order, after)
+    if len(order) == 1:
+        return rows[:count]
+    # Chosen by their ids: an index that carries what is filtered by can do that alone, and only
+    # what is shown is read as a whole.
     return rows.filter(pk__in=rows.values("pk")[:count])
 
 

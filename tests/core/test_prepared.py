@@ -13,10 +13,11 @@ from django.db import connection, connections
 from django.db.models import F
 from django.db.models.functions import Length
 from django.test import Client
+from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import ApiKey, Project
 from accounts.services import create_api_key, find_api_key
-from core.prepared import Prepared
+from core.prepared import Prepared, PreparedRows
 from tests.conftest import client_of
 from tests.served import url_of_this_database
 
@@ -46,6 +47,29 @@ def test_the_row_comes_with_what_it_belongs_to_and_what_was_annotated(
         assert vars(found)["size"] == 64
         assert vars(found).keys() - {"size"} == vars(wanted).keys()
         assert not found._state.adding
+
+
+@pytest.mark.django_db(transaction=True)
+def test_rows_come_as_columns_and_are_planned_anew(
+    kept_plans: None, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    project = Project.objects.create(name="p")
+    rows = PreparedRows(
+        lambda owner: ApiKey.objects.annotate(size=Length("digest")).filter(project=owner),
+        ("name", "scopes", "size"),
+        owner=-7,
+    )
+    assert rows.all(owner=project.pk) == []
+    for name in ("a", "b"):
+        create_api_key(project=project, name=name)
+    with django_assert_num_queries(1):
+        found = rows.all(owner=project.pk)
+    assert sorted(found) == [("a", ["read", "write"], 64), ("b", ["read", "write"], 64)]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%digest%'"
+        )
+        assert cursor.fetchone() == (0,)
 
 
 @pytest.mark.django_db

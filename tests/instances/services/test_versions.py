@@ -43,7 +43,8 @@ def another(field: "models.Field[Any, Any]", value: Any) -> Any:
     if isinstance(field, models.BooleanField):
         return not value
     if isinstance(field, models.JSONField):
-        return [{"port": 1}] if field.name == "port_mappings" else {"ssh": "other"}
+        port = {"port": 1, "type": "tcp", "endpoint": ""}
+        return [port] if field.name == "port_mappings" else {"ssh": "other"}
     if isinstance(field, models.IntegerField):
         return (value or 0) + 1
     return f"{value}x"[-field.max_length :] if field.max_length else f"{value}x"
