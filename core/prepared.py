@@ -13,6 +13,7 @@ import threading
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, Self, TypeVar
 
 import psycopg
@@ -25,8 +26,10 @@ from django.db import (
     connections,
 )
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Model, QuerySet
+from django.db.models import JSONField, Model, QuerySet
+from django.db.models.expressions import Col
 from django.db.models.query import get_related_populators
+from pydantic_core import from_json
 
 M = TypeVar("M", bound=Model)
 C = TypeVar("C")
@@ -115,8 +118,8 @@ class PreparedRows:
 
 @dataclass(frozen=True, slots=True)
 class AllOf(Generic[M]):
-    """All rows of one owner. ``build`` is a function of a module, so that a paginator can compose
-    the SQL of a page once for all owners.
+    """All rows of one owner, of a table that nothing is deleted from. ``build`` is a function of a
+    module, so that a paginator can compose the SQL of a page once for all owners.
     """
 
     build: Callable[[Any], QuerySet[M]]
@@ -153,18 +156,36 @@ class _Compiled:
         if {name for name, _ in self._parameters if name} != set(examples):
             raise ValueError("each example must become a parameter of the query")
         columns = [column[0] for column in self.compiler.select]
-        self._converters = self.compiler.get_converters(columns)
+        self._converters = [
+            (position, _json if _is_json(expression) else partial(_convert, converters, expression))
+            for position, (converters, expression) in self.compiler.get_converters(columns).items()
+        ]
 
     def rows(
         self, cursor: type[psycopg.RawCursor[Any]], values: Mapping[str, Any]
     ) -> list[list[Any]]:
         given = [values[name] if name else value for name, value in self._parameters]
         rows = [list(row) for row in _retried(cursor, self._sql, given)]
-        for position, (converters, expression) in self._converters.items():
-            for convert in converters:
-                for row in rows:
-                    row[position] = convert(row[position], expression, connection)
+        for position, convert in self._converters:
+            for row in rows:
+                row[position] = convert(row[position])
         return rows
+
+
+def _convert(converters: Sequence[Callable[..., Any]], expression: Any, value: Any) -> Any:
+    for convert in converters:
+        value = convert(value, expression, connection)
+    return value
+
+
+def _is_json(expression: Any) -> bool:
+    field = expression.output_field
+    return isinstance(expression, Col) and isinstance(field, JSONField) and field.decoder is None
+
+
+def _json(text: str | None) -> Any:
+    """As JSONField does it, at a tenth of the time: a list has a hundred of these."""
+    return None if text is None else from_json(text)
 
 
 class _CompiledModel(_Compiled, Generic[M]):

@@ -5,7 +5,6 @@ from typing import Any, cast
 
 from django.conf import settings
 from drf_spectacular.utils import extend_schema
-from jobs.api.query_fields import OneOf
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -14,6 +13,7 @@ from rest_framework.views import APIView
 
 from accounts.rest.authentication import Caller
 from core.clock import database_now
+from core.query_fields import OneOf, SearchedText
 from core.query_parameters import misplaced
 from instances.api import catalogue_documentation as documentation
 from instances.api.catalogue_answers import (
@@ -29,7 +29,6 @@ from instances.catalogue import browse
 from instances.catalogue.browse import RegionalProduct
 from instances.catalogue.placement import is_same_name
 from instances.domain.enums import BillingMode
-from jobs.api.filters import SearchedText
 
 _NO_PRICE = 1 << 62
 SORTS = ("price", "-price")

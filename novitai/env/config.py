@@ -17,7 +17,8 @@ class ConfigError(Exception):
 def load_config(environ: Mapping[str, str] | None = None) -> Config:
     """Read and validate the environment. Raises ConfigError naming everything that is wrong."""
     try:
-        return Config(environ=os.environ if environ is None else environ)
+        # The source takes the mapping; pydantic's plugin of mypy knows fields only.
+        return Config(environ=os.environ if environ is None else environ)  # type: ignore[call-arg]
     except ValidationError as error:
         lines = [_line(item) for item in error.errors()]
     # Outside of the handler: the validation error holds what was given, secrets included.

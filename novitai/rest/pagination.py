@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from django.db.models import BigIntegerField, F, QuerySet, Subquery
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
@@ -71,9 +72,8 @@ class KeysetPagination(BasePagination):
 
     def _next_address(self) -> str:
         """Relative, since behind a proxy only the client knows how it came here (RFC 8288)."""
-        parameters = self._request.query_params.copy()
-        parameters["cursor"] = self.next_cursor or ""
-        return f"{self._request.path}?{parameters.urlencode()}"
+        parameters = {**dict(self._request.query_params.lists()), "cursor": [self.next_cursor]}
+        return f"{self._request.path}?{urlencode(parameters, doseq=True)}"
 
 
 class _PageRequest:
@@ -112,10 +112,21 @@ def _composed(rows: QuerySet[Any], asked: _PageRequest) -> tuple[list[Any], int]
 
 
 def _first_page(rows: AllOf[Any], asked: _PageRequest) -> tuple[list[Any], int]:
-    """The same for a page without filters and cursor, in one statement."""
-    statement = _statement(rows.build, asked.order, asked.columns, asked.limit + 1, COUNT_CAP)
-    page = statement.all(owner=rows.owner)
-    return page, page[0].total if page else 0
+    """The same for a page without filters and cursor, in one statement. Who has more than is
+    counted keeps them, so that is counted once in a process.
+    """
+    cap = 0 if (rows, COUNT_CAP) in _beyond_cap else COUNT_CAP
+    page = _statement(rows.build, asked.order, asked.columns, asked.limit + 1, cap).all(
+        owner=rows.owner
+    )
+    total = page[0].total if page else 0
+    if cap and total > cap:
+        _beyond_cap.add((rows, COUNT_CAP))
+    return page, total if cap else COUNT_CAP + 1
+
+
+# Lists that have more rows than are counted, and the cap.
+_beyond_cap: set[tuple[AllOf[Any], int]] = set()
 
 
 @lru_cache(maxsize=512)
@@ -129,7 +140,8 @@ def _statement(
     def first_page(owner: int) -> QuerySet[Any]:
         rows = build(owner)
         total = _Count(rows.order_by().values("pk")[: cap + 1])
-        page: QuerySet[Any] = _page(rows, order, count).annotate(total=total)
+        # No row is passed over here: the first ones are read where the index names them.
+        page: QuerySet[Any] = rows.annotate(total=total).order_by(*order)[:count]
         return page
 
     return PreparedRows(first_page, (*columns, "total"), owner=_AN_OWNER)
