@@ -1,7 +1,15 @@
 """The client address of a request, by FORWARDED_ALLOW_IPS."""
 
 from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from functools import lru_cache
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -42,6 +50,7 @@ def subscriber(address: Address) -> str:
     return str(IPv6Network((address, _SUBSCRIBER_BITS), strict=False).network_address)
 
 
+@lru_cache(maxsize=1024)
 def parse_address(text: str) -> Address | None:
     """Parse an address; some proxies add a port: ``192.0.2.1:4711``, ``[2001:db8::1]:4711``."""
     word = text.strip()
@@ -57,14 +66,19 @@ def parse_address(text: str) -> Address | None:
 
 
 def _trusts_any() -> bool:
-    return "*" in _trusted_words()
+    return "*" in _words(settings.CONFIG.forwarded_allow_ips)
 
 
 def _is_proxy(address: Address | None) -> bool:
-    # A peer without an address is connected over a Unix socket of this machine.
-    networks = [ip_network(word, strict=False) for word in _trusted_words() if word != "*"]
-    return address is None or is_within(address, networks)
+    # A peer without an address speaks over a Unix socket of this machine.
+    return address is None or is_within(address, _networks(settings.CONFIG.forwarded_allow_ips))
 
 
-def _trusted_words() -> list[str]:
-    return [word.strip() for word in settings.CONFIG.forwarded_allow_ips.split(",") if word.strip()]
+@lru_cache(maxsize=8)
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(word, strict=False) for word in _words(text) if word != "*")
+
+
+@lru_cache(maxsize=8)
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())

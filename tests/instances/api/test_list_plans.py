@@ -4,9 +4,9 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Project
 from instances.models import Instance
@@ -58,9 +58,16 @@ def row(number: int) -> dict[str, Any]:
 
 def plan_of(api: Client, query: str) -> str:
     """How Postgres finds the page that the query asks for."""
-    with CaptureQueriesContext(connection) as captured:
+    asked: list[tuple[str, Any]] = []
+
+    def note(execute: Any, sql: str, values: Any, many: bool, context: Any) -> Any:
+        asked.append((sql, values))
+        return execute(sql, values, many, context)
+
+    with connection.execute_wrapper(note):
         assert api.get(f"/api/instances?{query}").status_code == 200
-    (page,) = [each["sql"] for each in captured if '"."connection"' in (each["sql"] or "")]
-    with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) {page}")
+    ((page, values),) = [(sql, values) for sql, values in asked if '"."connection"' in sql]
+    cursor_class = psycopg.RawCursor if "$1" in page else psycopg.ClientCursor
+    with cursor_class(connection.connection) as cursor:
+        cursor.execute(f"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) {page}", values)
         return "\n".join(line for (line,) in cursor.fetchall())
