@@ -88,8 +88,8 @@ def _example(name: str, value: Any) -> list[OpenApiExample]:
 LIST: dict[str, Any] = {
     "operation_id": "listJobs",
     "summary": "List jobs, newest first",
-    "description": "Those of the project's instances; the service's own recurring work is not among"
-    " them. Ended jobs are forgotten after a week, failed ones after a month.",
+    "description": "Jobs of the project's instances; recurring jobs of the service itself are not"
+    " listed. Ended jobs are deleted after a week, failed ones after a month.",
     "tags": TAG,
     "parameters": [JobFilter],
     "responses": {200: OpenApiResponse(JobList, description="A page.")},
@@ -98,7 +98,7 @@ LIST: dict[str, Any] = {
 RETRIEVE: dict[str, Any] = {
     "operation_id": "getJob",
     "summary": "Get a job",
-    "description": "With its last errors. Secrets in its payload are blanked.",
+    "description": "With its last errors. Secrets in its payload are replaced.",
     "tags": TAG,
     "parameters": [_ID],
     "responses": {200: OpenApiResponse(SingleJobDetails, description="As it is now.")},
@@ -113,7 +113,7 @@ def _verb(
     return {
         "operation_id": operation_id,
         "summary": summary,
-        "description": f"{answer} A body is not looked at.",
+        "description": f"{answer} A request body is ignored.",
         "tags": TAG,
         "parameters": [_ID],
         "request": None,
@@ -127,26 +127,26 @@ def _verb(
 
 RETRY = _verb(
     "retryJob",
-    "Set a failed job going again, with all its attempts",
+    "Run a failed job again, with all its attempts",
     "Answers with the job, which is pending again.",
     "JOB_NOT_REDRIVABLE: the job has not failed, its type cannot be run again (a failed instance"
-    " stays failed), or the same work is under way already.",
+    " stays failed), or another live job does the same work.",
     "pending",
 )
 CANCEL = _verb(
     "cancelJob",
-    "Cancel a job that waits or is being worked on",
-    "Answers with the job, which is cancelled. What has been sent already stays sent; its outcome"
-    " is no longer written.",
+    "Cancel a waiting or running job",
+    "Answers with the job, which is cancelled. A message that was already sent stays sent; its"
+    " outcome is not stored.",
     "JOB_NOT_CANCELLABLE: the job has ended, or its type cannot be cancelled by itself (only"
     " send_webhook can).",
     "cancelled",
 )
 STATS: dict[str, Any] = {
     "operation_id": "getJobStats",
-    "summary": "How the queue stands: counts, waits, rates, workers",
-    "description": "The project's own jobs. A key with the scope `admin` sees what all projects "
-    "share, too: the rows in flight, the workers, what they counted.",
+    "summary": "Get the state of the queue: counts, waits, rates, workers",
+    "description": "The project's own jobs. A key with the scope `admin` also sees what all "
+    "projects share: jobs in flight, workers, counters.",
     "tags": TAG,
     "responses": {200: OpenApiResponse(JobStats, description="As it is now.")},
     "examples": _example("A queue that moves", _STATS),
