@@ -219,11 +219,13 @@ def _retried(
     """Once more on a new connection, if the server has closed this one, or if a migration has
     changed a type that the kept plan had settled on. Only for what reads.
     """
-    was_open = connection.connection is not None
+    kept = connection.connection
     try:
         return _rows(cursor, sql, values)
-    except (OperationalError, InterfaceError, NotSupportedError):
-        if not was_open or connection.in_atomic_block:
+    except (OperationalError, InterfaceError, NotSupportedError) as error:
+        # A statement that only took too long, or waited for a lock, is not sent twice.
+        is_slow = isinstance(error, OperationalError) and kept is not None and not kept.closed
+        if kept is None or is_slow or connection.in_atomic_block:
             raise
         connection.close()
         return _rows(cursor, sql, values)

@@ -20,7 +20,7 @@ from egress.exchange import Deadline, Exchange, Guard, Limits, exchange_scope
 from egress.network import DeadlineBackend
 
 _CHUNK_BYTES = 16_384
-# Of one exchange with a stranger: at most a tenth of a second of a processor, measured.
+# Limits of one exchange with a stranger: about a tenth of a second of a processor, measured.
 _STRANGERS_FRAMING_BYTES = 16_384
 _STRANGERS_PIECES = 2_000
 _GZIP = 16 + zlib.MAX_WBITS

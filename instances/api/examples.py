@@ -36,9 +36,10 @@ _INVALID_FIELDS = {
 INVALID = {
     "error": {
         "code": "VALIDATION_ERROR",
-        "message": "The request is not valid; validationErrors says where.",
+        "message": "The request is not valid; validationErrors lists each error.",
         "retryable": False,
-        "suggestion": "Mend the fields that validationErrors names; the same request fails again.",
+        "suggestion": "Correct the fields named in validationErrors; the unchanged request fails "
+        "again.",
         "timestamp": "2023-12-01T10:00:00.000Z",
         "requestId": "req_5f2b8c0d9e1a4f6b7c3d2e10",
         "validationErrors": [

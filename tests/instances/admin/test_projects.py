@@ -111,7 +111,7 @@ def test_a_default_beyond_the_maximum_is_refused(
 )
 def test_a_limit_of_nothing_is_refused(project: Project, wrong: dict[str, int]) -> None:
     """A runtime of 0 minutes once meant for ever."""
-    with pytest.raises(ValueError, match="must be more"):
+    with pytest.raises(ValueError, match="must be positive"):
         set_project_limits(project, **wrong)
 
 
