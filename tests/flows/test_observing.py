@@ -42,7 +42,8 @@ def test_trouble_that_heals_and_a_move_and_one_that_fails(busy: Stack) -> None:
 
     control.settings(migration_failure="no resource on target node")
     control.order(truth.id, "move")
-    stopped = busy.wait_for(instance_id, "stopped", seconds=90)
+    # Jobs of a move are read every 30 s, and a pass of the reconciler may take such a turn away.
+    stopped = busy.wait_for(instance_id, "stopped", seconds=240)
     assert stopped["statusReason"]["code"] == "MIGRATION_FAILED"
     assert "no resource on target node" in stopped["statusReason"]["message"]
     (left,) = busy.truths(instance_id)
