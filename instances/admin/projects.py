@@ -248,7 +248,3 @@ class LimitedProjectAdmin(ProjectAdmin):
 
 def _usd(amount_e5_usd: int | None) -> str:
     return "-" if amount_e5_usd is None else f"{usd_text(amount_e5_usd)} USD"
-
-
-def _word(value: object) -> str:
-    return "none" if value is None else str(value)

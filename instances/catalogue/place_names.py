@@ -50,11 +50,6 @@ def is_cluster(name: str, cluster: Cluster) -> bool:
     return bool(key) and key in (key_of(cluster.id), key_of(cluster.name))
 
 
-def is_place(name: str, other: str) -> bool:
-    """Whether two texts name the same place."""
-    return bool(key_of(name)) and key_of(name) == key_of(other)
-
-
 def key_of(name: str) -> tuple[str, ...]:
     """Comparable form: the letters and numbers up to the last number before a bracket.
 

@@ -84,11 +84,6 @@ def _settle_events_of_elsewhere() -> None:
         )
 
 
-def is_braked() -> bool:
-    """Whether the mass guard is on: many vanished at once, and their absence is doubted."""
-    return Installation.objects.filter(id=1, braked_at__isnull=False).exists()
-
-
 def is_brake_off() -> bool:
     """Whether an operator has switched the mass guard off in the last ACCEPTED_FOR."""
     return Installation.objects.filter(id=1, brake_off_until__gt=database_now()).exists()
