@@ -39,7 +39,7 @@ class Answer(BaseModel):
 
     def as_json(self) -> dict[str, Any]:
         """The body, for a renderer of JSON."""
-        return self.model_dump(exclude_none=True)
+        return self.model_dump(exclude_none=True, warnings=False)
 
     @classmethod
     def __get_pydantic_json_schema__(

@@ -5,7 +5,7 @@ streams. Each class renders it and is its schema in the OpenAPI document.
 from datetime import datetime
 from typing import Annotated, Self
 
-from pydantic import Field, PlainSerializer, WithJsonSchema
+from pydantic import Field, PlainSerializer, SkipValidation, WithJsonSchema
 
 from core.answers import Answer, JsonObject, OneOf
 from core.answers import Moment as PlainMoment
@@ -131,12 +131,13 @@ class InstanceDetails(Answer):
     templateId: str
     rootfsSize: int = Field(description="GB")
     billingMode: Annotated[str, OneOf(BillingMode)]
-    tags: dict[str, str]
-    portMappings: list[PortMapping]
+    # JSON columns are rendered as stored: a row of another release's shape must not fail its list.
+    tags: SkipValidation[dict[str, str]]
+    portMappings: SkipValidation[list[PortMapping]]
     createdAt: Moment
     events: str = Field(description="link")
     jobs: str = Field(description="link")
-    connectionDetails: ConnectionDetails | None = None
+    connectionDetails: SkipValidation[ConnectionDetails | None] = None
     novitaInstanceId: str | None = None
     novitaStatus: str | None = None
     startedAt: Moment | None = None
@@ -176,7 +177,6 @@ class InstanceDetails(Answer):
         """``now`` ends the cost of a living instance. A row with COLUMNS will do."""
         price = instance.price_e5_usd
         has_cost = price is not None and instance.started_at is not None
-        connection = instance.connection
         return cls(
             id=instance.public_id,
             name=instance.name,
@@ -192,7 +192,7 @@ class InstanceDetails(Answer):
             createdAt=instance.created_at,
             events=f"/api/instances/{instance.public_id}/events",
             jobs=f"/api/jobs?instance={instance.public_id}",
-            connectionDetails=ConnectionDetails(**connection) if connection else None,
+            connectionDetails=instance.connection or None,
             novitaInstanceId=instance.upstream_id or None,
             novitaStatus=instance.upstream_status or None,
             startedAt=instance.started_at,

@@ -83,6 +83,21 @@ def test_the_schema_names_exactly_the_fields_of_a_full_instance(
     assert body["error"] == {"code": "STARTUP_FAILED", "message": "It did not start."}
 
 
+def test_a_row_whose_json_has_an_unexpected_shape_is_shown_as_it_is_stored(
+    api: Client, project: Project
+) -> None:
+    odd: dict[str, Any] = {
+        "port_mappings": [{"port": 22, "type": "tcp"}, {"port": "ssh", "zone": 1}],
+        "connection": {"ssh": 22},
+        "tags": {"team": 7},
+    }
+    instance = make(project, **odd)
+    make(project, name="b")
+    body = api.get("/api/instances").json()["instances"][1]
+    assert (body["portMappings"], body["connectionDetails"], body["tags"]) == tuple(odd.values())
+    assert InstanceDetails.of(instance, now=database_now()).as_json()["tags"] == {"team": 7}
+
+
 @pytest.mark.parametrize(
     "path", ["inst_000000000000000000000000", "%00", "inst_%00", "%ff", "a" * 500, "'; --", "0"]
 )
