@@ -70,6 +70,8 @@ def install():
 
 def make_venv():
     """Return what went wrong, or None."""
+    if os.path.islink(VENV):
+        os.unlink(VENV)  # --clear would empty the folder that it points to.
     if run([sys.executable, "-m", "venv", "--clear", VENV])[0] == 0:
         return None
     # Debian and Ubuntu keep ensurepip in a package of its own; a pip outside will do as well.

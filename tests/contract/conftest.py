@@ -10,6 +10,7 @@ import pytest
 from django.core.wsgi import get_wsgi_application
 from django.db import connections
 
+from accounts.rest.idempotency_keys import read_key
 from instances.streaming import process
 
 
@@ -38,8 +39,10 @@ def with_keys_of_their_own(application: Any) -> Any:
 
     def serve(environ: dict[str, Any], start_response: Any) -> Any:
         key = environ.get("HTTP_IDEMPOTENCY_KEY", "")
-        if 0 < len(key) <= 255:
-            environ["HTTP_IDEMPOTENCY_KEY"] = f"{next(numbers)}-{key}"[:255]
+        if read_key(key) is not None:
+            number = f"{next(numbers)}-"
+            own = f'"{number}{key[1:]}' if key.startswith('"') else number + key
+            environ["HTTP_IDEMPOTENCY_KEY"] = own if read_key(own) else number
         return application(environ, start_response)
 
     return serve

@@ -78,11 +78,15 @@ def problems_of(schema: BaseSchema) -> Iterator[str]:
 
 
 def failed_checks(event: ScenarioFinished) -> Iterator[str]:
-    for checks in event.recorder.checks.values():
+    for case_id, checks in event.recorder.checks.items():
         for check in checks:
             if check.status == Status.FAILURE and check.failure_info:
                 failure = check.failure_info.failure
-                yield f"{failure.title}: {failure.message}\n{check.failure_info.code_sample}"
+                answer = event.recorder.interactions[case_id].response
+                yield (
+                    f"{failure.title}: {failure.message}\n{check.failure_info.code_sample}\n"
+                    f"{answer and answer.text[:500]}"
+                )
 
 
 @pytest.fixture
