@@ -1,6 +1,9 @@
 """What worker processes count: rows in Postgres, since workers have no port to be scraped at."""
 
-from django.db import connection
+import structlog
+from django.db import Error, connection
+
+logger = structlog.get_logger()
 
 STALE_WRITES_REFUSED = "stale_writes_refused"
 LEASES_LAPSED = "leases_lapsed"
@@ -25,3 +28,12 @@ def count(name: str, by: int = 1) -> None:
             " ON CONFLICT (name) DO UPDATE SET value = c.value + excluded.value",
             [name, by],
         )
+
+
+def try_to_count(name: str, by: int = 1) -> None:
+    """The same for what must go on while the database is away."""
+    try:
+        count(name, by)
+    except Error as error:
+        logger.warning("not_counted", name=name, by=by, error=str(error))
+        connection.close()

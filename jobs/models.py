@@ -42,12 +42,6 @@ class JobQuerySet(models.QuerySet["Job"]):
     def live(self) -> "JobQuerySet":
         return self.filter(status__in=LIVE)
 
-    def failed(self) -> "JobQuerySet":
-        return self.filter(status=JobStatus.FAILED)
-
-    def due(self) -> "JobQuerySet":
-        return self.filter(status=JobStatus.PENDING, run_at__lte=Now())
-
 
 class Job(models.Model):
     """One piece of work that survives every crash.

@@ -96,36 +96,6 @@ RETURNING *
 _ENQUEUE_AND_WAKE = f"{_ENQUEUE}, pg_notify('{CHANNEL}', '') AS woken"
 
 
-def enqueue_many(
-    type_: str, payloads: Sequence[dict[str, Any]], *, priority: int = JobPriority.NORMAL
-) -> int:
-    """Add a job for each payload in one statement, as ``enqueue`` does; how many."""
-    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
-        cursor.execute(
-            _ENQUEUE_MANY,
-            {
-                "public_ids": [new_job_id() for _ in payloads],
-                "payloads": [json.dumps(payload) for payload in payloads],
-                "type": str(type_),
-                "priority": int(priority),
-                "max_attempts": registry.get(type_).retry.max_attempts,
-            },
-        )
-        notify()
-    return len(payloads)
-
-
-_ENQUEUE_MANY = """
-INSERT INTO jobs_job (
-    public_id, payload, type, priority, max_attempts, run_at,
-    subject, request_id, error, errors, worker
-)
-SELECT public_id, payload, %(type)s, %(priority)s, %(max_attempts)s, clock_timestamp(),
-    '', '', '', '[]', ''
-FROM unnest(%(public_ids)s::text[], %(payloads)s::jsonb[]) AS new(public_id, payload)
-"""
-
-
 def notify() -> None:
     """Wake whoever waits, at commit; once in a transaction, since each takes a round trip."""
     if connection.in_atomic_block and _is_woken():

@@ -204,9 +204,9 @@ SPECTACULAR_SETTINGS = {
 
 Q_CLUSTER = {
     "name": "novitai",
-    "broker_class": "jobs.cluster.broker.JobBroker",
+    "broker_class": "jobs.cluster.broker.WakeBroker",
     "workers": CONFIG.job_workers,
-    # One message waits while the others are worked on: more would sit unstarted past its lease.
+    # A wake that waits is enough; all of them say the same.
     "queue_limit": 1,
     # Run limits are the heartbeat's (engine/heartbeat.py): q2's alarm interrupts at any bytecode.
     "timeout": 1_000_000_000,

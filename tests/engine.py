@@ -1,20 +1,18 @@
-"""The job engine driven by hand: real queue, real runner, no thread beside the test."""
+"""The job engine driven by hand: real queue, real executor, no thread beside the test."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent import futures
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
 
-from jobs.cluster import broker
-from jobs.engine import outcome_writer
-from jobs.engine.claim import Claimer
 from jobs.engine.executor import Executor
 from jobs.models import Job
 from jobs.outcomes import Done, Outcome
-from jobs.registry import Handler, JobType, Resolved, WorkItem
+from jobs.registry import Handler, Resolved, WorkItem
 
 
 class ScriptedHandler(Handler[Any, Any]):
@@ -68,37 +66,39 @@ class ScriptedHandler(Handler[Any, Any]):
         self.redriven.append(job.pk)
 
 
+class InlinePool(futures.Executor):
+    """Calls at once, in the thread that submits."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> futures.Future[Any]:
+        fn(*args, **kwargs)
+        return futures.Future()
+
+
 class DrivenRunner(Executor):
-    """A runner whose keeper and heartbeat are the test: nothing runs beside it."""
+    """An executor whose completer and heartbeat are the test: nothing runs beside it."""
 
-    def _begin(self) -> None:
-        """No heartbeat and no keeper."""
+    def __init__(self, threads: int, **options: Any) -> None:
+        options = {"make_pool": lambda threads, name: InlinePool(), **options}
+        super().__init__(threads, **options)
 
-    def _submit(self, job_type: JobType, unit: WorkItem[Any]) -> None:
-        self._talk(job_type, unit, self.live.waits(unit.jobs))
-
-    def _go_on(self) -> None:
-        """One batch at a time."""
+    def run_once(self) -> list[str]:
+        """One claim; the types that it took, in order."""
+        claimed = self.claim()
+        for batch in claimed.batches:
+            self.work(batch)
+        return sorted(job.type for job in claimed.jobs)
 
     def keep(self) -> None:
-        """What the keeper does with everything that has finished; trouble is the test's."""
-        waiting = []
-        while not self.keeper._finished.empty():
-            waiting.append(self.keeper._finished.get())
-        self.keeper.write(waiting)
+        """What the completer does with everything that has finished; trouble is the test's."""
+        self.keeper.write(self.keeper.take())
 
 
 def run_due() -> list[str]:
-    """Claim everything that is due and run it once; the types that ran, in order."""
-    runner = DrivenRunner(threads=4)
-    leases = Claimer("test").claim()
-    outcome_writer.fail_exhausted(
-        [lease for lease in leases if lease.is_suspect and lease.is_exhausted]
-    )
-    for batch in broker.batches(leases):
-        runner.run([(lease.job_id, lease.token) for lease in batch])
+    """Claim what is due and run it once; the types that ran, in order."""
+    runner = DrivenRunner(threads=4, name="test")
+    ran = runner.run_once()
     runner.keep()
-    return sorted(lease.type for lease in leases)
+    return ran
 
 
 def make_due(**which: Any) -> int:

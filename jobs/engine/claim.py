@@ -1,23 +1,14 @@
-"""The claim: how due rows, and rows whose worker died, are leased to a process.
+"""How a worker process takes work: the claim (``claim.sql``), and what is kept between claims.
 
-One string, one round trip, two statements. The first takes a turn: claims of all clusters follow
-one another (an advisory lock that the server frees with the statement's own transaction, even if
-the client is stopped in the middle), so that a type's cap is exact and nobody chooses the rows
-that another is about to take. The second chooses and leases:
-
-    busy   the rows being worked on: they fill the caps, and among them are the lapsed ones
-    open   the registered types that are not paused, and the room that their caps leave
-    lane   a type's rows of one priority; each is one range of the index job_due
-    due    the best of the lanes of each type, as many as there is room
-
-Times are the database's clock_timestamp(): now() stands still in a transaction. As a scalar
-subquery it is taken once; a bare volatile call could not bound the index scan, which would then
-walk through every row that waits for later.
+Claims of all processes follow one another, by an advisory lock that the server frees with the
+statement's own transaction, even if the client is stopped in the middle. So a type's cap is exact,
+and nobody chooses the rows that another is about to take.
 """
 
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from django.db import connection
@@ -25,232 +16,215 @@ from django.db.backends.utils import CursorWrapper
 
 from jobs import registry
 from jobs.engine import leasing
-from jobs.engine.leasing import STARTED_COLUMNS, jobs_of
 from jobs.models import Job, JobPriority
 from jobs.registry import JobType
 
-# The key of the claimers' turns among the database's advisory locks; any number of our own.
+# Key of the claimers' turns among the database's advisory locks; any number of our own.
 TURN = 7_021_903_117
-# Rows of dead workers that one claim takes back.
-MOST_LAPSED = 100
-# Every so many claims, a quarter of the room goes to what has waited longest, of any priority.
+# Rows of dead workers that one claim takes: each is worked on alone, while the others wait.
+MOST_LAPSED = 20
+# Every eighth claim gives a quarter of the room to what has waited longest, of any priority.
 FAIR_EACH = 8
 FAIR_SHARE = 0.25
-# How long a claimer trusts its memory of where the due rows of a lane begin.
+# Seconds between claims that ignore the low-water marks.
 FULL_LOOK_SECONDS = 1.0
+# A mark lies so far before the last row taken: rows with earlier due times may commit later.
+LATE_COMMIT_SECONDS = 0.1
 _PRIORITIES = sorted(JobPriority.values)
 
 
 @dataclass(frozen=True, slots=True)
-class Lease:
-    """A claimed row and the token under which it may be written.
+class Claimed:
+    """What one claim took.
 
-    due: since when, in seconds since 1970. is_suspect: a worker died with it.
-    is_lapsed: that is where it comes from now. attempts: those already begun, of max_attempts.
+    batches: each of one type, the most urgent first, then each suspect by itself. Suspects
+    (``Job.is_suspect``) are only leased; the attempt of all others is counted. lapsed: rows that
+    come from dead workers. full: types of which another claim would take more. is_cut: more rows
+    may be due, but a batch or a cap is full.
     """
 
-    job_id: int
-    token: int
-    type: str
-    priority: int
-    due: float
-    is_suspect: bool
-    is_lapsed: bool
-    attempts: int
-    max_attempts: int
+    batches: Sequence[Sequence[Job]] = ()
+    lapsed: int = 0
+    full: Sequence[JobType] = ()
+    is_cut: bool = False
 
     @property
-    def is_exhausted(self) -> bool:
-        return self.attempts >= self.max_attempts
-
-    @property
-    def is_last_chance(self) -> bool:
-        """Whether its worker's death would fail it now, be it the culprit or a bystander."""
-        return self.is_suspect and self.attempts == self.max_attempts - 1
+    def jobs(self) -> list[Job]:
+        return [job for batch in self.batches for job in batch]
 
 
-_CLAIM = """
-PREPARE {name} (text[], int[], int[], float8[], float8, int, interval, text) AS
-WITH busy AS MATERIALIZED (
-    SELECT id, type, lease_expires_at FROM jobs_job WHERE status = 'processing'
-), open AS MATERIALIZED (
-    SELECT t.type, t.nth, greatest(least(t.batch, t.cap - coalesce(b.n, 0)), 0) AS room
-    FROM unnest($1, $2, $3) WITH ORDINALITY AS t(type, batch, cap, nth)
-    LEFT JOIN (SELECT type, count(*) AS n FROM busy GROUP BY type) b USING (type)
-    WHERE NOT EXISTS (SELECT FROM jobs_pausedtype p WHERE p.type = t.type)
-), due AS (
-    SELECT id FROM (
-        SELECT id, room, row_number() OVER (
-            PARTITION BY type ORDER BY age_place > ceil(room * $5), priority DESC, run_at
-        ) AS place
-        FROM (
-            SELECT row.id, row.run_at, open.type, open.room, lane.priority,
-                row_number() OVER (PARTITION BY type ORDER BY run_at) AS age_place
-            FROM open CROSS JOIN generate_series(4, 1, -1) AS lane(priority), LATERAL (
-                SELECT id, run_at FROM jobs_job j
-                WHERE j.status = 'pending' AND j.type = open.type AND j.priority = lane.priority
-                  AND j.run_at
-                      >= to_timestamp(coalesce($4[open.nth * 4 - 4 + lane.priority], '-infinity'))
-                  AND j.run_at <= (SELECT clock_timestamp())
-                ORDER BY j.run_at LIMIT open.room
-            ) row
-        ) ranked
-    ) best
-    WHERE place <= room
-), lapsed AS (
-    SELECT busy.id FROM busy JOIN open USING (type)
-    WHERE lease_expires_at < clock_timestamp()
-    ORDER BY lease_expires_at LIMIT $6
+_NAME = "novitai_claim"
+_PREPARE = (
+    f"PREPARE {_NAME} (text[], int[], int[], float8[], float8, int, interval, text) AS\n"
+    + Path(__file__).with_name("claim.sql").read_text().format(columns=leasing.COLUMNS)
 )
-UPDATE jobs_job j SET
-    status = 'processing',
-    is_suspect = is_suspect OR status = 'processing',
-    lease_token = (random() * 9007199254740991)::bigint,
-    lease_expires_at = clock_timestamp() + $7,
-    worker = $8{and_start}
-WHERE id = ANY(ARRAY(
-    -- Somebody may have renewed, cancelled or settled a row since it was chosen. CASE, since for
-    -- OR the planner may read both partial indexes from end to end.
-    SELECT id FROM jobs_job
-    WHERE id = ANY(ARRAY(SELECT id FROM lapsed UNION ALL SELECT id FROM due))
-      AND CASE status WHEN 'pending' THEN run_at <= clock_timestamp()
-                      WHEN 'processing' THEN lease_expires_at < clock_timestamp() END
-    ORDER BY id FOR UPDATE SKIP LOCKED
-))
-RETURNING {columns}
-"""
-_LEASE_COLUMNS = (
-    "id, lease_token, type, priority, extract(epoch FROM run_at)::float8, is_suspect,"
-    " id = ANY(ARRAY(SELECT id FROM lapsed)), attempts, max_attempts"
-)
-_START = ", attempts = attempts + 1, processed_at = clock_timestamp()"
-# Planned once for each connection: planning takes a third of the time that a claim does.
-_STATEMENTS = {
-    "novitai_lease": _CLAIM.format(name="novitai_lease", and_start="", columns=_LEASE_COLUMNS),
-    "novitai_start": _CLAIM.format(name="novitai_start", and_start=_START, columns=STARTED_COLUMNS),
-}
-# Without waiting for the disk (see leasing.start). Without sequential scans, since the plan may be
-# from when the table was empty, and without bitmaps: for few rows on many pages they look cheap,
-# but they read a lane to its end, dead entries included, and mark none of these as dead.
-_EXECUTE = """
+# Without waiting for the disk (see leasing). Without sequential scans, since the plan may be from
+# when the table was empty, and without bitmaps: for few rows on many pages they look cheap, but
+# they read a range to its end, dead entries included, and mark none of these as dead.
+_EXECUTE = f"""
 SELECT pg_advisory_xact_lock(%(turn)s), set_config('synchronous_commit', 'off', true),
     set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true);
-EXECUTE {name} (%(types)s, %(batches)s, %(caps)s, %(marks)s::float8[], %(fair_share)s,
+EXECUTE {_NAME} (%(types)s, %(batches)s, %(caps)s, %(marks)s::float8[], %(fair_share)s,
     %(most_lapsed)s, %(lease)s, %(worker)s)
 """
 
 
 class Claimer:
-    """What one process remembers between its claims. Not for several threads."""
+    """Claims for one process, under its name. Not for several threads."""
 
     def __init__(self, worker: str) -> None:
         self._worker = worker
         self._claims = 0
-        self._marks: dict[tuple[str, int], float] = {}
-        self._looked_at = 0.0
+        self._marks = _LowWaterMarks()
         self._prepared: object = None
 
-    def claim(self, types: Sequence[JobType] | None = None) -> list[Lease]:
-        """Lease what is due and what has lapsed; the pusher's claim. Starts nothing."""
+    def claim(self, types: Sequence[JobType] | None = None) -> Claimed:
+        """A batch of each type that has due rows and room, and rows of dead workers."""
         chosen = registry.all_types() if types is None else types
-        rows = self._execute("novitai_lease", chosen, MOST_LAPSED)
-        if not rows and self._forget(chosen):
-            rows = self._execute("novitai_lease", chosen, MOST_LAPSED)
-        leases = [Lease(*row) for row in rows]
-        # Lapsed rows lie anywhere in their lane, with due rows before them.
-        fresh = [lease for lease in leases if not lease.is_suspect]
-        self._remember((lease.type, lease.priority, lease.due) for lease in fresh)
-        return leases
+        rows = self._execute(chosen)
+        if not rows and self._marks.forget(chosen):
+            rows = self._execute(chosen)
+        jobs = leasing.jobs_of(rows)
+        # Lapsed rows lie anywhere in their range, with due rows before them.
+        self._marks.remember(job for job in jobs if not job.is_suspect)
+        made, lapsed = _batches(jobs), sum(row[-2] for row in rows)
+        full = [each for each in chosen if _is_full(made, each)]
+        if lapsed == MOST_LAPSED:
+            full = list(chosen)
+        return Claimed(made, lapsed, full, is_cut=bool(full) or any(row[-1] for row in rows))
 
-    def start(self, job_type: JobType) -> list[Job]:
-        """Lease and start what is due of one type; the claim of a worker that helps itself."""
-        jobs = jobs_of(self._execute("novitai_start", [job_type], 0))
-        self._remember((job.type, job.priority, job.due) for job in jobs)
-        return jobs
-
-    def _execute(self, name: str, types: Sequence[JobType], most_lapsed: int) -> list[Any]:
+    def _execute(self, types: Sequence[JobType]) -> list[Any]:
         self._claims += 1
-        names = [str(job_type.name) for job_type in types]
         parameters: dict[str, Any] = {
             "turn": TURN,
-            "types": names,
+            "types": [str(job_type.name) for job_type in types],
             "batches": [job_type.batch_size for job_type in types],
             "caps": [job_type.max_in_flight for job_type in types],
-            "marks": self._recall([(name, each) for name in names for each in _PRIORITIES]),
+            "marks": self._marks.of(types),
             "fair_share": FAIR_SHARE if self._claims % FAIR_EACH == 0 else 0,
-            "most_lapsed": most_lapsed,
+            "most_lapsed": MOST_LAPSED,
             "lease": leasing.LEASE,
             "worker": self._worker,
         }
         with connection.cursor() as cursor:
             self._prepare(cursor)
-            cursor.execute(_EXECUTE.format(name=name), parameters)
+            cursor.execute(_EXECUTE, parameters)
             cursor.nextset()
             return list(cursor.fetchall())
 
     def _prepare(self, cursor: CursorWrapper) -> None:
-        """Once for each connection; a claimer before this one may have done it."""
+        """Once for each connection: planning takes a third of the time that a claim does."""
         if self._prepared is not connection.connection:
-            cursor.execute("SELECT name FROM pg_prepared_statements")
-            known = {name for (name,) in cursor.fetchall()}
-            for name in _STATEMENTS.keys() - known:
-                cursor.execute(_STATEMENTS[name])
+            cursor.execute("SELECT FROM pg_prepared_statements WHERE name = %s", [_NAME])
+            if cursor.fetchone() is None:  # A claimer before this one may have done it.
+                cursor.execute(_PREPARE)
             self._prepared = connection.connection
 
-    def _recall(self, lanes: Sequence[tuple[str, int]]) -> list[float | None]:
-        """Where the due rows of each lane begin, by what earlier claims took.
 
-        The index entries of taken rows stay at the head of their lane until a vacuum, which a
-        long transaction holds off for as long as it lasts: a mark skips them. What became due
-        before the mark since (a row given back, a late commit) is found by the next full look,
-        or when there is nothing else to do.
-        """
+def _batches(jobs: Iterable[Job]) -> list[list[Job]]:
+    """Suspects last: one that must be alone in the process waits for the others to end."""
+    by_type: dict[str, list[Job]] = {}
+    suspects: list[list[Job]] = []
+    for job in jobs:
+        if job.is_suspect:
+            suspects.append([job])
+        else:
+            by_type.setdefault(job.type, []).append(job)
+    return [*by_type.values(), *suspects]
+
+
+def _is_full(made: Iterable[Sequence[Job]], job_type: JobType) -> bool:
+    """Suspects are single whatever is left of their type."""
+    batches = (batch for batch in made if batch[0].type == job_type.name)
+    return any(len(each) >= job_type.batch_size and not each[0].is_suspect for each in batches)
+
+
+class _LowWaterMarks:
+    """Where the due rows of each type and priority begin, by what earlier claims took.
+
+    The index entries of taken rows stay at the head of their range until a vacuum, which a long
+    transaction holds off for as long as it lasts: a mark skips them. A row that became due before
+    the mark since then (given back, a very late commit) is found by the next full look, or when
+    there is nothing else to do.
+    """
+
+    def __init__(self) -> None:
+        self._marks: dict[tuple[str, int], float] = {}
+        self._forgotten_at = 0.0
+
+    def of(self, types: Sequence[JobType]) -> list[float | None]:
         now = time.monotonic()
-        if now - self._looked_at > FULL_LOOK_SECONDS:
-            self._looked_at = now
+        if now - self._forgotten_at > FULL_LOOK_SECONDS:
+            self._forgotten_at = now
             self._marks.clear()
-        return [self._marks.get(lane) for lane in lanes]
+        return [self._marks.get((str(each.name), p)) for each in types for p in _PRIORITIES]
 
-    def _forget(self, types: Sequence[JobType]) -> bool:
-        """Whether there was something to forget, so that another look may find more."""
-        names = {job_type.name for job_type in types}
-        lanes = [lane for lane in self._marks if lane[0] in names]
-        for lane in lanes:
-            del self._marks[lane]
-        return bool(lanes)
+    def forget(self, types: Sequence[JobType]) -> bool:
+        """Whether there was a mark of these types, so that another look may find more."""
+        names = {str(job_type.name) for job_type in types}
+        kept = {place: mark for place, mark in self._marks.items() if place[0] not in names}
+        is_changed = len(kept) < len(self._marks)
+        self._marks = kept
+        return is_changed
 
-    def _remember(self, taken: Iterable[tuple[str, int, float]]) -> None:
-        for type_, priority, due in taken:
-            lane = (type_, priority)
-            self._marks[lane] = max(due, self._marks.get(lane, due))
+    def remember(self, taken: Iterable[Job]) -> None:
+        for job in taken:
+            place = (job.type, job.priority)
+            mark = job.due - LATE_COMMIT_SECONDS
+            self._marks[place] = max(mark, self._marks.get(place, mark))
 
 
-_SECONDS_TO_NEXT = """
-SELECT extract(epoch FROM min(soonest.run_at) - clock_timestamp())
-FROM unnest(%(types)s::text[]) AS t(type) CROSS JOIN generate_series(1, 4) AS p(priority),
-LATERAL (
-    SELECT run_at FROM jobs_job
-    WHERE status = 'pending' AND type = t.type AND priority = p.priority
-      AND run_at > (SELECT clock_timestamp())
-    ORDER BY run_at LIMIT 1
-) soonest
-WHERE NOT EXISTS (SELECT FROM jobs_pausedtype p WHERE p.type = t.type)
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a broker waits for.
+
+    at: when this was, in the database's time, seconds since 1970. seconds: until the next row
+    becomes due or the next lease lapses; None when there is neither. is_at_cap: some type has as
+    many rows at work as it may, so that due rows may wait for one of these to end.
+    """
+
+    at: float
+    seconds: float | None
+    is_at_cap: bool
+
+
+_OUTLOOK = """
+WITH moment AS MATERIALIZED (
+    SELECT clock_timestamp() AS now, coalesce(to_timestamp(%(since)s), clock_timestamp()) AS since
+), open AS MATERIALIZED (
+    SELECT t.type, t.cap FROM unnest(%(types)s::text[], %(caps)s::int[]) AS t(type, cap)
+    WHERE NOT EXISTS (SELECT FROM jobs_pausedtype p WHERE p.type = t.type)
+), busy AS MATERIALIZED (
+    SELECT count(*) >= min(open.cap) AS is_at_cap, min(j.lease_expires_at)
+        FILTER (WHERE j.lease_expires_at > (SELECT since FROM moment)) AS lapses_at
+    FROM jobs_job j JOIN open USING (type) WHERE j.status = 'processing' GROUP BY type
+), due AS MATERIALIZED (
+    SELECT min(soonest.run_at) AS due_at
+    FROM open CROSS JOIN generate_series(1, 4) AS range(priority), LATERAL (
+        SELECT run_at FROM jobs_job j
+        WHERE j.status = 'pending' AND j.type = open.type AND j.priority = range.priority
+          AND j.run_at > (SELECT since FROM moment)
+        ORDER BY j.run_at LIMIT 1
+    ) soonest
+)
+SELECT extract(epoch FROM now)::float8,
+    extract(epoch FROM least(due_at, (SELECT min(lapses_at) FROM busy)) - now)::float8,
+    coalesce((SELECT bool_or(is_at_cap) FROM busy), false)
+FROM moment, due
 """
 
 
-def seconds_to_next_due() -> float | None:
-    """Seconds until the next future row is due; None when there is none."""
-    with connection.cursor() as cursor:
-        cursor.execute(_SECONDS_TO_NEXT, {"types": [str(t.name) for t in registry.all_types()]})
-        (seconds,) = cursor.fetchone()
-    return None if seconds is None else float(seconds)
+def look_ahead(since: float | None = None) -> Outlook:
+    """What happens next after ``since``, by default now; in the past if it has happened already.
 
-
-def has_blocked_rows() -> bool:
-    """Whether some type is at its cap, so that due rows may wait for a slot and not for time."""
-    caps = {str(t.name): t.max_in_flight for t in registry.all_types()}
+    With the moment of the look before it, no row becomes due unseen between two looks.
+    """
+    types = registry.all_types()
+    parameters: dict[str, Any] = {
+        "types": [str(job_type.name) for job_type in types],
+        "caps": [job_type.max_in_flight for job_type in types],
+        "since": since,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT type, count(*) FROM jobs_job WHERE status = 'processing' GROUP BY type"
-        )
-        return any(count >= caps.get(name, count + 1) for name, count in cursor.fetchall())
+        cursor.execute(_OUTLOOK, parameters)
+        return Outlook(*cursor.fetchone())

@@ -1,14 +1,14 @@
-"""Writes down what came of the work: apply, and the outcome of the job, in one transaction.
+"""Writes what came of the work: apply, and the outcome of the job, in one transaction.
 
-One thread of each worker process. It lets finished units gather for a moment, so that they share
-transactions; no unit, whatever is wrong with it, keeps the others from being written.
+One thread of each worker process. It lets finished items gather for a moment, so that they share
+transactions; no item, whatever is wrong with it, keeps the others from being written.
 """
 
 import queue as stdlib_queue
 import threading
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
 
-from jobs import counters, queue, registry
+from jobs import counters, registry
 from jobs.engine import leasing, outcome_writer, shared_memory
 from jobs.engine.heartbeat import LiveJobs
 from jobs.failpoints import crashpoint
@@ -54,10 +54,14 @@ class Finished:
 
 
 class Completer:
-    """Takes finished units from any thread; its own thread writes them."""
+    """Takes finished items from any thread; its own thread writes them.
 
-    def __init__(self, live: LiveJobs) -> None:
+    wake: lets an idle worker look for work, once this one has made room for it.
+    """
+
+    def __init__(self, live: LiveJobs, wake: Callable[[], None] = lambda: None) -> None:
         self._live = live
+        self._wake = wake
         self._finished: stdlib_queue.SimpleQueue[Finished] = stdlib_queue.SimpleQueue()
 
     def start(self) -> None:
@@ -78,9 +82,14 @@ class Completer:
         gathered = [self._finished.get()] if block else []
         if self._finished.qsize() + sum(len(unit.jobs) for unit in gathered) < ENOUGH_JOBS:
             time.sleep(GATHER_SECONDS)
+        return gathered + self.take()
+
+    def take(self) -> list[Finished]:
+        """What has finished since the last time."""
+        taken = []
         while not self._finished.empty():
-            gathered.append(self._finished.get())
-        return gathered
+            taken.append(self._finished.get())
+        return taken
 
     def write(self, waiting: list[Finished]) -> None:
         """Write groups of units, each in its own transaction; what is left waits for a next try."""
@@ -109,7 +118,10 @@ class Completer:
             if len(group) == 1:
                 return self._leave(group[0], error, waiting)
         else:
-            return self._forget(group, waiting)
+            self._forget(group, waiting)
+            if shared_memory.has_backlog():
+                self._wake()
+            return None
         for unit in group:
             self._write_group([unit], waiting)
         return None
@@ -183,20 +195,11 @@ def _write(group: Sequence[Finished]) -> None:
         if talks:
             outcomes |= _outcomes(group[0].handler, talks)
         outcome_writer.write_outcomes(jobs, outcomes)
-        if shared_memory.is_blocked():
-            queue.notify()
         crashpoint("keeper.before_commit")
     crashpoint("keeper.after_commit")
-    if len(ours) < len(jobs):
-        _count_refused(len(jobs) - len(ours))
-
-
-def _count_refused(count: int) -> None:
-    logger.warning("jobs_stale_writes_refused", count=count)
-    try:
-        counters.count(counters.STALE_WRITES_REFUSED, count)
-    except DatabaseTrouble:
-        connection.close()  # What matters has been written.
+    if refused := len(jobs) - len(ours):
+        logger.warning("jobs_stale_writes_refused", count=refused)
+        counters.try_to_count(counters.STALE_WRITES_REFUSED, refused)
 
 
 def _outcomes(

@@ -1,23 +1,23 @@
-"""What a worker process of the cluster executes: batches through load and talk to the keeper.
+"""What a worker process does when it is woken: claim, load, and hand the calls to threads.
 
-The worker's main thread starts a batch, loads it and hands its units to the threads of its type,
-then takes the next message: nobody waits for the slowest item. Each type has threads of its own,
-so that a type that hangs fills only those. The keeper thread applies what has finished
-(``keeper``), a heartbeat thread keeps the leases alive (``heartbeat``).
+The main thread claims, loads each batch and hands its work items to the threads of its type; it
+does not wait for them. Each type has threads of its own, so that a type that hangs fills only
+those. The completer thread writes what has finished (``completer``), a heartbeat thread keeps the
+leases alive (``heartbeat``).
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
+from concurrent import futures
 from datetime import timedelta
 from typing import Any
 
 import structlog
-from django.db import InterfaceError, OperationalError, connection
+from django.db import Error, connection
 
-from jobs import registry
-from jobs.engine import completer, heartbeat, leasing, shared_memory
-from jobs.engine.claim import Claimer
+from jobs import counters, registry
+from jobs.engine import completer, heartbeat, leasing, outcome_writer, shared_memory
+from jobs.engine.claim import Claimed, Claimer
 from jobs.engine.completer import Completer, Finished
 from jobs.engine.heartbeat import RunDeadline
 from jobs.models import Job
@@ -27,123 +27,99 @@ from jobs.registry import Handler, JobType, Resolved, WorkItem
 logger = structlog.get_logger()
 
 DRAIN_SECONDS = 5.0
-START_ATTEMPTS = 5
-# A worker with as many batches of a type at hand, and work for twice its threads, lets the others
-# have the rest.
+# A worker with so many batches of a type at hand, and work for twice its threads, takes no more.
 MOST_BATCHES = 4
 LOOK_SECONDS = 0.002
-# How long a row on its last chance waits for the process to be empty of others.
+LOOK_AT_ALL_SECONDS = 0.01
+# How long a suspect at its last attempt waits for the process to be empty of others.
 ALONE_SECONDS = 30.0
 ALONE_LATER = timedelta(seconds=2)
+
+MakePool = Callable[[int, str], futures.Executor]
 
 
 class Executor:
     """The threads and the live rows of one worker process. Made after the fork, never before.
 
-    threads: talks at once of one type, where the type's cap is not lower.
+    threads: calls at once of one type, where the type's cap is not lower. wake: lets an idle
+    worker of this cluster look for work. make_pool: threads for one type, by number and name.
     """
 
-    def __init__(self, threads: int) -> None:
+    def __init__(
+        self,
+        threads: int,
+        *,
+        name: str = "",
+        wake: Callable[[], None] = lambda: None,
+        make_pool: MakePool = futures.ThreadPoolExecutor,
+    ) -> None:
         self._threads = threads
-        self._pools: dict[str, ThreadPoolExecutor] = {}
-        self._backlog: dict[str, JobType] = {}
-        self._name = heartbeat.worker_name()
-        self._claimer = Claimer(self._name)
+        self._wake = wake
+        self._make_pool = make_pool
+        self._pools: dict[str, futures.Executor] = {}
+        self._claimer = Claimer(name or heartbeat.worker_name())
         self.live = heartbeat.LiveJobs()
-        self.keeper = Completer(self.live)
-        self._begin()
+        self.keeper = Completer(self.live, wake)
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
         """Start what goes on beside the work, for the life of the process."""
         heartbeat.start(self.live)
         self.keeper.start()
 
-    def run(self, leases: Sequence[tuple[int, int]]) -> None:
-        """Start a batch of one type, and go on with every type that has a backlog."""
-        jobs = self._start(leases)
-        if jobs:
-            job_type = registry.get(jobs[0].type)
-            self._work(job_type, jobs)
-            if len(jobs) >= job_type.batch_size:
-                self._backlog[job_type.name] = job_type
-        self._go_on()
+    def run_due(self) -> None:
+        """Claim and start work until no claim has a full batch; at the first full one let another
+        worker help.
 
-    def _go_on(self) -> None:
-        """Claim for itself, a batch of each type in turn, until there is no backlog or a message
-        waits: it may be urgent. What is left then is gone on with after it.
+        With a backlog the next claims are of the types that have one, which costs less; every 10 ms
+        one is of all types.
         """
-        while self._backlog and shared_memory.is_task_taken() and not shared_memory.is_stopping():
-            with_room = [each for each in self._backlog.values() if self._has_room(each)]
-            for job_type in with_room:
-                jobs = self._help_itself(job_type)
-                self._work(job_type, jobs)
-                if len(jobs) < job_type.batch_size:
-                    del self._backlog[job_type.name]
-                    shared_memory.leave_off()
-            if not with_room:
-                time.sleep(LOOK_SECONDS)
+        types, looked_at, is_helped = registry.all_types(), time.monotonic(), False
+        while types and not shared_memory.is_stopping():
+            claimed = self.claim(types)
+            types = claimed.full
+            if types and not is_helped:
+                self._wake()
+                is_helped = True
+            for batch in claimed.batches:
+                self.work(batch)
+            if types and time.monotonic() - looked_at > LOOK_AT_ALL_SECONDS:
+                types, looked_at = registry.all_types(), time.monotonic()
+
+    def claim(self, of: Sequence[JobType] | None = None) -> Claimed:
+        """Take a batch of each type for which this process has room; nothing while the database is
+        away. Fresh rows are live from here until their outcome is written.
+        """
+        shared_memory.worker_is_active()
+        asked = registry.all_types() if of is None else of
+        types = [each for each in asked if self._has_room(each)]
+        try:
+            claimed = self._claimer.claim(types) if types else Claimed()
+        except Error as error:
+            logger.warning("claim_failed", error=str(error))
+            connection.close()
+            return Claimed()
+        for batch in claimed.batches:
+            if not batch[0].is_suspect:
+                self.live.add(batch, run_limit=registry.get(batch[0].type).run_limit)
+        if claimed.is_cut or len(types) < len(asked):
+            shared_memory.set_backlog()
+        if claimed.lapsed:
+            counters.try_to_count(counters.LEASES_LAPSED, claimed.lapsed)
+        return claimed
 
     def _has_room(self, job_type: JobType) -> bool:
         most = max(MOST_BATCHES * job_type.batch_size, 2 * self._threads)
         return self.live.count(job_type.name) <= most - job_type.batch_size
 
-    def run_alone(self, lease: tuple[int, int]) -> None:
-        """Run what may kill the process, at its last chance, while nothing else is in it.
+    def work(self, batch: Sequence[Job]) -> None:
+        """Load a batch of one type, or a suspect by itself, and hand each work item on."""
+        if batch[0].is_suspect:
+            self._work_on_suspect(batch[0])
+        else:
+            self._load_and_submit(batch)
 
-        A culprit then dies by itself, and a bystander of earlier deaths gets through. One worker
-        of a cluster at a time: the others are needed for everything else.
-        """
-        if not shared_memory.may_work_alone(ALONE_SECONDS):
-            leasing.release([lease], after=ALONE_LATER)
-            return
-        try:
-            self._wait_until_empty(ALONE_SECONDS, keeping=dict([lease]))
-            if shared_memory.is_stopping():
-                leasing.release([lease])
-            elif jobs := self._start([lease]):
-                job_type = registry.get(jobs[0].type)
-                seconds = job_type.run_limit.total_seconds()
-                shared_memory.work_alone(seconds)
-                self._work(job_type, jobs)
-                self._wait_until_empty(seconds)
-        finally:
-            shared_memory.work_alone(0)
-
-    def _wait_until_empty(self, seconds: float, keeping: Mapping[int, int] | None = None) -> None:
-        """``keeping``: leases without a heartbeat, which must not lapse meanwhile."""
-        now = time.monotonic()
-        deadline, renewed_at = now + seconds, now
-        while self.live.jobs() and now < deadline and not shared_memory.is_stopping():
-            time.sleep(LOOK_SECONDS)
-            now = time.monotonic()
-            if keeping and now - renewed_at > leasing.LEASE.total_seconds() / 3:
-                leasing.renew(keeping)
-                renewed_at = now
-
-    def _help_itself(self, job_type: JobType) -> Sequence[Job]:
-        try:
-            return self._claimer.start(job_type)
-        except (OperationalError, InterfaceError) as error:
-            logger.warning("claim_failed", error=str(error))
-            connection.close()
-            return []
-
-    def _start(self, leases: Sequence[tuple[int, int]]) -> Sequence[Job]:
-        """Rows that cannot be started would lie idle until their lease lapses: try again first."""
-        for attempt in range(START_ATTEMPTS):
-            try:
-                return leasing.start(leases, self._name)
-            except (OperationalError, InterfaceError) as error:
-                logger.warning("jobs_start_failed", error=str(error), attempt=attempt + 1)
-                connection.close()
-                time.sleep(0.1 * (attempt + 1))
-        return []
-
-    def _work(self, job_type: JobType, jobs: Sequence[Job]) -> None:
-        """Load, and hand each unit on. What is started is live from here until it is written."""
-        if not jobs:
-            return
-        self.live.add(jobs, run_limit=job_type.run_limit)
+    def _load_and_submit(self, jobs: Sequence[Job]) -> None:
+        job_type = registry.get(jobs[0].type)
         for part in self._load(job_type.handler, jobs):
             if isinstance(part, WorkItem):
                 self._submit(job_type, part)
@@ -155,35 +131,90 @@ class Executor:
     ) -> Sequence[WorkItem[Any] | Resolved]:
         try:
             parts = handler.load(jobs)
-        except Exception as error:  # noqa: BLE001 - the one place, with _talk and the keeper
+        except Exception as error:  # noqa: BLE001 - the one place, with _talk and the completer
             return [Resolved({job.pk: completer.failure(error) for job in jobs})]
         covered = {pk for part in parts for pk in _job_ids(part)}
         left = [job for job in jobs if job.pk not in covered]
         return [*parts, Resolved(completer.forgotten(left))]
 
-    def _submit(self, job_type: JobType, unit: WorkItem[Any]) -> None:
+    def _submit(self, job_type: JobType, item: WorkItem[Any]) -> None:
         if job_type.name not in self._pools:
             threads = min(self._threads, job_type.max_in_flight)
-            self._pools[job_type.name] = ThreadPoolExecutor(threads, f"talk-{job_type.name}")
-        span = self.live.waits(unit.jobs)
-        self._pools[job_type.name].submit(self._talk, job_type, unit, span)
+            self._pools[job_type.name] = self._make_pool(threads, f"call-{job_type.name}")
+        deadline = self.live.waits(item.jobs)
+        self._pools[job_type.name].submit(self._talk, job_type, item, deadline)
 
-    def _talk(self, job_type: JobType, unit: WorkItem[Any], span: RunDeadline) -> None:
+    def _talk(self, job_type: JobType, item: WorkItem[Any], deadline: RunDeadline) -> None:
         handler = job_type.handler
         if shared_memory.is_stopping():
-            given_back: dict[int, Outcome] = {job.pk: Released() for job in unit.jobs}
-            self.keeper.put(Finished(unit.jobs, handler, outcomes=given_back))
+            given_back: dict[int, Outcome] = {job.pk: Released() for job in item.jobs}
+            self.keeper.put(Finished(item.jobs, handler, outcomes=given_back))
             return
-        span.begin(job_type.run_limit.total_seconds())
-        bound = {"job_id": unit.jobs[0].public_id, "request_id": unit.jobs[0].request_id}
+        deadline.begin(job_type.run_limit.total_seconds())
+        bound = {"job_id": item.jobs[0].public_id, "request_id": item.jobs[0].request_id}
         try:
             with structlog.contextvars.bound_contextvars(**bound):
-                result = handler.talk(unit.work)
-            finished = Finished(unit.jobs, handler, unit.work, result)
+                result = handler.talk(item.work)
+            finished = Finished(item.jobs, handler, item.work, result)
         except Exception as error:  # noqa: BLE001 - see _load
-            outcomes = {job.pk: completer.failure(error) for job in unit.jobs}
-            finished = Finished(unit.jobs, handler, outcomes=outcomes)
+            outcomes = {job.pk: completer.failure(error) for job in item.jobs}
+            finished = Finished(item.jobs, handler, outcomes=outcomes)
         self.keeper.put(finished)
+
+    # Suspects: rows that may have killed their worker
+
+    def _work_on_suspect(self, job: Job) -> None:
+        """Fail it if it died in each of its attempts; at its last one, let nothing else be in the
+        process. Whatever goes wrong, it is left to its lease, and the others go on.
+        """
+        try:
+            if job.attempts >= job.max_attempts:
+                outcome_writer.fail_exhausted(job)
+            elif job.attempts == job.max_attempts - 1:
+                self._run_alone(job)
+            else:
+                self._run_suspect(job)
+        except Exception as error:
+            logger.exception("suspect_left_to_its_lease", job_id=job.public_id, type=job.type)
+            if isinstance(error, completer.DatabaseTrouble):
+                connection.close()
+
+    def _run_suspect(self, job: Job) -> bool:
+        """Whether it was still ours."""
+        started = leasing.start(job)
+        if started is not None:
+            self.live.add([started], run_limit=registry.get(job.type).run_limit)
+            self._load_and_submit([started])
+        return started is not None
+
+    def _run_alone(self, job: Job) -> None:
+        """A culprit then dies by itself, and a bystander of earlier deaths gets through.
+
+        One worker of a cluster at a time: the others are needed for everything else.
+        """
+        if not shared_memory.may_work_alone(ALONE_SECONDS):
+            leasing.release(job, after=ALONE_LATER)
+            return
+        try:
+            # While it waits it is live, so that the heartbeat keeps its lease.
+            self.live.add([job], run_limit=timedelta(seconds=2 * ALONE_SECONDS))
+            self._wait_until_live(1, ALONE_SECONDS)
+            self.live.discard([job])
+            seconds = registry.get(job.type).run_limit.total_seconds()
+            shared_memory.work_alone(seconds)
+            if shared_memory.is_stopping():
+                leasing.release(job)
+            elif self._run_suspect(job):
+                self._wait_until_live(0, seconds)
+        finally:
+            shared_memory.work_alone(0)
+
+    def _wait_until_live(self, most: int, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while len(self.live.jobs()) > most and not shared_memory.is_stopping():
+            if time.monotonic() > deadline:
+                return
+            time.sleep(LOOK_SECONDS)
 
     def stop(self) -> None:
         """Let what is under way finish for some seconds, then give the rest back unharmed."""

@@ -150,9 +150,7 @@ def _end_process(overdue: Sequence[Job]) -> None:
     """Nothing else ends a thread that hangs; the leases of all that ran here lapse."""
     logger.error("job_over_run_limit", job_ids=[job.public_id for job in overdue])
     try:
-        counters.count(counters.RUN_LIMITS_EXCEEDED, len(overdue))
-    except Error:
-        pass  # The end must not wait for a database that is away.
+        counters.try_to_count(counters.RUN_LIMITS_EXCEEDED, len(overdue))
     finally:
         os._exit(EXIT_RUN_LIMIT)
 

@@ -2,6 +2,10 @@
 
 ``claim`` takes the rows. Times are the database's clock_timestamp(): now() stands still in a
 transaction.
+
+A claim does not wait for the disk: if the server crashes within the next half second, its rows are
+due again and their tokens gone, so that nothing that was begun is written, as after a lapsed
+lease. Enqueueing and the writing of outcomes do wait.
 """
 
 import json
@@ -18,47 +22,37 @@ from jobs.queue import notify
 LEASE = timedelta(seconds=15)
 
 # What work needs of a row; Django reads the rest when somebody asks for it. The due time comes as
-# seconds: parsing moments takes longer than anything else here.
+# seconds: parsing timestamps takes longer than anything else here.
 _NAMES = (
     *("id", "public_id", "project_id", "type", "subject", "payload", "status", "priority"),
-    *("attempts", "max_attempts", "error", "dedupe_key", "lease_token", "request_id", "due"),
+    *("attempts", "max_attempts", "error", "dedupe_key", "lease_token", "request_id"),
+    *("is_suspect", "due"),
 )
 _PAYLOAD = _NAMES.index("payload")
 _EMPTY = "{}"
-STARTED_COLUMNS = (
-    ", ".join(f"j.{name}" for name in _NAMES[:-1]) + ", extract(epoch FROM j.run_at)::float8"
-)
+COLUMNS = ", ".join(f"j.{name}" for name in _NAMES[:-1]) + ", extract(epoch FROM j.run_at)::float8"
 
 _START = f"""
-SELECT set_config('synchronous_commit', 'off', true);
 UPDATE jobs_job j SET
-    lease_expires_at = clock_timestamp() + make_interval(secs => %s),
-    attempts = attempts + 1,
-    processed_at = clock_timestamp(),
-    worker = coalesce(%s, j.worker)
-FROM unnest(%s::bigint[], %s::bigint[]) AS mine(id, token)
-WHERE j.id = mine.id AND j.lease_token = mine.token AND j.status = 'processing'
-RETURNING {STARTED_COLUMNS}
+    lease_expires_at = clock_timestamp() + make_interval(secs => %s), attempts = attempts + 1,
+    processed_at = clock_timestamp()
+WHERE id = %s AND lease_token = %s AND status = 'processing'
+RETURNING {COLUMNS}
 """  # noqa: S608 - constants
 
 
-def start(leases: Sequence[tuple[int, int]], worker: str | None = None) -> list[Job]:
-    """Begin work: renew the leases, count the attempt, return the rows that are still ours.
+def start(job: Job) -> Job | None:
+    """Begin work on a row that was only leased: renew the lease, count the attempt.
 
-    What waited in a queue had no heartbeat, so another worker may hold it by now.
-
-    Neither this nor the claim waits for the disk: if the server crashes within the next half
-    second, the rows are due again and their tokens gone, so that nothing that was begun is written,
-    as after a lapsed lease. Enqueueing and settling do wait.
+    None if it is no longer ours: a leased row has no heartbeat while it waits.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_START, [LEASE.total_seconds(), worker, *_arrays(leases)])
-        cursor.nextset()
-        return jobs_of(cursor.fetchall())
+        cursor.execute(_START, [LEASE.total_seconds(), job.pk, job.lease_token])
+        return next(iter(jobs_of(cursor.fetchall())), None)
 
 
 def jobs_of(rows: Iterable[Sequence[Any]]) -> list[Job]:
-    """Rows of STARTED_COLUMNS as jobs, the most urgent first: RETURNING has no order.
+    """Rows that begin with COLUMNS as jobs, the most urgent first: RETURNING has no order.
 
     What ``Job.from_db`` does, without the signals and the walk over all fields, which take longer
     than the claim itself.
@@ -66,12 +60,12 @@ def jobs_of(rows: Iterable[Sequence[Any]]) -> list[Job]:
     jobs = []
     for row in rows:
         job = Job.__new__(Job)
-        job.__dict__ = dict(zip(_NAMES, row))  # noqa: B905 - one statement made both
+        job.__dict__ = dict(zip(_NAMES, row))  # noqa: B905 - what follows is the claim's own
         job.payload = {} if row[_PAYLOAD] == _EMPTY else json.loads(row[_PAYLOAD])
         job._state = ModelState()
         job._state.db, job._state.adding = DEFAULT_DB_ALIAS, False
         jobs.append(job)
-    return sorted(jobs, key=lambda job: (-job.priority, job.due))
+    return sorted(jobs, key=lambda job: (-job.priority, job.due, job.id))
 
 
 def _arrays(leases: Iterable[tuple[int, int | None]]) -> list[str]:
@@ -85,20 +79,19 @@ def bigints(numbers: Iterable[int | None]) -> str:
     return f"{{{','.join(map(str, numbers))}}}"
 
 
-def release(leases: Sequence[tuple[int, int]], after: timedelta | None = None) -> None:
-    """Return claimed rows that were not started; they lose no attempt, nor, unless they are to
-    wait, their place.
+def release(job: Job, after: timedelta | None = None) -> None:
+    """Return a leased row that was not started; it loses no attempt, nor, unless it is to wait,
+    its place.
     """
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE jobs_job j SET
+            UPDATE jobs_job SET
                 status = 'pending', lease_token = NULL, lease_expires_at = NULL,
-                run_at = coalesce(clock_timestamp() + make_interval(secs => %s), j.run_at)
-            FROM unnest(%s::bigint[], %s::bigint[]) AS mine(id, token)
-            WHERE j.id = mine.id AND j.lease_token = mine.token AND j.status = 'processing'
+                run_at = coalesce(clock_timestamp() + make_interval(secs => %s), run_at)
+            WHERE id = %s AND lease_token = %s AND status = 'processing'
             """,
-            [after.total_seconds() if after else None, *_arrays(leases)],
+            [after.total_seconds() if after else None, job.pk, job.lease_token],
         )
     notify()
 
@@ -131,8 +124,8 @@ def expire(workers: Sequence[str]) -> int:
 def renew(leases: Mapping[int, int | None]) -> set[int]:
     """Extend the leases; return the ids that were extended. The heartbeat's statement.
 
-    A row that is locked is being settled at this moment: waiting for it would deadlock with the
-    settling of the others, so it is skipped.
+    A row that is locked is being written at this moment: waiting for it would deadlock with
+    the writing of the others, so it is skipped.
     """
     with connection.cursor() as cursor:
         cursor.execute(

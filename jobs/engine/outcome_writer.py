@@ -1,7 +1,7 @@
 """How a worked-on job ends or goes on: outcomes to row states, in the caller's transaction."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,7 +11,6 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from jobs import queue, registry
-from jobs.engine.claim import Lease
 from jobs.engine.leasing import bigints
 from jobs.models import Job, JobStatus
 from jobs.outcomes import Again, Done, GiveUp, Outcome, Released, Retry
@@ -106,16 +105,12 @@ def give_up(job: Job, error: str, traceback: str = "") -> None:
     _log("job_failed", job, error)
 
 
-def fail_exhausted(leases: Sequence[Lease]) -> None:
-    """Fail rows that came back from dead workers with all their attempts used up."""
-    if not leases:
-        return
-    tokens = {lease.job_id: lease.token for lease in leases}
+def fail_exhausted(job: Job) -> None:
+    """Fail a row that came back from dead workers with all its attempts used up."""
     with transaction.atomic():
-        rows = Job.objects.select_for_update().filter(pk__in=tokens).order_by("pk")
-        for job in rows:
-            if job.lease_token == tokens[job.pk]:
-                give_up(job, f"The worker died in each of {job.attempts} attempts.")
+        row = Job.objects.select_for_update().get(pk=job.pk)
+        if row.lease_token == job.lease_token:
+            give_up(row, f"The worker died in each of {row.attempts} attempts.")
 
 
 def _is_marked_to_rerun(job: Job) -> bool:
@@ -189,5 +184,5 @@ def _write_pending(rows: list[_Pending]) -> None:
                 [row.errors for row in rows],
             ],
         )
-    # Due at once, or sooner than the pushers' next look: they must hear of it.
+    # Due at once, or before what the brokers wait for: they must hear of it.
     queue.notify()

@@ -1,78 +1,42 @@
 """What the processes of one cluster share: made before the fork, read and written without locks.
 
-A lock that a killed process held stays locked for ever, and with it everybody who asks for it.
-Plain machine words and sockets need none: each has one writer, or writers that agree.
+A lock that a killed process held stays locked for ever, and blocks every process that asks for it.
+Plain numbers need none: each has one writer, or writers that agree. Times are time.monotonic(),
+which is the same in all processes of a machine.
 """
 
 import multiprocessing
 import os
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any
-
-from jobs.engine.pipe import TaskQueue
 
 _stopping = multiprocessing.RawValue("b", 0)
 _command_pid = multiprocessing.RawValue("i", 0)
 _pusher_pid = multiprocessing.RawValue("i", 0)
-# In time.monotonic(), which all processes of a machine share: the pusher's last sign of life, and
-# since when a message of its waits for a worker (0: none does).
+# The pusher's last sign of life.
 _pusher_seen = multiprocessing.RawValue("d", 0)
+# Since when a wake waits to be taken (0: none does), and when a worker last claimed.
 _waiting_since = multiprocessing.RawValue("d", 0)
-# Whether the pusher waits for a type to fall below its cap.
-_is_blocked = multiprocessing.RawValue("b", 0)
+_active_at = multiprocessing.RawValue("d", 0)
+# Until when due rows may have been left behind by a claim.
+_backlog_until = multiprocessing.RawValue("d", 0)
 # Until when a worker may be at a row that must have its process to itself.
 _alone_until = multiprocessing.RawValue("d", 0)
-# When a worker last took a message.
-_taken_at = multiprocessing.RawValue("d", 0)
-# When a worker with a backlog at hand last stopped claiming for itself.
-_left_off = multiprocessing.RawValue("d", 0)
 # The workers of this sentinel: pid and start. Each has the place that its pid chooses, so that
 # none waits for another; two that live at once share one only if their pids are 1,024 apart.
 _PLACES = 1024
 _worker_pids = multiprocessing.RawArray("q", _PLACES)
 _worker_starts = multiprocessing.RawArray("d", _PLACES)
-_task_queues: list[TaskQueue] = []
+
+BACKLOG_SECONDS = 1.0
 
 
-class SharedEvent:
-    """Stands in for multiprocessing.Event, whose every look takes a lock."""
-
-    def __init__(self) -> None:
-        self._value = multiprocessing.RawValue("b", 0)
-
-    def is_set(self) -> bool:
-        return bool(self._value.value)
-
-    def set(self) -> None:
-        self._value.value = 1
-
-    def wait(self, timeout: float) -> bool:
-        deadline = time.monotonic() + timeout
-        while not self.is_set() and (left := deadline - time.monotonic()) > 0:
-            time.sleep(min(left, 0.05))
-        return self.is_set()
-
-
-class SharedValue:
-    """Stands in for multiprocessing.Value: django-q2's workers hold its lock while they report,
-    and its sentinel waits for that lock, for ever if the worker was killed.
-    """
-
-    def __init__(self, typecode: str, value: float) -> None:
-        self._value = multiprocessing.RawValue(typecode, value)
-
-    @property
-    def value(self) -> Any:
-        return self._value.value
-
-    @value.setter
-    def value(self, value: float) -> None:
-        self._value.value = value
-
-    def get_lock(self) -> AbstractContextManager[None]:
-        return nullcontext()
+def begin() -> None:
+    """Before a new sentinel: nothing has been seen yet."""
+    _command_pid.value = os.getpid()
+    _alone_until.value = _backlog_until.value = _active_at.value = 0
+    pusher_is_awaited()
+    _worker_pids[:] = [0] * _PLACES
 
 
 def is_stopping() -> bool:
@@ -89,17 +53,11 @@ def command_pid() -> int:
     return int(_command_pid.value)
 
 
-def begin() -> None:
-    """Before a new sentinel: its queues are new, and nobody has been seen yet."""
-    _command_pid.value = os.getpid()
-    _alone_until.value = _left_off.value = _is_blocked.value = 0
-    pusher_is_awaited()
-    _worker_pids[:] = [0] * _PLACES
-    _task_queues.clear()
+# Workers
 
 
 def worker_is_here(pid: int, started: float) -> None:
-    """A worker says so before it can hold a lease; nobody else may know of it yet."""
+    """A worker says so before it can hold a lease; no other process may know of it yet."""
     _worker_starts[pid % _PLACES] = started
     _worker_pids[pid % _PLACES] = pid
 
@@ -107,53 +65,6 @@ def worker_is_here(pid: int, started: float) -> None:
 def workers_seen() -> list[tuple[int, float]]:
     """Pid and start of each worker of this sentinel, the dead ones too."""
     return [(pid, start) for pid, start in zip(_worker_pids, _worker_starts, strict=True) if pid]
-
-
-def make_queue(maxsize: int = 0) -> TaskQueue:
-    """Stands in for django-q2's queue class; the first one made is the task queue."""
-    made = TaskQueue(maxsize)
-    _task_queues.append(made)
-    return made
-
-
-def is_task_taken() -> bool:
-    """Whether no message waits for a worker."""
-    return not _task_queues or _task_queues[0].empty()
-
-
-def pusher_is_alive() -> None:
-    """The pusher's sign of life, at each of its rounds."""
-    now = time.monotonic()
-    _pusher_pid.value, _pusher_seen.value = os.getpid(), now
-    if is_task_taken():
-        _waiting_since.value = 0
-    elif not _waiting_since.value:
-        _waiting_since.value = now
-
-
-def seconds_waited(clock: Callable[[], float] = time.monotonic) -> float:
-    """How long messages have been waiting without any of them being taken.
-
-    Zero while a worker has reason to take none.
-    """
-    now = clock()
-    if not _waiting_since.value or now < _alone_until.value:
-        return 0.0
-    return now - max(float(_waiting_since.value), float(_taken_at.value))
-
-
-def message_is_taken() -> None:
-    """A worker's sign of life: many messages may wait while each is taken in its turn."""
-    _taken_at.value = time.monotonic()
-
-
-def leave_off() -> None:
-    """This worker no longer claims for itself: the backlog, if any is left, is the pusher's."""
-    _left_off.value = time.monotonic()
-
-
-def left_off_at() -> float:
-    return float(_left_off.value)
 
 
 def may_work_alone(seconds: float) -> bool:
@@ -165,21 +76,55 @@ def may_work_alone(seconds: float) -> bool:
 
 
 def work_alone(seconds: float) -> None:
-    """This worker takes no message for so long at most; 0: it takes them again."""
+    """This worker takes no wake for so long at most; 0: it takes them again."""
     _alone_until.value = time.monotonic() + seconds
+
+
+# Wakes
+
+
+def set_backlog() -> None:
+    """Due rows may be left behind: where room is made for them, a worker is to be woken."""
+    _backlog_until.value = time.monotonic() + BACKLOG_SECONDS
+
+
+def has_backlog() -> bool:
+    return time.monotonic() < float(_backlog_until.value)
+
+
+def wake_is_waiting() -> None:
+    """A wake is in the pipe."""
+    if not _waiting_since.value:
+        _waiting_since.value = time.monotonic()
+
+
+def wake_is_taken() -> None:
+    _waiting_since.value = 0
+
+
+def worker_is_active() -> None:
+    """A worker's sign of life at each claim: with a backlog it goes on without another wake."""
+    _active_at.value = time.monotonic()
+
+
+def seconds_waited(clock: Callable[[], float] = time.monotonic) -> float:
+    """How long a wake has waited while no worker claimed. Zero while a worker has reason to."""
+    now = clock()
+    if not _waiting_since.value or now < _alone_until.value:
+        return 0.0
+    return now - max(float(_waiting_since.value), float(_active_at.value))
+
+
+# The pusher, which is the process of the broker
+
+
+def pusher_is_alive() -> None:
+    """Its sign of life, at each of its rounds."""
+    _pusher_pid.value, _pusher_seen.value = os.getpid(), time.monotonic()
 
 
 def seconds_since_pusher(clock: Callable[[], float] = time.monotonic) -> float:
     return clock() - float(_pusher_seen.value)
-
-
-def set_blocked(value: bool) -> None:
-    _is_blocked.value = int(value)
-
-
-def is_blocked() -> bool:
-    """Whether due rows may wait for room in their type's cap: whoever makes some should tell."""
-    return bool(_is_blocked.value)
 
 
 def pusher_pid() -> int:
@@ -188,7 +133,7 @@ def pusher_pid() -> int:
 
 
 def pusher_is_awaited() -> None:
-    """A new pusher is on its way: give it time to be seen. Its forerunner's pid is nobody's now."""
+    """A new pusher is on its way: give it time to be seen. The last one's pid may be another's."""
     _pusher_pid.value = 0
     _pusher_seen.value = time.monotonic()
     _waiting_since.value = 0

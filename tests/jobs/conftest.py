@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,8 +12,8 @@ import pytest
 from django.db import connection
 
 from jobs import registry
+from jobs.cluster.overrides import WakePipe
 from jobs.engine import shared_memory
-from jobs.engine.pipe import TaskQueue
 from jobs.registry import JobType
 from tests.engine import ScriptedHandler
 
@@ -88,7 +89,18 @@ def in_threads(work: Callable[[], Any], count: int) -> list[Any]:
     return results
 
 
-def close(*pipes: TaskQueue) -> None:
+def in_a_child(work: object) -> None:
+    """Do it in a process that was forked from this one, as the cluster's are."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            work()  # type: ignore[operator]
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
+
+
+def close(*pipes: WakePipe) -> None:
     """Its own close leaves the sockets to the end of the process."""
     for pipe in pipes:
         pipe._reader.close()

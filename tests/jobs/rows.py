@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
 from jobs import queue
-from jobs.engine import leasing
-from jobs.engine.claim import Claimer, Lease
-from jobs.engine.completer import Finished
-from jobs.engine.executor import Executor
+from jobs.engine.claim import Claimer
 from jobs.models import Job
 from tests.engine import DrivenRunner, database_time
 
@@ -27,17 +24,12 @@ def add_many(count: int, type_: str = "noop", **fields: Any) -> list[Job]:
     return [add(type_, run_at=now + n * SECOND / 1000, **fields) for n in range(count)]
 
 
-def claim(claimer: Claimer | None = None) -> list[Lease]:
-    return (claimer or Claimer("here:1")).claim()
+def claim(claimer: Claimer | None = None) -> list[Job]:
+    return (claimer or Claimer("here:1")).claim().jobs
 
 
-def ids(leases: list[Lease]) -> set[int]:
-    return {lease.job_id for lease in leases}
-
-
-def pairs(leases: list[Lease]) -> list[tuple[int, int]]:
-    """What a message carries."""
-    return [(lease.job_id, lease.token) for lease in leases]
+def ids(jobs: Iterable[Job]) -> set[int]:
+    return {job.pk for job in jobs}
 
 
 def lapse(*jobs: Job, ago: timedelta = SECOND) -> None:
@@ -48,7 +40,14 @@ def lapse(*jobs: Job, ago: timedelta = SECOND) -> None:
 
 def started(type_: str = "noop", **fields: Any) -> Job:
     job = add(type_, **fields)
-    (row,) = leasing.start(pairs([lease for lease in claim() if lease.job_id == job.pk]))
+    (row,) = (row for row in claim() if row.pk == job.pk)
+    return row
+
+
+def suspect(**fields: Any) -> Job:
+    """A row whose worker died, leased to another one."""
+    lapse(started(**fields))
+    (row,) = (row for row in claim() if row.is_suspect)
     return row
 
 
@@ -61,22 +60,10 @@ def statuses() -> dict[str, str]:
     return dict(Job.objects.values_list("subject", "status"))
 
 
-def hand_over(runner: Executor) -> None:
-    """What is due of one type, as the pusher does."""
-    runner.run(pairs(claim()))
-
-
 def worked_on(*subjects: str, **of_types: Sequence[str]) -> DrivenRunner:
-    """A runner with jobs of these subjects talked about, and nothing written."""
+    """An executor with jobs of these subjects talked about, and nothing written."""
     runner = DrivenRunner(threads=2)
     for type_, names in {"noop": subjects, **of_types}.items():
         add_named(*names, type_=type_)
-        hand_over(runner)
+        runner.run_once()
     return runner
-
-
-def taken_from(runner: DrivenRunner) -> list[Finished]:
-    waiting = []
-    while not runner.keeper._finished.empty():
-        waiting.append(runner.keeper._finished.get())
-    return waiting

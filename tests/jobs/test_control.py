@@ -10,15 +10,13 @@ import structlog
 from django.db import connection, transaction
 
 from jobs import control
-from jobs.cluster import broker
 from jobs.engine import leasing, outcome_writer
-from jobs.engine.claim import Claimer
 from jobs.errors import JobNotCancellable, JobNotRedrivable
 from jobs.models import Job
 from jobs.outcomes import Done
 from tests.engine import DrivenRunner, ScriptedHandler, database_time
 from tests.jobs.conftest import Register, in_thread
-from tests.jobs.rows import add, started
+from tests.jobs.rows import add, claim, started
 
 pytestmark = pytest.mark.django_db
 
@@ -56,7 +54,7 @@ def test_a_waiting_job_is_cancelled_and_its_handler_hears(register: Register) ->
     assert job.completed_at is not None
     assert heard == [("cancelled", True)]
     assert history(job) == ["cancelled by ada"]
-    assert Claimer("test").claim() == []
+    assert claim() == []
 
 
 def test_a_cancelled_job_at_work_keeps_nothing_of_its_worker(register: Register) -> None:
@@ -69,8 +67,7 @@ def test_a_cancelled_job_at_work_keeps_nothing_of_its_worker(register: Register)
     handler = register(handler=ScriptedHandler(talk=talk))
     add(dedupe_key="k")
     runner = DrivenRunner(threads=1)
-    for batch in broker.batches(Claimer("test").claim()):
-        runner.run([(lease.job_id, lease.token) for lease in batch])
+    runner.run_once()
     runner.keep()
     job = Job.objects.get()
     assert (job.status, job.lease_token, job.lease_expires_at) == ("cancelled", None, None)

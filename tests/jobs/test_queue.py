@@ -11,7 +11,6 @@ from django.db import IntegrityError, connection, transaction
 from jobs import queue
 from jobs.errors import UnknownJobType
 from jobs.models import Job, JobStatus
-from jobs.registry import RetryPolicy
 from tests.engine import database_time
 from tests.jobs.conftest import Register, in_thread
 from tests.jobs.rows import add, started
@@ -76,20 +75,6 @@ def test_each_recurring_type_has_one_row_however_often_clusters_start(register: 
     queue.ensure_recurring()
     queue.ensure_recurring()
     assert sorted(Job.objects.values_list("type", "priority")) == [("tick", 1), ("tock", 1)]
-
-
-def test_many_jobs_are_added_in_one_statement(
-    register: Register, django_assert_num_queries: Any
-) -> None:
-    register(retry=RetryPolicy(max_attempts=7))
-    payloads = [{"n": n, "text": 'a "ü" \\'} for n in range(30)]
-    with django_assert_num_queries(2):  # The other one wakes the clusters.
-        assert queue.enqueue_many("noop", payloads, priority=3) == 30
-    jobs = Job.objects.order_by("pk")
-    assert [job.payload for job in jobs] == payloads
-    assert {(job.priority, job.max_attempts, job.status) for job in jobs} == {(3, 7, "pending")}
-    assert len({job.public_id for job in jobs}) == 30
-    assert queue.enqueue_many("noop", []) == 0
 
 
 # What Postgres refuses

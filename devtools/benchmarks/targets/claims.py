@@ -126,12 +126,12 @@ def _claim(times: int) -> list[float]:
     ]
     for _ in range(times):
         begun = time.perf_counter()
-        leases = claimer.claim([*types, registry.get(PAUSED)])
+        jobs = claimer.claim([*types, registry.get(PAUSED)]).jobs
         found.append((time.perf_counter() - begun) * 1000)
-        if any(lease.type == PAUSED for lease in leases):
+        if any(job.type == PAUSED for job in jobs):
             return []
-        if len(leases) != ROWS:
-            raise SystemExit(f"a claim took {len(leases)} rows instead of {ROWS}")
+        if len(jobs) != ROWS:
+            raise SystemExit(f"a claim took {len(jobs)} rows instead of {ROWS}")
         execute(_COMPLETE)
     return found
 

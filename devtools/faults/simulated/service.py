@@ -161,7 +161,7 @@ class Service:
         self.deaths.is_worker = True
         try:
             if name == "claim":
-                self._may_be_due = bool(worker.claim())
+                self._may_be_due = bool(worker.claim().jobs)
             else:
                 worker.steps()[name]()
                 self._may_be_due |= name == "write"

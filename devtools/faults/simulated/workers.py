@@ -1,61 +1,61 @@
-"""A worker process within this one: the real runner, whose threads are steps to be taken."""
+"""A worker process within this one: the real executor, whose threads are steps to be taken."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent import futures
 from random import Random
 from typing import Any
 
-from django.db import OperationalError, connection
-
-from jobs.cluster import broker
-from jobs.engine import leasing, outcome_writer
-from jobs.engine.claim import Claimer, Lease
+from jobs.engine import leasing
+from jobs.engine.claim import Claimed
 from jobs.engine.completer import Finished
 from jobs.engine.executor import Executor
 from jobs.models import Job
-from jobs.registry import JobType, WorkItem
+from jobs.registry import JobType
 
 Step = Callable[[], None]
 
 
+class StepPool(futures.Executor):
+    """Calls that wait for somebody to make them."""
+
+    def __init__(self, calls: list[Step]) -> None:
+        self._calls = calls
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> futures.Future[Any]:
+        self._calls.append(lambda: fn(*args, **kwargs))
+        return futures.Future()
+
+
 class SimulatedWorker(Executor):
-    """Claims, starts, talks and writes when it is told to; nothing runs beside it."""
+    """Claims, loads, talks and writes when it is told to; nothing runs beside it."""
 
     def __init__(self, name: str, random: Random, at: Callable[[str], None]) -> None:
-        super().__init__(threads=4)
+        self._calls: list[Step] = []
+        super().__init__(threads=4, name=name, make_pool=lambda *_: StepPool(self._calls))
         self._at = at
-        self.name = self._name = name
+        self.name = name
         self.frozen_until_ms = 0
-        self._claimer = Claimer(name)
         self._random = random
-        self._inbox: list[Sequence[Lease]] = []
-        self._talks: list[tuple[JobType, WorkItem[Any]]] = []
+        self._inbox: list[Sequence[Job]] = []
         self._unwritten: list[Finished] = []
 
     def steps(self) -> Mapping[str, Step]:
         """What it could do now, besides claiming."""
+        self._unwritten += self.keeper.take()
         can = {
             "start": (self._start_one, bool(self._inbox)),
-            "talk": (self._talk_one, bool(self._talks)),
-            "write": (self._write_all, bool(self._unwritten) or not self.keeper._finished.empty()),
+            "talk": (self._talk_one, bool(self._calls)),
+            "write": (self._write_all, bool(self._unwritten)),
         }
         return {name: step for name, (step, is_possible) in can.items() if is_possible}
 
-    def claim(self) -> list[Lease]:
-        """What the pusher of its cluster would hand to it; buries what died too often.
-
-        A pusher that the database refuses tries again, as this one is asked to.
-        """
-        try:
-            leases = sorted(self._claimer.claim(), key=lambda lease: lease.job_id)
-            spent = [lease for lease in leases if lease.is_suspect and lease.is_exhausted]
-            outcome_writer.fail_exhausted(spent)
-        except OperationalError:
-            connection.close()
-            return []
-        self._inbox += broker.batches([lease for lease in leases if lease not in spent])
-        return leases
+    def claim(self, of: Sequence[JobType] | None = None) -> Claimed:
+        """What a wake makes it do; the batches wait for their own steps."""
+        claimed = super().claim(of)
+        self._inbox += claimed.batches
+        return claimed
 
     def beat(self) -> None:
         """What the heartbeat thread does for the leases."""
@@ -63,32 +63,13 @@ class SimulatedWorker(Executor):
             leasing.renew(tokens)
 
     def _start_one(self) -> None:
-        batch = self._inbox.pop(self._random.randrange(len(self._inbox)))
-        self.run([(lease.job_id, lease.token) for lease in batch])
+        self.work(self._inbox.pop(self._random.randrange(len(self._inbox))))
 
     def _talk_one(self) -> None:
         self._at("worker.before_talk")
-        job_type, unit = self._talks.pop(self._random.randrange(len(self._talks)))
-        self._talk(job_type, unit, self.live.waits(unit.jobs))
+        self._calls.pop(self._random.randrange(len(self._calls)))()
 
     def _write_all(self) -> None:
-        """What the keeper does; what the database did not take stays for the next time."""
+        """What the completer does; what the database did not take stays for the next time."""
         self._at("worker.before_write")
-        while not self.keeper._finished.empty():
-            self._unwritten.append(self.keeper._finished.get())
         self.keeper.write(self._unwritten)
-
-    # The parts of Runner that are threads
-
-    def _begin(self) -> None:
-        """No heartbeat and no keeper beside the steps."""
-
-    def _submit(self, job_type: JobType, unit: WorkItem[Any]) -> None:
-        self._talks.append((job_type, unit))
-
-    def _go_on(self) -> None:
-        """One batch at a time."""
-
-    def _start(self, leases: Sequence[tuple[int, int]]) -> Sequence[Job]:
-        """In one order, whatever the server's: a run must be the same when it is run again."""
-        return sorted(super()._start(leases), key=lambda job: (-job.priority, job.due, job.id))

@@ -8,7 +8,6 @@ from datetime import timedelta
 import pytest
 
 from instances.models import Instance, UpstreamEnding
-from jobs.engine import leasing
 from jobs.engine.claim import Claimer
 from jobs.models import Job
 from tests.engine import DrivenRunner, make_due
@@ -253,8 +252,7 @@ def test_a_crash_between_the_intent_and_the_answer_never_posts_twice(
     instance = create(service, service.create())
     make_due()
     runner = DrivenRunner(threads=1)
-    (lease,) = (each for each in Claimer("dead").claim() if each.type == "create_instance")
-    runner.run([(lease.job_id, lease.token)])
+    runner.run_once()
     assert len(novita.created) == 1
     instance.refresh_from_db()
     assert (instance.create_step, instance.posted_at is not None) == ("post", True)
@@ -267,9 +265,8 @@ def test_a_crash_between_the_intent_and_the_answer_never_posts_twice(
 def test_two_workers_with_the_same_row_post_once(service: Service, novita: FakeNovita) -> None:
     create(service, service.create())
     make_due()
-    (lease,) = (each for each in Claimer("slow").claim() if each.type == "create_instance")
-    (row,) = leasing.start([(lease.job_id, lease.token)])
-    Job.objects.filter(pk=row.pk).update(lease_token=lease.token + 1_000_000)
+    (row,) = (each for each in Claimer("slow").claim().jobs if each.type == "create_instance")
+    Job.objects.filter(pk=row.pk).update(lease_token=(row.lease_token or 0) + 1_000_000)
     assert load(row) == []
     assert Instance.objects.get().create_step == "choose"
 

@@ -8,19 +8,19 @@ import pytest
 
 from jobs import registry
 from jobs.engine import leasing
-from jobs.engine.claim import Claimer, Lease, has_blocked_rows, seconds_to_next_due
+from jobs.engine.claim import Claimer, look_ahead
 from jobs.models import Job, JobPriority, PausedType
 from tests.engine import database_time
 from tests.jobs.conftest import Register
-from tests.jobs.rows import SECOND, add, add_many, claim, ids, lapse, pairs, started
+from tests.jobs.rows import SECOND, add, add_many, claim, ids, lapse, started, suspect
 
 pytestmark = pytest.mark.django_db
 
 LOW, NORMAL, HIGH, CRITICAL = sorted(JobPriority.values)
 
 
-def priorities(leases: list[Lease]) -> Counter[int]:
-    return Counter(lease.priority for lease in leases)
+def priorities(jobs: list[Job]) -> Counter[int]:
+    return Counter(job.priority for job in jobs)
 
 
 # Order and room
@@ -50,7 +50,7 @@ def test_each_type_hands_out_one_batch_a_claim(register: Register) -> None:
     register("b", batch_size=1)
     for type_ in ("a", "b"):
         add_many(3, type_)
-    taken = [Counter(lease.type for lease in claim()) for _ in range(4)]
+    taken = [Counter(job.type for job in claim()) for _ in range(4)]
     assert taken == [{"a": 2, "b": 1}, {"a": 1, "b": 1}, {"b": 1}, {}]
 
 
@@ -60,7 +60,7 @@ def test_a_type_at_its_cap_waits_until_a_row_ends(register: Register) -> None:
     first = claim()
     assert len(first) == 2
     assert claim() == []
-    leasing.release(pairs(first[:1]))
+    leasing.release(first[0])
     assert len(claim()) == 1
     assert Job.objects.filter(status="processing").count() == 2
 
@@ -87,12 +87,13 @@ def test_a_claim_writes_a_new_token_a_lease_and_its_worker(register: Register) -
     before = database_time()
     (first,) = claim(Claimer("there:2:3"))
     job.refresh_from_db()
-    assert (job.status, job.lease_token, job.worker) == ("processing", first.token, "there:2:3")
+    assert (job.status, job.worker) == ("processing", "there:2:3")
+    assert job.lease_token == first.lease_token
     assert job.lease_expires_at is not None
     assert before < job.lease_expires_at - leasing.LEASE < database_time()
     lapse(job)
     (second,) = claim()
-    assert second.token != first.token
+    assert second.lease_token not in (None, first.lease_token)
 
 
 def test_a_worker_on_a_host_of_the_longest_name_can_claim(register: Register) -> None:
@@ -103,33 +104,15 @@ def test_a_worker_on_a_host_of_the_longest_name_can_claim(register: Register) ->
     assert Job.objects.get().worker == name
 
 
-def test_a_lease_tells_what_becomes_of_the_row(register: Register) -> None:
-    """Its attempts are counted when work starts; the claim takes none."""
-    register()
-    job = add(priority=HIGH, run_at=database_time(-60 * SECOND))
-    Job.objects.update(attempts=3)
-    (lease,) = claim()
-    assert (lease.type, lease.priority, lease.is_suspect) == ("noop", HIGH, False)
-    assert (lease.attempts, lease.max_attempts) == (3, 5)
-    assert lease.due == pytest.approx(job.run_at.timestamp(), abs=1e-3)
-    assert Job.objects.get().attempts == 3
-
-
-@pytest.mark.parametrize(
-    ("attempts", "is_suspect", "is_exhausted", "is_last_chance"),
-    [
-        (3, True, False, False),
-        (4, True, False, True),
-        (5, True, True, False),
-        (4, False, False, False),
-        (5, False, True, False),
-    ],
-)
-def test_only_what_was_with_a_dead_worker_has_a_last_chance(
-    attempts: int, is_suspect: bool, is_exhausted: bool, is_last_chance: bool
-) -> None:
-    lease = Lease(1, 1, "noop", NORMAL, 0.0, is_suspect, is_suspect, attempts, max_attempts=5)
-    assert (lease.is_exhausted, lease.is_last_chance) == (is_exhausted, is_last_chance)
+def test_a_claim_tells_whether_more_may_be_due(register: Register) -> None:
+    """After a full batch another claim takes more; after a full cap it does not."""
+    register(batch_size=2, max_in_flight=5)
+    add_many(6)
+    claimer = Claimer("here:1")
+    claims = [claimer.claim() for _ in range(4)]
+    assert [len(each.jobs) for each in claims] == [2, 2, 1, 0]
+    assert [len(each.full) for each in claims] == [1, 1, 0, 0]
+    assert [each.is_cut for each in claims] == [True, True, True, False]
 
 
 # Rows of dead workers
@@ -140,8 +123,36 @@ def test_a_lapsed_row_is_claimed_beside_what_is_due_and_is_suspect(register: Reg
     orphan = started()
     lapse(orphan)
     urgent = add(priority=CRITICAL)
-    suspects = {lease.job_id: lease.is_suspect for lease in claim()}
-    assert suspects == {orphan.pk: True, urgent.pk: False}
+    claimed = Claimer("here:1").claim()
+    assert {job.pk: job.is_suspect for job in claimed.jobs} == {orphan.pk: True, urgent.pk: False}
+    assert claimed.lapsed == 1
+
+
+def test_a_suspect_is_in_no_batch_with_others_and_comes_after_them(register: Register) -> None:
+    register("a")
+    register("b")
+    orphan, returned = started("a", priority=CRITICAL), started("b")
+    lapse(orphan, returned)
+    claimed = claim()
+    leasing.release(next(job for job in claimed if job.pk == returned.pk))
+    lapse(orphan)
+    b, a, other = add("b", priority=HIGH), add("a"), add("a", priority=LOW)
+    batches = Claimer("here:1").claim().batches
+    found = [[job.pk for job in batch] for batch in batches]
+    assert found == [[b.pk], [a.pk, other.pk], [orphan.pk], [returned.pk]]
+
+
+def test_a_suspect_that_was_handed_back_has_not_lapsed_again(register: Register) -> None:
+    register()
+    leasing.release(suspect())
+    claimed = Claimer("here:1").claim()
+    assert ([job.is_suspect for job in claimed.jobs], claimed.lapsed) == ([True], 0)
+
+
+def test_the_attempt_of_a_suspect_is_not_counted_by_its_claim(register: Register) -> None:
+    register()
+    job = suspect()
+    assert (job.attempts, Job.objects.get().attempts) == (1, 1)
 
 
 def test_lapsed_rows_keep_the_slots_that_they_hold(register: Register) -> None:
@@ -171,7 +182,10 @@ def test_nothing_of_a_paused_type_is_claimed_until_it_is_resumed(register: Regis
     claimer = Claimer("here:1")
     assert ids(claim(claimer)) == {other.pk}
     assert claim(claimer) == []
-    assert seconds_to_next_due() is None
+    add("paused", run_at=database_time(5 * SECOND))
+    seconds = look_ahead().seconds
+    assert seconds is not None
+    assert seconds > 10
     pause.delete()
     assert ids(claim(claimer)) == {orphan.pk, due.pk}
 
@@ -183,28 +197,45 @@ def test_rows_that_this_process_cannot_run_are_left_to_others(register: Register
     register("known")
     known = add("known")
     job_type = registry.get("known")
-    assert {lease.job_id for lease in Claimer("here:1").claim([job_type])} == {known.pk}
+    assert ids(Claimer("here:1").claim([job_type]).jobs) == {known.pk}
     assert ids(claim()) == {orphan.pk, due.pk}
 
 
-# What a pusher waits for
+# What a broker waits for
 
 
-def test_the_next_due_time_ignores_what_is_due_already(register: Register) -> None:
+def test_the_next_due_time_ignores_what_was_due_at_the_look_before(register: Register) -> None:
     register()
-    assert seconds_to_next_due() is None
+    before = look_ahead()
+    assert before.seconds is None
     add()
-    assert seconds_to_next_due() is None
+    found = look_ahead(before.at)
+    assert found.seconds is not None
+    assert found.seconds <= 0
+    assert look_ahead(found.at).seconds is None
     add(run_at=database_time(90 * SECOND), priority=LOW)
     add(run_at=database_time(50 * SECOND))
-    seconds = seconds_to_next_due()
+    seconds = look_ahead(found.at).seconds
     assert seconds is not None
     assert 40 < seconds <= 50
 
 
-def test_a_type_at_its_cap_is_known_to_block(register: Register) -> None:
+def test_a_lease_that_lapses_is_waited_for(register: Register) -> None:
+    register()
+    add(run_at=database_time(90 * SECOND))
+    job = started()
+    seconds = look_ahead().seconds
+    assert seconds is not None
+    assert 10 < seconds <= 15
+    lapse(job, ago=-3 * SECOND)
+    seconds = look_ahead().seconds
+    assert seconds is not None
+    assert 0 < seconds <= 3
+
+
+def test_a_type_at_its_cap_is_known(register: Register) -> None:
     register(max_in_flight=2)
     started()
-    assert not has_blocked_rows()
+    assert not look_ahead().is_at_cap
     started()
-    assert has_blocked_rows()
+    assert look_ahead().is_at_cap

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection, transaction
 
-from jobs.engine.claim import FAIR_EACH, Claimer, Lease
+from jobs.engine.claim import FAIR_EACH, Claimer
 from jobs.models import Job, JobPriority
 from tests.engine import database_time
 from tests.jobs.conftest import Register, in_thread, in_threads, on_own_connection, until
@@ -20,8 +20,8 @@ pytestmark = pytest.mark.django_db
 LOW, NORMAL, HIGH, CRITICAL = sorted(JobPriority.values)
 
 
-def priorities(leases: list[Lease]) -> Counter[int]:
-    return Counter(lease.priority for lease in leases)
+def priorities(jobs: list[Job]) -> Counter[int]:
+    return Counter(job.priority for job in jobs)
 
 
 # A flood
@@ -94,7 +94,7 @@ def test_the_cap_is_exact_with_any_number_of_claimers(register: Register) -> Non
         first = claim()
         others = [pool.submit(on_own_connection, claim) for _ in range(5)]
         until(lambda: waiting_for_their_turn() == 5 or any(each.done() for each in others))
-    taken = first + [lease for each in others for lease in each.result(timeout=20)]
+    taken = first + [job for each in others for job in each.result(timeout=20)]
     assert len(taken) == len(ids(taken)) == 10
 
 
@@ -114,14 +114,14 @@ def test_no_row_is_claimed_twice(register: Register) -> None:
     rows = {job.pk for job in add_many(150)}
     begin = threading.Barrier(4)
 
-    def work() -> list[Lease]:
+    def work() -> list[Job]:
         claimer, taken = Claimer("a thread"), []
         begin.wait(timeout=20)
-        while leases := claimer.claim():
-            taken += leases
+        while jobs := claimer.claim().jobs:
+            taken += jobs
         return taken
 
-    taken = [lease for leases in in_threads(work, 4) for lease in leases]
+    taken = [job for jobs in in_threads(work, 4) for job in jobs]
     assert len(taken) == 150
     assert ids(taken) == rows
 

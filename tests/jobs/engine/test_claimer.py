@@ -1,4 +1,4 @@
-"""What a claimer remembers between claims, what its statements read, and what it starts."""
+"""What a claimer remembers between claims, what its statement reads, and what it starts."""
 
 from __future__ import annotations
 
@@ -10,18 +10,17 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from jobs import registry
 from jobs.engine import leasing
-from jobs.engine.claim import FULL_LOOK_SECONDS, Claimer, Lease
+from jobs.engine.claim import FULL_LOOK_SECONDS, Claimer
 from jobs.models import Job, JobPriority
 from tests.engine import database_time
 from tests.jobs.conftest import Register
-from tests.jobs.rows import SECOND, add, add_many, claim, ids, lapse, pairs, started
+from tests.jobs.rows import SECOND, add, add_many, claim, ids, lapse, started
 
 pytestmark = pytest.mark.django_db
 
 
-# Where the due rows of a lane begin
+# Low-water marks
 
 
 @pytest.fixture
@@ -58,9 +57,21 @@ def test_a_row_before_the_mark_is_found_at_once_when_there_is_nothing_else(
     assert claim(claimer) == []
 
 
-def hand_back_the_oldest(leases: list[Lease]) -> None:
-    oldest = min(leases, key=lambda lease: lease.due)
-    leasing.release(pairs([oldest]))
+def hand_back_the_oldest(jobs: list[Job]) -> None:
+    leasing.release(min(jobs, key=lambda job: job.due))
+
+
+def test_a_row_that_is_committed_a_little_late_is_found_beside_others(
+    register: Register, clock: SimpleNamespace
+) -> None:
+    register("a")
+    register("b")
+    claimer = Claimer("here:1")
+    now = database_time(-SECOND)
+    add("a", run_at=now)
+    assert len(claim(claimer)) == 1
+    late, other = add("a", run_at=now - SECOND / 20), add("b")
+    assert ids(claim(claimer)) == {late.pk, other.pk}
 
 
 def test_what_is_due_at_the_mark_itself_is_not_skipped(
@@ -72,10 +83,12 @@ def test_what_is_due_at_the_mark_itself_is_not_skipped(
     for _ in range(5):
         add(run_at=moment)
     claimer = Claimer("here:1")
-    assert [len(claimer.start(registry.get("noop"))) for _ in range(4)] == [2, 2, 1, 0]
+    assert [len(claim(claimer)) for _ in range(4)] == [2, 2, 1, 0]
 
 
-def test_each_lane_has_a_mark_of_its_own(register: Register, clock: SimpleNamespace) -> None:
+def test_each_type_and_priority_has_a_mark_of_its_own(
+    register: Register, clock: SimpleNamespace
+) -> None:
     register("a")
     register("b")
     claimer = Claimer("here:1")
@@ -94,24 +107,11 @@ def test_a_row_of_a_dead_worker_sets_no_mark(register: Register, clock: SimpleNa
     lapse(orphan)
     claimer = Claimer("here:1")
     assert ids(claim(claimer)) == {orphan.pk}
-    leasing.release([(other.pk, other.lease_token or 0)])
+    leasing.release(other)
     assert waiting.pk in ids(claim(claimer))
 
 
-def test_rows_that_a_worker_started_itself_set_marks_too(
-    register: Register, clock: SimpleNamespace
-) -> None:
-    register(batch_size=2)
-    rows = [job.pk for job in add_many(6)]
-    claimer = Claimer("here:1")
-    first, _ = claimer.start(registry.get("noop"))
-    leasing.release([(first.pk, first.lease_token or 0)])
-    assert [job.pk for job in claimer.start(registry.get("noop"))] == rows[2:4]
-    clock.now += FULL_LOOK_SECONDS + 0.1
-    assert [job.pk for job in claimer.start(registry.get("noop"))] == [rows[0], rows[4]]
-
-
-# What the statements read
+# What the statement reads
 
 
 @contextmanager
@@ -206,7 +206,7 @@ def test_a_claim_is_planned_once_for_each_connection(register: Register) -> None
         claim(claimer)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT generic_plans > 0 FROM pg_prepared_statements WHERE name = 'novitai_lease'"
+            "SELECT generic_plans > 0 FROM pg_prepared_statements WHERE name = 'novitai_claim'"
         )
         assert cursor.fetchall() == [(True,)]
 
@@ -224,29 +224,27 @@ def test_a_statement_outlives_the_transaction_that_it_was_made_in(register: Regi
     with transaction.atomic():
         assert len(claim(claimer)) == 1
         transaction.set_rollback(True)
-    assert ids(Claimer("here:2").claim()) == {job.pk}
+    assert ids(claim(Claimer("here:2"))) == {job.pk}
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_new_connection_gets_its_own_statements(register: Register) -> None:
     register(batch_size=1)
-    add_many(4)
+    add_many(2)
     claimer = Claimer("here:1")
     assert len(claim(claimer)) == 1
     connection.close()
     assert len(claim(claimer)) == 1
-    connection.close()
-    assert len(claimer.start(registry.get("noop"))) == 1
 
 
-# A worker that helps itself
+# What is started
 
 
-def test_a_worker_starts_what_it_claims(register: Register) -> None:
+def test_a_claim_starts_what_it_takes(register: Register) -> None:
     register()
     payload = {"a": [1, {"b": None}], "c": "ü"}
     job = add(payload=payload, subject="inst_1", request_id="req_1")
-    (row,) = Claimer("here:1").start(registry.get("noop"))
+    (row,) = claim()
     assert (row.pk, row.attempts, row.status, row.payload) == (job.pk, 1, "processing", payload)
     stored = Job.objects.get()
     assert (stored.attempts, stored.worker) == (1, "here:1")
@@ -257,28 +255,8 @@ def test_a_worker_starts_what_it_claims(register: Register) -> None:
         assert leasing.lock_owned([row]) == {job.pk}
 
 
-def test_a_worker_takes_the_most_urgent_first_and_of_one_type_only(register: Register) -> None:
+def test_the_rows_of_a_batch_come_the_most_urgent_first(register: Register) -> None:
     register()
-    register("other")
-    add("other", priority=JobPriority.CRITICAL)
     late, early = add_many(1)[0], add_many(1, run_at=database_time(-90 * SECOND))[0]
-    high = add(priority=JobPriority.HIGH)
-    rows = Claimer("here:1").start(registry.get("noop"))
-    assert [row.pk for row in rows] == [high.pk, early.pk, late.pk]
-
-
-def test_a_worker_leaves_rows_of_dead_workers_to_the_pusher(register: Register) -> None:
-    """They go out alone; here they would share a batch."""
-    register()
-    lapse(started())
-    assert Claimer("here:1").start(registry.get("noop")) == []
-    assert len(claim()) == 1
-
-
-def test_a_worker_that_helps_itself_keeps_to_batch_and_cap(register: Register) -> None:
-    register(batch_size=3, max_in_flight=5)
-    add_many(9)
-    claimer = Claimer("here:1")
-    sizes = [len(claimer.start(registry.get("noop"))) for _ in range(3)]
-    assert sizes == [3, 2, 0]
-    assert pairs(claim()) == []
+    low, high = (add(priority=each, run_at=database_time(-99 * SECOND)) for each in (1, 3))
+    assert [row.pk for row in claim()] == [high.pk, early.pk, late.pk, low.pk]

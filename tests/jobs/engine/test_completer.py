@@ -23,7 +23,7 @@ from jobs.models import Counter, Job
 from jobs.outcomes import Done, GiveUp, Outcome
 from tests.engine import ScriptedHandler
 from tests.jobs.conftest import Register, in_thread
-from tests.jobs.rows import hand_over, lapse, statuses, taken_from, worked_on
+from tests.jobs.rows import lapse, statuses, worked_on
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("kept_connection")]
 
@@ -56,7 +56,7 @@ def test_a_unit_that_the_database_refuses_holds_nobody_up(
     handler = Bad(*[error] * 2)
     register(handler=handler)
     runner = worked_on("a", "bad", "c")
-    waiting = taken_from(runner)
+    waiting = runner.keeper.take()
     runner.keeper.write(waiting)
     assert statuses() == {"a": "completed", "bad": "processing", "c": "completed"}
     assert [unit.jobs[0].subject for unit in waiting] == ["bad"]
@@ -70,7 +70,7 @@ def test_a_unit_that_is_refused_over_and_over_has_failed_an_attempt(register: Re
     handler = Bad(*[OperationalError("canceled by statement timeout")] * 99)
     register(handler=handler)
     runner = worked_on("bad")
-    waiting = taken_from(runner)
+    waiting = runner.keeper.take()
     for _ in range(MOST_REFUSALS):
         assert statuses() == {"bad": "processing"}
         runner.keeper.write(waiting)
@@ -94,7 +94,7 @@ def test_a_unit_whose_failure_cannot_be_written_either_is_left_to_its_lease(
     monkeypatch.setattr(outcome_writer, "write_outcomes", refuse)
     register()
     runner = worked_on("a", "bad", "c")
-    waiting = taken_from(runner)
+    waiting = runner.keeper.take()
     rounds = 0
     with capture_logs() as logs:
         while waiting:
@@ -151,7 +151,7 @@ def test_while_the_database_is_away_everything_waits_and_nothing_is_held_against
 ) -> None:
     handler = register()
     runner = worked_on("a", "b")
-    waiting = taken_from(runner)
+    waiting = runner.keeper.take()
     with monkeypatch.context() as away, capture_logs() as logs:
         connection.close()
         away.setattr(type(connections["default"]), "connect", _refuse)
@@ -177,7 +177,7 @@ def test_while_no_write_succeeds_results_are_kept_and_nothing_is_held_against_th
     handler = Bad(*[refused] * 3 * MOST_REFUSALS, names=("a", "b"))
     register(handler=handler)
     runner = worked_on("a", "b")
-    waiting = taken_from(runner)
+    waiting = runner.keeper.take()
     for _ in range(3 * MOST_REFUSALS):
         runner.keeper.write(waiting)
     assert [unit.refusals for unit in waiting] == [0, 0]
@@ -198,7 +198,7 @@ def test_a_connection_that_was_lost_is_replaced_at_once(register: Register) -> N
         cursor.execute("SELECT pg_backend_pid()")
         (pid,) = cursor.fetchone()
     in_thread(lambda: _terminate(pid))
-    waiting = taken_from(runner)
+    waiting = runner.keeper.take()
     runner.keeper.write(waiting)
     assert statuses() == {"a": "completed", "b": "completed"}
     assert waiting == []
@@ -216,7 +216,7 @@ def test_what_was_written_is_not_written_again_when_a_later_group_has_trouble(
     register("a")
     register("b", handler=Bad(OperationalError("gone"), names=["late"]))
     runner = worked_on(a=["early"], b=["late"])
-    waiting = taken_from(runner)
+    waiting = runner.keeper.take()
     with monkeypatch.context() as away, capture_logs():
         away.setattr(completer, "_ask_database", lambda: _refuse(None))
         runner.keeper.write(waiting)
@@ -252,8 +252,8 @@ def test_an_old_token_does_not_pass_with_the_new_one_of_the_same_process(
     handler = register()
     runner = worked_on("a")
     lapse(Job.objects.get(subject="a"))
-    hand_over(runner)
-    both = taken_from(runner)
+    runner.run_once()
+    both = runner.keeper.take()
     assert len({unit.jobs[0].lease_token for unit in both}) == 2
     for waiting in (both, both[::-1]):
         assert len(completer._groups(waiting)) == 2
@@ -266,7 +266,7 @@ def test_an_old_token_does_not_pass_with_the_new_one_of_the_same_process(
 def test_work_that_is_done_twice_is_written_once(register: Register) -> None:
     handler = register()
     runner = worked_on("a")
-    (finished,) = taken_from(runner)
+    (finished,) = runner.keeper.take()
     with capture_logs():
         for _ in range(2):
             runner.keeper.write([finished])

@@ -17,10 +17,10 @@ from jobs.engine.heartbeat import LiveJobs
 from jobs.models import Job
 from jobs.outcomes import Done, Outcome
 from jobs.registry import WorkItem
-from tests.engine import ScriptedHandler
+from tests.engine import DrivenRunner, ScriptedHandler
 from tests.jobs.conftest import Register, on_own_connection
 from tests.jobs.engine.test_completer import Bad, events
-from tests.jobs.rows import statuses, taken_from, worked_on
+from tests.jobs.rows import add_named, statuses, worked_on
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("kept_connection")]
 
@@ -85,18 +85,21 @@ def test_two_workers_lock_the_subjects_of_a_type_in_one_order(register: Register
     assert applied == ["a", "b", "c"]
 
 
-@pytest.mark.parametrize("is_blocked", [True, False])
-def test_a_pusher_that_waits_for_room_is_woken_when_there_is_some(
-    register: Register, monkeypatch: pytest.MonkeyPatch, is_blocked: bool
+@pytest.mark.parametrize("has_backlog", [True, False])
+def test_an_idle_worker_is_woken_when_there_is_room_for_a_backlog(
+    register: Register, has_backlog: bool
 ) -> None:
-    woken: list[bool] = []
     register()
-    runner = worked_on("a")
-    monkeypatch.setattr("jobs.queue.notify", lambda: woken.append(connection.in_atomic_block))
-    shared_memory.set_blocked(is_blocked)
+    add_named("a")
+    woken: list[int] = []
+    runner = DrivenRunner(threads=2, wake=lambda: woken.append(len(runner.live.jobs())))
+    runner.run_once()
+    shared_memory.begin()
+    if has_backlog:
+        shared_memory.set_backlog()
     runner.keep()
-    shared_memory.set_blocked(False)
-    assert woken == [True] * is_blocked
+    shared_memory.begin()
+    assert woken == [0] * has_backlog
 
 
 # What talks cost
@@ -107,7 +110,7 @@ def test_what_talks_cost_is_booked_once_for_all_of_them(register: Register) -> N
     bad = Bad(*[OperationalError("deadlock")] * 2)
     register(handler=ScriptedHandler(apply=bad.meet, book=booked.append))
     runner = worked_on("a", "bad")
-    waiting = taken_from(runner)
+    waiting = runner.keeper.take()
     for _ in range(2):
         runner.keeper.write(waiting)
     assert (waiting, bad.met) == ([], 2)
@@ -145,7 +148,7 @@ def test_the_keeper_writes_beside_the_work_until_all_is_written(
     register(handler=Bad(*[OperationalError("deadlock")] * 4))
     runner = worked_on("a", "bad", "c")
     kept = Completer(runner.live)
-    for unit in taken_from(runner):
+    for unit in runner.keeper.take():
         kept.put(unit)
     write, keep_forever, is_over = Completer.write, Completer._keep_forever, threading.Event()
 

@@ -6,17 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, OperationalError
+from django.db import IntegrityError
 from structlog.testing import capture_logs
 
 from accounts.models import Project
+from jobs import counters
 from jobs.engine import leasing, shared_memory
-from jobs.models import Job
+from jobs.models import Counter, Job
 from jobs.outcomes import Done, Outcome
 from jobs.registry import Resolved, RetryPolicy, WorkItem
 from tests.engine import DrivenRunner, ScriptedHandler, database_time, make_due, run_due
 from tests.jobs.conftest import Register
-from tests.jobs.rows import add_named, claim, hand_over, statuses
+from tests.jobs.rows import add_named, lapse, started, statuses, suspect
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("cluster")]
 
@@ -28,7 +29,7 @@ def test_a_batch_is_loaded_talked_about_and_applied(register: Register) -> None:
     handler = register()
     jobs = add_named("a", "b")
     runner = DrivenRunner(threads=2)
-    hand_over(runner)
+    runner.run_once()
     assert statuses() == {"a": "processing", "b": "processing"}
     assert set(runner.live.tokens()) == {job.pk for job in jobs}
     runner.keep()
@@ -61,35 +62,55 @@ def test_a_shared_unit_is_applied_as_one(register: Register) -> None:
     assert set(statuses().values()) == {"completed"}
 
 
-def test_a_message_that_comes_after_the_lease_was_lost_starts_nothing(register: Register) -> None:
+# Suspects
+
+
+def test_a_suspect_whose_lease_was_lost_starts_nothing(register: Register) -> None:
     handler = register()
-    add_named("a")
-    (lease,) = claim()
+    row = suspect()
+    row.lease_token = (row.lease_token or 0) + 1
     runner = DrivenRunner(threads=2)
-    runner.run([(lease.job_id, lease.token + 1)])
+    runner.work([row])
     runner.keep()
     assert (handler.applied, runner.live.jobs()) == ([], [])
-    assert Job.objects.get().attempts == 0
+    assert Job.objects.get().attempts == 1
 
 
-def test_a_start_that_fails_is_tried_again(
-    register: Register, monkeypatch: pytest.MonkeyPatch
+def test_a_suspect_is_tried_again_by_itself(register: Register) -> None:
+    batches: list[int] = []
+
+    def load(jobs: Sequence[Job]) -> list[Resolved]:
+        batches.append(len(jobs))
+        return [Resolved({job.pk: Done() for job in jobs})]
+
+    register(handler=ScriptedHandler(load=load))
+    rows = [started(), started()]
+    lapse(*rows)
+    add_named("a", "b")
+    run_due()
+    assert batches == [2, 1, 1]
+    assert set(Job.objects.values_list("status", flat=True)) == {"completed"}
+    assert Job.objects.get(pk=rows[0].pk).attempts == 2
+    assert Counter.objects.get(name=counters.LEASES_LAPSED).value == 2
+
+
+def test_a_row_that_killed_every_worker_fails_and_one_that_cannot_fail_holds_nobody_up(
+    register: Register,
 ) -> None:
-    def start(leases: Any, *args: Any) -> list[Job]:
-        if troubles:
-            raise troubles.pop()
-        return start_(leases, *args)
+    def refuse(job: Job, error: str) -> None:
+        raise LookupError("no such thing")
 
-    troubles, start_ = [OperationalError("gone")] * 2, leasing.start
-    monkeypatch.setattr(leasing, "start", start)
-    monkeypatch.setattr("jobs.engine.executor.connection.close", lambda: None)
-    monkeypatch.setattr("jobs.engine.executor.time.sleep", lambda seconds: None)
-    handler = register()
-    add_named("a")
-    with capture_logs() as logs:
+    register("cursed", handler=ScriptedHandler(on_give_up=refuse))
+    register("spent")
+    register("noop")
+    cursed, spent = started("cursed"), started("spent")
+    lapse(cursed, spent)
+    Job.objects.update(attempts=5)
+    add_named("healthy")
+    with capture_logs():
         run_due()
-    assert [entry["event"] for entry in logs] == ["jobs_start_failed"] * 2
-    assert len(handler.applied) == 1
+    found = dict(Job.objects.values_list("type", "status"))
+    assert found == {"cursed": "processing", "spent": "failed", "noop": "completed"}
 
 
 # What raises
@@ -210,7 +231,7 @@ def test_what_still_runs_at_a_stop_is_given_back_with_its_attempt(
     register()
     mine, lost = add_named("mine", "lost")
     runner = DrivenRunner(threads=2)
-    hand_over(runner)
+    runner.run_once()
     Job.objects.filter(pk=lost.pk).update(lease_token=1)
     runner.stop()
     assert statuses() == {"mine": "pending", "lost": "processing"}
@@ -229,7 +250,7 @@ def test_what_has_not_begun_when_the_cluster_stops_is_given_back(register: Regis
     register(handler=ScriptedHandler(talk=talk))
     add_named("a", "b", "c")
     runner = DrivenRunner(threads=1)
-    hand_over(runner)
+    runner.run_once()
     runner.keep()
     assert talked == ["a"]
     assert statuses() == {"a": "completed", "b": "pending", "c": "pending"}

@@ -18,7 +18,7 @@ from jobs.engine.heartbeat import LiveJobs
 from jobs.models import Counter, Job, Worker
 from tests.engine import database_time
 from tests.jobs.conftest import Register
-from tests.jobs.rows import add, add_named, claim, lapse, pairs
+from tests.jobs.rows import add, add_named, claim, lapse
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("cluster")]
 
@@ -28,7 +28,7 @@ MINUTE = timedelta(minutes=1)
 def live(*names: str, run_limit: timedelta = MINUTE) -> LiveJobs:
     add_named(*names)
     rows = LiveJobs()
-    rows.add(leasing.start(pairs(claim())), run_limit=run_limit)
+    rows.add(claim(), run_limit=run_limit)
     return rows
 
 
@@ -55,10 +55,10 @@ def test_a_row_started_anew_is_not_forgotten_with_its_old_token(register: Regist
     rows = live("a")
     (old,) = rows.jobs()
     lapse(old)
-    (lease,) = claim()
-    rows.add(leasing.start([(lease.job_id, lease.token)]), run_limit=MINUTE)
+    (row,) = claim()
+    rows.add([row], run_limit=MINUTE)
     rows.discard([old])
-    assert rows.tokens() == {lease.job_id: lease.token}
+    assert rows.tokens() == {row.pk: row.lease_token}
 
 
 def test_what_runs_longest_is_told_first(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from jobs.models import Job
 from jobs.outcomes import Again, Done, Outcome, Released, Retry
 from tests.engine import database_time
 from tests.jobs.conftest import Register, in_thread
-from tests.jobs.rows import SECOND, add, add_many, claim, ids, lapse, pairs, started
+from tests.jobs.rows import SECOND, add, add_many, claim, ids, lapse, started, suspect
 
 pytestmark = pytest.mark.django_db
 
@@ -25,24 +25,16 @@ pytestmark = pytest.mark.django_db
 
 def test_starting_counts_the_attempt_and_renews_the_lease(register: Register) -> None:
     register()
-    job = add()
-    leases = claim()
+    job = suspect()
     Job.objects.update(lease_expires_at=database_time(SECOND))
-    (row,) = leasing.start(pairs(leases))
-    assert row.pk == job.pk
-    assert row.attempts == 1
+    row = leasing.start(job)
+    assert row == job
+    assert row.attempts == 2
     stored = Job.objects.get()
-    assert stored.attempts == 1
+    assert stored.attempts == 2
     assert stored.processed_at is not None
     assert stored.lease_expires_at is not None
     assert stored.lease_expires_at > database_time(leasing.LEASE - SECOND)
-
-
-def test_the_row_tells_who_started_it(register: Register) -> None:
-    register()
-    add()
-    leasing.start(pairs(claim()), "there:2:3")
-    assert Job.objects.get().worker == "there:2:3"
 
 
 def test_a_stale_token_starts_renews_and_hands_back_nothing(register: Register) -> None:
@@ -51,10 +43,9 @@ def test_a_stale_token_starts_renews_and_hands_back_nothing(register: Register) 
     lapse(job)
     claim()
     before = Job.objects.values().get()
-    stale = [(job.pk, job.lease_token or 0)]
-    assert leasing.start(stale) == []
-    assert leasing.renew(dict(stale)) == set()
-    leasing.release(stale)
+    assert leasing.start(job) is None
+    assert leasing.renew({job.pk: job.lease_token}) == set()
+    leasing.release(job)
     with transaction.atomic():
         assert leasing.lock_owned([job]) == set()
     assert Job.objects.values().get() == before
@@ -93,11 +84,8 @@ def test_renewing_does_not_wait_for_a_row_that_is_being_settled(register: Regist
         assert in_thread(lambda: leasing.renew(leases)) == {other.pk}
 
 
-@pytest.mark.parametrize("nothing", [[], ()])
-def test_nothing_can_be_started_kept_and_handed_back(register: Register, nothing: Any) -> None:
-    assert leasing.start(nothing) == []
+def test_nothing_can_be_kept(register: Register) -> None:
     assert leasing.renew({}) == set()
-    leasing.release(nothing)
 
 
 # Handing back
@@ -105,23 +93,17 @@ def test_nothing_can_be_started_kept_and_handed_back(register: Register, nothing
 
 def test_handing_back_loses_neither_the_attempt_nor_the_place(register: Register) -> None:
     register()
-    first, _ = add_many(2)
-    leases = claim()
-    leasing.release(pairs(leases))
-    job = Job.objects.get(pk=first.pk)
-    assert (job.status, job.attempts, job.lease_token, job.run_at) == (
-        "pending",
-        0,
-        None,
-        first.run_at,
-    )
-    assert ids(claim()) == ids(leases)
+    job = suspect()
+    leasing.release(job)
+    stored = Job.objects.get()
+    assert (stored.status, stored.attempts, stored.lease_token) == ("pending", 1, None)
+    assert stored.run_at == job.run_at
+    assert ids(claim()) == {job.pk}
 
 
 def test_what_is_handed_back_for_later_waits(register: Register) -> None:
     register()
-    add()
-    leasing.release(pairs(claim()), after=60 * SECOND)
+    leasing.release(suspect(), after=60 * SECOND)
     assert claim() == []
     assert Job.objects.get().run_at > database_time(50 * SECOND)
 
@@ -133,13 +115,12 @@ def test_what_a_dead_worker_held_can_be_claimed_at_once(register: Register) -> N
     register()
     add_many(2)
     held = claim(Claimer("dead:1:1"))
-    leasing.start(pairs(held[:1]), "dead:1:1")
     other = add()
-    leasing.start(pairs(claim(Claimer("alive:2:2"))), "alive:2:2")
+    claim(Claimer("alive:2:2"))
     assert leasing.expire(["dead:1:1", ""]) == 2
     again = claim()
     assert ids(again) == ids(held)
-    assert all(lease.is_suspect for lease in again)
+    assert all(job.is_suspect for job in again)
     assert Job.objects.get(pk=other.pk).worker == "alive:2:2"
 
 
@@ -155,19 +136,11 @@ def test_what_has_been_tried_before_waits_for_its_lease(register: Register) -> N
 # Suspects
 
 
-def suspect(**fields: Any) -> Job:
-    """A row whose worker died, started by another one."""
-    lapse(started(**fields))
-    (row,) = leasing.start(pairs(claim()))
-    return row
-
-
 def test_a_suspect_that_is_handed_back_unstarted_is_one_still(register: Register) -> None:
     register()
-    lapse(started())
-    leasing.release(pairs(claim()))
-    (lease,) = claim()
-    assert lease.is_suspect
+    leasing.release(suspect())
+    (job,) = claim()
+    assert job.is_suspect
 
 
 @pytest.mark.parametrize(
@@ -185,7 +158,8 @@ def test_an_outcome_of_its_own_clears_a_suspect(
 ) -> None:
     """What was released at a stop has not shown that it is harmless."""
     register()
-    row = suspect()
+    row = leasing.start(suspect())
+    assert row is not None
     with transaction.atomic():
         outcome_writer.write_outcomes({row.pk: row}, {row.pk: outcome})
     assert Job.objects.get().is_suspect is is_suspect
@@ -237,14 +211,6 @@ def test_a_started_row_can_be_saved(register: Register, project: Project) -> Non
 def test_an_empty_payload_is_each_jobs_own(register: Register) -> None:
     register()
     add_many(2)
-    first, second = leasing.start(pairs(claim()))
+    first, second = claim()
     first.payload["a"] = 1
     assert second.payload == {}
-
-
-def test_started_rows_come_the_most_urgent_first(register: Register) -> None:
-    register()
-    late, early = add(run_at=database_time(-SECOND)), add(run_at=database_time(-2 * SECOND))
-    low, high = (add(priority=p, run_at=database_time(-9 * SECOND)) for p in (1, 3))
-    rows = leasing.start(pairs(claim()))
-    assert [row.pk for row in rows] == [high.pk, early.pk, late.pk, low.pk]

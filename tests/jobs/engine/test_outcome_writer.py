@@ -8,13 +8,13 @@ import pytest
 from django.db import transaction
 
 from jobs import queue
-from jobs.engine import leasing, outcome_writer
-from jobs.engine.claim import Claimer, Lease
+from jobs.engine import outcome_writer
 from jobs.models import Job
 from jobs.outcomes import Again, Done, GiveUp, Outcome, Released, Retry
 from jobs.registry import RetryPolicy
 from tests.engine import ScriptedHandler, database_time
 from tests.jobs.conftest import Register
+from tests.jobs.rows import claim, lapse, started
 
 pytestmark = pytest.mark.django_db
 
@@ -24,8 +24,7 @@ MINUTE = timedelta(minutes=1)
 def settled(outcome: Outcome, **state: object) -> Job:
     """A job at work with this state, after the outcome."""
     job = queue.enqueue("noop", payload={}, dedupe_key="k")
-    (lease,) = Claimer("test").claim()
-    leasing.start([(lease.job_id, lease.token)])
+    claim()
     Job.objects.update(**state)
     job = Job.objects.get()
     with transaction.atomic():
@@ -127,8 +126,7 @@ def test_what_was_changed_meanwhile_survives_giving_up(register: Register) -> No
     """An operator's change to the row must not be undone by the worker's older copy."""
     register()
     job = queue.enqueue("noop", payload={})
-    (lease,) = Claimer("test").claim()
-    (row,) = leasing.start([(lease.job_id, lease.token)])
+    (row,) = claim()
     Job.objects.update(priority=4)
     with transaction.atomic():
         outcome_writer.give_up(row, "never")
@@ -141,8 +139,7 @@ def test_what_was_asked_for_while_a_job_failed_is_still_done(register: Register)
     register()
     asked = {"dedupe_key": "k", "subject": "s", "priority": 3, "request_id": "r"}
     job = queue.enqueue("noop", payload={"a": 1}, **asked)
-    (lease,) = Claimer("test").claim()
-    (row,) = leasing.start([(lease.job_id, lease.token)])
+    (row,) = claim()
     queue.enqueue("noop", payload={"a": 1}, **asked)
     with transaction.atomic():
         outcome_writer.write_outcomes({row.pk: row}, {row.pk: GiveUp("never")})
@@ -155,9 +152,9 @@ def test_what_was_asked_for_while_a_job_failed_is_still_done(register: Register)
 
 def test_the_same_holds_for_a_row_whose_workers_died(register: Register) -> None:
     register()
-    lease = orphaned(attempts=5)
+    row = orphaned(attempts=5)
     Job.objects.update(rerun=True)
-    outcome_writer.fail_exhausted([lease])
+    outcome_writer.fail_exhausted(row)
     assert list(Job.objects.order_by("pk").values_list("status", flat=True)) == [
         "failed",
         "pending",
@@ -175,27 +172,25 @@ def test_what_a_handler_asks_for_as_it_gives_up_is_not_doubled(register: Registe
 # Rows of workers that died
 
 
-def orphaned(attempts: int) -> Lease:
-    queue.enqueue("noop", payload={})
-    Claimer("dead").claim()
-    Job.objects.update(attempts=attempts, lease_expires_at=database_time(-MINUTE))
-    (lease,) = Claimer("alive").claim()
-    return lease
+def orphaned(attempts: int) -> Job:
+    job = started()
+    Job.objects.update(attempts=attempts)
+    lapse(job)
+    (row,) = claim()
+    return row
 
 
-def test_a_row_that_killed_its_workers_is_buried(register: Register) -> None:
+def test_a_row_that_killed_its_workers_fails(register: Register) -> None:
     heard: list[str] = []
     register(handler=ScriptedHandler(on_give_up=lambda job, error: heard.append(error)))
-    lease = orphaned(attempts=5)
-    assert (lease.is_suspect, lease.is_exhausted) == (True, True)
-    outcome_writer.fail_exhausted([lease])
+    outcome_writer.fail_exhausted(orphaned(attempts=5))
     assert Job.objects.get().status == "failed"
     assert heard == ["The worker died in each of 5 attempts."]
 
 
-def test_a_row_taken_over_meanwhile_is_not_buried(register: Register) -> None:
+def test_a_row_taken_over_meanwhile_does_not_fail(register: Register) -> None:
     register()
-    lease = orphaned(attempts=5)
-    Job.objects.update(lease_token=lease.token + 1)
-    outcome_writer.fail_exhausted([lease])
+    row = orphaned(attempts=5)
+    Job.objects.update(lease_token=(row.lease_token or 0) + 1)
+    outcome_writer.fail_exhausted(row)
     assert Job.objects.get().status == "processing"

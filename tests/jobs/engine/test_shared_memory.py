@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import threading
 from types import SimpleNamespace
 
 import pytest
 
 from jobs.engine import shared_memory
-from jobs.engine.shared_memory import SharedEvent, SharedValue
-from tests.jobs.conftest import close
+from tests.jobs.conftest import in_a_child
 
 # Newer Pythons warn of forks beside threads; these children only touch what is shared.
 FORKS = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
@@ -27,79 +25,10 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     return clock
 
 
-def in_a_child(work: object) -> None:
-    """Do it in a process that was forked from this one, as the cluster's are."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            work()  # type: ignore[operator]
-        finally:
-            os._exit(0)
-    os.waitpid(pid, 0)
-
-
-# What stands in for multiprocessing's
-
-
-def test_a_flag_is_seen_by_every_process() -> None:
-    flag = SharedEvent()
-    assert not flag.is_set()
-    assert not flag.wait(0)
-    in_a_child(flag.set)
-    assert flag.is_set()
-    assert flag.wait(0)
-
-
-def test_whoever_waits_for_a_flag_goes_on_when_it_is_set() -> None:
-    flag = SharedEvent()
-    seen: list[bool] = []
-    waiter = threading.Thread(target=lambda: seen.append(flag.wait(20)))
-    waiter.start()
-    flag.set()
-    waiter.join(timeout=20)
-    assert seen == [True]
-
-
-@pytest.mark.parametrize(("typecode", "value"), [("f", -1), ("i", 5), ("d", 0.25)])
-def test_a_word_is_seen_by_every_process(typecode: str, value: float) -> None:
-    word = SharedValue(typecode, value)
-    assert word.value == value
-
-    def change() -> None:
-        with word.get_lock():
-            word.value = -2
-
-    in_a_child(change)
-    assert word.value == -2
-
-
-def test_a_word_has_no_lock_that_a_dead_process_could_hold() -> None:
-    word = SharedValue("i", 0)
-    in_a_child(word.get_lock().__enter__)
-    with word.get_lock(), word.get_lock():
-        word.value += 1
-    assert word.value == 1
-
-
 def test_all_are_told_to_stop() -> None:
     assert not shared_memory.is_stopping()
     in_a_child(lambda: shared_memory.set_stopping(True))
     assert shared_memory.is_stopping()
-
-
-# Queues
-
-
-def test_only_the_first_queue_of_a_cluster_holds_tasks() -> None:
-    assert shared_memory.is_task_taken()
-    tasks, results = shared_memory.make_queue(), shared_memory.make_queue()
-    results.put("result")
-    assert shared_memory.is_task_taken()
-    tasks.put("task")
-    assert not shared_memory.is_task_taken()
-    shared_memory.begin()
-    assert shared_memory.is_task_taken()
-    close(tasks, results)
 
 
 # Signs of life
@@ -135,27 +64,21 @@ def waited(clock: SimpleNamespace) -> float:
     return shared_memory.seconds_waited(lambda: clock.now)
 
 
-def test_a_message_waits_from_when_the_pusher_saw_it_until_it_is_taken(
-    clock: SimpleNamespace,
-) -> None:
-    tasks = shared_memory.make_queue()
-    shared_memory.pusher_is_alive()
+def test_a_wake_waits_until_it_is_taken_or_a_worker_claims(clock: SimpleNamespace) -> None:
     assert waited(clock) == 0
-    tasks.put("a message")
-    shared_memory.pusher_is_alive()
+    shared_memory.wake_is_waiting()
     clock.now += 4
-    shared_memory.pusher_is_alive()
+    shared_memory.wake_is_waiting()
     assert waited(clock) == 4
-    tasks.get()
-    shared_memory.pusher_is_alive()
+    shared_memory.worker_is_active()
+    clock.now += 1
+    assert waited(clock) == 1
+    shared_memory.wake_is_taken()
     assert waited(clock) == 0
-    close(tasks)
 
 
-def test_nobody_is_blamed_for_a_message_while_a_worker_works_alone(clock: SimpleNamespace) -> None:
-    tasks = shared_memory.make_queue()
-    tasks.put("a message")
-    shared_memory.pusher_is_alive()
+def test_no_worker_is_blamed_for_a_wake_while_one_works_alone(clock: SimpleNamespace) -> None:
+    shared_memory.wake_is_waiting()
     shared_memory.work_alone(30)
     clock.now += 20
     assert waited(clock) == 0
@@ -163,7 +86,14 @@ def test_nobody_is_blamed_for_a_message_while_a_worker_works_alone(clock: Simple
     assert waited(clock) == 31
     shared_memory.pusher_is_awaited()
     assert waited(clock) == 0
-    close(tasks)
+
+
+def test_a_backlog_is_remembered_for_a_second(clock: SimpleNamespace) -> None:
+    assert not shared_memory.has_backlog()
+    shared_memory.set_backlog()
+    assert shared_memory.has_backlog()
+    clock.now += shared_memory.BACKLOG_SECONDS
+    assert not shared_memory.has_backlog()
 
 
 def test_one_worker_at_a_time_works_alone(clock: SimpleNamespace) -> None:
@@ -177,10 +107,10 @@ def test_one_worker_at_a_time_works_alone(clock: SimpleNamespace) -> None:
 
 def test_a_new_cluster_knows_nothing_of_what_the_last_one_was_at(clock: SimpleNamespace) -> None:
     shared_memory.work_alone(30)
-    shared_memory.leave_off()
+    shared_memory.set_backlog()
     shared_memory.begin()
     assert shared_memory.may_work_alone(30)
-    assert shared_memory.left_off_at() == 0
+    assert not shared_memory.has_backlog()
 
 
 def test_each_worker_of_a_sentinel_is_known_by_its_own_word() -> None:

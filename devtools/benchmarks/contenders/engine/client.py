@@ -44,14 +44,9 @@ class EngineClient:
             queue.enqueue(task, payload={"n": number})
 
     def enqueue_many(self, task: str, count: int) -> None:
-        payloads = [{"n": number} for number in range(count)]
-        in_bulk = getattr(queue, "enqueue_many", None)
         with transaction.atomic():
-            if in_bulk is not None:
-                in_bulk(task, payloads)
-            else:
-                for payload in payloads:
-                    queue.enqueue(task, payload=payload)
+            for number in range(count):
+                queue.enqueue(task, payload={"n": number})
 
     def is_drained(self, task: str) -> bool:
         # Two looks, so that each finds its partial index.

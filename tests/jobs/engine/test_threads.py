@@ -1,25 +1,27 @@
-"""The threads of a worker process, and how long it goes on by itself."""
+"""The threads of a worker process, and how long it goes on claiming."""
 
 from __future__ import annotations
 
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from structlog.testing import capture_logs
 
 from jobs.engine import shared_memory
-from jobs.engine.claim import Claimer
 from jobs.engine.completer import Finished
 from jobs.engine.executor import MOST_BATCHES, Executor
 from jobs.models import Job
+from jobs.outcomes import Done
+from jobs.registry import Resolved
 from tests.engine import DrivenRunner, ScriptedHandler
-from tests.jobs.conftest import Register, close
-from tests.jobs.rows import add, add_many, add_named, claim, hand_over, pairs, statuses
+from tests.jobs.conftest import Register, until
+from tests.jobs.rows import add, add_many, add_named, statuses
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("cluster")]
 
@@ -28,16 +30,25 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("cluster")]
 
 
 class ThreadedRunner(Executor):
-    """With its threads, but neither keeper nor heartbeat."""
+    """With its threads, but neither completer nor heartbeat: the test looks at what finished."""
 
-    def _begin(self) -> None:
-        """The test looks at what has finished."""
+    def __init__(self, threads: int) -> None:
+        self.pools: dict[str, ThreadPoolExecutor] = {}
+        super().__init__(threads, make_pool=self.pool)
+
+    def pool(self, threads: int, name: str) -> ThreadPoolExecutor:
+        self.sizes = {name: threads}
+        self.pools[name] = ThreadPoolExecutor(threads)
+        return self.pools[name]
 
     def finished(self, count: int) -> list[Finished]:
-        return [self.keeper._finished.get(timeout=20) for _ in range(count)]
+        found: list[Finished] = []
+        until(lambda: found.extend(self.keeper.take()) or len(found) >= count)
+        assert len(found) == count
+        return found
 
     def end(self) -> None:
-        for pool in self._pools.values():
+        for pool in self.pools.values():
             pool.shutdown()
 
 
@@ -80,7 +91,7 @@ def test_a_slow_item_does_not_hold_back_its_batch(
     register(handler=ScriptedHandler(talk=talk))
     add_named("slow", "b", "c")
     runner = threaded(threads=3)
-    hand_over(runner)
+    runner.run_due()
     runner.keeper.write(runner.finished(2))
     assert statuses() == {"slow": "processing", "b": "completed", "c": "completed"}
     gate.set()
@@ -95,9 +106,9 @@ def test_a_type_that_hangs_leaves_the_threads_of_the_others_free(
     register("quick")
     runner = threaded(threads=2)
     add_named(*"abcde", type_="hanging")
-    hand_over(runner)
+    runner.run_due()
     add_named("x", "y", "z", type_="quick")
-    hand_over(runner)
+    runner.run_due()
     assert subjects(runner.finished(3)) == {"x", "y", "z"}
 
 
@@ -117,21 +128,15 @@ def test_a_type_has_as_many_threads_as_the_worker_allows_and_its_cap(
     register(handler=ScriptedHandler(talk=talk), max_in_flight=cap)
     add_named(*"abcdef")
     runner = threaded(threads=3)
-    hand_over(runner)
+    runner.run_due()
     for _ in range(most):
         assert running.acquire(timeout=20)
-    assert runner._pools["noop"]._max_workers == most
+    assert runner.sizes == {"call-noop": most}
     gate.set()
     assert len(runner.finished(min(cap, 6))) == min(cap, 6)
 
 
 # Going on
-
-
-class GoingRunner(DrivenRunner):
-    """Helps itself as a real one does."""
-
-    _go_on = Executor._go_on
 
 
 def at_work() -> int:
@@ -141,107 +146,97 @@ def at_work() -> int:
 def test_a_worker_goes_on_while_its_batches_are_full(register: Register) -> None:
     register(batch_size=3, max_in_flight=1000)
     add_many(8)
-    runner = GoingRunner(threads=1)
-    hand_over(runner)
+    runner = DrivenRunner(threads=1)
+    runner.run_due()
     runner.keep()
     assert set(Job.objects.values_list("status", flat=True)) == {"completed"}
-    assert shared_memory.left_off_at() > 0
 
 
-def test_a_batch_that_is_not_full_is_no_backlog(register: Register) -> None:
-    register(batch_size=3)
+def test_a_worker_with_a_full_batch_wakes_another_one(register: Register) -> None:
+    """They share a backlog; a batch that is not full is no backlog."""
+    woken: list[int] = []
+    register(batch_size=3, max_in_flight=1000)
+    runner = DrivenRunner(threads=1, wake=lambda: woken.append(at_work()))
     add_many(2)
-    runner = GoingRunner(threads=1)
-    leases = claim()
-    add_many(3)
-    runner.run([(lease.job_id, lease.token) for lease in leases])
-    assert at_work() == 2
-    assert shared_memory.left_off_at() == 0
+    runner.run_due()
+    assert woken == []
+    add_many(4)
+    runner.run_due()
+    assert woken == [5]
 
 
-def test_a_worker_with_enough_at_hand_waits_until_some_of_it_is_written(
-    register: Register, monkeypatch: pytest.MonkeyPatch
+def test_a_worker_with_enough_at_hand_leaves_the_rest_until_some_of_it_is_written(
+    register: Register,
 ) -> None:
-    def sleep(seconds: float) -> None:
-        at_hand.append(len(runner.live.jobs()))
-        runner.keep()
-
-    at_hand: list[int] = []
-    monkeypatch.setattr("jobs.engine.executor.time.sleep", sleep)
+    woken: list[int] = []
     register(batch_size=2, max_in_flight=1000)
     add_many(20)
-    runner = GoingRunner(threads=1)
-    hand_over(runner)
-    assert at_hand == [2 * MOST_BATCHES] * 2
-    assert Job.objects.filter(status="pending").count() == 0
+    runner = DrivenRunner(threads=1, wake=lambda: woken.append(at_work()))
+    runner.run_due()
+    assert at_work() == 2 * MOST_BATCHES
+    woken.clear()
+    runner.keep()
+    assert woken == [0]
+    runner.run_due()
+    assert at_work() == 2 * MOST_BATCHES
 
 
-def test_a_worker_takes_a_message_that_waits_and_then_goes_on(register: Register) -> None:
-    """It may be more urgent, or of a type that nobody else can take."""
-    tasks = shared_memory.make_queue()
-    register(batch_size=2, handler=ScriptedHandler(talk=lambda work: tasks.put("a message")))
-    register("urgent")
-    add_many(6)
-    runner = GoingRunner(threads=1)
-    hand_over(runner)
-    assert at_work() == 2
-    assert shared_memory.left_off_at() == 0
-    while not tasks.empty():
-        tasks.get()
-    register(batch_size=2)
-    urgent = add("urgent")
-    runner.run(pairs([lease for lease in claim() if lease.job_id == urgent.pk]))
-    assert Job.objects.filter(status="pending").count() == 0
-    close(tasks)
-
-
-def test_a_worker_goes_on_with_every_backlog_that_it_met(
-    register: Register, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In turn: one that hangs at its most leaves room for the others."""
+def test_a_type_that_hangs_at_its_most_leaves_room_for_the_others(register: Register) -> None:
     register("a", batch_size=2, max_in_flight=1000)
     register("b", batch_size=2, max_in_flight=1000)
+    runner = DrivenRunner(threads=1)
     add_many(20, "a")
-    runner = GoingRunner(threads=1)
-    monkeypatch.setattr("jobs.engine.executor.time.sleep", lambda seconds: stop())
-
-    def stop() -> None:
-        shared_memory.set_stopping(True)
-
-    hand_over(runner)
-    assert at_work() == 2 * MOST_BATCHES
-    shared_memory.set_stopping(False)
+    runner.run_due()
     add_many(20, "b")
-    runner.run(pairs([lease for lease in claim() if lease.type == "b"]))
+    runner.run_due()
     counts = Counter(job.type for job in runner.live.jobs())
     assert counts == {"a": 2 * MOST_BATCHES, "b": 2 * MOST_BATCHES}
 
 
-def test_a_worker_stops_helping_itself_when_the_cluster_stops(register: Register) -> None:
+def test_what_was_claimed_keeps_its_lease_while_another_batch_is_loaded(
+    register: Register,
+) -> None:
+    """The heartbeat renews what is live; a load may take longer than a lease."""
+
+    def load(jobs: Sequence[Job]) -> list[Resolved]:
+        live.append(Counter(job.type for job in runner.live.jobs()))
+        return [Resolved({job.pk: Done() for job in jobs})]
+
+    live: list[Counter[str]] = []
+    register("a", handler=ScriptedHandler(load=load))
+    register("b", handler=ScriptedHandler(load=load))
+    add("a")
+    add("b")
+    runner = DrivenRunner(threads=1)
+    runner.run_due()
+    assert live == [{"a": 1, "b": 1}] * 2
+
+
+def test_nothing_is_claimed_by_a_cluster_that_stops(register: Register) -> None:
     stop = ScriptedHandler(talk=lambda work: shared_memory.set_stopping(True))
     register(batch_size=2, handler=stop)
     add_many(6)
-    hand_over(GoingRunner(threads=1))
-    assert at_work() == 2
+    runner = DrivenRunner(threads=1)
+    for _ in range(2):
+        runner.run_due()
+        assert at_work() == 2
 
 
-def test_a_claim_that_fails_ends_the_going_on_and_nothing_else(
-    register: Register, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(self: Claimer, job_type: Any) -> list[Job]:
-        raise OperationalError("gone")
-
-    monkeypatch.setattr(Claimer, "start", fail)
-    monkeypatch.setattr("jobs.engine.executor.connection.close", lambda: None)
-    register(batch_size=2)
-    add_many(6)
-    runner = GoingRunner(threads=1)
-    with capture_logs() as logs:
-        hand_over(runner)
-    runner.keep()
+@pytest.mark.django_db(transaction=True)
+def test_a_claim_that_fails_is_left_to_the_next_wake(register: Register) -> None:
+    register()
+    add_many(2)
+    runner = DrivenRunner(threads=1)
+    with capture_logs() as logs, connection.execute_wrapper(_refuse):
+        runner.run_due()
     assert [entry["event"] for entry in logs] == ["claim_failed"]
+    runner.run_due()
+    runner.keep()
     assert Job.objects.filter(status="completed").count() == 2
-    assert shared_memory.left_off_at() > 0
+
+
+def _refuse(*_: Any) -> Any:
+    raise OperationalError("gone")
 
 
 def test_what_waits_for_a_thread_does_not_use_up_its_run_limit(
@@ -258,5 +253,5 @@ def test_what_waits_for_a_thread_does_not_use_up_its_run_limit(
     register(handler=ScriptedHandler(talk=talk), run_limit=timedelta(seconds=100))
     add_named("a", "b", "c")
     runner = DrivenRunner(threads=1)
-    hand_over(runner)
+    runner.run_due()
     assert overdue == []

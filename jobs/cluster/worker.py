@@ -1,0 +1,52 @@
+"""A worker process: what it begins with, what a wake makes it do, and how it ends."""
+
+import os
+import sys
+from collections.abc import Callable
+from multiprocessing import util
+
+import psutil
+import structlog
+from django.conf import settings
+from django.db import Error, connections
+
+from jobs.cluster import processes
+from jobs.engine import heartbeat, shared_memory
+from jobs.engine.executor import Executor
+
+logger = structlog.get_logger()
+
+# A thread whose query was answered must not wait Python's usual 5 ms for the one that computes.
+SWITCH_SECONDS = 0.0005
+
+_executor: Executor | None = None
+
+
+def begin(wake: Callable[[], None]) -> None:
+    """What a new worker process does first. ``wake`` wakes another worker of its cluster."""
+    global _executor
+    processes.exit_with_parent()
+    shared_memory.worker_is_here(os.getpid(), psutil.Process().create_time())
+    connections.close_all()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    _executor = Executor(settings.CONFIG.job_threads, wake=wake)
+    _executor.begin()
+    # atexit does not run in multiprocessing's children; its finalizers do.
+    util.Finalize(None, _end, exitpriority=100)
+
+
+def run_due() -> None:
+    """What a wake makes a worker do."""
+    if _executor is not None:
+        _executor.run_due()
+
+
+def _end() -> None:
+    try:
+        if _executor is not None:
+            _executor.stop()
+            heartbeat.end(_executor.live)
+    except Error as error:
+        logger.warning("worker_stop_incomplete", error=str(error))
+    # What still hangs was given back; the interpreter would wait for its thread.
+    os._exit(0)
