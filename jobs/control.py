@@ -16,12 +16,11 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts import audit
-from jobs import registry
 from jobs.engine.outcome_writer import KEPT_ERRORS
 from jobs.errors import JobError, JobNotCancellable, JobNotRedrivable, UnknownJobType
+from jobs.handler import JobType, get_type
 from jobs.models import Job, JobStatus, PausedType
 from jobs.queue import notify
-from jobs.registry import JobType
 
 logger = structlog.get_logger()
 
@@ -73,7 +72,7 @@ def redrive(job: Job, *, actor: str) -> Job:
     """Set a failed job going again, with all its attempts. Raises JobNotRedrivable."""
     with transaction.atomic():
         row = _locked(job)
-        handler = registry.get(row.type).handler
+        handler = get_type(row.type).handler
         if row.status != JobStatus.FAILED:
             raise JobNotRedrivable(f"Job {row.public_id} is {row.status}, not failed.")
         if not handler.is_redrivable(row):
@@ -99,7 +98,7 @@ def can_cancel(job: Job) -> bool:
 def can_redrive(job: Job) -> bool:
     """Whether ``redrive`` would do it, as the job and its twins stand."""
     try:
-        handler = registry.get(job.type).handler
+        handler = get_type(job.type).handler
     except UnknownJobType:
         return False
     if job.status != JobStatus.FAILED or not handler.is_redrivable(job):
@@ -124,7 +123,7 @@ def pause(type_: str, *, actor: str, reason: str = "") -> PausedType:
 
     A type that is paused already stays so, under the name of whoever was first.
     """
-    registry.get(type_)
+    get_type(type_)
     told = {"paused_by": actor[:150], "reason": reason[:200]}
     with transaction.atomic():
         paused, is_new = PausedType.objects.get_or_create(type=type_, defaults=told)
@@ -148,7 +147,7 @@ def resume(type_: str, *, actor: str) -> None:
             notify()
         else:
             # A type that a newer release no longer knows can still be resumed.
-            registry.get(type_)
+            get_type(type_)
     if deleted:
         logger.info("job_type_resumed", type=type_, actor=actor)
 
@@ -182,7 +181,7 @@ def _refuse_to_cancel(row: Job) -> None:
 def _type_of(row: Job) -> JobType | None:
     """None for a type that this release does not know."""
     try:
-        return registry.get(row.type)
+        return get_type(row.type)
     except UnknownJobType:
         return None
 

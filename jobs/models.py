@@ -100,7 +100,7 @@ class Job(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        # Each index costs every claim and every settling: no column of them changes when a lease
+        # Each index costs every claim and every outcome: no column of them changes when a lease
         # is renewed, and most hold only the rows that somebody looks for.
         indexes = [
             # The claim's own order: by priority within a type, then by due time.

@@ -39,7 +39,7 @@ class GiveUp:
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """Said by the runner: the worker stops; the row goes back as if it had not been started."""
+    """Said by the executor: the worker stops; the row goes back as if it had not been started."""
 
 
 Outcome = Done | Again | Retry | GiveUp | Released

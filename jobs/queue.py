@@ -1,6 +1,6 @@
 """How work gets into the queue: enqueue, wake, recurring rows.
 
-Job state is written here, in ``leasing`` (claim, start, renew), in ``settle`` (outcomes) and in
+Job state is written here, in ``engine`` (claim, leases, outcomes) and in
 ``control`` (what people do), and nowhere else.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from accounts.models import Project
-from jobs import registry
+from jobs.handler import all_types, get_type
 from jobs.models import Job, JobPriority, new_job_id
 
 CHANNEL = "novitai_jobs"
@@ -41,7 +41,7 @@ def enqueue(
         "subject": subject,
         "payload": json.dumps(payload),
         "priority": int(priority),
-        "max_attempts": registry.get(type_).retry.max_attempts,
+        "max_attempts": get_type(type_).retry.max_attempts,
         "run_at": run_at,
         "dedupe_key": dedupe_key,
         "request_id": request_id,
@@ -73,7 +73,7 @@ def new_job(
         subject=subject,
         project=project,
         priority=int(priority),
-        max_attempts=registry.get(type_).retry.max_attempts,
+        max_attempts=get_type(type_).retry.max_attempts,
         dedupe_key=dedupe_key,
         request_id=request_id,
     )
@@ -126,7 +126,7 @@ def ensure_recurring() -> None:
     Looking does not wait for a row that somebody has locked, and enqueueing onto it would: a
     frozen worker must not keep a new cluster from starting.
     """
-    recurring = [job_type for job_type in registry.all_types() if job_type.is_recurring]
+    recurring = [job_type for job_type in all_types() if job_type.is_recurring]
     keys = {f"recurring:{job_type.name}": job_type.name for job_type in recurring}
     there = Job.objects.live().filter(dedupe_key__in=keys).values_list("dedupe_key", flat=True)
     with transaction.atomic():

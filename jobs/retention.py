@@ -17,10 +17,10 @@ from django.db import connection, transaction
 
 from accounts import audit
 from accounts.rest import idempotency, rate_limits
-from jobs import counters, registry
+from jobs import counters
+from jobs.handler import FOREVER, Handler, JobType, Resolved, RetryPolicy, WorkItem, register_type
 from jobs.models import Job, JobStatus
 from jobs.outcomes import Again, Outcome
-from jobs.registry import FOREVER, Handler, Resolved, RetryPolicy, WorkItem
 
 logger = structlog.get_logger()
 
@@ -52,8 +52,8 @@ class PruneJobs(Handler[None, None]):
         pause = UNTIL_NEXT_LOOK if is_finished else BREATHER
         return [Resolved({job.pk: Again(pause) for job in jobs})]
 
-    def talk(self, work: None) -> None:
-        """There is nobody to talk to."""
+    def call(self, work: None) -> None:
+        """Nothing is called."""
 
     def apply(self, jobs: Sequence[Job], work: None, result: None) -> Mapping[int, Outcome]:
         return {job.pk: Again(UNTIL_NEXT_LOOK) for job in jobs}
@@ -61,8 +61,8 @@ class PruneJobs(Handler[None, None]):
 
 def register_job_type() -> None:
     """Tell the queue; called once when Django is ready."""
-    registry.register(
-        registry.JobType(
+    register_type(
+        JobType(
             PRUNE_JOBS,
             PruneJobs(),
             batch_size=1,

@@ -10,9 +10,9 @@ from typing import Any
 from django.db import connection
 
 from jobs.engine.executor import Executor
+from jobs.handler import Handler, Resolved, WorkItem
 from jobs.models import Job
 from jobs.outcomes import Done, Outcome
-from jobs.registry import Handler, Resolved, WorkItem
 
 
 class ScriptedHandler(Handler[Any, Any]):
@@ -22,16 +22,16 @@ class ScriptedHandler(Handler[Any, Any]):
         self,
         *,
         load: Callable[[Sequence[Job]], Sequence[WorkItem[Any] | Resolved]] | None = None,
-        talk: Callable[[Any], Any] = lambda work: work,
+        call: Callable[[Any], Any] = lambda work: work,
         apply: Callable[[Sequence[Job], Any, Any], Mapping[int, Outcome]] | None = None,
         on_give_up: Callable[[Job, str], None] = lambda job, error: None,
-        book: Callable[[Sequence[Any]], None] = lambda talks: None,
+        record_usage: Callable[[Sequence[Any]], None] = lambda calls: None,
         is_redrivable: bool = True,
         is_cancellable: bool = True,
         on_cancel: Callable[[Job], None] = lambda job: None,
     ) -> None:
-        self._load, self._talk, self._apply = load, talk, apply
-        self._on_give_up, self._book = on_give_up, book
+        self._load, self._call, self._apply = load, call, apply
+        self._on_give_up, self._record_usage = on_give_up, record_usage
         self._is_redrivable, self._is_cancellable = is_redrivable, is_cancellable
         self._on_cancel = on_cancel
         self.applied: list[int] = []
@@ -40,15 +40,15 @@ class ScriptedHandler(Handler[Any, Any]):
     def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[Any] | Resolved]:
         return self._load(jobs) if self._load else [WorkItem([job], job.payload) for job in jobs]
 
-    def talk(self, work: Any) -> Any:
-        return self._talk(work)
+    def call(self, work: Any) -> Any:
+        return self._call(work)
 
     def apply(self, jobs: Sequence[Job], work: Any, result: Any) -> Mapping[int, Outcome]:
         self.applied += [job.pk for job in jobs]
         return self._apply(jobs, work, result) if self._apply else {job.pk: Done() for job in jobs}
 
-    def book(self, talks: Sequence[tuple[Any, Any]]) -> None:
-        self._book(talks)
+    def record_usage(self, calls: Sequence[tuple[Any, Any]]) -> None:
+        self._record_usage(calls)
 
     def on_give_up(self, job: Job, error: str) -> None:
         self._on_give_up(job, error)
@@ -74,7 +74,7 @@ class InlinePool(futures.Executor):
         return futures.Future()
 
 
-class DrivenRunner(Executor):
+class DrivenExecutor(Executor):
     """An executor whose completer and heartbeat are the test: nothing runs beside it."""
 
     def __init__(self, threads: int, **options: Any) -> None:
@@ -88,16 +88,16 @@ class DrivenRunner(Executor):
             self.work(batch)
         return sorted(job.type for job in claimed.jobs)
 
-    def keep(self) -> None:
+    def complete(self) -> None:
         """What the completer does with everything that has finished; trouble is the test's."""
-        self.keeper.write(self.keeper.take())
+        self.completer.write(self.completer.take())
 
 
 def run_due() -> list[str]:
     """Claim what is due and run it once; the types that ran, in order."""
-    runner = DrivenRunner(threads=4, name="test")
-    ran = runner.run_once()
-    runner.keep()
+    executor = DrivenExecutor(threads=4, name="test")
+    ran = executor.run_once()
+    executor.complete()
     return ran
 
 

@@ -1,10 +1,10 @@
-"""Job types of this app: one module for each handler, with load, talk and apply."""
+"""Job types of this app: one module for each handler, with load, call and apply."""
 
 from datetime import timedelta
 
 from instances.domain.enums import JobType
-from jobs import registry
-from jobs.registry import FOREVER, RetryPolicy
+from jobs import handler
+from jobs.handler import FOREVER, RetryPolicy
 
 # A create or monitor job ends at the instance's deadline, not after a number of attempts: an outage
 # of an hour at Novita must not fail requests.
@@ -34,28 +34,28 @@ def register_job_types() -> None:
     )
 
     for job_type in (
-        registry.JobType(
+        handler.JobType(
             JobType.CREATE_INSTANCE,
             create.CreateInstance(),
             batch_size=50,
             max_in_flight=100,
             retry=UNTIL_DEADLINE,
         ),
-        registry.JobType(
+        handler.JobType(
             JobType.MONITOR_INSTANCE,
             monitor.MonitorInstance(),
             batch_size=500,
             max_in_flight=2000,
             retry=UNTIL_DEADLINE,
         ),
-        registry.JobType(
+        handler.JobType(
             JobType.SEND_WEBHOOK,
             webhook.SendWebhook(),
             batch_size=20,
             max_in_flight=60,
             retry=WEBHOOK_RETRIES,
         ),
-        registry.JobType(
+        handler.JobType(
             JobType.TERMINATE_INSTANCE,
             terminate.TerminateInstance(),
             batch_size=20,
@@ -63,7 +63,7 @@ def register_job_types() -> None:
             retry=UNTIL_DEADLINE,
         ),
         *(
-            registry.JobType(
+            handler.JobType(
                 verb,
                 change.ChangeInstance(),
                 batch_size=20,
@@ -72,13 +72,13 @@ def register_job_types() -> None:
             )
             for verb in (JobType.START_INSTANCE, JobType.STOP_INSTANCE, JobType.RESTART_INSTANCE)
         ),
-        registry.JobType(
+        handler.JobType(
             JobType.LOOK_UP_TEMPLATE,
             template.LookUpTemplate(),
             batch_size=10,
             max_in_flight=20,
         ),
-        registry.JobType(
+        handler.JobType(
             JobType.RECONCILE,
             reconcile.Reconcile(),
             max_in_flight=1,
@@ -87,28 +87,28 @@ def register_job_types() -> None:
             is_recurring=True,
             runs_at_start=True,
         ),
-        registry.JobType(
+        handler.JobType(
             JobType.ENFORCE_LIMITS,
             limits.EnforceLimits(),
             max_in_flight=1,
             retry=UNTIL_DEADLINE,
             is_recurring=True,
         ),
-        registry.JobType(
+        handler.JobType(
             JobType.REFRESH_CATALOGUE,
             catalogue.RefreshCatalogue(),
             max_in_flight=1,
             retry=UNTIL_DEADLINE,
             is_recurring=True,
         ),
-        registry.JobType(
+        handler.JobType(
             JobType.PROBE_UPSTREAM,
             probe.ProbeUpstream(),
             max_in_flight=1,
             retry=UNTIL_DEADLINE,
             is_recurring=True,
         ),
-        registry.JobType(
+        handler.JobType(
             JobType.SEAL_SECRETS,
             seal.SealSecrets(),
             max_in_flight=1,
@@ -117,4 +117,4 @@ def register_job_types() -> None:
             runs_at_start=True,
         ),
     ):
-        registry.register(job_type)
+        handler.register_type(job_type)

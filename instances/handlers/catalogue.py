@@ -11,9 +11,9 @@ from instances.catalogue.regions import cluster_for, place_of, tell_unknown_regi
 from instances.domain.enums import BillingMode
 from instances.novita import client_factory, limiter
 from instances.novita.limiter import Permit
+from jobs.handler import Handler, Resolved, WorkItem
 from jobs.models import Job
 from jobs.outcomes import Again, Outcome
-from jobs.registry import Handler, Resolved, WorkItem
 from upstream.call_records import CallRecord
 from upstream.client import NovitaClient
 from upstream.errors import NovitaError
@@ -56,7 +56,7 @@ class RefreshCatalogue(Handler[Errand, Listed]):
             return [Resolved({job.pk: Again(permit.wait) for job in jobs})]
         return [WorkItem(jobs, Errand(permit, is_due and permit.calls > least))]
 
-    def talk(self, work: Errand) -> Listed:
+    def call(self, work: Errand) -> Listed:
         client = client_factory.client(work.permit)
         products: dict[tuple[str, str], Sequence[Product]] = {}
         clusters: Sequence[Cluster] = ()
@@ -73,8 +73,8 @@ class RefreshCatalogue(Handler[Errand, Listed]):
         templates = _list_templates(client) if work.with_templates else ()
         return Listed(client.calls, clusters, products, templates)
 
-    def book(self, talks: Sequence[tuple[Errand, Listed]]) -> None:
-        limiter.report((work.permit, result.calls) for work, result in talks)
+    def record_usage(self, calls: Sequence[tuple[Errand, Listed]]) -> None:
+        limiter.report((work.permit, result.calls) for work, result in calls)
 
     def apply(self, jobs: Sequence[Job], work: Errand, result: Listed) -> Mapping[int, Outcome]:
         cache.keep_clusters(result.clusters)

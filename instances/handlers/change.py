@@ -23,9 +23,9 @@ from instances.novita.limiter import Permit
 from instances.services.power_actions import VERBS
 from jobs.engine import leasing
 from jobs.failpoints import crashpoint
+from jobs.handler import Handler, Resolved, WorkItem
 from jobs.models import Job
 from jobs.outcomes import Again, Done, Outcome
-from jobs.registry import Handler, Resolved, WorkItem
 from upstream.client import NovitaClient
 from upstream.errors import NovitaError
 from upstream.types import UpstreamInstance
@@ -87,7 +87,7 @@ class ChangeInstance(Handler[ChangeWork, Changed]):
         )
         return WorkItem([job], work)
 
-    def talk(self, work: ChangeWork) -> Changed:
+    def call(self, work: ChangeWork) -> Changed:
         client = client_factory.client(work.permit, request_id=work.request_id)
         seen = None
         try:
@@ -103,8 +103,8 @@ class ChangeInstance(Handler[ChangeWork, Changed]):
             return Changed(client.calls, seen, error=error)
         return Changed(client.calls, seen)
 
-    def book(self, talks: Sequence[tuple[ChangeWork, Changed]]) -> None:
-        limiter.report((work.permit, result.calls) for work, result in talks)
+    def record_usage(self, calls: Sequence[tuple[ChangeWork, Changed]]) -> None:
+        limiter.report((work.permit, result.calls) for work, result in calls)
 
     def apply(
         self, jobs: Sequence[Job], work: ChangeWork, result: Changed

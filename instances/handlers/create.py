@@ -20,9 +20,9 @@ from instances.provisioning.common import failure_of
 from instances.provisioning.prefetch import Fetched, FetchWork
 from instances.provisioning.recover import LookedUp, LookUpWork
 from instances.provisioning.submit import Posted, PostWork
+from jobs.handler import Handler, Resolved, WorkItem
 from jobs.models import Job
 from jobs.outcomes import Done, Outcome
-from jobs.registry import Handler, Resolved, WorkItem
 
 HELD_BACK = Wait(
     WaitCode.HELD_BACK,
@@ -54,17 +54,17 @@ class CreateInstance(Handler[Work, Result]):
         covered = {pk for part in parts for pk in _job_ids(part)}
         return [*parts, Resolved({job.pk: Done() for job in jobs if job.pk not in covered})]
 
-    def talk(self, work: Work) -> Result:
+    def call(self, work: Work) -> Result:
         match work:
             case FetchWork():
-                return prefetch.talk(work)
+                return prefetch.call(work)
             case PostWork():
-                return submit.talk(work)
+                return submit.call(work)
             case LookUpWork():
-                return recover.talk(work)
+                return recover.call(work)
 
-    def book(self, talks: Sequence[tuple[Work, Result]]) -> None:
-        limiter.report((work.permit, result.calls) for work, result in talks)
+    def record_usage(self, calls: Sequence[tuple[Work, Result]]) -> None:
+        limiter.report((work.permit, result.calls) for work, result in calls)
 
     def apply(self, jobs: Sequence[Job], work: Work, result: Result) -> Mapping[int, Outcome]:
         match work, result:

@@ -21,9 +21,9 @@ from instances.models.locking import cause_of
 from instances.novita import installation
 from instances.services.terminate import begin_termination
 from jobs.engine import leasing
+from jobs.handler import Handler, Resolved, WorkItem
 from jobs.models import Job
 from jobs.outcomes import Again, Outcome
-from jobs.registry import Handler, Resolved, WorkItem
 
 EVERY = timedelta(seconds=5)
 MOST_AT_ONCE = 200
@@ -47,7 +47,7 @@ class EnforceLimits(Handler[None, None]):
             pauses.tell(job, now)
         return [Resolved({job.pk: Again(at=_next(database_now())) for job in jobs})]
 
-    def talk(self, work: None) -> None:
+    def call(self, work: None) -> None:
         return None
 
     def apply(self, jobs: Sequence[Job], work: None, result: None) -> Mapping[int, Outcome]:

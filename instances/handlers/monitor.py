@@ -24,9 +24,9 @@ from instances.novita import listing_profile as habits
 from instances.novita.limiter import Permit
 from instances.novita.listing_profile import Habits
 from jobs.failpoints import crashpoint
+from jobs.handler import CompletedCall, Handler, Resolved, WorkItem
 from jobs.models import Job
 from jobs.outcomes import Again, Done, Outcome
-from jobs.registry import CompletedCall, Handler, Resolved, WorkItem
 from upstream.call_records import CallRecord
 from upstream.client import NovitaClient
 from upstream.errors import InstanceNotFound, NovitaError
@@ -95,48 +95,48 @@ class MonitorInstance(Handler[WatchWork, Watched]):
             *_get_each(arrived, instances),
         ]
 
-    def talk(self, work: WatchWork) -> Watched:
+    def call(self, work: WatchWork) -> Watched:
         client = client_factory.client(work.permit, request_id=work.request_id)
         watched = _list_and_get(client, work) if work.is_listing else _get_and_probe(client, work)
         moves = migrations.failed_moves(client, work.migrating_ids)
         return replace(watched, failed_moves=moves)
 
-    def book(self, talks: Sequence[tuple[WatchWork, Watched]]) -> None:
-        limiter.report((work.permit, result.calls) for work, result in talks)
+    def record_usage(self, calls: Sequence[tuple[WatchWork, Watched]]) -> None:
+        limiter.report((work.permit, result.calls) for work, result in calls)
 
     def apply(self, jobs: Sequence[Job], work: WatchWork, result: Watched) -> Mapping[int, Outcome]:
         return self.apply_all([CompletedCall(jobs, work, result)])
 
     def apply_all(
-        self, talks: Sequence[CompletedCall[WatchWork, Watched]]
+        self, calls: Sequence[CompletedCall[WatchWork, Watched]]
     ) -> Mapping[int, Outcome]:
         """Apply all results under one lock of the instances, taken in the common order."""
-        instances = locked_instances(job for talk in talks for job in talk.jobs)
+        instances = locked_instances(job for call in calls for job in call.jobs)
         now = database_now()
         outcomes: dict[int, Outcome] = {}
         noted: list[Instance] = []
         seen: list[Instance] = []
-        for talk in talks:
-            next_at = next_look(now, pause=limiter.fair_pause(len(talk.result.calls)))
-            for job in talk.jobs:
+        for call in calls:
+            next_at = next_look(now, pause=limiter.fair_pause(len(call.result.calls)))
+            for job in call.jobs:
                 instance = instances[job.subject]
-                sighting = talk.result.sightings.get(instance.upstream_id)
+                sighting = call.result.sightings.get(instance.upstream_id)
                 look = monitoring.observe(
                     instance,
                     sighting,
                     job=job,
                     now=now,
                     next_at=next_at,
-                    is_last_resort=talk.work.must_get,
-                    unusable=talk.result.probes.get(instance.upstream_id),
-                    failed_move=talk.result.failed_moves.get(instance.upstream_id),
+                    is_last_resort=call.work.must_get,
+                    unusable=call.result.probes.get(instance.upstream_id),
+                    failed_move=call.result.failed_moves.get(instance.upstream_id),
                 )
                 outcomes[job.pk] = look.outcome
                 noted += [instance] if look.is_to_be_saved else []
                 has_seen = sighting is not None and not sighting.is_gone
                 seen += [instance] if has_seen else []
-            if talk.result.habits is not None:
-                habits.learn(talk.result.habits)
+            if call.result.habits is not None:
+                habits.learn(call.result.habits)
         monitoring.save_notes(noted, seen, now=now)
         crashpoint("monitor.before_commit")
         return outcomes

@@ -9,9 +9,9 @@ from core.clock import database_now
 from instances.models import UpstreamGate
 from instances.novita import client_factory, holds, limiter
 from instances.novita.limiter import Permit
+from jobs.handler import Handler, Resolved, WorkItem
 from jobs.models import Job
 from jobs.outcomes import Again, Outcome
-from jobs.registry import Handler, Resolved, WorkItem
 from upstream.call_records import CallOutcome, CallRecord
 from upstream.errors import NovitaError
 
@@ -34,7 +34,7 @@ class ProbeUpstream(Handler[Permit, Sequence[CallRecord]]):
             return [Resolved({job.pk: Again(min(permit.wait, EVERY_WHILE_HELD)) for job in jobs})]
         return [WorkItem(jobs, permit)]
 
-    def talk(self, work: Permit) -> Sequence[CallRecord]:
+    def call(self, work: Permit) -> Sequence[CallRecord]:
         client = client_factory.client(work)
         try:
             client.list_clusters()
@@ -42,8 +42,8 @@ class ProbeUpstream(Handler[Permit, Sequence[CallRecord]]):
             return client.calls
         return client.calls
 
-    def book(self, talks: Sequence[tuple[Permit, Sequence[CallRecord]]]) -> None:
-        limiter.report((work, result) for work, result in talks)
+    def record_usage(self, calls: Sequence[tuple[Permit, Sequence[CallRecord]]]) -> None:
+        limiter.report((work, result) for work, result in calls)
 
     def apply(
         self, jobs: Sequence[Job], work: Permit, result: Sequence[CallRecord]

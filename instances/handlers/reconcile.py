@@ -10,9 +10,9 @@ from instances.models.locking import cause_of
 from instances.novita import limiter
 from instances.reconciliation import ReconcileWork, Seen
 from jobs.failpoints import crashpoint
+from jobs.handler import Handler, Resolved, WorkItem
 from jobs.models import Job
 from jobs.outcomes import Again, Outcome
-from jobs.registry import Handler, Resolved, WorkItem
 
 
 class Reconcile(Handler[ReconcileWork, Seen]):
@@ -24,13 +24,13 @@ class Reconcile(Handler[ReconcileWork, Seen]):
             return [Resolved({job.pk: Again(work.permit.wait) for job in jobs})]
         return [WorkItem(jobs, work)]
 
-    def talk(self, work: ReconcileWork) -> Seen:
+    def call(self, work: ReconcileWork) -> Seen:
         seen = reconciliation.look(work)
         crashpoint("reconcile.after_look")
         return seen
 
-    def book(self, talks: Sequence[tuple[ReconcileWork, Seen]]) -> None:
-        limiter.report((work.permit, seen.calls) for work, seen in talks)
+    def record_usage(self, calls: Sequence[tuple[ReconcileWork, Seen]]) -> None:
+        limiter.report((work.permit, seen.calls) for work, seen in calls)
 
     def apply(
         self, jobs: Sequence[Job], work: ReconcileWork, result: Seen

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from instances.services import resealing
+from jobs.handler import Handler, Resolved, WorkItem
 from jobs.models import Job
 from jobs.outcomes import Again, Outcome
-from jobs.registry import Handler, Resolved, WorkItem
 
 EVERY = timedelta(hours=6)
 RUN_SECONDS = 0.3
@@ -24,7 +24,7 @@ class SealSecrets(Handler[None, None]):
         is_finished = resealing.seal_plain_values(seconds=RUN_SECONDS)
         return [Resolved({job.pk: Again(EVERY if is_finished else BREATHER) for job in jobs})]
 
-    def talk(self, work: None) -> None:
+    def call(self, work: None) -> None:
         """No network."""
 
     def apply(self, jobs: Sequence[Job], work: None, result: None) -> Mapping[int, Outcome]:

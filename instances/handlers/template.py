@@ -8,9 +8,9 @@ from instances.domain.types import Failure
 from instances.novita import client_factory, limiter
 from instances.novita.limiter import Permit
 from instances.provisioning.templates import MOST_CALLS, read_template
+from jobs.handler import Handler, Resolved, WorkItem
 from jobs.models import Job
 from jobs.outcomes import Done, Outcome
-from jobs.registry import Handler, Resolved, WorkItem
 from upstream.call_records import CallRecord
 from upstream.errors import NovitaError
 from upstream.types import Template
@@ -49,7 +49,7 @@ class LookUpTemplate(Handler[LookUp, LookedUp]):
             return Resolved({job.pk: Done()})
         return WorkItem([job], LookUp(template_id, permit, job.request_id))
 
-    def talk(self, work: LookUp) -> LookedUp:
+    def call(self, work: LookUp) -> LookedUp:
         client = client_factory.client(work.permit, request_id=work.request_id)
         try:
             template, failure = read_template(client, work.template_id)
@@ -57,8 +57,8 @@ class LookUpTemplate(Handler[LookUp, LookedUp]):
             return LookedUp(client.calls)
         return LookedUp(client.calls, template, failure)
 
-    def book(self, talks: Sequence[tuple[LookUp, LookedUp]]) -> None:
-        limiter.report((work.permit, result.calls) for work, result in talks)
+    def record_usage(self, calls: Sequence[tuple[LookUp, LookedUp]]) -> None:
+        limiter.report((work.permit, result.calls) for work, result in calls)
 
     def apply(self, jobs: Sequence[Job], work: LookUp, result: LookedUp) -> Mapping[int, Outcome]:
         if result.template is not None:

@@ -20,9 +20,9 @@ from instances.monitoring import Evidence, ListWord, evidence_of, list_word
 from instances.novita import client_factory, installation, limiter, listing_profile
 from instances.novita.witnesses import known_to_live
 from jobs.failpoints import crashpoint
+from jobs.handler import Handler, Resolved, WorkItem
 from jobs.models import Job
 from jobs.outcomes import Again, Done, Outcome
-from jobs.registry import Handler, Resolved, WorkItem
 from upstream.client import NovitaClient
 from upstream.errors import BlankAnswer, InstanceNotFound, NovitaError, UnreadableAnswer
 from upstream.types import Listing, UpstreamInstance
@@ -53,7 +53,7 @@ class TerminateInstance(Handler[EndWork, Looked]):
                 parts.append(_alone(job, ending))
         return [*parts, *_together(suspects)]
 
-    def talk(self, work: EndWork) -> Looked:
+    def call(self, work: EndWork) -> Looked:
         client = client_factory.client(work.permit, request_id=work.request_id)
         listing, list_error, is_readable = None, "", True
         if work.has_list:
@@ -66,8 +66,8 @@ class TerminateInstance(Handler[EndWork, Looked]):
             found[upstream_id] = _end(client, upstream_id, is_listed=is_listed)
         return Looked(client.calls, found, listing, list_error, is_readable)
 
-    def book(self, talks: Sequence[tuple[EndWork, Looked]]) -> None:
-        limiter.report((work.permit, result.calls) for work, result in talks)
+    def record_usage(self, calls: Sequence[tuple[EndWork, Looked]]) -> None:
+        limiter.report((work.permit, result.calls) for work, result in calls)
 
     def apply(self, jobs: Sequence[Job], work: EndWork, result: Looked) -> Mapping[int, Outcome]:
         instances = locked_instances(jobs)

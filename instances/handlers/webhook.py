@@ -19,11 +19,10 @@ from instances.lifecycle.transitions import record_event
 from instances.models import Instance, WebhookDelivery
 from instances.models.locking import cause_of, locked_instances
 from instances.novita import installation, metric_counters
-from jobs import registry
 from jobs.failpoints import crashpoint
+from jobs.handler import CompletedCall, Handler, Resolved, WorkItem, get_type
 from jobs.models import Job
 from jobs.outcomes import Done, GiveUp, Outcome, Retry
-from jobs.registry import CompletedCall, Handler, Resolved, WorkItem
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 
@@ -63,7 +62,7 @@ class SendWebhook(Handler[Message, DeliveryResult]):
                 parts.append(WorkItem([job], _message(delivery, now)))
         return parts
 
-    def talk(self, work: Message) -> DeliveryResult:
+    def call(self, work: Message) -> DeliveryResult:
         headers = {
             "Content-Type": "application/json",
             **signed_headers(
@@ -84,15 +83,15 @@ class SendWebhook(Handler[Message, DeliveryResult]):
         crashpoint("webhook.after_send")
         return result
 
-    def book(self, talks: Sequence[tuple[Message, DeliveryResult]]) -> None:
-        delivered = sum(result.is_delivered for _, result in talks)
+    def record_usage(self, calls: Sequence[tuple[Message, DeliveryResult]]) -> None:
+        delivered = sum(result.is_delivered for _, result in calls)
         metric_counters.add(
             {
                 metric_counters.key("webhook_attempts_total", outcome="delivered"): Decimal(
                     delivered
                 ),
                 metric_counters.key("webhook_attempts_total", outcome="refused"): Decimal(
-                    len(talks) - delivered
+                    len(calls) - delivered
                 ),
             }
         )
@@ -103,17 +102,17 @@ class SendWebhook(Handler[Message, DeliveryResult]):
         return self.apply_all([CompletedCall(jobs, work, result)])
 
     def apply_all(
-        self, talks: Sequence[CompletedCall[Message, DeliveryResult]]
+        self, calls: Sequence[CompletedCall[Message, DeliveryResult]]
     ) -> Mapping[int, Outcome]:
         """Apply results in bulk: many instances that start together cause many messages."""
-        jobs = {_message_id(job): job for talk in talks for job in talk.jobs}
+        jobs = {_message_id(job): job for call in calls for job in call.jobs}
         locked_instances(jobs.values())
         deliveries = _deliveries(jobs.values())
         outcomes: dict[int, Outcome] = {}
-        for talk in talks:
-            delivery, job = deliveries[talk.work.message_id], jobs[talk.work.message_id]
-            _note(delivery, talk.result)
-            outcomes[job.pk] = Done() if talk.result.is_delivered else _retry(job, talk.result)
+        for call in calls:
+            delivery, job = deliveries[call.work.message_id], jobs[call.work.message_id]
+            _note(delivery, call.result)
+            outcomes[job.pk] = Done() if call.result.is_delivered else _retry(job, call.result)
         WebhookDelivery.objects.bulk_update(deliveries.values(), NOTED)
         outbox.enqueue_next(
             {d.instance_id: jobs[key].request_id for key, d in deliveries.items() if d.ended_at}
@@ -216,7 +215,7 @@ def _retry(job: Job, result: DeliveryResult) -> Outcome:
     error = result.error or f"HTTP {result.status_code}"
     if result.is_permanent:
         return GiveUp(error)
-    planned = registry.get(job.type).retry.delay(job.attempts)
+    planned = get_type(job.type).retry.delay(job.attempts)
     asked = timedelta(seconds=result.retry_after or 0)
     # Retry-After may slow the retries down, but not by days.
     return Retry(error, min(max(planned, asked), max(planned * 2, timedelta(minutes=1))))

@@ -22,7 +22,7 @@ def _transport() -> Transport:
 
 
 def client(permit: Permit, *, request_id: str = "") -> NovitaClient:
-    """Client that may make the permitted calls and no more. For ``talk``: no database access."""
+    """Client that may make the permitted calls and no more. For ``call``: no database access."""
     config = settings.CONFIG
     key = config.novita_api_key.get_secret_value() if config.novita_api_key else ""
     return NovitaClient(

@@ -18,9 +18,9 @@ from accounts import audit
 from accounts.services import COMMAND
 from core.clock import database_now
 from instances.models import Installation
+from jobs.handler import Resolved
 from jobs.models import Job
 from jobs.outcomes import Again
-from jobs.registry import Resolved
 
 logger = structlog.get_logger()
 

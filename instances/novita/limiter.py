@@ -76,11 +76,11 @@ def reserve(
     return Permit(calls)
 
 
-def report(talks: Iterable[tuple[Permit, Sequence[CallRecord]]]) -> None:
+def report(reports: Iterable[tuple[Permit, Sequence[CallRecord]]]) -> None:
     """Return unused calls to the budget, count the used ones, update the breakers."""
-    talks = list(talks)
-    calls = [call for _, made in talks for call in made]
-    unused = sum(max(permit.calls - len(made), 0) for permit, made in talks)
+    reports = list(reports)
+    calls = [call for _, made in reports for call in made]
+    unused = sum(max(permit.calls - len(made), 0) for permit, made in reports)
     with transaction.atomic():
         # Lock this row first: holding a counter's row lock while waiting for it could deadlock.
         gate, now = _lock(), database_now()

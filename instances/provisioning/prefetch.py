@@ -64,7 +64,7 @@ class Fetched:
     error: NovitaError | None = None
 
 
-def talk(work: FetchWork) -> Fetched:
+def call(work: FetchWork) -> Fetched:
     client = client_factory.client(work.permit, request_id=work.request_id)
     try:
         return _fetch(client, work)

@@ -19,9 +19,9 @@ from instances.novita.witnesses import known_to_live, lacks_any
 from instances.provisioning.common import RETRY_AFTER, count_unanswered
 from instances.provisioning.results import never_created, placed
 from jobs.failpoints import crashpoint
+from jobs.handler import Resolved, WorkItem
 from jobs.models import Job
 from jobs.outcomes import Again, Outcome
-from jobs.registry import Resolved, WorkItem
 from upstream.call_records import CallRecord
 from upstream.client import NovitaClient
 from upstream.errors import NovitaError
@@ -115,7 +115,7 @@ def _look(
     return WorkItem(jobs, work)
 
 
-def talk(work: LookUpWork) -> LookedUp:
+def call(work: LookUpWork) -> LookedUp:
     client = client_factory.client(work.permit, request_id=work.request_id)
     names = frozenset(work.upstream_names)
     try:

@@ -25,9 +25,9 @@ from instances.provisioning.prefetch import MOST_CALLS, FetchWork
 from instances.provisioning.waiting import too_late, wait_for_permit
 from jobs.engine import leasing
 from jobs.failpoints import crashpoint
+from jobs.handler import Resolved, WorkItem
 from jobs.models import Job
 from jobs.outcomes import Again
-from jobs.registry import Resolved, WorkItem
 from upstream.call_records import CallRecord
 from upstream.client import NovitaClient
 from upstream.errors import NovitaError
@@ -261,7 +261,7 @@ def create_request(instance: Instance, template: Template) -> CreateRequest:
     )
 
 
-def talk(work: PostWork) -> Posted:
+def call(work: PostWork) -> Posted:
     if time.monotonic() > work.not_after:
         return Posted()
     client = client_factory.client(work.permit, request_id=work.request_id)

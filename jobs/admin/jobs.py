@@ -13,11 +13,12 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
 from core.admin_base import ReadOnlyAdmin, WordFilter
-from jobs import control, registry
+from jobs import control
 from jobs.admin.permissions import actor_of, may_change
 from jobs.control import Swept
 from jobs.display import error_history, pretty_json
 from jobs.errors import JobError, UnknownJobType
+from jobs.handler import all_types, get_type
 from jobs.models import Job, JobStatus
 
 # Refusals that are shown in full after an action on many rows.
@@ -30,7 +31,7 @@ class JobTypeFilter(WordFilter):
     title = parameter_name = "type"
 
     def words(self) -> Iterable[str]:
-        return sorted(str(job_type.name) for job_type in registry.all_types())
+        return sorted(str(job_type.name) for job_type in all_types())
 
 
 @admin.register(Job)
@@ -149,7 +150,7 @@ def _why_no_retry(job: Job) -> str:
     if job.status != JobStatus.FAILED or control.can_redrive(job):
         return ""
     try:
-        return registry.get(job.type).handler.instead_of_redrive
+        return get_type(job.type).handler.instead_of_redrive
     except UnknownJobType:
         return "This release does not know the type of this job."
 

@@ -15,9 +15,10 @@ from django.views.decorators.http import require_POST
 
 from core.admin_base import ReadOnlyAdmin
 from core.clock import database_now
-from jobs import control, registry, stats
+from jobs import control, stats
 from jobs.admin.permissions import actor_of, may_change
 from jobs.errors import UnknownJobType
+from jobs.handler import all_types
 from jobs.models import PausedType
 from jobs.stats import Count
 
@@ -89,7 +90,7 @@ class JobTypesAdmin(ReadOnlyAdmin):
 def _rows() -> list[Row]:
     """All registered types, and types without registration that still have rows or a pause."""
     counts, paused, now = stats.count(), control.paused_types(), database_now()
-    caps = {str(kind.name): kind.max_in_flight for kind in registry.all_types()}
+    caps = {str(kind.name): kind.max_in_flight for kind in all_types()}
     names = sorted({*caps, *paused, *(count.type for count in counts)})
     return [
         _row(

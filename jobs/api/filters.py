@@ -10,7 +10,8 @@ from rest_framework import serializers
 
 from core.clock import database_now
 from core.query_fields import Moment, Number, Text, Words
-from jobs import ages, registry
+from jobs import ages
+from jobs.handler import all_types
 from jobs.models import Job, JobStatus
 
 
@@ -25,7 +26,7 @@ class TypeWords(Words):
     """Registered job types, but for the service's own recurring ones, which no project has."""
 
     def known(self) -> Iterable[str]:
-        return [str(kind.name) for kind in registry.all_types() if not kind.is_recurring]
+        return [str(kind.name) for kind in all_types() if not kind.is_recurring]
 
 
 @extend_schema_field(

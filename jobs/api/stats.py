@@ -10,9 +10,9 @@ from pydantic import Field
 
 from accounts.models import Project
 from core.answers import Answer, Moment, Number
-from jobs import control, registry, stats
+from jobs import control, stats
+from jobs.handler import JobType, all_types
 from jobs.models import ENDED, Job, JobStatus, PausedType, Worker
-from jobs.registry import JobType
 from jobs.stats import Count, Ended
 
 WINDOWS = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=60))
@@ -178,7 +178,7 @@ class JobStats(Answer):
                     in_flight.get(str(kind.name), 0),
                     now,
                 )
-                for kind in sorted(registry.all_types(), key=lambda kind: str(kind.name))
+                for kind in sorted(all_types(), key=lambda kind: str(kind.name))
             ],
             ended=[EndedJobs.of(window, endings) for window in WINDOWS],
             workers=_workers(project, now) if of_all else [],

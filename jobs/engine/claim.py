@@ -14,10 +14,9 @@ from typing import Any
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
-from jobs import registry
 from jobs.engine import leasing
+from jobs.handler import JobType, all_types
 from jobs.models import Job, JobPriority
-from jobs.registry import JobType
 
 # Key of the claimers' turns among the database's advisory locks; any number of our own.
 TURN = 7_021_903_117
@@ -80,7 +79,7 @@ class Claimer:
 
     def claim(self, types: Sequence[JobType] | None = None) -> Claimed:
         """A batch of each type that has due rows and room, and rows of dead workers."""
-        chosen = registry.all_types() if types is None else types
+        chosen = all_types() if types is None else types
         rows = self._execute(chosen)
         if not rows and self._marks.forget(chosen):
             rows = self._execute(chosen)
@@ -219,7 +218,7 @@ def look_ahead(since: float | None = None) -> Outlook:
 
     With the moment of the look before it, no row becomes due unseen between two looks.
     """
-    types = registry.all_types()
+    types = all_types()
     parameters: dict[str, Any] = {
         "types": [str(job_type.name) for job_type in types],
         "caps": [job_type.max_in_flight for job_type in types],

@@ -17,21 +17,21 @@ from typing import Any
 import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
 
-from jobs import counters, registry
+from jobs import counters
 from jobs.engine import leasing, outcome_writer, shared_memory
 from jobs.engine.heartbeat import LiveJobs
 from jobs.failpoints import crashpoint
+from jobs.handler import CompletedCall, Handler, get_type
 from jobs.models import Job
 from jobs.outcomes import GiveUp, Outcome, Released, Retry
-from jobs.registry import CompletedCall, Handler
 
 logger = structlog.get_logger()
 
-# How long finished units gather. With as many as this at hand, nobody waits for more.
+# How long finished items gather. With as many as this at hand, nobody waits for more.
 GATHER_SECONDS = 0.02
 ENOUGH_JOBS = 200
 PAUSE_SECONDS = 0.5
-# Times that the database refuses a unit, while it takes others, before the unit is to blame.
+# Times that the database refuses an item, while it takes others, before the item is to blame.
 MOST_REFUSALS = 3
 
 # SQLSTATEs of a server that is read-only (a failover), has no space left, or denies us the right.
@@ -42,14 +42,14 @@ DatabaseTrouble = (OperationalError, InterfaceError)
 
 @dataclass(slots=True, eq=False)
 class Finished:
-    """A unit that has been talked about, or whose outcome is known without."""
+    """A work item whose call is made, or whose outcome is known without."""
 
     jobs: Sequence[Job]
     handler: Handler[Any, Any]
     work: Any = None
     result: Any = None
     outcomes: Mapping[int, Outcome] | None = None
-    is_booked: bool = False
+    is_recorded: bool = False
     refusals: int = 0
 
 
@@ -65,12 +65,12 @@ class Completer:
         self._finished: stdlib_queue.SimpleQueue[Finished] = stdlib_queue.SimpleQueue()
 
     def start(self) -> None:
-        threading.Thread(target=self._keep_forever, name="keeper", daemon=True).start()
+        threading.Thread(target=self._write_forever, name="completer", daemon=True).start()
 
     def put(self, finished: Finished) -> None:
         self._finished.put(finished)
 
-    def _keep_forever(self) -> None:
+    def _write_forever(self) -> None:
         waiting: list[Finished] = []
         while True:
             waiting += self._gather(block=not waiting)
@@ -80,7 +80,7 @@ class Completer:
 
     def _gather(self, *, block: bool) -> list[Finished]:
         gathered = [self._finished.get()] if block else []
-        if self._finished.qsize() + sum(len(unit.jobs) for unit in gathered) < ENOUGH_JOBS:
+        if self._finished.qsize() + sum(len(item.jobs) for item in gathered) < ENOUGH_JOBS:
             time.sleep(GATHER_SECONDS)
         return gathered + self.take()
 
@@ -92,17 +92,17 @@ class Completer:
         return taken
 
     def write(self, waiting: list[Finished]) -> None:
-        """Write groups of units, each in its own transaction; what is left waits for a next try."""
+        """Write groups of items, each in its own transaction; what is left waits for a next try."""
         try:
-            _book(waiting)
+            _record_usage(waiting)
             for group in _groups(waiting):
                 self._write_group(group, waiting)
         except DatabaseTrouble as error:
-            logger.warning("jobs_apply_postponed", error=str(error), units=len(waiting))
+            logger.warning("jobs_apply_postponed", error=str(error), items=len(waiting))
             connection.close()
 
     def _write_group(self, group: Sequence[Finished], waiting: list[Finished]) -> None:
-        """Together, and each unit by itself when that fails. Raises DatabaseTrouble when the
+        """Together, and each item by itself when that fails. Raises DatabaseTrouble when the
         database is away; what it only refuses stays in ``waiting``.
         """
         try:
@@ -122,32 +122,32 @@ class Completer:
             if shared_memory.has_backlog():
                 self._wake()
             return None
-        for unit in group:
-            self._write_group([unit], waiting)
+        for item in group:
+            self._write_group([item], waiting)
         return None
 
-    def _bear(self, unit: Finished, error: Exception, waiting: list[Finished]) -> None:
-        """The database works, yet refused this unit: a deadlock passes, a time limit may not."""
-        unit.refusals += 1
-        if unit.refusals == MOST_REFUSALS:
-            unit.outcomes = {job.pk: failure(error) for job in unit.jobs}
-        elif unit.refusals > 2 * MOST_REFUSALS:
-            self._leave(unit, error, waiting)
+    def _bear(self, item: Finished, error: Exception, waiting: list[Finished]) -> None:
+        """The database works, yet refused this item: a deadlock passes, a time limit may not."""
+        item.refusals += 1
+        if item.refusals == MOST_REFUSALS:
+            item.outcomes = {job.pk: failure(error) for job in item.jobs}
+        elif item.refusals > 2 * MOST_REFUSALS:
+            self._leave(item, error, waiting)
 
-    def _leave(self, unit: Finished, error: Exception, waiting: list[Finished]) -> None:
+    def _leave(self, item: Finished, error: Exception, waiting: list[Finished]) -> None:
         """What cannot be written at all is left to its lease: the others must go on."""
-        ids = [job.public_id for job in unit.jobs]
+        ids = [job.public_id for job in item.jobs]
         logger.error("jobs_unwritable", job_ids=ids, exc_info=error)
-        self._forget([unit], waiting)
+        self._forget([item], waiting)
 
     def _forget(self, group: Sequence[Finished], waiting: list[Finished]) -> None:
-        for unit in group:
-            waiting.remove(unit)
-            self._live.discard(unit.jobs)
+        for item in group:
+            waiting.remove(item)
+            self._live.discard(item.jobs)
 
 
 def _concerns_all(error: Exception) -> bool:
-    """Whether no unit can be written now: a database that takes no writes may still answer."""
+    """Whether no item can be written now: a database that takes no writes may still answer."""
     return getattr(error.__cause__, "sqlstate", None) in TAKES_NO_WRITES
 
 
@@ -157,103 +157,103 @@ def _ask_database() -> None:
         cursor.execute("SELECT 1")
 
 
-def _book(waiting: Sequence[Finished]) -> None:
-    """Once for each handler and talk; what was booked is not booked again on a second try."""
-    talks: dict[Handler[Any, Any], list[Finished]] = {}
-    for unit in waiting:
-        if unit.outcomes is None and not unit.is_booked:
-            talks.setdefault(unit.handler, []).append(unit)
-    for handler, units in talks.items():
-        if type(handler).book is Handler.book:
+def _record_usage(waiting: Sequence[Finished]) -> None:
+    """Once for each handler and call; what is recorded is not recorded again on a second try."""
+    calls: dict[Handler[Any, Any], list[Finished]] = {}
+    for item in waiting:
+        if item.outcomes is None and not item.is_recorded:
+            calls.setdefault(item.handler, []).append(item)
+    for handler, items in calls.items():
+        if type(handler).record_usage is Handler.record_usage:
             continue
         try:
             with transaction.atomic():
-                handler.book([(unit.work, unit.result) for unit in units])
+                handler.record_usage([(item.work, item.result) for item in items])
         except DatabaseTrouble as error:
-            # While the database is away nothing is written: they are booked on the next try.
-            logger.warning("talks_not_booked", talks=len(units), error=str(error))
+            # While the database is away nothing is written: it is recorded on the next try.
+            logger.warning("usage_not_recorded", calls=len(items), error=str(error))
             continue
         except Exception:
             # What they cost is less than what they found out, which goes on to be written.
-            logger.exception("talks_not_booked", talks=len(units))
-        for unit in units:
-            unit.is_booked = True
+            logger.exception("usage_not_recorded", calls=len(items))
+        for item in items:
+            item.is_recorded = True
 
 
 def _write(group: Sequence[Finished]) -> None:
-    jobs = {job.id: job for unit in group for job in unit.jobs}
+    jobs = {job.id: job for item in group for job in item.jobs}
     with transaction.atomic():
         ours = leasing.lock_owned(jobs.values())
         outcomes: dict[int, Outcome] = {}
-        talks: list[CompletedCall[Any, Any]] = []
-        for unit in group:
-            mine = [job for job in unit.jobs if job.id in ours]
-            if unit.outcomes is not None:
-                outcomes |= {job.pk: unit.outcomes[job.pk] for job in mine}
+        calls: list[CompletedCall[Any, Any]] = []
+        for item in group:
+            mine = [job for job in item.jobs if job.id in ours]
+            if item.outcomes is not None:
+                outcomes |= {job.pk: item.outcomes[job.pk] for job in mine}
             elif mine:
-                talks.append(CompletedCall(mine, unit.work, unit.result))
-        if talks:
-            outcomes |= _outcomes(group[0].handler, talks)
+                calls.append(CompletedCall(mine, item.work, item.result))
+        if calls:
+            outcomes |= _outcomes(group[0].handler, calls)
         outcome_writer.write_outcomes(jobs, outcomes)
-        crashpoint("keeper.before_commit")
-    crashpoint("keeper.after_commit")
+        crashpoint("completer.before_commit")
+    crashpoint("completer.after_commit")
     if refused := len(jobs) - len(ours):
         logger.warning("jobs_stale_writes_refused", count=refused)
         counters.try_to_count(counters.STALE_WRITES_REFUSED, refused)
 
 
 def _outcomes(
-    handler: Handler[Any, Any], talks: Sequence[CompletedCall[Any, Any]]
+    handler: Handler[Any, Any], calls: Sequence[CompletedCall[Any, Any]]
 ) -> dict[int, Outcome]:
     """Apply all together; if that raises, one by one, so that only the guilty one fails."""
     try:
         with transaction.atomic():
-            outcomes = handler.apply_all(talks)
+            outcomes = handler.apply_all(calls)
     except DatabaseTrouble:
         raise
-    except Exception as error:  # noqa: BLE001 - with Runner's, the only ones
-        if len(talks) > 1:
-            return {pk: out for talk in talks for pk, out in _outcomes(handler, [talk]).items()}
-        return {job.pk: failure(error) for job in talks[0].jobs}
-    jobs = [job for talk in talks for job in talk.jobs]
+    except Exception as error:  # noqa: BLE001 - with Executor's, the only ones
+        if len(calls) > 1:
+            return {pk: out for call in calls for pk, out in _outcomes(handler, [call]).items()}
+        return {job.pk: failure(error) for job in calls[0].jobs}
+    jobs = [job for call in calls for job in call.jobs]
     return {**outcomes, **forgotten([job for job in jobs if job.pk not in outcomes])}
 
 
 def _groups(waiting: Sequence[Finished]) -> list[list[Finished]]:
-    """All single-job units of a type together, shared ones alone.
+    """All single-job items of a type together, shared ones alone.
 
     Types apart, since they lock different things first, and by subject within a type: so two
     workers lock the same rows in one order, whatever mixture each of them has gathered.
     """
     single = sorted(
-        (unit for unit in waiting if len(unit.jobs) == 1),
-        key=lambda unit: (unit.jobs[0].type, unit.jobs[0].subject),
+        (item for item in waiting if len(item.jobs) == 1),
+        key=lambda item: (item.jobs[0].type, item.jobs[0].subject),
     )
-    by_type = groupby(single, key=lambda unit: unit.jobs[0].type)
-    shared = [[unit] for unit in waiting if len(unit.jobs) != 1]
-    parts = [part for name, units in by_type for part in _cut(name, list(units))] + shared
+    by_type = groupby(single, key=lambda item: item.jobs[0].type)
+    shared = [[item] for item in waiting if len(item.jobs) != 1]
+    parts = [part for name, items in by_type for part in _cut(name, list(items))] + shared
     return [group for part in parts for group in _once_each(part)]
 
 
-def _once_each(units: list[Finished]) -> list[list[Finished]]:
-    """No job twice in a transaction: a process that was frozen may hold what it talked about under
+def _once_each(items: list[Finished]) -> list[list[Finished]]:
+    """No job twice in a transaction: a process that was frozen may hold the result of a call under
     a lease that lapsed, beside what came of the same row under the next. The fence asks for one
     token a row, so the one would pass with the other's.
     """
     seen: set[int] = set()
     first: list[Finished] = []
     later: list[Finished] = []
-    for unit in units:
-        ids = {job.id for job in unit.jobs}
-        (later if ids & seen else first).append(unit)
+    for item in items:
+        ids = {job.id for job in item.jobs}
+        (later if ids & seen else first).append(item)
         seen |= ids
     return [first, *_once_each(later)] if later else [first]
 
 
-def _cut(name: str, units: list[Finished]) -> list[list[Finished]]:
+def _cut(name: str, items: list[Finished]) -> list[list[Finished]]:
     """What one transaction makes known must not wait for hundreds of others."""
-    size = registry.get(name).commit_size
-    return [units[i : i + size] for i in range(0, len(units), size)]
+    size = get_type(name).commit_size
+    return [items[i : i + size] for i in range(0, len(items), size)]
 
 
 def release(jobs: Sequence[Job]) -> None:

@@ -15,14 +15,14 @@ from typing import Any
 import structlog
 from django.db import Error, connection
 
-from jobs import counters, registry
+from jobs import counters
 from jobs.engine import completer, heartbeat, leasing, outcome_writer, shared_memory
 from jobs.engine.claim import Claimed, Claimer
 from jobs.engine.completer import Completer, Finished
 from jobs.engine.heartbeat import RunDeadline
+from jobs.handler import Handler, JobType, Resolved, WorkItem, all_types, get_type
 from jobs.models import Job
 from jobs.outcomes import Outcome, Released
-from jobs.registry import Handler, JobType, Resolved, WorkItem
 
 logger = structlog.get_logger()
 
@@ -59,12 +59,12 @@ class Executor:
         self._pools: dict[str, futures.Executor] = {}
         self._claimer = Claimer(name or heartbeat.worker_name())
         self.live = heartbeat.LiveJobs()
-        self.keeper = Completer(self.live, wake)
+        self.completer = Completer(self.live, wake)
 
     def begin(self) -> None:
         """Start what goes on beside the work, for the life of the process."""
         heartbeat.start(self.live)
-        self.keeper.start()
+        self.completer.start()
 
     def run_due(self) -> None:
         """Claim and start work until no claim has a full batch; at the first full one let another
@@ -73,7 +73,7 @@ class Executor:
         With a backlog the next claims are of the types that have one, which costs less; every 10 ms
         one is of all types.
         """
-        types, looked_at, is_helped = registry.all_types(), time.monotonic(), False
+        types, looked_at, is_helped = all_types(), time.monotonic(), False
         while types and not shared_memory.is_stopping():
             claimed = self.claim(types)
             types = claimed.full
@@ -83,14 +83,14 @@ class Executor:
             for batch in claimed.batches:
                 self.work(batch)
             if types and time.monotonic() - looked_at > LOOK_AT_ALL_SECONDS:
-                types, looked_at = registry.all_types(), time.monotonic()
+                types, looked_at = all_types(), time.monotonic()
 
     def claim(self, of: Sequence[JobType] | None = None) -> Claimed:
         """Take a batch of each type for which this process has room; nothing while the database is
         away. Fresh rows are live from here until their outcome is written.
         """
         shared_memory.worker_is_active()
-        asked = registry.all_types() if of is None else of
+        asked = all_types() if of is None else of
         types = [each for each in asked if self._has_room(each)]
         try:
             claimed = self._claimer.claim(types) if types else Claimed()
@@ -100,7 +100,7 @@ class Executor:
             return Claimed()
         for batch in claimed.batches:
             if not batch[0].is_suspect:
-                self.live.add(batch, run_limit=registry.get(batch[0].type).run_limit)
+                self.live.add(batch, run_limit=get_type(batch[0].type).run_limit)
         if claimed.is_cut or len(types) < len(asked):
             shared_memory.set_backlog()
         if claimed.lapsed:
@@ -119,19 +119,19 @@ class Executor:
             self._load_and_submit(batch)
 
     def _load_and_submit(self, jobs: Sequence[Job]) -> None:
-        job_type = registry.get(jobs[0].type)
+        job_type = get_type(jobs[0].type)
         for part in self._load(job_type.handler, jobs):
             if isinstance(part, WorkItem):
                 self._submit(job_type, part)
             elif chosen := [job for job in jobs if job.pk in part.outcomes]:
-                self.keeper.put(Finished(chosen, job_type.handler, outcomes=part.outcomes))
+                self.completer.put(Finished(chosen, job_type.handler, outcomes=part.outcomes))
 
     def _load(
         self, handler: Handler[Any, Any], jobs: Sequence[Job]
     ) -> Sequence[WorkItem[Any] | Resolved]:
         try:
             parts = handler.load(jobs)
-        except Exception as error:  # noqa: BLE001 - the one place, with _talk and the completer
+        except Exception as error:  # noqa: BLE001 - the one place, with _call and the completer
             return [Resolved({job.pk: completer.failure(error) for job in jobs})]
         covered = {pk for part in parts for pk in _job_ids(part)}
         left = [job for job in jobs if job.pk not in covered]
@@ -142,24 +142,24 @@ class Executor:
             threads = min(self._threads, job_type.max_in_flight)
             self._pools[job_type.name] = self._make_pool(threads, f"call-{job_type.name}")
         deadline = self.live.waits(item.jobs)
-        self._pools[job_type.name].submit(self._talk, job_type, item, deadline)
+        self._pools[job_type.name].submit(self._call, job_type, item, deadline)
 
-    def _talk(self, job_type: JobType, item: WorkItem[Any], deadline: RunDeadline) -> None:
+    def _call(self, job_type: JobType, item: WorkItem[Any], deadline: RunDeadline) -> None:
         handler = job_type.handler
         if shared_memory.is_stopping():
             given_back: dict[int, Outcome] = {job.pk: Released() for job in item.jobs}
-            self.keeper.put(Finished(item.jobs, handler, outcomes=given_back))
+            self.completer.put(Finished(item.jobs, handler, outcomes=given_back))
             return
         deadline.begin(job_type.run_limit.total_seconds())
         bound = {"job_id": item.jobs[0].public_id, "request_id": item.jobs[0].request_id}
         try:
             with structlog.contextvars.bound_contextvars(**bound):
-                result = handler.talk(item.work)
+                result = handler.call(item.work)
             finished = Finished(item.jobs, handler, item.work, result)
         except Exception as error:  # noqa: BLE001 - see _load
             outcomes = {job.pk: completer.failure(error) for job in item.jobs}
             finished = Finished(item.jobs, handler, outcomes=outcomes)
-        self.keeper.put(finished)
+        self.completer.put(finished)
 
     # Suspects: rows that may have killed their worker
 
@@ -183,7 +183,7 @@ class Executor:
         """Whether it was still ours."""
         started = leasing.start(job)
         if started is not None:
-            self.live.add([started], run_limit=registry.get(job.type).run_limit)
+            self.live.add([started], run_limit=get_type(job.type).run_limit)
             self._load_and_submit([started])
         return started is not None
 
@@ -200,7 +200,7 @@ class Executor:
             self.live.add([job], run_limit=timedelta(seconds=2 * ALONE_SECONDS))
             self._wait_until_live(1, ALONE_SECONDS)
             self.live.discard([job])
-            seconds = registry.get(job.type).run_limit.total_seconds()
+            seconds = get_type(job.type).run_limit.total_seconds()
             shared_memory.work_alone(seconds)
             if shared_memory.is_stopping():
                 leasing.release(job)

@@ -35,7 +35,7 @@ TOLD_JOBS = 20
 
 
 class RunDeadline:
-    """When work must have ended, in time.monotonic(); shared by the jobs of a unit."""
+    """When work must have ended, in time.monotonic(); shared by the jobs of a work item."""
 
     __slots__ = ("ends_at",)
 
@@ -50,7 +50,7 @@ class _Live(NamedTuple):
     job: Job
     token: int | None
     since: float
-    span: RunDeadline
+    deadline: RunDeadline
 
 
 class LiveJobs:
@@ -65,21 +65,21 @@ class LiveJobs:
         self.is_over = False
 
     def add(self, jobs: Iterable[Job], *, run_limit: timedelta) -> None:
-        now, span = time.monotonic(), RunDeadline(run_limit.total_seconds())
+        now, deadline = time.monotonic(), RunDeadline(run_limit.total_seconds())
         with self._lock:
             for job in jobs:
                 self._forget(job.id)
-                self._rows[job.id] = _Live(job, job.lease_token, now, span)
+                self._rows[job.id] = _Live(job, job.lease_token, now, deadline)
                 self._counts[job.type] += 1
 
     def waits(self, jobs: Iterable[Job]) -> RunDeadline:
-        """A unit waits for a thread, however long; its limit counts from the span's begin."""
-        span = RunDeadline(math.inf)
+        """A work item waits for a thread, however long; its limit counts from ``begin``."""
+        deadline = RunDeadline(math.inf)
         with self._lock:
             for job in jobs:
                 if (row := self._rows.get(job.id)) is not None:
-                    self._rows[job.id] = row._replace(span=span)
-        return span
+                    self._rows[job.id] = row._replace(deadline=deadline)
+        return deadline
 
     def discard(self, jobs: Iterable[Job]) -> None:
         """Forget rows, unless this process has started them anew under another token."""
@@ -118,7 +118,7 @@ class LiveJobs:
     def overdue(self) -> list[Job]:
         now = time.monotonic()
         with self._lock:
-            return [row.job for row in self._rows.values() if row.span.ends_at < now]
+            return [row.job for row in self._rows.values() if row.deadline.ends_at < now]
 
 
 def start(live: LiveJobs) -> None:

@@ -10,11 +10,11 @@ import structlog
 from django.db import connection, transaction
 from django.utils import timezone
 
-from jobs import queue, registry
+from jobs import queue
 from jobs.engine.leasing import bigints
+from jobs.handler import FOREVER, get_type
 from jobs.models import Job, JobStatus
 from jobs.outcomes import Again, Done, GiveUp, Outcome, Released, Retry
-from jobs.registry import FOREVER
 
 logger = structlog.get_logger()
 
@@ -99,7 +99,7 @@ def give_up(job: Job, error: str, traceback: str = "") -> None:
     ended.error = error
     ended.errors = _history(job, error, traceback)
     ended.save(update_fields=_GIVEN_UP)
-    registry.get(job.type).handler.on_give_up(ended, error)
+    get_type(job.type).handler.on_give_up(ended, error)
     if is_asked_for_again:
         _enqueue_anew(ended)
     _log("job_failed", job, error)
@@ -144,7 +144,7 @@ def _log(event: str, job: Job, error: str) -> None:
 
 def _retried(job: Job, outcome: Retry) -> _Pending:
     _log("job_attempt_failed", job, outcome.error)
-    policy = registry.get(job.type).retry
+    policy = get_type(job.type).retry
     return _Pending(
         job.pk,
         outcome.after if outcome.after is not None else policy.delay(job.attempts),

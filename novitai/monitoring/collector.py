@@ -14,7 +14,8 @@ from prometheus_client.registry import Collector
 from accounts.models import Project
 from instances.domain.enums import DeliveryStatus, Hold
 from instances.models import Tally, UpstreamGate, WebhookDelivery
-from jobs import control, registry, stats
+from jobs import control, stats
+from jobs.handler import all_types
 from jobs.models import Worker
 from novitai.monitoring.gauges import gauge
 from novitai.monitoring.health_checks import breaker_state
@@ -63,7 +64,7 @@ class ProjectCollector(Collector):
 
     def _queue(self) -> Iterator[Metric]:
         """Every job type has a series, also without jobs: alerts do not see a missing series."""
-        types = {str(kind.name): kind for kind in registry.all_types()}
+        types = {str(kind.name): kind for kind in all_types()}
         names = sorted({*types, *self.paused, *(count.type for count in self.jobs)})
         rows = [(count.type, count.status, count.rows) for count in self.jobs]
         caps = [(name, kind.max_in_flight) for name, kind in types.items()]

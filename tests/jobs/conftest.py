@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from jobs import registry
 from jobs.cluster.overrides import WakePipe
 from jobs.engine import shared_memory
-from jobs.registry import JobType
+from jobs.handler import JobType, register_type
 from tests.engine import ScriptedHandler
 
 Register = Callable[..., ScriptedHandler]
@@ -23,13 +22,13 @@ Register = Callable[..., ScriptedHandler]
 @pytest.fixture
 def register(monkeypatch: pytest.MonkeyPatch) -> Register:
     """Register a type by name; only types registered in the test exist."""
-    monkeypatch.setattr(registry, "_types", {})
+    monkeypatch.setattr("jobs.handler._types", {})
 
     def register(
         name: str = "noop", handler: ScriptedHandler | None = None, **fields: Any
     ) -> ScriptedHandler:
         handler = handler or ScriptedHandler()
-        registry.register(JobType(name, handler, **fields))
+        register_type(JobType(name, handler, **fields))
         return handler
 
     return register

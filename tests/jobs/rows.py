@@ -9,7 +9,7 @@ from typing import Any
 from jobs import queue
 from jobs.engine.claim import Claimer
 from jobs.models import Job
-from tests.engine import DrivenRunner, database_time
+from tests.engine import DrivenExecutor, database_time
 
 SECOND = timedelta(seconds=1)
 
@@ -60,10 +60,10 @@ def statuses() -> dict[str, str]:
     return dict(Job.objects.values_list("subject", "status"))
 
 
-def worked_on(*subjects: str, **of_types: Sequence[str]) -> DrivenRunner:
-    """An executor with jobs of these subjects talked about, and nothing written."""
-    runner = DrivenRunner(threads=2)
+def worked_on(*subjects: str, **of_types: Sequence[str]) -> DrivenExecutor:
+    """An executor with the calls of jobs of these subjects made, and nothing written."""
+    executor = DrivenExecutor(threads=2)
     for type_, names in {"noop": subjects, **of_types}.items():
         add_named(*names, type_=type_)
-        runner.run_once()
-    return runner
+        executor.run_once()
+    return executor

@@ -14,7 +14,7 @@ from jobs.engine import leasing, outcome_writer
 from jobs.errors import JobNotCancellable, JobNotRedrivable
 from jobs.models import Job
 from jobs.outcomes import Done
-from tests.engine import DrivenRunner, ScriptedHandler, database_time
+from tests.engine import DrivenExecutor, ScriptedHandler, database_time
 from tests.jobs.conftest import Register, in_thread
 from tests.jobs.rows import add, claim, started
 
@@ -58,17 +58,17 @@ def test_a_waiting_job_is_cancelled_and_its_handler_hears(register: Register) ->
 
 
 def test_a_cancelled_job_at_work_keeps_nothing_of_its_worker(register: Register) -> None:
-    """Its talk is under way when it is cancelled: what it found out is written nowhere."""
+    """Its call is under way when it is cancelled: what it found out is written nowhere."""
 
-    def talk(work: Any) -> Any:
+    def call(work: Any) -> Any:
         control.cancel(Job.objects.get(), actor="ada")
         return work
 
-    handler = register(handler=ScriptedHandler(talk=talk))
+    handler = register(handler=ScriptedHandler(call=call))
     add(dedupe_key="k")
-    runner = DrivenRunner(threads=1)
-    runner.run_once()
-    runner.keep()
+    executor = DrivenExecutor(threads=1)
+    executor.run_once()
+    executor.complete()
     job = Job.objects.get()
     assert (job.status, job.lease_token, job.lease_expires_at) == ("cancelled", None, None)
     assert handler.applied == []

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from jobs import control, queue, registry, retention, stats
+from jobs import control, queue, retention, stats
+from jobs.handler import get_type
 from jobs.models import Job, JobStatus
 from jobs.retention import Limit, PruneJobs
 from tests.engine import ScriptedHandler, database_time, run_due
@@ -140,13 +141,13 @@ def test_a_job_that_is_being_run_again_stays(register: Register) -> None:
 
 @pytest.fixture
 def recurring(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_types", {})
+    monkeypatch.setattr("jobs.handler._types", {})
     retention.register_job_type()
     queue.ensure_recurring()
 
 
 def test_it_is_registered_with_the_service() -> None:
-    job_type = registry.get("prune_jobs")
+    job_type = get_type("prune_jobs")
     assert (job_type.is_recurring, job_type.max_in_flight) == (True, 1)
 
 
@@ -174,7 +175,7 @@ def test_its_talk_says_nothing(recurring: None) -> None:
     """There is none; were it asked all the same, the job would live on."""
     handler = PruneJobs()
     job = Job.objects.get()
-    handler.talk(None)
+    handler.call(None)
     assert list(handler.apply([job], None, None)) == [job.pk]
 
 

@@ -24,8 +24,8 @@ from devtools.benchmarks.contenders import site  # noqa: E402
 from devtools.benchmarks.contenders.base import BATCHED, COMMIT, HANG  # noqa: E402
 from devtools.benchmarks.contenders.engine.client import execute, settle_tables  # noqa: E402
 from devtools.benchmarks.contenders.engine.handlers import ONCE  # noqa: E402
-from jobs import registry  # noqa: E402
 from jobs.engine.claim import Claimer  # noqa: E402
+from jobs.handler import get_type  # noqa: E402
 from jobs.models import JobPriority  # noqa: E402
 
 TYPES = [BATCHED, COMMIT, ONCE]
@@ -121,12 +121,12 @@ def _claim(times: int) -> list[float]:
     found = []
     claimer = Claimer("bench")
     types = [
-        replace(registry.get(name), batch_size=batch)
+        replace(get_type(name), batch_size=batch)
         for name, batch in zip(TYPES, BATCHES, strict=True)
     ]
     for _ in range(times):
         begun = time.perf_counter()
-        jobs = claimer.claim([*types, registry.get(PAUSED)]).jobs
+        jobs = claimer.claim([*types, get_type(PAUSED)]).jobs
         found.append((time.perf_counter() - begun) * 1000)
         if any(job.type == PAUSED for job in jobs):
             return []

@@ -41,7 +41,7 @@ def pickup_beside_a_flood(stage: Stage, plan: Plan) -> list[float]:
 
 
 def healthy_rates(stage: Stage, plan: Plan) -> dict[str, list[float]]:
-    """Items a second that talk for 50 ms: alone, and with every twentieth hanging for 10 s.
+    """Items a second whose calls take 50 ms: alone, and with every twentieth hanging for 10 s.
 
     The promise is for as long as slots suffice, so there are more of them than two cores can use
     beside those that hang.

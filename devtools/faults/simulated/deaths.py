@@ -25,8 +25,8 @@ POINTS = (
     "create.after_post",
     "create.before_commit",
     "create.before_refusal_commit",
-    "keeper.before_commit",
-    "keeper.after_commit",
+    "completer.before_commit",
+    "completer.after_commit",
     "look_up.before_commit",
     "monitor.before_commit",
     "reconcile.after_look",
@@ -36,7 +36,7 @@ POINTS = (
     "terminate.after_delete",
     "terminate.before_commit",
     "webhook.after_send",
-    "worker.before_talk",
+    "worker.before_call",
     "worker.before_write",
     "call.before",
     "call.after",
@@ -47,8 +47,8 @@ POINTS = (
 SURE = {
     "call.before": 4,
     "call.after": 4,
-    "keeper.before_commit": 4,
-    "keeper.after_commit": 4,
+    "completer.before_commit": 4,
+    "completer.after_commit": 4,
     "statement.before": 200,
     "statement.after": 200,
     "create.after_intent": 1,
@@ -113,7 +113,7 @@ def planned(random: Random) -> dict[tuple[str, int], str]:
     plan: dict[tuple[str, int], str] = {(sure, random.randint(1, SURE[sure])): "die"}
     for _ in range(random.choice((0, 1, 1, 2, 3, 6))):
         point = random.choice(POINTS)
-        most = {"statement": 600, "call": 40, "keeper": 30, "worker": 30}.get(
+        most = {"statement": 600, "call": 40, "completer": 30, "worker": 30}.get(
             point.partition(".")[0], 4
         )
         fates: tuple[str, ...] = ("die", "die", "die", "freeze")

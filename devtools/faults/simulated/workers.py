@@ -11,8 +11,8 @@ from jobs.engine import leasing
 from jobs.engine.claim import Claimed
 from jobs.engine.completer import Finished
 from jobs.engine.executor import Executor
+from jobs.handler import JobType
 from jobs.models import Job
-from jobs.registry import JobType
 
 Step = Callable[[], None]
 
@@ -29,7 +29,7 @@ class StepPool(futures.Executor):
 
 
 class SimulatedWorker(Executor):
-    """Claims, loads, talks and writes when it is told to; nothing runs beside it."""
+    """Claims, loads, calls and writes when it is told to; nothing runs beside it."""
 
     def __init__(self, name: str, random: Random, at: Callable[[str], None]) -> None:
         self._calls: list[Step] = []
@@ -43,10 +43,10 @@ class SimulatedWorker(Executor):
 
     def steps(self) -> Mapping[str, Step]:
         """What it could do now, besides claiming."""
-        self._unwritten += self.keeper.take()
+        self._unwritten += self.completer.take()
         can = {
             "start": (self._start_one, bool(self._inbox)),
-            "talk": (self._talk_one, bool(self._calls)),
+            "call": (self._call_one, bool(self._calls)),
             "write": (self._write_all, bool(self._unwritten)),
         }
         return {name: step for name, (step, is_possible) in can.items() if is_possible}
@@ -65,11 +65,11 @@ class SimulatedWorker(Executor):
     def _start_one(self) -> None:
         self.work(self._inbox.pop(self._random.randrange(len(self._inbox))))
 
-    def _talk_one(self) -> None:
-        self._at("worker.before_talk")
+    def _call_one(self) -> None:
+        self._at("worker.before_call")
         self._calls.pop(self._random.randrange(len(self._calls)))()
 
     def _write_all(self) -> None:
         """What the completer does; what the database did not take stays for the next time."""
         self._at("worker.before_write")
-        self.keeper.write(self._unwritten)
+        self.completer.write(self._unwritten)

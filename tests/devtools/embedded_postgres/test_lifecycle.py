@@ -123,7 +123,7 @@ def test_a_removed_data_folder_is_made_anew_under_a_living_user(
 
 
 def _has_users(data_dir: Path) -> bool:
-    """What the keeper asks before it ends the server."""
+    """What the completer asks before it ends the server."""
     probe = FileLock(data_dir / "users.lock")
     try:
         return not probe.try_exclusive()

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from instances.handlers.create import CreateInstance
 from instances.models import Instance
+from jobs.handler import WorkItem
 from jobs.models import Job
-from jobs.registry import WorkItem
 from tests.fakes import TIMED_OUT, FakeNovita
 from tests.instances.handlers.conftest import Service
 from upstream.errors import InsufficientResource

@@ -9,8 +9,8 @@ from accounts.models import Project
 from instances.handlers.catalogue import RefreshCatalogue
 from instances.models import CachedProduct, ListedTemplate
 from instances.novita import limiter
+from jobs.handler import WorkItem
 from jobs.models import Job
-from jobs.registry import WorkItem
 from tests.fakes import DOWN, TEMPLATE, FakeNovita
 
 
@@ -27,8 +27,8 @@ def refresh(project: Project) -> None:
     job = Job(type="refresh_catalogue", pk=1)
     (unit,) = handler.load([job])
     assert isinstance(unit, WorkItem)
-    result = handler.talk(unit.work)
-    handler.book([(unit.work, result)])
+    result = handler.call(unit.work)
+    handler.record_usage([(unit.work, result)])
     handler.apply([job], unit.work, result)
 
 

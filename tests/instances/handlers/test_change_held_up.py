@@ -103,14 +103,14 @@ def test_an_instance_that_is_ended_while_the_verb_is_sent_stays_ended(
     service: Service, novita: FakeNovita, monkeypatch: pytest.MonkeyPatch, verb: str
 ) -> None:
     instance = ready_for(service, novita, verb)
-    talk = ChangeInstance.talk
+    call = ChangeInstance.call
 
-    def talk_and_terminate(self: ChangeInstance, work: object) -> object:
-        result = talk(self, work)  # type: ignore[arg-type]
+    def call_and_terminate(self: ChangeInstance, work: object) -> object:
+        result = call(self, work)  # type: ignore[arg-type]
         service.ask("terminate", instance)
         return result
 
-    monkeypatch.setattr(ChangeInstance, "talk", talk_and_terminate)
+    monkeypatch.setattr(ChangeInstance, "call", call_and_terminate)
     act(service, verb, instance)
     assert (instance.status, instance.action_accepted_at) == ("terminating", None)
     assert job(verb).status == "completed"

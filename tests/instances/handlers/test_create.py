@@ -11,8 +11,8 @@ from django.core.cache import cache
 from instances.handlers.create import CreateInstance
 from instances.models import CachedProduct, UpstreamGate
 from instances.novita import client_factory
+from jobs.handler import WorkItem
 from jobs.models import Job
-from jobs.registry import WorkItem
 from tests.fakes import CLUSTER, DOWN, PRODUCT, TEMPLATE, TOO_MANY, FakeNovita
 from tests.instances.handlers.conftest import Service, age, events
 from tests.instances.handlers.creating import SOLD_OUT, create, job, load

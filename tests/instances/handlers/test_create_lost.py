@@ -10,7 +10,7 @@ import pytest
 from instances.models import Instance, UpstreamEnding
 from jobs.engine.claim import Claimer
 from jobs.models import Job
-from tests.engine import DrivenRunner, make_due
+from tests.engine import DrivenExecutor, make_due
 from tests.fakes import DOWN, TIMED_OUT, FakeNovita
 from tests.instances.conftest import Configure
 from tests.instances.handlers.conftest import Service, age, events
@@ -251,8 +251,8 @@ def test_a_crash_between_the_intent_and_the_answer_never_posts_twice(
 ) -> None:
     instance = create(service, service.create())
     make_due()
-    runner = DrivenRunner(threads=1)
-    runner.run_once()
+    executor = DrivenExecutor(threads=1)
+    executor.run_once()
     assert len(novita.created) == 1
     instance.refresh_from_db()
     assert (instance.create_step, instance.posted_at is not None) == ("post", True)

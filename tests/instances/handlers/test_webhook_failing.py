@@ -14,8 +14,9 @@ from egress.webhooks.sending import DeliveryResult
 from instances.domain.enums import InstanceStatus
 from instances.handlers import webhook
 from instances.models import Instance, InstanceEvent, WebhookDelivery
-from jobs import control, queue, registry
+from jobs import control, queue
 from jobs.errors import JobNotCancellable
+from jobs.handler import get_type
 from jobs.models import Job
 from tests.engine import database_time
 from tests.instances.handlers.conftest import HOOK, Service
@@ -136,8 +137,8 @@ def test_a_job_that_names_no_message_can_be_got_rid_of(
     else:
         job.refresh_from_db()
         with transaction.atomic():
-            registry.get(job.type).handler.on_give_up(job, "tired")
-            registry.get(job.type).handler.on_redrive(job)
+            get_type(job.type).handler.on_give_up(job, "tired")
+            get_type(job.type).handler.on_redrive(job)
         return
     send(service, times=2)
     assert receiver.types == ["instance.creating"]
@@ -169,7 +170,7 @@ def test_what_was_delivered_meanwhile_is_not_sent_again(
 def test_a_message_written_while_another_is_buried_is_not_forgotten(
     service: Service, instance: Instance
 ) -> None:
-    """A burial does not come from the runner, so nobody has locked the instance yet."""
+    """A burial does not come from the executor, so nobody has locked the instance yet."""
     job = live_jobs()[0]
     buried = threading.Event()
 

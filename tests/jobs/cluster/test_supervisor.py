@@ -13,8 +13,8 @@ import psutil
 import pytest
 
 from jobs import counters, queue
+from jobs.handler import RetryPolicy
 from jobs.models import Counter, Job, Worker
-from jobs.registry import RetryPolicy
 from tests.jobs.commands import WORKERS, Command, status
 from tests.jobs.conftest import Register
 from tests.jobs.sampleapp.handlers import BY_NAME

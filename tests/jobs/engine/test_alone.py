@@ -6,7 +6,7 @@ import pytest
 
 from jobs.engine import shared_memory
 from jobs.models import Job
-from tests.engine import DrivenRunner, database_time
+from tests.engine import DrivenExecutor, database_time
 from tests.jobs.conftest import Register
 from tests.jobs.rows import add_named, claim, lapse, statuses
 
@@ -24,25 +24,25 @@ def leased_for_its_last_attempt() -> Job:
     return row
 
 
-def busy_runner() -> DrivenRunner:
-    runner = DrivenRunner(threads=1)
+def busy_executor() -> DrivenExecutor:
+    executor = DrivenExecutor(threads=1)
     add_named("other")
-    runner.run_once()
-    return runner
+    executor.run_once()
+    return executor
 
 
 def test_a_row_at_its_last_attempt_waits_until_the_process_is_empty_of_others(
     register: Register, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def sleep(seconds: float) -> None:
-        at_work.append(sorted(job.subject for job in runner.live.jobs()))
-        runner.keep()
+        at_work.append(sorted(job.subject for job in executor.live.jobs()))
+        executor.complete()
 
     at_work: list[list[str]] = []
     register()
-    runner, row = busy_runner(), leased_for_its_last_attempt()
+    executor, row = busy_executor(), leased_for_its_last_attempt()
     monkeypatch.setattr("jobs.engine.executor.time.sleep", sleep)
-    runner.work([row])
+    executor.work([row])
     assert at_work == [["alone", "other"], ["alone"]]
     assert statuses() == {"other": "completed", "alone": "completed"}
 
@@ -51,7 +51,7 @@ def test_only_one_worker_of_a_cluster_works_alone(register: Register) -> None:
     register()
     row = leased_for_its_last_attempt()
     shared_memory.work_alone(60)
-    DrivenRunner(threads=1).work([row])
+    DrivenExecutor(threads=1).work([row])
     job = Job.objects.get()
     assert (job.status, job.attempts) == ("pending", 4)
     assert job.run_at > database_time()
@@ -63,14 +63,14 @@ def test_a_row_that_waits_to_be_alone_keeps_its_lease(
     """The heartbeat renews it, although its attempt is not counted yet."""
 
     def sleep(seconds: float) -> None:
-        waiting.append((row.pk in runner.live.tokens(), Job.objects.get(pk=row.pk).attempts))
-        runner.keep()
+        waiting.append((row.pk in executor.live.tokens(), Job.objects.get(pk=row.pk).attempts))
+        executor.complete()
 
     waiting: list[tuple[bool, int]] = []
     register()
-    runner, row = busy_runner(), leased_for_its_last_attempt()
+    executor, row = busy_executor(), leased_for_its_last_attempt()
     monkeypatch.setattr("jobs.engine.executor.time.sleep", sleep)
-    runner.work([row])
+    executor.work([row])
     assert waiting == [(True, 4), (True, 5)]
 
 
@@ -80,7 +80,7 @@ def test_a_lease_that_was_lost_while_waiting_to_be_alone_starts_nothing(
     handler = register()
     row = leased_for_its_last_attempt()
     row.lease_token = (row.lease_token or 0) + 1
-    runner = DrivenRunner(threads=1)
-    runner.work([row])
-    assert (handler.applied, runner.live.jobs()) == ([], [])
+    executor = DrivenExecutor(threads=1)
+    executor.work([row])
+    assert (handler.applied, executor.live.jobs()) == ([], [])
     assert shared_memory.may_work_alone(0)

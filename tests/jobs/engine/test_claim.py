@@ -6,9 +6,9 @@ from collections import Counter
 
 import pytest
 
-from jobs import registry
 from jobs.engine import leasing
 from jobs.engine.claim import Claimer, look_ahead
+from jobs.handler import get_type
 from jobs.models import Job, JobPriority, PausedType
 from tests.engine import database_time
 from tests.jobs.conftest import Register
@@ -196,7 +196,7 @@ def test_rows_that_this_process_cannot_run_are_left_to_others(register: Register
     lapse(orphan)
     register("known")
     known = add("known")
-    job_type = registry.get("known")
+    job_type = get_type("known")
     assert ids(Claimer("here:1").claim([job_type]).jobs) == {known.pk}
     assert ids(claim()) == {orphan.pk, due.pk}
 

@@ -55,31 +55,31 @@ def test_a_unit_that_the_database_refuses_holds_nobody_up(
 ) -> None:
     handler = Bad(*[error] * 2)
     register(handler=handler)
-    runner = worked_on("a", "bad", "c")
-    waiting = runner.keeper.take()
-    runner.keeper.write(waiting)
+    executor = worked_on("a", "bad", "c")
+    waiting = executor.completer.take()
+    executor.completer.write(waiting)
     assert statuses() == {"a": "completed", "bad": "processing", "c": "completed"}
     assert [unit.jobs[0].subject for unit in waiting] == ["bad"]
-    assert [job.subject for job in runner.live.jobs()] == ["bad"]
-    runner.keeper.write(waiting)
+    assert [job.subject for job in executor.live.jobs()] == ["bad"]
+    executor.completer.write(waiting)
     assert statuses()["bad"] == "completed"
-    assert (waiting, runner.live.jobs(), handler.met) == ([], [], 2)
+    assert (waiting, executor.live.jobs(), handler.met) == ([], [], 2)
 
 
 def test_a_unit_that_is_refused_over_and_over_has_failed_an_attempt(register: Register) -> None:
     handler = Bad(*[OperationalError("canceled by statement timeout")] * 99)
     register(handler=handler)
-    runner = worked_on("bad")
-    waiting = runner.keeper.take()
+    executor = worked_on("bad")
+    waiting = executor.completer.take()
     for _ in range(MOST_REFUSALS):
         assert statuses() == {"bad": "processing"}
-        runner.keeper.write(waiting)
+        executor.completer.write(waiting)
     assert handler.met == MOST_REFUSALS
-    runner.keeper.write(waiting)
+    executor.completer.write(waiting)
     job = Job.objects.get()
     assert (job.status, job.attempts) == ("pending", 1)
     assert job.error == "OperationalError: canceled by statement timeout"
-    assert (waiting, runner.live.jobs()) == ([], [])
+    assert (waiting, executor.live.jobs()) == ([], [])
 
 
 def test_a_unit_whose_failure_cannot_be_written_either_is_left_to_its_lease(
@@ -93,16 +93,16 @@ def test_a_unit_whose_failure_cannot_be_written_either_is_left_to_its_lease(
     write = outcome_writer.write_outcomes
     monkeypatch.setattr(outcome_writer, "write_outcomes", refuse)
     register()
-    runner = worked_on("a", "bad", "c")
-    waiting = runner.keeper.take()
+    executor = worked_on("a", "bad", "c")
+    waiting = executor.completer.take()
     rounds = 0
     with capture_logs() as logs:
         while waiting:
             rounds += 1
-            runner.keeper.write(waiting)
+            executor.completer.write(waiting)
             assert rounds <= 3 * MOST_REFUSALS
     assert statuses() == {"a": "completed", "bad": "processing", "c": "completed"}
-    assert runner.live.jobs() == []
+    assert executor.live.jobs() == []
     assert events(logs) == ["jobs_unwritable"]
     assert rounds > MOST_REFUSALS
 
@@ -115,11 +115,11 @@ def test_a_job_that_cannot_be_settled_is_left_to_its_lease(register: Register) -
         return {job.pk: GiveUp("never") if work["name"] == "bad" else Done() for job in jobs}
 
     register(handler=ScriptedHandler(apply=apply, on_give_up=refuse))
-    runner = worked_on("a", "bad", "c")
+    executor = worked_on("a", "bad", "c")
     with capture_logs() as logs:
-        runner.keep()
+        executor.complete()
     assert statuses() == {"a": "completed", "bad": "processing", "c": "completed"}
-    assert runner.live.jobs() == []
+    assert executor.live.jobs() == []
     assert events(logs) == ["jobs_unwritable"]
 
 
@@ -136,9 +136,9 @@ def test_a_transaction_that_fails_at_its_end_harms_only_its_own_unit(
 
     monkeypatch.setattr(outcome_writer, "write_outcomes", settle_)
     register()
-    runner = worked_on("a", "bad", "c")
+    executor = worked_on("a", "bad", "c")
     with capture_logs():
-        runner.keep()
+        executor.complete()
     assert statuses() == {"a": "completed", "bad": "processing", "c": "completed"}
 
 
@@ -150,18 +150,18 @@ def test_while_the_database_is_away_everything_waits_and_nothing_is_held_against
     register: Register, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     handler = register()
-    runner = worked_on("a", "b")
-    waiting = runner.keeper.take()
+    executor = worked_on("a", "b")
+    waiting = executor.completer.take()
     with monkeypatch.context() as away, capture_logs() as logs:
         connection.close()
         away.setattr(type(connections["default"]), "connect", _refuse)
         for _ in range(3 * MOST_REFUSALS):
-            runner.keeper.write(waiting)
+            executor.completer.write(waiting)
     assert events(logs).count("jobs_apply_postponed") == 3 * MOST_REFUSALS
     assert [unit.refusals for unit in waiting] == [0, 0]
-    assert len(runner.live.jobs()) == 2
+    assert len(executor.live.jobs()) == 2
     assert handler.applied == []
-    runner.keeper.write(waiting)
+    executor.completer.write(waiting)
     assert statuses() == {"a": "completed", "b": "completed"}
     assert {job.attempts for job in Job.objects.all()} == {1}
     assert not Counter.objects.exists()
@@ -176,13 +176,13 @@ def test_while_no_write_succeeds_results_are_kept_and_nothing_is_held_against_th
     refused.__cause__ = error()
     handler = Bad(*[refused] * 3 * MOST_REFUSALS, names=("a", "b"))
     register(handler=handler)
-    runner = worked_on("a", "b")
-    waiting = runner.keeper.take()
+    executor = worked_on("a", "b")
+    waiting = executor.completer.take()
     for _ in range(3 * MOST_REFUSALS):
-        runner.keeper.write(waiting)
+        executor.completer.write(waiting)
     assert [unit.refusals for unit in waiting] == [0, 0]
-    assert len(runner.live.jobs()) == 2
-    runner.keeper.write(waiting)
+    assert len(executor.live.jobs()) == 2
+    executor.completer.write(waiting)
     assert statuses() == {"a": "completed", "b": "completed"}
 
 
@@ -193,13 +193,13 @@ def _refuse(self: Any) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_a_connection_that_was_lost_is_replaced_at_once(register: Register) -> None:
     register()
-    runner = worked_on("a", "b")
+    executor = worked_on("a", "b")
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         (pid,) = cursor.fetchone()
     in_thread(lambda: _terminate(pid))
-    waiting = runner.keeper.take()
-    runner.keeper.write(waiting)
+    waiting = executor.completer.take()
+    executor.completer.write(waiting)
     assert statuses() == {"a": "completed", "b": "completed"}
     assert waiting == []
 
@@ -215,14 +215,14 @@ def test_what_was_written_is_not_written_again_when_a_later_group_has_trouble(
 ) -> None:
     register("a")
     register("b", handler=Bad(OperationalError("gone"), names=["late"]))
-    runner = worked_on(a=["early"], b=["late"])
-    waiting = runner.keeper.take()
+    executor = worked_on(a=["early"], b=["late"])
+    waiting = executor.completer.take()
     with monkeypatch.context() as away, capture_logs():
         away.setattr(completer, "_ask_database", lambda: _refuse(None))
-        runner.keeper.write(waiting)
+        executor.completer.write(waiting)
     assert [unit.jobs[0].subject for unit in waiting] == ["late"]
     assert statuses() == {"early": "completed", "late": "processing"}
-    runner.keeper.write(waiting)
+    executor.completer.write(waiting)
     assert statuses() == {"early": "completed", "late": "completed"}
     assert not Counter.objects.exists()
 
@@ -234,42 +234,42 @@ def test_a_result_that_comes_after_the_lease_was_lost_is_dropped_and_counted(
     register: Register,
 ) -> None:
     handler = register()
-    runner = worked_on("mine", "lost", "lost too")
+    executor = worked_on("mine", "lost", "lost too")
     Job.objects.filter(subject__startswith="lost").update(lease_token=1)
     with capture_logs() as logs:
-        runner.keep()
+        executor.complete()
     assert statuses() == {"mine": "completed", "lost": "processing", "lost too": "processing"}
     assert handler.applied == [Job.objects.get(subject="mine").pk]
     assert [(each["event"], each["count"]) for each in logs] == [("jobs_stale_writes_refused", 2)]
     assert Counter.objects.get(name=counters.STALE_WRITES_REFUSED).value == 2
-    assert runner.live.jobs() == []
+    assert executor.live.jobs() == []
 
 
 def test_an_old_token_does_not_pass_with_the_new_one_of_the_same_process(
     register: Register,
 ) -> None:
-    """Frozen past its lease, a process may start its own row anew before it writes the old talk."""
+    """Frozen past its lease, a process may claim its own row before it writes the old result."""
     handler = register()
-    runner = worked_on("a")
+    executor = worked_on("a")
     lapse(Job.objects.get(subject="a"))
-    runner.run_once()
-    both = runner.keeper.take()
+    executor.run_once()
+    both = executor.completer.take()
     assert len({unit.jobs[0].lease_token for unit in both}) == 2
     for waiting in (both, both[::-1]):
         assert len(completer._groups(waiting)) == 2
     with capture_logs() as logs:
-        runner.keeper.write(both)
+        executor.completer.write(both)
     assert (len(handler.applied), statuses()) == (1, {"a": "completed"})
     assert [each["count"] for each in logs] == [1]
 
 
 def test_work_that_is_done_twice_is_written_once(register: Register) -> None:
     handler = register()
-    runner = worked_on("a")
-    (finished,) = runner.keeper.take()
+    executor = worked_on("a")
+    (finished,) = executor.completer.take()
     with capture_logs():
         for _ in range(2):
-            runner.keeper.write([finished])
+            executor.completer.write([finished])
     assert len(handler.applied) == 1
     assert statuses() == {"a": "completed"}
 

@@ -1,4 +1,4 @@
-"""What the keeper writes together, what it books, and its thread."""
+"""What the completer writes together, what it records, and its thread."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ import pytest
 from django.db import OperationalError, connection
 from structlog.testing import capture_logs
 
-from jobs import registry
 from jobs.engine import completer, shared_memory
 from jobs.engine.completer import Completer, Finished
 from jobs.engine.heartbeat import LiveJobs
+from jobs.handler import WorkItem, get_type
 from jobs.models import Job
 from jobs.outcomes import Done, Outcome
-from jobs.registry import WorkItem
-from tests.engine import DrivenRunner, ScriptedHandler
+from tests.engine import DrivenExecutor, ScriptedHandler
 from tests.jobs.conftest import Register, on_own_connection
 from tests.jobs.engine.test_completer import Bad, events
 from tests.jobs.rows import add_named, statuses, worked_on
@@ -48,7 +47,7 @@ def transactions_of(register: Register, **fields: Any) -> dict[str, int]:
 def test_types_do_not_share_a_transaction_and_jobs_of_one_do(register: Register) -> None:
     """They lock different things first; in one transaction two workers could deadlock."""
     noted = transactions_of(register)
-    worked_on(x="ac", y="bd").keep()
+    worked_on(x="ac", y="bd").complete()
     assert noted["a"] == noted["c"]
     assert noted["b"] == noted["d"]
     assert noted["a"] != noted["b"]
@@ -60,7 +59,7 @@ def test_a_type_says_how_many_share_a_transaction(
     register: Register, size: int, transactions: int
 ) -> None:
     noted = transactions_of(register, commit_size=size)
-    worked_on(x="abcd").keep()
+    worked_on(x="abcd").complete()
     assert len(set(noted.values())) == transactions
 
 
@@ -69,10 +68,10 @@ def test_a_shared_unit_has_a_transaction_to_itself(register: Register) -> None:
     noted = transactions_of(register)
     handler = ScriptedHandler(
         load=lambda jobs: [WorkItem(jobs[:2], {}), *(WorkItem([job], {}) for job in jobs[2:])],
-        apply=registry.get("x").handler.apply,
+        apply=get_type("x").handler.apply,
     )
     register("x", handler=handler)
-    worked_on(x="abcd").keep()
+    worked_on(x="abcd").complete()
     assert noted["a"] == noted["b"]
     assert noted["c"] == noted["d"]
     assert noted["a"] != noted["c"]
@@ -80,7 +79,7 @@ def test_a_shared_unit_has_a_transaction_to_itself(register: Register) -> None:
 
 def test_two_workers_lock_the_subjects_of_a_type_in_one_order(register: Register) -> None:
     handler = register()
-    worked_on(*"cab").keep()
+    worked_on(*"cab").complete()
     applied = [Job.objects.get(pk=pk).subject for pk in handler.applied]
     assert applied == ["a", "b", "c"]
 
@@ -92,45 +91,45 @@ def test_an_idle_worker_is_woken_when_there_is_room_for_a_backlog(
     register()
     add_named("a")
     woken: list[int] = []
-    runner = DrivenRunner(threads=2, wake=lambda: woken.append(len(runner.live.jobs())))
-    runner.run_once()
+    executor = DrivenExecutor(threads=2, wake=lambda: woken.append(len(executor.live.jobs())))
+    executor.run_once()
     shared_memory.begin()
     if has_backlog:
         shared_memory.set_backlog()
-    runner.keep()
+    executor.complete()
     shared_memory.begin()
     assert woken == [0] * has_backlog
 
 
-# What talks cost
+# What calls cost
 
 
-def test_what_talks_cost_is_booked_once_for_all_of_them(register: Register) -> None:
-    booked: list[Any] = []
+def test_what_talks_cost_is_recorded_once_for_all_of_them(register: Register) -> None:
+    recorded: list[Any] = []
     bad = Bad(*[OperationalError("deadlock")] * 2)
-    register(handler=ScriptedHandler(apply=bad.meet, book=booked.append))
-    runner = worked_on("a", "bad")
-    waiting = runner.keeper.take()
+    register(handler=ScriptedHandler(apply=bad.meet, record_usage=recorded.append))
+    executor = worked_on("a", "bad")
+    waiting = executor.completer.take()
     for _ in range(2):
-        runner.keeper.write(waiting)
+        executor.completer.write(waiting)
     assert (waiting, bad.met) == ([], 2)
-    assert booked == [[({"name": "a"}, {"name": "a"}), ({"name": "bad"}, {"name": "bad"})]]
+    assert recorded == [[({"name": "a"}, {"name": "a"}), ({"name": "bad"}, {"name": "bad"})]]
 
 
 @pytest.mark.parametrize("error", [OperationalError("deadlock"), LookupError("lost")])
-def test_what_cannot_be_booked_is_written_all_the_same(
+def test_what_cannot_be_recorded_is_written_all_the_same(
     register: Register, error: Exception
 ) -> None:
-    """An error that passed the keeper would end it, and with it everything this worker writes."""
+    """An error that passed the completer would end it, and all that this worker writes."""
 
-    def book(talks: Sequence[Any]) -> None:
+    def record_usage(calls: Sequence[Any]) -> None:
         raise error
 
-    register(handler=ScriptedHandler(book=book))
-    runner = worked_on("a")
+    register(handler=ScriptedHandler(record_usage=record_usage))
+    executor = worked_on("a")
     with capture_logs() as logs:
-        runner.keep()
-    assert events(logs) == ["talks_not_booked"]
+        executor.complete()
+    assert events(logs) == ["usage_not_recorded"]
     assert statuses() == {"a": "completed"}
 
 
@@ -138,19 +137,19 @@ def test_what_cannot_be_booked_is_written_all_the_same(
 
 
 class _EnoughError(BaseException):
-    """Ends the keeper, whose loop has no other end."""
+    """Ends the completer, whose loop has no other end."""
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_keeper_writes_beside_the_work_until_all_is_written(
+def test_the_completer_writes_beside_the_work_until_all_is_written(
     register: Register, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     register(handler=Bad(*[OperationalError("deadlock")] * 4))
-    runner = worked_on("a", "bad", "c")
-    kept = Completer(runner.live)
-    for unit in runner.keeper.take():
+    executor = worked_on("a", "bad", "c")
+    kept = Completer(executor.live)
+    for unit in executor.completer.take():
         kept.put(unit)
-    write, keep_forever, is_over = Completer.write, Completer._keep_forever, threading.Event()
+    write, write_forever, is_over = Completer.write, Completer._write_forever, threading.Event()
 
     def write_all(self: Completer, waiting: list[Finished]) -> None:
         write(self, waiting)
@@ -159,16 +158,16 @@ def test_the_keeper_writes_beside_the_work_until_all_is_written(
 
     def keep(self: Completer) -> None:
         with pytest.raises(_EnoughError):
-            on_own_connection(lambda: keep_forever(self))
+            on_own_connection(lambda: write_forever(self))
         is_over.set()
 
     monkeypatch.setattr(completer, "PAUSE_SECONDS", 0.001)
     monkeypatch.setattr(Completer, "write", write_all)
-    monkeypatch.setattr(Completer, "_keep_forever", keep)
+    monkeypatch.setattr(Completer, "_write_forever", keep)
     kept.start()
     assert is_over.wait(timeout=20)
     assert statuses() == {"a": "completed", "bad": "pending", "c": "completed"}
-    assert runner.live.jobs() == []
+    assert executor.live.jobs() == []
 
 
 def test_nobody_waits_for_more_once_there_is_enough(

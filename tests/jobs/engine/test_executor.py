@@ -1,4 +1,4 @@
-"""Batches through load and talk, in whatever way they go wrong."""
+"""Batches through load and call, in whatever way they go wrong."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from structlog.testing import capture_logs
 from accounts.models import Project
 from jobs import counters
 from jobs.engine import leasing, shared_memory
+from jobs.handler import Resolved, RetryPolicy, WorkItem
 from jobs.models import Counter, Job
 from jobs.outcomes import Done, Outcome
-from jobs.registry import Resolved, RetryPolicy, WorkItem
-from tests.engine import DrivenRunner, ScriptedHandler, database_time, make_due, run_due
+from tests.engine import DrivenExecutor, ScriptedHandler, database_time, make_due, run_due
 from tests.jobs.conftest import Register
 from tests.jobs.rows import add_named, lapse, started, statuses, suspect
 
@@ -25,25 +25,25 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("cluster")]
 # A batch
 
 
-def test_a_batch_is_loaded_talked_about_and_applied(register: Register) -> None:
+def test_a_batch_is_loaded_called_about_and_applied(register: Register) -> None:
     handler = register()
     jobs = add_named("a", "b")
-    runner = DrivenRunner(threads=2)
-    runner.run_once()
+    executor = DrivenExecutor(threads=2)
+    executor.run_once()
     assert statuses() == {"a": "processing", "b": "processing"}
-    assert set(runner.live.tokens()) == {job.pk for job in jobs}
-    runner.keep()
+    assert set(executor.live.tokens()) == {job.pk for job in jobs}
+    executor.complete()
     assert statuses() == {"a": "completed", "b": "completed"}
     assert handler.applied == [job.pk for job in jobs]
-    assert runner.live.jobs() == []
+    assert executor.live.jobs() == []
 
 
-def test_what_load_decides_is_not_talked_about(register: Register) -> None:
+def test_what_load_decides_is_not_called_about(register: Register) -> None:
     def never(work: Any) -> Any:
         raise AssertionError(work)
 
     decided = ScriptedHandler(
-        load=lambda jobs: [Resolved({j.pk: Done() for j in jobs})], talk=never
+        load=lambda jobs: [Resolved({j.pk: Done() for j in jobs})], call=never
     )
     register(handler=decided)
     add_named("a")
@@ -69,10 +69,10 @@ def test_a_suspect_whose_lease_was_lost_starts_nothing(register: Register) -> No
     handler = register()
     row = suspect()
     row.lease_token = (row.lease_token or 0) + 1
-    runner = DrivenRunner(threads=2)
-    runner.work([row])
-    runner.keep()
-    assert (handler.applied, runner.live.jobs()) == ([], [])
+    executor = DrivenExecutor(threads=2)
+    executor.work([row])
+    executor.complete()
+    assert (handler.applied, executor.live.jobs()) == ([], [])
     assert Job.objects.get().attempts == 1
 
 
@@ -129,10 +129,10 @@ def test_a_load_that_raises_costs_an_attempt_of_each(register: Register) -> None
         assert "in load" in job.errors[0]["traceback"]
 
 
-@pytest.mark.parametrize("step", ["talk", "apply"])
+@pytest.mark.parametrize("step", ["call", "apply"])
 def test_an_item_that_raises_harms_no_other(register: Register, step: str) -> None:
-    def talk(work: Any) -> None:
-        if step == "talk" and work["name"] == "bad":
+    def call(work: Any) -> None:
+        if step == "call" and work["name"] == "bad":
             raise LookupError("lost")
 
     def apply(jobs: Sequence[Job], work: Any, result: Any) -> Mapping[int, Outcome]:
@@ -140,7 +140,7 @@ def test_an_item_that_raises_harms_no_other(register: Register, step: str) -> No
             raise LookupError("lost")
         return {job.pk: Done() for job in jobs}
 
-    register(handler=ScriptedHandler(talk=talk, apply=apply))
+    register(handler=ScriptedHandler(call=call, apply=apply))
     add_named("a", "bad", "c")
     run_due()
     assert statuses() == {"a": "completed", "bad": "pending", "c": "completed"}
@@ -176,10 +176,10 @@ def test_an_error_says_itself_whether_another_try_makes_sense(register: Register
     class Busy(Exception):
         retry_after = 3600
 
-    def talk(work: Any) -> None:
+    def call(work: Any) -> None:
         raise {"refused": Refused, "busy": Busy}[work["name"]]("so it is")
 
-    register(handler=ScriptedHandler(talk=talk))
+    register(handler=ScriptedHandler(call=call))
     add_named("refused", "busy")
     run_due()
     assert statuses() == {"refused": "failed", "busy": "pending"}
@@ -189,10 +189,10 @@ def test_an_error_says_itself_whether_another_try_makes_sense(register: Register
 def test_the_last_attempt_that_raises_fails_the_job(register: Register) -> None:
     heard: list[str] = []
 
-    def talk(work: Any) -> None:
+    def call(work: Any) -> None:
         raise LookupError("lost")
 
-    handler = ScriptedHandler(talk=talk, on_give_up=lambda job, error: heard.append(error))
+    handler = ScriptedHandler(call=call, on_give_up=lambda job, error: heard.append(error))
     register(handler=handler, retry=RetryPolicy(max_attempts=2))
     add_named("a")
     run_due()
@@ -203,10 +203,10 @@ def test_the_last_attempt_that_raises_fails_the_job(register: Register) -> None:
 
 
 def test_an_error_text_that_postgres_cannot_hold_is_made_fit(register: Register) -> None:
-    def talk(work: Any) -> None:
+    def call(work: Any) -> None:
         raise LookupError("a \x00 byte and a lone \ud800")
 
-    register(handler=ScriptedHandler(talk=talk))
+    register(handler=ScriptedHandler(call=call))
     add_named("a")
     run_due()
     assert Job.objects.get().error == "LookupError: a  byte and a lone ?"
@@ -230,29 +230,29 @@ def test_what_still_runs_at_a_stop_is_given_back_with_its_attempt(
     monkeypatch.setattr("jobs.engine.executor.DRAIN_SECONDS", 0)
     register()
     mine, lost = add_named("mine", "lost")
-    runner = DrivenRunner(threads=2)
-    runner.run_once()
+    executor = DrivenExecutor(threads=2)
+    executor.run_once()
     Job.objects.filter(pk=lost.pk).update(lease_token=1)
-    runner.stop()
+    executor.stop()
     assert statuses() == {"mine": "pending", "lost": "processing"}
     assert Job.objects.get(pk=mine.pk).attempts == 0
     with capture_logs():
-        runner.keep()
+        executor.complete()
     assert statuses() == {"mine": "pending", "lost": "processing"}
 
 
 def test_what_has_not_begun_when_the_cluster_stops_is_given_back(register: Register) -> None:
-    def talk(work: Any) -> None:
-        talked.append(work["name"])
+    def call(work: Any) -> None:
+        called.append(work["name"])
         shared_memory.set_stopping(True)
 
-    talked: list[str] = []
-    register(handler=ScriptedHandler(talk=talk))
+    called: list[str] = []
+    register(handler=ScriptedHandler(call=call))
     add_named("a", "b", "c")
-    runner = DrivenRunner(threads=1)
-    runner.run_once()
-    runner.keep()
-    assert talked == ["a"]
+    executor = DrivenExecutor(threads=1)
+    executor.run_once()
+    executor.complete()
+    assert called == ["a"]
     assert statuses() == {"a": "completed", "b": "pending", "c": "pending"}
     assert dict(Job.objects.values_list("subject", "attempts")) == {"a": 1, "b": 0, "c": 0}
-    assert runner.live.jobs() == []
+    assert executor.live.jobs() == []

@@ -9,9 +9,9 @@ from django.db import transaction
 
 from jobs import queue
 from jobs.engine import outcome_writer
+from jobs.handler import RetryPolicy
 from jobs.models import Job
 from jobs.outcomes import Again, Done, GiveUp, Outcome, Released, Retry
-from jobs.registry import RetryPolicy
 from tests.engine import ScriptedHandler, database_time
 from tests.jobs.conftest import Register
 from tests.jobs.rows import claim, lapse, started

@@ -16,10 +16,10 @@ from structlog.testing import capture_logs
 from jobs.engine import shared_memory
 from jobs.engine.completer import Finished
 from jobs.engine.executor import MOST_BATCHES, Executor
+from jobs.handler import Resolved
 from jobs.models import Job
 from jobs.outcomes import Done
-from jobs.registry import Resolved
-from tests.engine import DrivenRunner, ScriptedHandler
+from tests.engine import DrivenExecutor, ScriptedHandler
 from tests.jobs.conftest import Register, until
 from tests.jobs.rows import add, add_many, add_named, statuses
 
@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("cluster")]
 # Threads
 
 
-class ThreadedRunner(Executor):
+class ThreadedExecutor(Executor):
     """With its threads, but neither completer nor heartbeat: the test looks at what finished."""
 
     def __init__(self, threads: int) -> None:
@@ -43,7 +43,7 @@ class ThreadedRunner(Executor):
 
     def finished(self, count: int) -> list[Finished]:
         found: list[Finished] = []
-        until(lambda: found.extend(self.keeper.take()) or len(found) >= count)
+        until(lambda: found.extend(self.completer.take()) or len(found) >= count)
         assert len(found) == count
         return found
 
@@ -53,17 +53,17 @@ class ThreadedRunner(Executor):
 
 
 @pytest.fixture
-def threaded() -> Iterator[Callable[..., ThreadedRunner]]:
-    """Makes runners whose talks, once the test has let them go, end with it."""
-    made: list[ThreadedRunner] = []
+def threaded() -> Iterator[Callable[..., ThreadedExecutor]]:
+    """Makes executors whose calls, once the test has let them go, end with it."""
+    made: list[ThreadedExecutor] = []
 
-    def make(threads: int) -> ThreadedRunner:
-        made.append(ThreadedRunner(threads=threads))
+    def make(threads: int) -> ThreadedExecutor:
+        made.append(ThreadedExecutor(threads=threads))
         return made[-1]
 
     yield make
-    for runner in made:
-        runner.end()
+    for executor in made:
+        executor.end()
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def gate(threaded: Any) -> Iterator[threading.Event]:
 
 
 def hanging(gate: threading.Event) -> ScriptedHandler:
-    return ScriptedHandler(talk=lambda work: gate.wait(timeout=20))
+    return ScriptedHandler(call=lambda work: gate.wait(timeout=20))
 
 
 def subjects(finished: Sequence[Finished]) -> set[str]:
@@ -83,57 +83,57 @@ def subjects(finished: Sequence[Finished]) -> set[str]:
 
 
 def test_a_slow_item_does_not_hold_back_its_batch(
-    register: Register, threaded: Callable[..., ThreadedRunner], gate: threading.Event
+    register: Register, threaded: Callable[..., ThreadedExecutor], gate: threading.Event
 ) -> None:
-    def talk(work: Any) -> None:
+    def call(work: Any) -> None:
         assert work["name"] != "slow" or gate.wait(timeout=20)
 
-    register(handler=ScriptedHandler(talk=talk))
+    register(handler=ScriptedHandler(call=call))
     add_named("slow", "b", "c")
-    runner = threaded(threads=3)
-    runner.run_due()
-    runner.keeper.write(runner.finished(2))
+    executor = threaded(threads=3)
+    executor.run_due()
+    executor.completer.write(executor.finished(2))
     assert statuses() == {"slow": "processing", "b": "completed", "c": "completed"}
     gate.set()
-    runner.keeper.write(runner.finished(1))
+    executor.completer.write(executor.finished(1))
     assert statuses()["slow"] == "completed"
 
 
 def test_a_type_that_hangs_leaves_the_threads_of_the_others_free(
-    register: Register, threaded: Callable[..., ThreadedRunner], gate: threading.Event
+    register: Register, threaded: Callable[..., ThreadedExecutor], gate: threading.Event
 ) -> None:
     register("hanging", handler=hanging(gate))
     register("quick")
-    runner = threaded(threads=2)
+    executor = threaded(threads=2)
     add_named(*"abcde", type_="hanging")
-    runner.run_due()
+    executor.run_due()
     add_named("x", "y", "z", type_="quick")
-    runner.run_due()
-    assert subjects(runner.finished(3)) == {"x", "y", "z"}
+    executor.run_due()
+    assert subjects(executor.finished(3)) == {"x", "y", "z"}
 
 
 @pytest.mark.parametrize(("cap", "most"), [(100, 3), (2, 2)])
 def test_a_type_has_as_many_threads_as_the_worker_allows_and_its_cap(
     register: Register,
-    threaded: Callable[..., ThreadedRunner],
+    threaded: Callable[..., ThreadedExecutor],
     gate: threading.Event,
     cap: int,
     most: int,
 ) -> None:
-    def talk(work: Any) -> None:
+    def call(work: Any) -> None:
         running.release()
         gate.wait(timeout=20)
 
     running = threading.Semaphore(0)
-    register(handler=ScriptedHandler(talk=talk), max_in_flight=cap)
+    register(handler=ScriptedHandler(call=call), max_in_flight=cap)
     add_named(*"abcdef")
-    runner = threaded(threads=3)
-    runner.run_due()
+    executor = threaded(threads=3)
+    executor.run_due()
     for _ in range(most):
         assert running.acquire(timeout=20)
-    assert runner.sizes == {"call-noop": most}
+    assert executor.sizes == {"call-noop": most}
     gate.set()
-    assert len(runner.finished(min(cap, 6))) == min(cap, 6)
+    assert len(executor.finished(min(cap, 6))) == min(cap, 6)
 
 
 # Going on
@@ -146,9 +146,9 @@ def at_work() -> int:
 def test_a_worker_goes_on_while_its_batches_are_full(register: Register) -> None:
     register(batch_size=3, max_in_flight=1000)
     add_many(8)
-    runner = DrivenRunner(threads=1)
-    runner.run_due()
-    runner.keep()
+    executor = DrivenExecutor(threads=1)
+    executor.run_due()
+    executor.complete()
     assert set(Job.objects.values_list("status", flat=True)) == {"completed"}
 
 
@@ -156,12 +156,12 @@ def test_a_worker_with_a_full_batch_wakes_another_one(register: Register) -> Non
     """They share a backlog; a batch that is not full is no backlog."""
     woken: list[int] = []
     register(batch_size=3, max_in_flight=1000)
-    runner = DrivenRunner(threads=1, wake=lambda: woken.append(at_work()))
+    executor = DrivenExecutor(threads=1, wake=lambda: woken.append(at_work()))
     add_many(2)
-    runner.run_due()
+    executor.run_due()
     assert woken == []
     add_many(4)
-    runner.run_due()
+    executor.run_due()
     assert woken == [5]
 
 
@@ -171,25 +171,25 @@ def test_a_worker_with_enough_at_hand_leaves_the_rest_until_some_of_it_is_writte
     woken: list[int] = []
     register(batch_size=2, max_in_flight=1000)
     add_many(20)
-    runner = DrivenRunner(threads=1, wake=lambda: woken.append(at_work()))
-    runner.run_due()
+    executor = DrivenExecutor(threads=1, wake=lambda: woken.append(at_work()))
+    executor.run_due()
     assert at_work() == 2 * MOST_BATCHES
     woken.clear()
-    runner.keep()
+    executor.complete()
     assert woken == [0]
-    runner.run_due()
+    executor.run_due()
     assert at_work() == 2 * MOST_BATCHES
 
 
 def test_a_type_that_hangs_at_its_most_leaves_room_for_the_others(register: Register) -> None:
     register("a", batch_size=2, max_in_flight=1000)
     register("b", batch_size=2, max_in_flight=1000)
-    runner = DrivenRunner(threads=1)
+    executor = DrivenExecutor(threads=1)
     add_many(20, "a")
-    runner.run_due()
+    executor.run_due()
     add_many(20, "b")
-    runner.run_due()
-    counts = Counter(job.type for job in runner.live.jobs())
+    executor.run_due()
+    counts = Counter(job.type for job in executor.live.jobs())
     assert counts == {"a": 2 * MOST_BATCHES, "b": 2 * MOST_BATCHES}
 
 
@@ -199,7 +199,7 @@ def test_what_was_claimed_keeps_its_lease_while_another_batch_is_loaded(
     """The heartbeat renews what is live; a load may take longer than a lease."""
 
     def load(jobs: Sequence[Job]) -> list[Resolved]:
-        live.append(Counter(job.type for job in runner.live.jobs()))
+        live.append(Counter(job.type for job in executor.live.jobs()))
         return [Resolved({job.pk: Done() for job in jobs})]
 
     live: list[Counter[str]] = []
@@ -207,18 +207,18 @@ def test_what_was_claimed_keeps_its_lease_while_another_batch_is_loaded(
     register("b", handler=ScriptedHandler(load=load))
     add("a")
     add("b")
-    runner = DrivenRunner(threads=1)
-    runner.run_due()
+    executor = DrivenExecutor(threads=1)
+    executor.run_due()
     assert live == [{"a": 1, "b": 1}] * 2
 
 
 def test_nothing_is_claimed_by_a_cluster_that_stops(register: Register) -> None:
-    stop = ScriptedHandler(talk=lambda work: shared_memory.set_stopping(True))
+    stop = ScriptedHandler(call=lambda work: shared_memory.set_stopping(True))
     register(batch_size=2, handler=stop)
     add_many(6)
-    runner = DrivenRunner(threads=1)
+    executor = DrivenExecutor(threads=1)
     for _ in range(2):
-        runner.run_due()
+        executor.run_due()
         assert at_work() == 2
 
 
@@ -226,12 +226,12 @@ def test_nothing_is_claimed_by_a_cluster_that_stops(register: Register) -> None:
 def test_a_claim_that_fails_is_left_to_the_next_wake(register: Register) -> None:
     register()
     add_many(2)
-    runner = DrivenRunner(threads=1)
+    executor = DrivenExecutor(threads=1)
     with capture_logs() as logs, connection.execute_wrapper(_refuse):
-        runner.run_due()
+        executor.run_due()
     assert [entry["event"] for entry in logs] == ["claim_failed"]
-    runner.run_due()
-    runner.keep()
+    executor.run_due()
+    executor.complete()
     assert Job.objects.filter(status="completed").count() == 2
 
 
@@ -244,14 +244,15 @@ def test_what_waits_for_a_thread_does_not_use_up_its_run_limit(
 ) -> None:
     """Sixty dead receivers at four threads last longer than a limit that each keeps with ease."""
 
-    def talk(work: Any) -> None:
+    def call(work: Any) -> None:
         clock.append(clock[-1] + 60.0)
-        overdue.extend(job.subject for job in runner.live.overdue() if job.subject == work["name"])
+        late = [job.subject for job in executor.live.overdue()]
+        overdue.extend(name for name in late if name == work["name"])
 
     clock, overdue = [1000.0], list[str]()
     monkeypatch.setattr("jobs.engine.heartbeat.time.monotonic", lambda: clock[-1])
-    register(handler=ScriptedHandler(talk=talk), run_limit=timedelta(seconds=100))
+    register(handler=ScriptedHandler(call=call), run_limit=timedelta(seconds=100))
     add_named("a", "b", "c")
-    runner = DrivenRunner(threads=1)
-    runner.run_due()
+    executor = DrivenExecutor(threads=1)
+    executor.run_due()
     assert overdue == []

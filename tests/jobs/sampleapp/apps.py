@@ -10,7 +10,7 @@ class SampleConfig(AppConfig):
     name = "tests.jobs.sampleapp"
 
     def ready(self) -> None:
-        from jobs import registry
+        from jobs import handler as job_handler
         from jobs.cluster import supervisor
         from jobs.engine import leasing
         from tests.jobs.sampleapp import handlers
@@ -20,11 +20,12 @@ class SampleConfig(AppConfig):
         supervisor.PUSHER_SECONDS = _seconds(
             "TEST_PUSHER", supervisor.PUSHER_SECONDS
         ).total_seconds()
-        registry._types.clear()
-        retry = registry.RetryPolicy(max_attempts=3, first=timedelta(seconds=0.1))
+        job_handler._types.clear()
+        retry = job_handler.RetryPolicy(max_attempts=3, first=timedelta(seconds=0.1))
         limit = _seconds("TEST_RUN_LIMIT", timedelta(minutes=2))
         for name, handler in handlers.BY_NAME.items():
-            registry.register(registry.JobType(name, handler, run_limit=limit, retry=retry))
+            job_type = job_handler.JobType(name, handler, run_limit=limit, retry=retry)
+            job_handler.register_type(job_type)
 
 
 def _seconds(name: str, default: timedelta | float) -> timedelta:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from jobs import counters
+from jobs.handler import Handler, Resolved, WorkItem
 from jobs.models import Job
 from jobs.outcomes import Done, Outcome
-from jobs.registry import Handler, Resolved, WorkItem
 
 Payload = dict[str, Any]
 
@@ -23,7 +23,7 @@ class Noop(Handler[Payload, None]):
     def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[Payload] | Resolved]:
         return [WorkItem([job], job.payload) for job in jobs]
 
-    def talk(self, work: Payload) -> None:
+    def call(self, work: Payload) -> None:
         return None
 
     def apply(self, jobs: Sequence[Job], work: Payload, result: None) -> Mapping[int, Outcome]:
@@ -35,14 +35,14 @@ class Noop(Handler[Payload, None]):
 class Hanging(Noop):
     """Never done, unless its process ends."""
 
-    def talk(self, work: Payload) -> None:
+    def call(self, work: Payload) -> None:
         threading.Event().wait()
 
 
 class Gated(Noop):
     """Done once the file that it is told of exists."""
 
-    def talk(self, work: Payload) -> None:
+    def call(self, work: Payload) -> None:
         while not Path(work["gate"]).exists():
             time.sleep(0.02)
 
@@ -50,14 +50,14 @@ class Gated(Noop):
 class Poison(Noop):
     """Takes its whole process with it."""
 
-    def talk(self, work: Payload) -> None:
+    def call(self, work: Payload) -> None:
         os._exit(1)
 
 
 class Logged(Noop):
     """Writes its number to a file that all workers append to."""
 
-    def talk(self, work: Payload) -> None:
+    def call(self, work: Payload) -> None:
         log = os.open(work["log"], os.O_APPEND | os.O_WRONLY)
         os.write(log, f"{work['number']}\n".encode())
         os.close(log)

@@ -12,12 +12,12 @@ class EngineBenchConfig(AppConfig):
     def ready(self) -> None:
         from devtools.benchmarks.contenders.base import BATCH, BATCHED, COMMIT, HANG, MARK, NOOP
         from devtools.benchmarks.contenders.engine import handlers
-        from jobs import registry
-        from jobs.registry import JobType
+        from jobs import handler as job_handler
+        from jobs.handler import JobType
 
-        for name, job_type in list(registry._types.items()):
+        for name, job_type in list(job_handler._types.items()):
             if type(job_type.handler).__module__.startswith("instances."):
-                del registry._types[name]
+                del job_handler._types[name]
         hour = timedelta(hours=1)
         for ours in (
             JobType(NOOP, handlers.Noop(), batch_size=1, max_in_flight=400),
@@ -30,4 +30,4 @@ class EngineBenchConfig(AppConfig):
             JobType(handlers.STALE, handlers.Stale(), batch_size=20, max_in_flight=100),
             JobType(handlers.ONCE, handlers.Once(), batch_size=BATCH, max_in_flight=4_000),
         ):
-            registry.register(ours)
+            job_handler.register_type(ours)

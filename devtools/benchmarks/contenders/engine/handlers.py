@@ -10,9 +10,9 @@ from django.db import connection
 
 from devtools.benchmarks.contenders.effects import INSERT
 from devtools.benchmarks.marks import mark, release_file
+from jobs.handler import Handler, Resolved, WorkItem
 from jobs.models import Job
 from jobs.outcomes import Done, Outcome
-from jobs.registry import Handler, Resolved, WorkItem
 
 FLOOD, TALKER, ONCE, STALE = "flood", "talker", "once", "stale"
 TALK_SECONDS = 0.05
@@ -26,7 +26,7 @@ class Noop(Handler[Any, Any]):
     def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[Any] | Resolved]:
         return [WorkItem([job], job.payload) for job in jobs]
 
-    def talk(self, work: Any) -> Any:
+    def call(self, work: Any) -> Any:
         return None
 
     def apply(self, jobs: Sequence[Job], work: Any, result: Any) -> Mapping[int, Outcome]:
@@ -61,7 +61,7 @@ class Mark(Noop):
 class Hang(Noop):
     """Says when it started, and never ends unless the release file is there."""
 
-    def talk(self, work: Any) -> Any:
+    def call(self, work: Any) -> Any:
         mark([work["n"]])
         while not release_file().exists():
             time.sleep(0.2)
@@ -70,7 +70,7 @@ class Hang(Noop):
 class Talker(Noop):
     """Talks for 50 ms, or hangs for 10 s where its payload says so; says when it is through."""
 
-    def talk(self, work: Any) -> Any:
+    def call(self, work: Any) -> Any:
         time.sleep(HANG_SECONDS if work.get("hang") else TALK_SECONDS)
         if not work.get("hang"):
             mark([work["n"]])
@@ -87,7 +87,7 @@ class Once(Batched):
 class Stale(Hang):
     """Hangs long enough to be frozen in it, then writes a row together with its job's end."""
 
-    def talk(self, work: Any) -> Any:
+    def call(self, work: Any) -> Any:
         mark([work["n"]])
         time.sleep(STALE_SECONDS)
 

@@ -13,7 +13,7 @@ class PoisonConfig(AppConfig):
 
     def ready(self) -> None:
         from devtools.faults.real.poison.handler import Poison
-        from jobs import registry
+        from jobs.handler import JobType, RetryPolicy, register_type
 
-        retry = registry.RetryPolicy(max_attempts=3, first=timedelta(seconds=0.1))
-        registry.register(registry.JobType("poison", Poison(), retry=retry))
+        retry = RetryPolicy(max_attempts=3, first=timedelta(seconds=0.1))
+        register_type(JobType("poison", Poison(), retry=retry))

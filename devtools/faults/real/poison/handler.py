@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 from devtools.faults.real.poison.ways import WAYS
+from jobs.handler import Handler, Resolved, WorkItem
 from jobs.models import Job
 from jobs.outcomes import Done, Outcome
-from jobs.registry import Handler, Resolved, WorkItem
 
 
 class Poison(Handler[str, None]):
-    """``way``: one of WAYS; ``step``: load, in the worker's main thread, or talk, in a pool's."""
+    """``way``: one of WAYS; ``step``: load, in the worker's main thread, or call, in a pool's."""
 
     def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[str] | Resolved]:
         for job in jobs:
@@ -17,7 +17,7 @@ class Poison(Handler[str, None]):
                 WAYS[job.payload["way"]]()
         return [WorkItem([job], job.payload["way"]) for job in jobs]
 
-    def talk(self, work: str) -> None:
+    def call(self, work: str) -> None:
         WAYS[work]()
 
     def apply(self, jobs: Sequence[Job], work: str, result: None) -> Mapping[int, Outcome]:

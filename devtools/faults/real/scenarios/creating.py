@@ -7,7 +7,7 @@ from devtools.faults.real.scenarios import weather
 POINTS = (
     *("create.after_intent", "create.after_post", "create.before_commit"),
     *("create.before_intent", "create.before_post", "create.before_refusal_commit"),
-    *("look_up.before_commit", "keeper.before_commit", "keeper.after_commit"),
+    *("look_up.before_commit", "completer.before_commit", "completer.after_commit"),
     *("accept.before_commit", "accept.after_commit"),
     *("monitor.before_commit", "webhook.after_send"),
     *("reconcile.after_look", "reconcile.before_commit"),

@@ -103,7 +103,7 @@ def demanding(trial: Trial) -> Iterator[list[str]]:
 def take_poison(trial: Trial) -> None:
     """F21: a job kills whoever takes it; it fails alone, and the queue goes on."""
     way = sorted(WAYS)[trial.seed % len(WAYS)]
-    step = trial.random.choice(("load", "talk"))
+    step = trial.random.choice(("load", "call"))
     name = f"job_{trial.tag}{trial.random.getrandbits(64):x}"
     early = trial.create_many(NEIGHBOURS // 2)
     ((job,),) = ledgers.rows(trial.stack, _ADD_POISON, name, way, step, POISON_ATTEMPTS)

@@ -41,7 +41,7 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class WorkItem(Generic[U_co]):
-    """Jobs that are talked about in one go: one for a single call, many for a shared listing."""
+    """Jobs that share a call: one for a call of its own, many for a listing."""
 
     jobs: Sequence[Job]
     work: U_co
@@ -49,7 +49,7 @@ class WorkItem(Generic[U_co]):
 
 @dataclass(frozen=True, slots=True)
 class CompletedCall(Generic[U_co, R_co]):
-    """A unit that was talked about, and what came of it; only jobs that are still ours."""
+    """A work item and the result of its call; only jobs that are still ours."""
 
     jobs: Sequence[Job]
     work: U_co
@@ -58,7 +58,7 @@ class CompletedCall(Generic[U_co, R_co]):
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """Jobs that need no talk: the outcome is known from the database alone."""
+    """Jobs that need no call: the outcome is known from the database alone."""
 
     outcomes: Mapping[int, Outcome]
 
@@ -67,7 +67,7 @@ class Handler(ABC, Generic[W, R]):
     """A job type's work in three paragraphs; each may run twice for the same job.
 
     load: read what the batch needs, in one query if possible; may commit small writes of its own,
-    guarded by ``leasing.lock_owned``. talk: the network, in a thread; no database, no transaction.
+    guarded by ``leasing.lock_owned``. call: the network, in a thread; no database, no transaction.
     apply: write what was learnt, inside the transaction that ends the job; the job rows are
     locked and still ours.
     """
@@ -76,10 +76,10 @@ class Handler(ABC, Generic[W, R]):
     def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[W] | Resolved]: ...
 
     @abstractmethod
-    def talk(self, work: W) -> R: ...
+    def call(self, work: W) -> R: ...
 
-    def book(self, talks: Sequence[tuple[W, R]]) -> None:
-        """Write what talks cost, for all that have finished, before they are applied.
+    def record_usage(self, calls: Sequence[tuple[W, R]]) -> None:
+        """Write what calls cost, for all that have finished, before they are applied.
 
         Outside of apply's transaction: rows that everybody writes would be locked through it.
         """
@@ -87,14 +87,14 @@ class Handler(ABC, Generic[W, R]):
     @abstractmethod
     def apply(self, jobs: Sequence[Job], work: W, result: R) -> Mapping[int, Outcome]: ...
 
-    def apply_all(self, talks: Sequence[CompletedCall[W, R]]) -> Mapping[int, Outcome]:
+    def apply_all(self, calls: Sequence[CompletedCall[W, R]]) -> Mapping[int, Outcome]:
         """Apply what has finished together; a handler overrides this to write in bulk.
 
-        If it raises, nothing of it is kept and each talk is applied by itself.
+        If it raises, nothing of it is kept and each call is applied by itself.
         """
         outcomes: dict[int, Outcome] = {}
-        for talk in talks:
-            outcomes |= self.apply(talk.jobs, talk.work, talk.result)
+        for call in calls:
+            outcomes |= self.apply(call.jobs, call.work, call.result)
         return outcomes
 
     def on_give_up(self, job: Job, error: str) -> None:
@@ -105,7 +105,7 @@ class Handler(ABC, Generic[W, R]):
         return False
 
     def on_cancel(self, job: Job) -> None:
-        """Hear, in the same transaction, that the job was cancelled; its talk may still go on."""
+        """Hear, in the same transaction, that the job was cancelled; its call may still go on."""
 
     # What an operator reads where a failed job cannot be set going again.
     instead_of_redrive = "It has nothing left to do, or another job does the same work."
@@ -124,7 +124,7 @@ class JobType:
 
     batch_size: rows handed to a worker at once. max_in_flight: rows being worked on over all
     processes, exactly. run_limit: how long the heartbeat extends a lease before the worker process
-    is ended. commit_size: units of one job that may share a transaction when they are applied.
+    is ended. commit_size: work items of one job that may share a transaction when they are applied.
     is_recurring: one row lives for ever, answering "again"; clusters make it at their start.
     runs_at_start: and it is due then, whatever it answered last.
     """
@@ -143,12 +143,12 @@ class JobType:
 _types: dict[str, JobType] = {}
 
 
-def register(job_type: JobType) -> None:
+def register_type(job_type: JobType) -> None:
     """Make a type known to this process; the last registration of a name counts."""
     _types[str(job_type.name)] = job_type
 
 
-def get(name: str) -> JobType:
+def get_type(name: str) -> JobType:
     """The type of that name. Raises UnknownJobType."""
     try:
         return _types[name]

@@ -8,22 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs import registry
 from jobs.errors import UnknownJobType
-from jobs.registry import RetryPolicy
+from jobs.handler import RetryPolicy, all_types, get_type
 from tests.jobs.conftest import Register
 
 
 def test_an_unknown_type_is_named(register: Register) -> None:
     with pytest.raises(UnknownJobType, match="unheard"):
-        registry.get("unheard")
+        get_type("unheard")
 
 
 def test_the_last_registration_of_a_name_counts(register: Register) -> None:
     register("noop")
     second = register("noop")
-    assert registry.get("noop").handler is second
-    assert len(registry.all_types()) == 1
+    assert get_type("noop").handler is second
+    assert len(all_types()) == 1
 
 
 @given(attempt=st.integers(1, 40_000))
