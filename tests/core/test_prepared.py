@@ -161,7 +161,7 @@ def test_a_plan_made_while_there_is_nothing_is_right_for_many_rows_too(
 ) -> None:
     """It is kept until somebody analyses the table, and by then there may be thousands."""
     with connection.cursor() as cursor:
-        # As in a new database: of an empty table that was vacuumed, Postgres knows that it is empty.
+        # As in a new database: Postgres knows of a table that was vacuumed that it is empty.
         cursor.execute("TRUNCATE instances_instance CASCADE")
     for _ in range(10):
         assert api.get("/api/instances/inst_none").status_code == 404
