@@ -67,3 +67,10 @@ def test_images_are_named_by_digest(name: str, pattern: str) -> None:
     assert images
     for image in images:
         assert re.fullmatch(rf"[a-z]+:[\w.-]+@sha256:{DIGEST}", image), image
+
+
+@pytest.mark.parametrize("name", ["requirements-dev.txt", "devtools/benchmarks/requirements.txt"])
+def test_files_of_requirements_name_others_that_exist(name: str) -> None:
+    named = re.findall(r"^-[rc] (\S+)", read(name), re.MULTILINE)
+    assert named
+    assert all((ROOT / name).parent.joinpath(other).is_file() for other in named)
