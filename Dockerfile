@@ -12,7 +12,7 @@ COPY locks/server.txt ./
 # Production has a Postgres server; the embedded one would only make the image larger.
 RUN /opt/venv/bin/pip install --no-compile --require-hashes -r server.txt \
     && /opt/venv/bin/pip uninstall --yes pip setuptools
-COPY manage.py gunicorn.conf.py ./
+COPY manage.py ./
 COPY accounts accounts
 COPY core core
 COPY egress egress
@@ -46,9 +46,9 @@ COPY --from=build --chown=10001:10001 /data /data
 USER 10001:10001
 
 EXPOSE 8000
-# What gunicorn and the worker take as: finish what you do, then end.
+# What the web server and the worker take as: finish what you do, then end.
 STOPSIGNAL SIGTERM
 # Of the web role. /livez asks no dependency: a failing database must not restart web servers.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen('http://127.0.0.1:' + os.environ['PORT'] + '/livez', timeout=2)"]
-CMD ["gunicorn"]
+CMD ["python", "-m", "novitai.server"]

@@ -37,6 +37,11 @@ def client_address(request: HttpRequest) -> Address | None:
     return found
 
 
+def is_trusted_peer(peer: str) -> bool:
+    """Whether X-Forwarded-* headers that come from this address count."""
+    return _trusts_any() or _is_proxy(parse_address(peer))
+
+
 def is_within(address: Address | None, networks: Sequence[object]) -> bool:
     return address is not None and any(address in network for network in networks)  # type: ignore[operator]
 

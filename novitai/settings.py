@@ -260,7 +260,7 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_ENGINE = "accounts.console.sessions"
 SESSION_COOKIE_AGE = int(timedelta(hours=CONFIG.admin_session_hours).total_seconds())
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = CONFIG.is_production
-# gunicorn judges X-Forwarded-Proto, by FORWARDED_ALLOW_IPS: here anyone's header would count.
+# The web server judges X-Forwarded-Proto, by FORWARDED_ALLOW_IPS: here anyone's would count.
 SECURE_PROXY_SSL_HEADER = None
 SECURE_HSTS_SECONDS = int(timedelta(days=365).total_seconds()) if CONFIG.is_production else 0
 # TLS, its redirect and what holds for sibling domains belong to the proxy in front of the service;

@@ -1,4 +1,4 @@
-"""The WSGI entry point; gunicorn serves it (gunicorn.conf.py)."""
+"""Django's WSGI handler, which ``novitai.asgi`` serves."""
 
 import logging
 import os
@@ -6,11 +6,13 @@ import sys
 
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
+from uvicorn.config import STARTUP_FAILURE
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "novitai.settings")
 
 application = get_wsgi_application()
-_REFUSED = 4  # gunicorn's own status for "do not try again"
+# uvicorn's own status for "do not try again".
+_REFUSED = STARTUP_FAILURE
 
 
 def _refuse_what_cannot_work() -> None:

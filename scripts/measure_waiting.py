@@ -2,8 +2,7 @@
 
     python scripts/measure_waiting.py            two minutes; leaves nothing behind
 
-Starts an embedded Postgres and the web server in a folder of their own. With ASGI=1 in the
-environment it measures ordinary requests only, with uvicorn (which must be installed) instead.
+Starts an embedded Postgres and the web server in a folder of their own.
 """
 
 import http.client
@@ -76,11 +75,8 @@ def _measure() -> None:
 
 def _start(listener: socket.socket) -> "subprocess.Popen[bytes]":
     fd = listener.fileno()
-    words = ["gunicorn", "--bind", f"fd://{fd}"]
-    if os.environ.get("ASGI"):
-        words = ["uvicorn", "novitai.asgi:application", "--fd", str(fd), "--workers", "2"]
-        words += ["--log-level", "error"]
-    return subprocess.Popen([sys.executable, "-m", *words], cwd=ROOT, pass_fds=[fd])
+    words = [sys.executable, "-m", "novitai.server", "--fd", str(fd)]
+    return subprocess.Popen(words, cwd=ROOT, pass_fds=[fd])
 
 
 def _measure_at(
@@ -90,9 +86,6 @@ def _measure_at(
     path = f"/api/instances/{idle.public_id}"
     _ask_for(2.0, port, key, path)
     _tell("alone", _ask_for(SECONDS, port, key, path))
-    if os.environ.get("ASGI"):
-        _tell("alone, again", _ask_for(SECONDS, port, key, path))
-        return
     _tell_state("alone", server)
     began = time.monotonic()
     waits = [_open(port, key, f"{path}/wait?status=terminated") for _ in range(WAITS)]

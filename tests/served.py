@@ -18,13 +18,19 @@ PATIENCE = 30.0
 
 
 @contextmanager
-def served(tmp_path: Path, database_url: str, **environ: str) -> Iterator[str]:
-    """The service on a port that the system chose; ended with everything it started."""
+def served(
+    tmp_path: Path, database_url: str, *, files: int | None = None, **environ: str
+) -> Iterator[str]:
+    """The service on a port that the system chose; ended with everything it started.
+
+    files: limit of open files, half of which each process keeps for clients.
+    """
+    limit = ["prlimit", f"--nofile={files}"] if files else []
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         log = (tmp_path / "web.log").open("wb")
         process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "--bind", f"fd://{listener.fileno()}"],
+            [*limit, sys.executable, "-m", "novitai.server", "--fd", str(listener.fileno())],
             cwd=ROOT,
             env={
                 **os.environ,

@@ -19,6 +19,8 @@ _BUSY_SECONDS = 2
 _WRONG_SECONDS = 1.5
 _REFUSED_SECONDS = 4.0
 _SIGNED_IN = 302
+# Where the web server finds the delay, in seconds.
+ANSWER_DELAY = "novitai.answer_delay"
 
 
 def hashes_a_password(view: V) -> V:
@@ -90,7 +92,5 @@ def refusal(request: HttpRequest, status: int, title: str, seconds: int) -> Http
 
 
 def hold_back(request: HttpRequest, seconds: float) -> None:
-    """Where the server can: it holds no thread (novitai/server/client_socket.py)."""
-    server_socket = request.META.get("gunicorn.socket")
-    if hold := getattr(server_socket, "hold_back", None):
-        hold(seconds)
+    """Have the web server send the answer later (novitai/server/entry.py); no thread waits."""
+    request.META[ANSWER_DELAY] = seconds

@@ -5,8 +5,8 @@ import shutil
 from pathlib import Path
 
 LIMIT_BYTES = 10_000_000
-# How a line begins that is a record of its own: Django's two formats, gunicorn's, Postgres'.
-_RECORD = re.compile(r"\d{4}-\d\d-\d\d|\[\d{4}-|\{")
+# How a line begins that is a record of its own: Django's two formats, Postgres'.
+_RECORD = re.compile(r"\d{4}-\d\d-\d\d|\{")
 _SERIOUS = re.compile(r'\[(error|critical)\s*\]|"level": ?"(error|critical)"', re.IGNORECASE)
 
 

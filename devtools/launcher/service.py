@@ -53,7 +53,7 @@ def start_service(stack: Stack, host: str, port: int, credentials: Credentials) 
     if not stack.environ.get("WEBHOOK_SECRET_FILE"):
         stack.environ["WEBHOOK_SECRET"] = credentials.webhook_secret
     _prepare(stack, credentials)
-    stack.start("web", "-m", "gunicorn", "--graceful-timeout", "5")
+    stack.start("web", "-m", "novitai.server", "--stop-seconds", "5")
     stack.start("worker", "manage.py", "worker")
     addresses = Addresses(_url(host, port))
     stack.wait_until_ready(addresses.api)

@@ -62,7 +62,7 @@ class WaitView(APIView):
         wait = _wait_for(instance, caller, query, self._refusal_for(request))
         if request.method == "HEAD" or _is_over(wait, instance, query):
             return Response(_answer(wait, instance))
-        return _later(request, wait, "application/json")
+        return _later(wait, "application/json")
 
     def _refusal_for(self, request: Request) -> Callable[[], Refusal]:
         """As a request would be answered that comes with a dead key. Keeps of this one its id only:
@@ -132,7 +132,7 @@ class EventStreamView(APIView):
         if request.method == "HEAD":
             answer = StreamingHttpResponse((), content_type=_STREAM_IN_UTF8)
         else:
-            answer = _later(request, stream, _STREAM_IN_UTF8)
+            answer = _later(stream, _STREAM_IN_UTF8)
         # nginx would keep events until its buffer is full.
         answer["X-Accel-Buffering"] = "no"
         return answer
@@ -176,14 +176,12 @@ def _position(project_id: int, last_event_id: str) -> tuple[str, Key]:
     return last_event_id, found
 
 
-def _later(request: Request, client: Wait | Stream, content_type: str) -> DeferredResponse:
+def _later(client: Wait | Stream, content_type: str) -> DeferredResponse:
     try:
         release = process.hub().seats.take(client.project_id)
     except LimitReached as full:
         raise (_TooMany() if full.is_of_project else _Full()) from None
-    return DeferredResponse(
-        client, environ=request._request.META, release=release, content_type=content_type
-    )
+    return DeferredResponse(client, release=release, content_type=content_type)
 
 
 class _TooMany(Throttled):

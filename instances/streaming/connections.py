@@ -1,19 +1,18 @@
-"""Connections to waiting clients: a client's socket, or a queue for a request's thread."""
+"""Connections to waiting clients: through the web server, or a queue for a request's thread."""
 
 import asyncio
 import queue
 import time
-from collections.abc import Callable, Iterator
-from email.utils import formatdate
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator
 from http import HTTPStatus
-from typing import Protocol, cast
+from typing import Any, Protocol
 
-Headers = list[tuple[str, str]]
+RawHeaders = list[tuple[bytes, bytes]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 # Bytes in a client's send buffer above which no more are added until most were received.
 HIGH_WATER = 256 * 1024
-# Bytes that a client may send after its request, all discarded; above, the connection is aborted.
-MOST_UNREAD = 64 * 1024
 
 
 class Connection(Protocol):
@@ -42,64 +41,72 @@ def _nothing() -> None:
     """Default of the callbacks."""
 
 
-class SocketSink(asyncio.Protocol):
-    """A socket handed over by the web server, for one answer; closed after it."""
+class AsgiConnection:
+    """A client of the web server, for one answer: a task sends what the hub writes.
 
-    def __init__(self, headers: Headers) -> None:
-        self._headers = headers
-        self._transport: asyncio.Transport | None = None
-        self._unread = 0
+    abort: resets the connection; ``lose`` is called once it is gone, whoever ended it.
+    """
+
+    def __init__(self, headers: RawHeaders, send: Send, abort: Callable[[], None]) -> None:
+        self._headers, self._send = headers, send
+        self.abort = abort
+        self._messages: deque[dict[str, Any]] = deque()
+        self._unsent = 0
+        self._news = asyncio.Event()
+        self._is_over = False
         self.full_since: float | None = None
         self.on_gone: Callable[[], None] = _nothing
         self.on_room: Callable[[], None] = _nothing
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        self._transport.set_write_buffer_limits(high=HIGH_WATER)
+    async def run(self) -> None:
+        """Send what is written until that is the end, or the client has gone."""
+        try:
+            while not self._is_over or self._messages:
+                await self._news.wait()
+                self._news.clear()
+                await self._send_all()
+        finally:
+            self.on_gone()
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._transport = None
-        self.on_gone()
-
-    def data_received(self, data: bytes) -> None:
-        self._unread += len(data)
-        if self._unread > MOST_UNREAD:
-            self.abort()
-
-    def pause_writing(self) -> None:
-        self.full_since = time.monotonic()
-
-    def resume_writing(self) -> None:
-        self.full_since = None
-        self.on_room()
+    async def _send_all(self) -> None:
+        while self._messages:
+            message = self._messages.popleft()
+            await self._send(message)
+            self._unsent -= len(message.get("body", b""))
+        if self.full_since is not None:
+            self.full_since = None
+            self.on_room()
 
     def begin(self, length: int | None, status: HTTPStatus = HTTPStatus.OK) -> None:
-        headers = [
-            ("Server", "novitai"),
-            ("Date", formatdate(usegmt=True)),
-            ("Connection", "close"),
-            *self._headers,
-        ]
+        headers = [*self._headers]
         if length is not None:
-            headers.append(("Content-Length", str(length)))
-        lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
-        self.write(f"HTTP/1.1 {status.value} {status.phrase}\r\n{lines}\r\n".encode("latin-1"))
+            headers.append((b"content-length", b"%d" % length))
+        self._add({"type": "http.response.start", "status": status.value, "headers": headers})
 
     def write(self, data: bytes) -> None:
-        if self._transport is not None:
-            self._transport.write(data)
+        self._add({"type": "http.response.body", "body": data, "more_body": True})
+        self._unsent += len(data)
+        if self._unsent > HIGH_WATER and self.full_since is None:
+            self.full_since = time.monotonic()
 
     def close(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
+        self._add({"type": "http.response.body"})
+        self._is_over = True
 
-    def abort(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
+    def lose(self) -> None:
+        """The client has gone."""
+        self._is_over = True
+        self._messages.clear()
+        self._news.set()
+
+    def _add(self, message: dict[str, Any]) -> None:
+        if not self._is_over:
+            self._messages.append(message)
+            self._news.set()
 
 
 class QueueSink:
-    """For servers that keep their socket: the request's thread reads the answer from a queue."""
+    """For other servers (tests, runserver): the request's thread reads the answer from a queue."""
 
     full_since: float | None = None
 

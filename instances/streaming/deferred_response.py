@@ -1,61 +1,45 @@
-"""A response for a waiting client: the socket leaves the web server, and its thread is freed.
+"""A response for a waiting client: the event loop sends it, and the request's thread is freed.
 
-Middlewares see a normal streaming response and add their headers. When the server reads its
-content, the socket goes to the hub. With servers that keep their socket (tests, runserver), the
-thread waits, without a database connection.
+Middlewares see a normal streaming response and add their headers. The web server
+(novitai/server/entry.py) gives ``subscriber`` to the hub. Other servers (tests, runserver) read the
+content instead: their thread waits, without a database connection.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from django.db import connection
 from django.http import StreamingHttpResponse
 
 from instances.streaming import process
-from instances.streaming.connections import QueueSink, SocketSink
+from instances.streaming.connections import QueueSink
 from instances.streaming.subscribers import Client
 
 
 class DeferredResponse(StreamingHttpResponse):
-    """``release`` frees the client's place in the limits.
+    """``release`` frees the client's place in the limits; it may be called more than once."""
 
-    The socket is ``gunicorn.socket`` of the WSGI environment, if it can be handed over.
-    """
-
-    def __init__(
-        self,
-        client: Client,
-        *,
-        environ: dict[str, Any],
-        release: Callable[[], None],
-        content_type: str,
-    ) -> None:
+    def __init__(self, client: Client, *, release: Callable[[], None], content_type: str) -> None:
         super().__init__(self._content(), content_type=content_type)
-        self._client = client
-        self._environ = environ
-        self._release = release
+        self.subscriber = client
+        self.release = release
         self._is_handed_over = False
 
-    def _content(self) -> Iterator[bytes]:
+    def hand_over(self) -> None:
+        """From now on the caller sees to it that the client is answered and released."""
         self._is_handed_over = True
-        give_away = getattr(self._environ.get("gunicorn.socket"), "give_away", None)
-        if give_away is not None:
-            sink = SocketSink(list(self.headers.items()))
-            process.hub().adopt(self._client, give_away(), sink, self._release)
-            return
-        yield from self._waited_for()
 
-    def _waited_for(self) -> Iterator[bytes]:
+    def _content(self) -> Iterator[bytes]:
+        self.hand_over()
         if not connection.in_atomic_block:
             connection.close()
         sink = QueueSink()
-        process.hub().add(self._client, sink, self._release)
+        process.hub().add(self.subscriber, sink, self.release)
         try:
             yield from sink
         finally:
-            process.hub().drop(self._client)
+            process.hub().drop(self.subscriber)
 
     def close(self) -> None:
         super().close()
         if not self._is_handed_over:
-            self._release()
+            self.release()

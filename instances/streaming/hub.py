@@ -1,7 +1,6 @@
 """Holds the waiting clients of a process from their arrival to the end of their connection."""
 
 import asyncio
-import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,7 +9,7 @@ from django.db import Error, connection
 
 from instances.streaming import queries
 from instances.streaming.connection_limits import ConnectionLimits
-from instances.streaming.connections import Connection, SocketSink
+from instances.streaming.connections import Connection
 from instances.streaming.dispatcher import Dispatcher
 from instances.streaming.listener import CHANNEL, Listener
 from instances.streaming.loop import LoopThread
@@ -37,6 +36,7 @@ class Hub:
         self,
         heartbeat_seconds: float = HEARTBEAT_SECONDS,
         keys_seconds: float = KEYS_SECONDS,
+        loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         self.seats = ConnectionLimits()
         self._heartbeat_seconds = heartbeat_seconds
@@ -44,7 +44,7 @@ class Hub:
         self._sinks: dict[Client, Connection] = {}
         self._releases: dict[Client, Callable[[], None]] = {}
         self._is_closing = False
-        self._thread = LoopThread()
+        self._thread = LoopThread(loop)
         self._news = Dispatcher(self._thread, self._sinks)
         self._listener = Listener(self._hear)
         self._thread.call(lambda: self._thread.spawn(self._beat()))
@@ -54,19 +54,8 @@ class Hub:
 
     # Called by other threads
 
-    def adopt(
-        self, client: Client, sock: socket.socket, sink: SocketSink, release: Callable[[], None]
-    ) -> None:
-        """Take over a client with its socket, which then belongs to the loop."""
-        sock.setblocking(False)
-        if not self._thread.call(
-            lambda: self._thread.spawn(self._adopt(client, sock, sink, release))
-        ):
-            sock.close()
-            release()
-
     def add(self, client: Client, sink: Connection, release: Callable[[], None]) -> None:
-        """Take over a client whose connection has no socket."""
+        """Take over a client; ``release`` is called when it has gone."""
         if not self._thread.call(lambda: self._take(client, sink, release)):
             sink.close()
             release()
@@ -91,17 +80,6 @@ class Hub:
         self._thread.call(lambda: self._news.look_in(projects))
 
     # Adding and removing clients
-
-    async def _adopt(
-        self, client: Client, sock: socket.socket, sink: SocketSink, release: Callable[[], None]
-    ) -> None:
-        try:
-            await self._thread.loop.connect_accepted_socket(lambda: sink, sock)
-        except OSError:
-            sock.close()
-            release()
-            return
-        self._take(client, sink, release)
 
     def _take(self, client: Client, sink: Connection, release: Callable[[], None]) -> None:
         self._sinks[client], self._releases[client] = sink, release

@@ -1,18 +1,26 @@
 """The hub of this process: created for the first waiting client, closed with the process."""
 
+import asyncio
 import threading
 
 from instances.streaming.hub import Hub
 
 _lock = threading.Lock()
 _hub: Hub | None = None
+_loop: asyncio.AbstractEventLoop | None = None
+
+
+def run_on(loop: asyncio.AbstractEventLoop) -> None:
+    """The web server's loop, for hubs made from now on; without it each has a thread of its own."""
+    global _loop
+    _loop = loop
 
 
 def hub() -> Hub:
     global _hub
     with _lock:
         if _hub is None:
-            _hub = Hub()
+            _hub = Hub(loop=_loop)
         return _hub
 
 

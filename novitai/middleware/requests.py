@@ -1,6 +1,5 @@
 """Middlewares of every request: id, log line, security headers, header and body limits."""
 
-import io
 import re
 import time
 from collections.abc import Callable
@@ -15,8 +14,7 @@ from core.client_addresses import client_address
 from core.request_ids import request_id_from
 from novitai.errors.pages import is_for_people
 from novitai.errors.responses import error_response
-from novitai.server.arriving import UNREADABLE, UNREADABLE_BODY, BodyTooLarge, RequestTimeout
-from novitai.server.single_headers import is_joined_authorization, is_joined_type, refusal_text
+from novitai.middleware.single_headers import is_joined_authorization, is_joined_type, refusal_text
 
 logger = structlog.get_logger(__name__)
 
@@ -161,10 +159,9 @@ class SingleHeadersMiddleware:
 
 
 class BodyLimitMiddleware:
-    """Refuses bodies over MAX_BODY_BYTES, before reading them where their length is announced.
+    """Refuses bodies over MAX_BODY_BYTES, and codings of the transfer that the server leaves alone.
 
-    A chunked body has no announced length, and Django takes it for empty; it is read here, up to
-    the limit, and handed on with its length.
+    The web server has collected the body by now, or left it where its length is too much.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -174,19 +171,7 @@ class BodyLimitMiddleware:
         limit = settings.CONFIG.max_body_bytes
         if _coding(request) not in ("", "identity", "chunked"):
             return error_response(request, "NOT_IMPLEMENTED")
-        if _is_chunked(request):
-            try:
-                body = request.environ["wsgi.input"].read(limit + 1)  # type: ignore[attr-defined]
-            except BodyTooLarge:
-                return error_response(request, "PAYLOAD_TOO_LARGE", _too_large(limit))
-            except RequestTimeout:
-                return error_response(request, "REQUEST_TIMEOUT")
-            except UNREADABLE_BODY:
-                return error_response(request, "BAD_REQUEST", UNREADABLE)
-            if len(body) > limit:
-                return error_response(request, "PAYLOAD_TOO_LARGE", _too_large(limit))
-            _replace_body(request, body)
-        elif _announced_length(request) > limit:
+        if _length(request) > limit:
             return error_response(request, "PAYLOAD_TOO_LARGE", _too_large(limit))
         return self.get_response(request)
 
@@ -196,19 +181,9 @@ def _coding(request: HttpRequest) -> str:
     return str(request.META.get("HTTP_TRANSFER_ENCODING", "")).strip().lower()
 
 
-def _is_chunked(request: HttpRequest) -> bool:
-    """Only where the server decodes the chunks and ends the stream (``wsgi.input_terminated``)."""
-    return _coding(request) == "chunked" and bool(request.META.get("wsgi.input_terminated"))
-
-
-def _announced_length(request: HttpRequest) -> int:
+def _length(request: HttpRequest) -> int:
     length = request.META.get("CONTENT_LENGTH") or "0"
     return int(length) if length.isdecimal() else 0
-
-
-def _replace_body(request: HttpRequest, body: bytes) -> None:
-    request.META["CONTENT_LENGTH"] = str(len(body))
-    request._stream = io.BytesIO(body)
 
 
 def _too_large(limit: int) -> str:

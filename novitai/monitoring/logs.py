@@ -107,8 +107,8 @@ def logging_config(*, level: str, style: str) -> dict[str, Any]:
             # The service's own middleware logs each request once, with its id and duration.
             "django.request": {"level": "CRITICAL"},
             "django.server": {"level": "WARNING"},
-            # Warns of every answer to HEAD; gunicorn drops the body by itself.
-            "gunicorn.http.wsgi": {"level": "ERROR"},
+            # Warns of every request that is none; strangers could fill the log.
+            "uvicorn.error": {"level": "ERROR"},
             # Each log-in has a line of our own (accounts/console/logins.py).
             "axes": {"level": "ERROR"},
             "django-q": {"level": "WARNING", "handlers": ["stderr"], "propagate": False},

@@ -1,6 +1,6 @@
 """``GET /api/metrics``: Prometheus text of what web processes counted and what Postgres knows.
 
-Request counters live in each process; with several (gunicorn) they meet in the files of
+Request counters live in each process; with several they meet in the files of
 PROMETHEUS_MULTIPROC_DIR. That mode drops custom collectors, so the rest comes from a registry of
 its own. Workers have no port and share no folder with the web: what they count is in the
 database (``Tally``).

@@ -7,14 +7,12 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 from django.http import UnreadablePostError
-from rest_framework.exceptions import APIException, UnsupportedMediaType, ValidationError
+from rest_framework.exceptions import UnsupportedMediaType, ValidationError
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
-from novitai.errors.codes import CODES
-from novitai.server.arriving import UNREADABLE, UNREADABLE_BODY, RequestTimeout
-
 IDENTITY = "identity"
+UNREADABLE = "The request body could not be read to its end."
 MAX_DEPTH = 32
 MAX_NUMBER_LENGTH = 100
 # A whole string, closed or not (possessive, so that a body of quotes takes linear time), or a
@@ -57,21 +55,11 @@ class StrictJSONParser(BaseParser):
         return value
 
 
-class SlowBody(APIException):
-    """408: the rest of the body did not come in time."""
-
-    status_code = 408
-    default_code = "REQUEST_TIMEOUT"
-    default_detail = CODES["REQUEST_TIMEOUT"].message
-
-
 def _read(stream: IO[Any], request: Request | None) -> bytes:
     """All that was announced: half a request asks for nothing (RFC 9112, section 8)."""
     try:
         body: bytes = stream.read()
-    except RequestTimeout:
-        raise SlowBody from None
-    except (UnreadablePostError, *UNREADABLE_BODY):
+    except UnreadablePostError:
         raise _body_error(UNREADABLE) from None
     announced = "" if request is None else str(request.META.get("CONTENT_LENGTH") or "")
     if announced.isdecimal() and len(body) < int(announced):

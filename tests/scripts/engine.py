@@ -91,7 +91,7 @@ def _up(
     for service in services:
         if service not in ("web", "worker") or service == orders.get("missing"):
             continue
-        command = ["-m", "gunicorn"] if service == "web" else ["manage.py", "worker"]
+        command = ["-m", "novitai.server"] if service == "web" else ["manage.py", "worker"]
         log = (folder / f"{service}.log").open("wb")
         process = subprocess.Popen(
             [sys.executable, *command],

@@ -1,7 +1,7 @@
 """POST, GET one and GET list at 16 connections: this service, FastAPI, and pgbench as the floor.
 
 All on the same Postgres and the same tables, in turn, round after round. This service runs as in
-production: gunicorn with its configuration, JSON logs of every request, metrics, rate limits.
+production: the web server with its configuration, JSON logs of every request, metrics, rate limits.
 """
 
 import json
@@ -128,7 +128,7 @@ def _sites(stage: Stage, dsn: str) -> Iterator[dict[str, Site]]:
     ours, peer = _free_port(), _free_port()
     binary = Path(sys.executable).parent
     commands = {
-        ours: [os.fspath(binary / "gunicorn")],
+        ours: [sys.executable, "-m", "novitai.server"],
         peer: [
             *(os.fspath(binary / "uvicorn"), "devtools.benchmarks.http.peer:app"),
             *("--workers", str(WEB_PROCESSES), "--port", str(peer)),

@@ -134,12 +134,12 @@ class Stack(Caller):
             self.upstream_proxy = starting.enter_context(Proxy(target))
 
     def _make_processes(self) -> None:
-        gunicorn = [sys.executable, "-m", "gunicorn"]
+        server = [sys.executable, "-m", "novitai.server"]
         worker = [sys.executable, "manage.py", "worker"]
         for number in range(self._shape.webs):
             port, name = free_port(), _numbered("web", number)
             log = self.folder / f"{name}.log"
-            self.webs.append(Process(name, gunicorn, self._environment(port), log))
+            self.webs.append(Process(name, server, self._environment(port), log))
             self.urls.append(f"http://127.0.0.1:{port}")
         for number in range(self._shape.clusters):
             name = _numbered("worker", number)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from devtools.faults.real.processes import free_port
 from tests.core.database.servers import OwnServer, eventually, manage, pooler
 from tests.core.database.test_outages import Service
 from tests.served import ROOT, served
@@ -32,9 +33,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def start_web(url: str, **environ: str) -> subprocess.CompletedProcess[str]:
     """For one that is expected to end at once."""
     return subprocess.run(
-        [sys.executable, "-m", "gunicorn", "--bind", "127.0.0.1:0"],
+        [sys.executable, "-m", "novitai.server"],
         cwd=ROOT,
-        env={**manage_environment(url), **environ},
+        env={**manage_environment(url), "PORT": str(free_port()), **environ},
         capture_output=True,
         text=True,
         timeout=60,

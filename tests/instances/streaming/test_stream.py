@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -198,7 +199,7 @@ def _is_held_back(project: Project, instance_id: int) -> bool:
 def test_a_revoked_key_ends_its_streams(
     api: Client, instance: Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process, "Hub", lambda: Hub(keys_seconds=0.05))
+    monkeypatch.setattr(process, "Hub", partial(Hub, keys_seconds=0.05))
     reader = stream(api)
     revoke_api_key(ApiKey.objects.get())
     assert reader.is_over()

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -221,7 +222,7 @@ def expired(key: ApiKey) -> None:
 def test_a_key_that_dies_ends_its_waits_with_the_refusal_of_a_dead_key(
     api: Client, instance: Instance, meanwhile: Any, monkeypatch: pytest.MonkeyPatch, ending: Any
 ) -> None:
-    monkeypatch.setattr(process, "Hub", lambda: Hub(keys_seconds=0.05))
+    monkeypatch.setattr(process, "Hub", partial(Hub, keys_seconds=0.05))
     thread = meanwhile(lambda: ending(ApiKey.objects.get()))
     path = f"/api/instances/{instance.public_id}/wait"
     response = api.get(path, headers={"x-request-id": "waits"})
@@ -236,7 +237,7 @@ def test_a_key_that_dies_ends_its_waits_with_the_refusal_of_a_dead_key(
 def test_a_dead_key_ends_no_wait_of_another(
     api: Client, project: Project, instance: Instance, meanwhile: Any, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(process, "Hub", lambda: Hub(keys_seconds=0.02))
+    monkeypatch.setattr(process, "Hub", partial(Hub, keys_seconds=0.02))
     other = client_of(create_api_key(project=project, name="other"))
 
     def revoke_and_move() -> None:

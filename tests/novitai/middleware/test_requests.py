@@ -1,13 +1,9 @@
 """Request ids, logs, headers and body limits."""
 
-import io
 from typing import Any
 
 import pytest
-from django.http import HttpRequest, HttpResponse
-from django.test import Client, RequestFactory
-
-from novitai.middleware.requests import BodyLimitMiddleware
+from django.test import Client
 
 
 def test_a_usable_request_id_comes_back(anonymous: Client) -> None:
@@ -80,46 +76,3 @@ def test_browsers_may_call_from_configured_origins_only(api: Client, settings: A
     assert good["Access-Control-Allow-Origin"] == "https://app.example"
     bad = api.options("/api/instances", headers={"origin": "https://evil.example", **ask})
     assert not bad.has_header("Access-Control-Allow-Origin")
-
-
-class Counting(io.BytesIO):
-    """Knows how much was read of it."""
-
-    taken = 0
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        data = super().read(size)
-        self.taken += len(data)
-        return data
-
-
-def chunked(body: bytes) -> tuple[HttpRequest, Counting]:
-    """A request as a server hands it over that has decoded the chunks."""
-    request = RequestFactory().post("/api/instances", b"", content_type="application/json")
-    stream = Counting(body)
-    request.environ |= {"wsgi.input": stream}
-    request.META |= {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
-    request.META.pop("CONTENT_LENGTH", None)
-    return request, stream
-
-
-def through_limit(request: HttpRequest) -> Any:
-    return BodyLimitMiddleware(lambda inner: HttpResponse(inner.body))(request)
-
-
-def test_a_chunked_body_is_read_although_nobody_announced_its_length() -> None:
-    request, _ = chunked(b'{"a": 1}')
-    assert through_limit(request).content == b'{"a": 1}'
-    assert request.META["CONTENT_LENGTH"] == "8"
-
-
-def test_a_chunked_body_over_the_limit_is_not_read_to_its_end(settings: Any) -> None:
-    limit = settings.CONFIG.max_body_bytes
-    request, stream = chunked(b" " * (limit * 3))
-    assert through_limit(request).status_code == 413
-    assert stream.taken == limit + 1
-
-
-def test_a_chunked_body_of_just_the_limit_passes(settings: Any) -> None:
-    request, _ = chunked(b" " * settings.CONFIG.max_body_bytes)
-    assert through_limit(request).status_code == 200

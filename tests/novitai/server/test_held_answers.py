@@ -1,17 +1,21 @@
-"""Answers that come late on purpose hold no thread of the web server."""
+"""Answers that come late, on purpose or by a slow statement, and who does not wait for them."""
 
 from __future__ import annotations
 
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
+from django.db import connection, transaction
 
 from accounts.models import Project
 from accounts.services import create_api_key
+from tests.devtools.launcher.running import eventually
 from tests.served import served, url_of_this_database
 
 LOOPS = 12
@@ -49,3 +53,34 @@ def test_wrong_passwords_wait_and_the_api_does_not(tmp_path: Path) -> None:
         assert all(future.result()[1] >= 3.9 for future in refused)
         # Two threads that waited would have taken twenty-four seconds for them.
         assert time.monotonic() - began < 16
+
+
+@pytest.mark.django_db(transaction=True)
+def test_slow_statements_hold_all_threads_and_neither_probes_nor_a_stop_mind(
+    tmp_path: Path,
+) -> None:
+    """Probes are answered meanwhile; whoever was asked before SIGTERM gets an answer after it."""
+    key = create_api_key(project=Project.objects.create(name="a"), name="k")
+    knobs = {"WEB_WORKERS": "1", "WEB_THREADS": "2"}
+    with ExitStack() as running, ThreadPoolExecutor(4) as pool:
+        url = running.enter_context(served(tmp_path, url_of_this_database(), **knobs))
+        assert requests.get(f"{url}/livez", timeout=30).ok
+        headers = {"Authorization": f"Bearer {key}"}
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE instances_instance IN ACCESS EXCLUSIVE MODE")
+            slow = [
+                pool.submit(requests.get, f"{url}/api/instances", headers=headers, timeout=60)
+                for _ in range(3)
+            ]
+            assert eventually(lambda: _waiting_for_locks(cursor) == 2)
+            assert requests.get(f"{url}/livez", timeout=30).ok
+            assert requests.get(f"{url}/health", timeout=30).status_code in (200, 503)
+            stop = pool.submit(running.close)
+            assert eventually(lambda: "Received SIGTERM" in (tmp_path / "web.log").read_text())
+        assert [each.result().status_code for each in slow] == [200] * 3
+        stop.result()
+
+
+def _waiting_for_locks(cursor: Any) -> int:
+    cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation IS NOT NULL")
+    return int(cursor.fetchone()[0])

@@ -1,4 +1,4 @@
-"""gunicorn with its configuration, as real processes."""
+"""The web server with its configuration, as real processes."""
 
 import json
 import os
@@ -128,7 +128,7 @@ def _requests_to_livez(text: str) -> float:
 
 def test_a_configuration_that_cannot_be_used_stops_the_start_with_hints(tmp_path: Path) -> None:
     result = subprocess.run(
-        [sys.executable, "-m", "gunicorn"],
+        [sys.executable, "-m", "novitai.server"],
         cwd=ROOT,
         env={**os.environ, "WEB_WORKERS": "many", "TMPDIR": str(tmp_path)},
         capture_output=True,
@@ -161,7 +161,7 @@ def test_half_a_body_asks_for_nothing(tmp_path: Path) -> None:
                 return answer.status, json.loads(answer.read()).get("error", {}).get("code", "")
 
         longer = f"Content-Length: {len(wish) + 10}"
-        assert post(longer, wish, is_cut=True) == (400, "VALIDATION_ERROR")
+        assert post(longer, wish, is_cut=True) == (400, "BAD_REQUEST")
         assert post(longer, wish, is_cut=False) == (408, "REQUEST_TIMEOUT")
         chunk = b"%x\r\n%s\r\n0\r\n\r\n" % (len(wish), wish)
         coded = post("Transfer-Encoding: gzip, chunked", chunk, is_cut=False)

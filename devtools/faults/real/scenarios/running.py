@@ -71,7 +71,7 @@ def stop_in_order(trial: Trial) -> None:
 
 
 def _reload(web: Process) -> None:
-    """gunicorn's own way: new workers first, then the old ones finish what they have begun."""
+    """The web server's own way: a new process first, then the old one finishes its requests."""
     assert web.child is not None  # noqa: S101 - it runs
     web.child.send_signal(signal.SIGHUP)
 

@@ -6,9 +6,9 @@ cannot be chosen: another party may have read the other one.
 
 from collections.abc import Iterable
 
-# The web server refuses a second Host, Content-Type or Content-Length by itself. An X-Request-ID
-# that is joined is replaced by a new one, like any that is no single word.
-SINGLE = ("Authorization", "Idempotency-Key", "Last-Event-ID")
+# The HTTP parser refuses a second Content-Length. An X-Request-ID that is joined is replaced by a
+# new one, like any that is no single word.
+SINGLE = ("Authorization", "Content-Type", "Host", "Idempotency-Key", "Last-Event-ID")
 _UPPER = {name.upper(): name for name in SINGLE}
 # Their credentials hold no comma, unlike those of other schemes.
 _SCHEMES_WITHOUT_COMMA = ("bearer", "basic")
