@@ -29,7 +29,7 @@ _MOST_BACKLOG, _BACKLOG_PART = 2048, 8
 _OPEN_FILES = 16_384
 _KEEP_ALIVE_SECONDS = 5
 # For a process to answer its parent, which kills it otherwise; its start takes a few of them.
-_HANGING_SECONDS = 15
+_HANGING_SECONDS = 30
 
 
 def main() -> int:

@@ -27,6 +27,9 @@ class Client(Protocol):
 
     size: int
 
+    @property
+    def is_sending(self) -> bool: ...
+
     def expire(self) -> None:
         """Its time is over."""
 
@@ -39,7 +42,7 @@ class Clients:
     def __init__(
         self, read_seconds: float, most_connections: int, on_stop: Callable[[], None]
     ) -> None:
-        self.read_seconds = read_seconds
+        self._read_seconds = read_seconds
         self._on_stop = on_stop
         self._most = most_connections - most_connections // _PART_KEPT_FREE
         self._total_bytes = 0
@@ -48,12 +51,17 @@ class Clients:
         self._all: set[Client] = set()
         self.is_stopping = False
 
+    @property
+    def patience(self) -> float:
+        """Time for a request to arrive, in seconds."""
+        return STOP_SECONDS if self.is_stopping else self._read_seconds
+
     def enter(self, client: Client) -> None:
         """Too many connections: the one whose client says nothing for longest is closed."""
         self._all.add(client)
-        self.wait(client, self.read_seconds)
+        self.wait(client, self.patience)
         if len(self._all) > self._most:
-            self._drop(next(iter(self._waiting)))
+            self._drop(next((each for each in self._waiting if not each.is_sending), client))
 
     def leave(self, client: Client) -> None:
         self._all.discard(client)
@@ -73,8 +81,8 @@ class Clients:
         """The client holds ``size`` bytes of memory."""
         self._total_bytes += size - client.size
         client.size = size
-        while self._total_bytes > MOST_BYTES and self._waiting:
-            largest = max(self._waiting, key=lambda each: each.size)
+        while self._total_bytes > MOST_BYTES:
+            largest = max((client, *self._waiting), key=lambda each: each.size)
             if largest.size < _LEAST_BYTES:
                 return
             logger.warning("client_closed_for_memory", bytes=largest.size)

@@ -1,14 +1,15 @@
 """One client's connection: uvicorn's, with the bounds and errors that uvicorn does not have.
 
 uvicorn takes a protocol class by its option ``http``. Overridden are the methods of
-``asyncio.Protocol``, the callbacks of httptools' parser, and uvicorn's two calls to a connection:
-``shutdown`` and ``send_400_response``.
+``asyncio.Protocol``, the callbacks of httptools' parser, and what uvicorn calls a connection for:
+``shutdown``, ``timeout_keep_alive_handler`` and ``send_400_response``.
 
     no bytes, or half a request  ->  408 or a close after WEB_READ_TIMEOUT
     a head without end           ->  431 after 64 KiB
     an answer that is not taken  ->  a reset after 30 s without progress
     what is no HTTP              ->  400 as JSON; requests before it are answered first
     trailers of a chunked body   ->  ignored: uvicorn would take them for headers of the request
+    after the request of a wait  ->  ignored, as far as 64 KiB; then a reset
 """
 
 import asyncio
@@ -63,7 +64,12 @@ class Connection(HttpToolsProtocol):
     @property
     def closes(self) -> bool:
         """Whether the answer must be the last of this connection."""
-        return self.clients.is_stopping or self.is_ended
+        return self.clients.is_stopping or (self.is_ended and self.owed <= 1)
+
+    @property
+    def is_sending(self) -> bool:
+        """Whether the client has not received all of an answer."""
+        return self.transport.get_write_buffer_size() > 0
 
     def begin_answer(self) -> None:
         self.is_answering = True
@@ -87,7 +93,14 @@ class Connection(HttpToolsProtocol):
         if self.owed:
             self.clients.attend(self)
         else:
-            self.clients.wait(self, self.clients.read_seconds)
+            self.clients.wait(self, SEND_SECONDS if self.is_sending else self.clients.patience)
+
+    def hold(self, on_lost: Callable[[], None]) -> None:
+        """The last answer takes long. Reading goes on, so that a client that leaves is noticed."""
+        self.on_lost = on_lost
+        self.is_ended = True
+        self._framing = 0
+        self.flow.resume_reading()
 
     # What the clients' bounds ask
 
@@ -110,6 +123,10 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        # uvicorn asks the socket, which has no address any more if the client has reset it: it
+        # would be trusted like a proxy at a Unix socket.
+        peer = transport.get_extra_info("peername")
+        self.client = peer[:2] if isinstance(peer, tuple) else None
         self.clients.enter(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -120,12 +137,18 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._is_refused or self.is_ended:
+            self._discard(data)
             return
         if self._framing > MOST_FRAMING_BYTES:
             self._refuse("HEADERS_TOO_LARGE")
             return
         self._framing += len(data)
         super().data_received(data)
+
+    def _discard(self, data: bytes) -> None:
+        self._framing += len(data)
+        if self.on_lost is not _nothing and self._framing > MOST_FRAMING_BYTES:
+            self.abort()
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """The client sends no more; it may still read. Whether the socket stays open for that."""
@@ -144,9 +167,11 @@ class Connection(HttpToolsProtocol):
         self._has_begun = True
         self._framing = 0
         if not self.owed:
-            self.clients.wait(self, self.clients.read_seconds)
+            self.clients.wait(self, self.clients.patience)
 
     def on_headers_complete(self) -> None:
+        # RFC 9110, 10.1.1.
+        self.expect_100_continue &= self.parser.get_http_version() != "1.0"
         super().on_headers_complete()
         # The scope has its list; trailers go to this one, and nobody reads it.
         self.headers = []
@@ -171,6 +196,11 @@ class Connection(HttpToolsProtocol):
         self.clients.stop()
         if not self.owed and not self.is_answering:
             self.clients.wait(self, _PARTING_SECONDS if self._has_begun else STOP_SECONDS)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Half a request, and an answer on its way, have deadlines of their own."""
+        if not self._has_begun and not self.is_sending:
+            super().timeout_keep_alive_handler()
 
     def send_400_response(self, msg: str) -> None:
         self._refuse("BAD_REQUEST")

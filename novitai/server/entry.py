@@ -5,6 +5,7 @@ is sent. Waits and streams (``instances.streaming``) hold no thread: the loop an
 """
 
 import asyncio
+import faulthandler
 import gc
 import os
 import signal
@@ -13,6 +14,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, NamedTuple
+
+import structlog
 
 from accounts.console.site import ANSWER_DELAY
 from instances.streaming import process
@@ -25,15 +28,19 @@ from novitai.server.clients import Clients
 from novitai.server.connection import Connection
 from novitai.server.environ import Refused, add_body, environ_of
 
+logger = structlog.get_logger(__name__)
+
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
-# These have threads of their own: slow statements must not make the service look dead.
-_PROBES = ("/livez", "/readyz", "/health")
+# Probes have threads of their own: slow statements must not make the service look dead. /livez has
+# one for itself, since the others ask the database.
 _PROBE_THREADS = 2
 _SWEEP_SECONDS = 0.2
+# A process whose event loop stands still for so long ends itself; its parent starts another one.
+_HANGING_SECONDS = 60
 # Read of a body that is refused, before its connection is closed (RFC 9112, 9.6).
 _MOST_DRAINED_BYTES = 1_048_576
 _DRAIN_SECONDS = 2.0
@@ -56,7 +63,8 @@ class Entry:
         self._load, self._limit = load, config.max_body_bytes
         self._clients = Clients(config.web_read_timeout, most_connections, process.begin_closing)
         self._threads = ThreadPoolExecutor(config.web_threads, "request")
-        self._probes = ThreadPoolExecutor(_PROBE_THREADS, "probe")
+        probes = ThreadPoolExecutor(_PROBE_THREADS, "probe")
+        self._pools = {"/livez": ThreadPoolExecutor(1), "/readyz": probes, "/health": probes}
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -65,12 +73,18 @@ class Entry:
         connection: Connection = scope["state"]["connection"]
         try:
             await self._serve(connection, scope, receive, send)
+        except asyncio.CancelledError:
+            # The time of a stop is over, and nobody knows what the thread still does: no answer.
+            connection.abort()
+            raise
         finally:
             connection.end_answer()
 
     async def _serve(
         self, connection: Connection, scope: Message, receive: Receive, send: Send
     ) -> None:
+        is_whole: bool | None = False
+        is_last = True
         try:
             environ = environ_of(scope)
             is_whole = await self._collect(environ, receive)
@@ -81,7 +95,11 @@ class Entry:
             is_last = "HTTP_UPGRADE" in environ or connection.closes
         except Refused as refused:
             connection.begin_answer()
-            answer, is_whole, is_last = _refusal(refused), False, True
+            answer = _refusal(refused)
+        except Exception:
+            # What Django's handler does not catch: signal receivers, an answer's content.
+            logger.exception("request_failed")
+            answer = _refusal(Refused("INTERNAL_SERVER_ERROR"))
         if answer.deferred is not None:
             await self._defer(connection, answer, answer.deferred, receive, send)
             return
@@ -101,7 +119,7 @@ class Entry:
         """
         is_chunked = "HTTP_TRANSFER_ENCODING" in environ
         length = int(environ.get("CONTENT_LENGTH", 0))
-        body, is_whole = b"", not is_chunked and length == 0
+        body, is_whole = bytearray(), not is_chunked and length == 0
         while not is_whole and max(length, len(body)) <= self._limit:
             message = await receive()
             if message["type"] == "http.disconnect":
@@ -112,7 +130,7 @@ class Entry:
         return is_whole and len(body) <= self._limit
 
     async def _answer(self, environ: Message) -> Answer:
-        pool = self._probes if environ["PATH_INFO"] in _PROBES else self._threads
+        pool = self._pools.get(environ["PATH_INFO"], self._threads)
         answer = await asyncio.get_running_loop().run_in_executor(pool, self._run, environ)
         if delay := environ.get(ANSWER_DELAY):
             await asyncio.sleep(delay)
@@ -151,7 +169,7 @@ class Entry:
                 pass
             return
         out = AsgiConnection([*answer.headers, _CLOSE], send, connection.abort)
-        connection.on_lost = out.lose
+        connection.hold(out.lose)
         process.hub().add(deferred.subscriber, out, deferred.release)
         if self._clients.is_stopping:
             process.begin_closing()
@@ -185,6 +203,7 @@ class Entry:
     async def _sweep(self) -> None:
         parent = os.getppid()
         while True:
+            faulthandler.dump_traceback_later(_HANGING_SECONDS, exit=True)
             await asyncio.sleep(_SWEEP_SECONDS)
             self._clients.sweep()
             if os.getppid() != parent:

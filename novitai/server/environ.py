@@ -65,7 +65,7 @@ def environ_of(scope: dict[str, Any]) -> dict[str, Any]:
     return environ
 
 
-def add_body(environ: dict[str, Any], body: bytes, *, is_chunked: bool) -> None:
+def add_body(environ: dict[str, Any], body: bytearray, *, is_chunked: bool) -> None:
     """A chunked body goes on as one with a length; Django takes the other for empty."""
     environ["wsgi.input"] = BytesIO(body)
     if is_chunked:
@@ -90,8 +90,9 @@ def _add_headers(environ: dict[str, Any], scope: dict[str, Any]) -> None:
         environ[key] = f"{environ[key]},{value}" if key in environ else value
     if repeated := repeated_line(names):
         raise Refused("BAD_REQUEST", refusal_text(repeated))
-    # RFC 9112, 3.2.
-    if "HTTP_HOST" not in environ and scope["http_version"] == "1.1":
+    # RFC 9112, 3.2 and 6.1: HTTP/1.1 has a Host, and HTTP/1.0 no chunks.
+    has_host, is_chunked = "HTTP_HOST" in environ, "HTTP_TRANSFER_ENCODING" in environ
+    if is_chunked if scope["http_version"] == "1.0" else not has_host:
         raise Refused("BAD_REQUEST")
     if environ.get("HTTP_EXPECT", "100-continue").lower() != "100-continue":
         raise Refused("EXPECTATION_FAILED")

@@ -162,6 +162,11 @@ def test_clients_that_left_are_forgotten_and_a_stop_answers_those_who_stayed(
         stream = stack.enter_context(closing(_raw(web, "/api/events/stream")))
         # Its first line says that the wait before it, in the same process, is held as well.
         assert stream.recv(1000).startswith(b"HTTP/1.1 200 OK\r\n")
+        # Nothing that follows a wait is answered, so that much of it is too much.
+        talker = stack.enter_context(closing(_raw(web, path)))
+        with pytest.raises(ConnectionError):
+            while True:
+                talker.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 1000)
         running.close()
         assert _answer(client)[1]["waitResult"] == "shutdown"
         assert b"".join(iter(lambda: stream.recv(1000), b"")) is not None

@@ -6,16 +6,20 @@ tests', so that a thread that waited for a client would fail them.
 
 from __future__ import annotations
 
+import json
 import re
 import select
 import socket
+import struct
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 
+from tests.devtools.launcher.running import eventually
 from tests.novitai.server.test_web_server import dead_url
 from tests.served import PATIENCE, served
 
@@ -132,9 +136,17 @@ def test_a_client_that_asks_before_it_sends_is_told_to_go_on_or_why_not(
     answer = client.makefile("rb").read()
     assert answer.startswith(b"HTTP/1.1 413 ")
     assert b"\r\nconnection: close\r\n" in answer
+    older = connect(service, clients)
+    head = POST.replace(b"1.1", b"1.0") + b"Content-Length: 2\r\nExpect: 100-continue\r\n\r\n"
+    older.sendall(head + b"{}")
+    assert answers_of(older, 1) == [b"HTTP/1.1 401 Unauthorized"]
 
 
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+WEBSOCKET = (
+    b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
 
 
 @pytest.mark.parametrize(
@@ -148,6 +160,8 @@ CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
         (CHUNKED + b"2\r\n{}\r\n0\r\nContent-Length: 5\r\n\r\n", b"400 "),
         (LIVEZ + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhelloXX0\r\n\r\n", b"400 "),
         (LIVEZ + b"Upgrade: h2c\r\nConnection: Upgrade\r\n\r\n", b"200 "),
+        (LIVEZ + WEBSOCKET, b"200 "),
+        (POST.replace(b"1.1", b"1.0") + CHUNKED[len(POST) :] + b"0\r\n\r\n", b"400 "),
         (POST + b"Content-Length: 0\r\n" * 2 + b"\r\n", b"400 "),
         (CHUNKED.replace(b"\r\n\r\n", b"\r\nContent-Length: 5\r\n\r\n") + b"0\r\n\r\n", b"400 "),
         (LIVEZ + b"A: b\n\r\n", b"400 "),
@@ -203,12 +217,35 @@ def test_trailers_are_no_headers(service: str, clients: ExitStack) -> None:
     assert answers_of(client, 2) == [b"HTTP/1.1 200 OK"] * 2
 
 
-def test_a_request_is_answered_before_nonsense_that_follows_it(
-    service: str, clients: ExitStack
+@pytest.mark.parametrize("end", [b"NONSENSE\r\n\r\n", b"", GET * 100])
+def test_requests_are_answered_before_the_end_of_what_can_be_read(
+    service: str, clients: ExitStack, end: bytes
 ) -> None:
+    """It is no HTTP, the client's last byte, or more than is kept for one client."""
     client = connect(service, clients)
-    client.sendall(GET + b"NONSENSE\r\n\r\n")
-    assert client.makefile("rb").read().startswith(b"HTTP/1.1 200 OK\r\n")
+    client.sendall(GET * 10 + end)
+    client.shutdown(socket.SHUT_WR)
+    answers = client.makefile("rb").read()
+    assert answers.count(b"HTTP/1.1 200 OK\r\n") == (64 if end.startswith(GET) else 10)
+    assert answers.count(b"\r\nconnection: close\r\n") == 1
+
+
+def test_a_client_that_is_gone_already_is_no_trusted_proxy(tmp_path: Path) -> None:
+    """Of a connection that was reset before it was accepted, the system tells no address."""
+    log = tmp_path / "web.log"
+    knobs = {"WEB_WORKERS": "1", "FORWARDED_ALLOW_IPS": "192.0.2.1"}
+    with ExitStack() as clients, served(tmp_path, dead_url(), **knobs) as url:
+        assert is_served(url)
+        (parent,) = (p for p in psutil.Process().children() if "novitai.server" in p.cmdline())
+        child = next(p for p in parent.children() if "spawn_main" in " ".join(p.cmdline()))
+        child.suspend()
+        with connect(url, clients) as client:
+            client.sendall(LIVEZ.replace(b"livez", b"api") + b"X-Forwarded-For: 1.2.3.4\r\n\r\n")
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        child.resume()
+        assert eventually(lambda: '"route": "api"' in log.read_text())
+    (line,) = (line for line in log.read_text().splitlines() if '"route": "api"' in line)
+    assert json.loads(line)["address"] == "127.0.0.1"
 
 
 def test_who_does_not_finish_in_time_is_told_so(tmp_path: Path) -> None:
