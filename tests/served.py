@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import psutil
 from django.db import connection
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -52,6 +53,14 @@ def served(
             assert process.wait(PATIENCE) == 0
             log.close()
     assert not list(tmp_path.glob("novitai-metrics-*"))
+
+
+def serving_processes() -> list[psutil.Process]:
+    """Of the service that was started last; without its parent and Python's resource tracker."""
+    alive = (c for c in psutil.Process().children() if c.status() != psutil.STATUS_ZOMBIE)
+    servers = (child for child in alive if "novitai.server" in child.cmdline())
+    parent = max(servers, key=lambda each: each.create_time())
+    return [each for each in parent.children() if "spawn_main" in " ".join(each.cmdline())]
 
 
 def url_of_this_database() -> str:

@@ -15,13 +15,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-import psutil
 import pytest
 import requests
 
 from tests.devtools.launcher.running import eventually
 from tests.novitai.server.test_web_server import dead_url
-from tests.served import PATIENCE, served
+from tests.served import PATIENCE, served, serving_processes
 
 MANY = 12
 LARGE_FILE = "/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js"
@@ -236,8 +235,7 @@ def test_a_client_that_is_gone_already_is_no_trusted_proxy(tmp_path: Path) -> No
     knobs = {"WEB_WORKERS": "1", "FORWARDED_ALLOW_IPS": "192.0.2.1"}
     with ExitStack() as clients, served(tmp_path, dead_url(), **knobs) as url:
         assert is_served(url)
-        (parent,) = (p for p in psutil.Process().children() if "novitai.server" in p.cmdline())
-        child = next(p for p in parent.children() if "spawn_main" in " ".join(p.cmdline()))
+        (child,) = serving_processes()
         child.suspend()
         with connect(url, clients) as client:
             client.sendall(LIVEZ.replace(b"livez", b"api") + b"X-Forwarded-For: 1.2.3.4\r\n\r\n")
