@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
-from instances.novita import call_log, limiter
+from instances.novita import limiter
 from instances.novita.holds import (
     ACCOUNT_REFUSAL_KEPT,
     CREATE_PAUSE,
@@ -15,7 +14,7 @@ from instances.novita.holds import (
     PROBE,
     READS_ARE_SILENT,
 )
-from tests.instances.conftest import Clock, Limit
+from tests.instances.conftest import Clock
 from tests.instances.novita.holding import (
     CREATE,
     CREATE_KEY,
@@ -34,14 +33,10 @@ from tests.instances.novita.test_limiter import BUSY, SECOND
 from upstream.call_records import CallOutcome, CallRecord
 from upstream.errors import Source
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _limited(clock: Clock, limit: Limit) -> Iterator[None]:
-    call_log.forget()
-    yield
-    call_log.forget()
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.usefixtures("clock", "limit", "nothing_logged_yet"),
+]
 
 
 # The key

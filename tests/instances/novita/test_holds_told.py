@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -10,9 +9,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from instances.novita import call_log
 from instances.novita.holds import OUTAGES_TO_OPEN
-from tests.instances.conftest import Clock, Limit
+from tests.instances.conftest import Clock
 from tests.instances.novita.holding import (
     CREATE_KEY,
     DOWN,
@@ -29,14 +27,10 @@ from tests.instances.novita.holding import (
 from tests.instances.novita.test_limiter import SECOND
 from upstream.call_records import CallRecord
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _limited(clock: Clock, limit: Limit) -> Iterator[None]:
-    call_log.forget()
-    yield
-    call_log.forget()
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.usefixtures("clock", "limit", "nothing_logged_yet"),
+]
 
 
 def test_a_hold_is_one_line_where_it_begins_and_one_where_it_ends(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 
@@ -16,17 +15,10 @@ from instances.novita.limiter import Permit
 from upstream.call_records import CallOutcome, CallRecord
 from upstream.vocabulary import UnknownValue
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("nothing_logged_yet")]
 
 WORD = UnknownValue("status", "hibernating")
 PRICE = UnknownValue("price", "0.35")
-
-
-@pytest.fixture(autouse=True)
-def _nothing_told_yet() -> Iterator[None]:
-    call_log.forget()
-    yield
-    call_log.forget()
 
 
 def report(*values: UnknownValue) -> list[EventDict]:
