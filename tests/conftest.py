@@ -1,5 +1,6 @@
 """The cast: a project with a key, and clients that speak for it."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -43,6 +44,29 @@ def nothing_is_remembered() -> None:
     caches["local"].clear()
     last_used.forget()
     rate_limits.forget()
+
+
+class MonotonicClock:
+    """time.monotonic() as the test moves it; ``step``: seconds that pass with each reading."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.step = 0.0
+
+    def __call__(self) -> float:
+        self.now += self.step
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def monotonic(monkeypatch: pytest.MonkeyPatch) -> MonotonicClock:
+    """A frozen clock of this process."""
+    clock = MonotonicClock()
+    monkeypatch.setattr(time, "monotonic", clock)
+    return clock
 
 
 @pytest.fixture

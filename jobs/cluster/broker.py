@@ -17,14 +17,14 @@ from jobs.engine.claim import look_ahead
 
 logger = structlog.get_logger()
 
-LONGEST_WAIT_SECONDS = 1.0
-# While due rows may wait for room that another cluster makes.
-BACKLOG_WAIT_SECONDS = 0.1
-RECONNECT_SECONDS = 0.5
-
 
 class WakeBroker(Broker):
     """``dequeue`` is called over and over; each of its messages wakes one worker."""
+
+    longest_wait_seconds = 1.0
+    # While due rows may wait for room that another cluster makes.
+    backlog_wait_seconds = 0.1
+    reconnect_seconds = 0.5
 
     def __init__(self, list_key: str | None = None) -> None:
         super().__init__(list_key)
@@ -45,7 +45,7 @@ class WakeBroker(Broker):
         except Error as error:
             logger.warning("broker_waits_for_database", error=str(error))
             connection.close()
-            time.sleep(RECONNECT_SECONDS)
+            time.sleep(self.reconnect_seconds)
             return []
         return self._wakes
 
@@ -65,7 +65,8 @@ class WakeBroker(Broker):
         self._looked_at = outlook.at
         if outlook.is_at_cap:
             shared_memory.set_backlog()
-        longest = BACKLOG_WAIT_SECONDS if shared_memory.has_backlog() else LONGEST_WAIT_SECONDS
+        has_backlog = shared_memory.has_backlog()
+        longest = self.backlog_wait_seconds if has_backlog else self.longest_wait_seconds
         seconds = longest if outlook.seconds is None else min(longest, outlook.seconds)
         notices = connection.connection.notifies(timeout=max(seconds, 0.001), stop_after=1)
         # This is psycopg's own call: unwrapped, a lost server would be no error that Django knows.

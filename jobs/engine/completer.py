@@ -56,32 +56,40 @@ class Finished:
 class Completer:
     """Takes finished items from any thread; its own thread writes them.
 
-    wake: lets an idle worker look for work, once this one has made room for it.
+    wake: lets an idle worker look for work, once this one has made room for it. sleep: how the
+    thread waits.
     """
 
-    def __init__(self, live: LiveJobs, wake: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        live: LiveJobs,
+        wake: Callable[[], None] = lambda: None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._live = live
         self._wake = wake
+        self._sleep = sleep
         self._finished: stdlib_queue.SimpleQueue[Finished] = stdlib_queue.SimpleQueue()
 
     def start(self) -> None:
-        threading.Thread(target=self._write_forever, name="completer", daemon=True).start()
+        threading.Thread(target=self.run, name="completer", daemon=True).start()
 
     def put(self, finished: Finished) -> None:
         self._finished.put(finished)
 
-    def _write_forever(self) -> None:
+    def run(self) -> None:
+        """Write what has finished, for the life of the process."""
         waiting: list[Finished] = []
         while True:
             waiting += self._gather(block=not waiting)
             self.write(waiting)
             if waiting:
-                time.sleep(PAUSE_SECONDS)
+                self._sleep(PAUSE_SECONDS)
 
     def _gather(self, *, block: bool) -> list[Finished]:
         gathered = [self._finished.get()] if block else []
         if self._finished.qsize() + sum(len(item.jobs) for item in gathered) < ENOUGH_JOBS:
-            time.sleep(GATHER_SECONDS)
+            self._sleep(GATHER_SECONDS)
         return gathered + self.take()
 
     def take(self) -> list[Finished]:

@@ -43,6 +43,7 @@ class Executor:
 
     threads: calls at once of one type, where the type's cap is not lower. wake: lets an idle
     worker of this cluster look for work. make_pool: threads for one type, by number and name.
+    sleep: how the main thread and the completer wait.
     """
 
     def __init__(
@@ -52,14 +53,16 @@ class Executor:
         name: str = "",
         wake: Callable[[], None] = lambda: None,
         make_pool: MakePool = futures.ThreadPoolExecutor,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._threads = threads
         self._wake = wake
         self._make_pool = make_pool
+        self._sleep = sleep
         self._pools: dict[str, futures.Executor] = {}
         self._claimer = Claimer(name or heartbeat.worker_name())
         self.live = heartbeat.LiveJobs()
-        self.completer = Completer(self.live, wake)
+        self.completer = Completer(self.live, wake, sleep)
 
     def begin(self) -> None:
         """Start what goes on beside the work, for the life of the process."""
@@ -214,13 +217,13 @@ class Executor:
         while len(self.live.jobs()) > most and not shared_memory.is_stopping():
             if time.monotonic() > deadline:
                 return
-            time.sleep(LOOK_SECONDS)
+            self._sleep(LOOK_SECONDS)
 
     def stop(self) -> None:
         """Let what is under way finish for some seconds, then give the rest back unharmed."""
         deadline = time.monotonic() + DRAIN_SECONDS
         while self.live.jobs() and time.monotonic() < deadline:
-            time.sleep(0.05)
+            self._sleep(0.05)
         completer.release(self.live.jobs())
 
 

@@ -8,7 +8,6 @@ which is the same in all processes of a machine.
 import multiprocessing
 import os
 import time
-from collections.abc import Callable
 
 _stopping = multiprocessing.RawValue("b", 0)
 _command_pid = multiprocessing.RawValue("i", 0)
@@ -107,9 +106,9 @@ def worker_is_active() -> None:
     _active_at.value = time.monotonic()
 
 
-def seconds_waited(clock: Callable[[], float] = time.monotonic) -> float:
+def seconds_waited() -> float:
     """How long a wake has waited while no worker claimed. Zero while a worker has reason to."""
-    now = clock()
+    now = time.monotonic()
     if not _waiting_since.value or now < _alone_until.value:
         return 0.0
     return now - max(float(_waiting_since.value), float(_active_at.value))
@@ -123,8 +122,8 @@ def pusher_is_alive() -> None:
     _pusher_pid.value, _pusher_seen.value = os.getpid(), time.monotonic()
 
 
-def seconds_since_pusher(clock: Callable[[], float] = time.monotonic) -> float:
-    return clock() - float(_pusher_seen.value)
+def seconds_since_pusher() -> float:
+    return time.monotonic() - float(_pusher_seen.value)
 
 
 def pusher_pid() -> int:

@@ -101,7 +101,9 @@ class Service:
         """As many workers as there should be."""
         while len(self.workers) < self.worker_count:
             name = next(self._names)
-            self.workers.append(SimulatedWorker(name, self.random, self.deaths.at))
+            self.workers.append(
+                SimulatedWorker(name, self.random, self.deaths.at, self.clock.sleep)
+            )
 
     # What happens by the clock
 

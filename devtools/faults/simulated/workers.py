@@ -31,9 +31,17 @@ class StepPool(futures.Executor):
 class SimulatedWorker(Executor):
     """Claims, loads, calls and writes when it is told to; nothing runs beside it."""
 
-    def __init__(self, name: str, random: Random, at: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        random: Random,
+        at: Callable[[str], None],
+        sleep: Callable[[float], None],
+    ) -> None:
         self._calls: list[Step] = []
-        super().__init__(threads=4, name=name, make_pool=lambda *_: StepPool(self._calls))
+        super().__init__(
+            threads=4, name=name, make_pool=lambda *_: StepPool(self._calls), sleep=sleep
+        )
         self._at = at
         self.name = name
         self.frozen_until_ms = 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from jobs.engine import shared_memory
@@ -24,15 +26,15 @@ def leased_for_its_last_attempt() -> Job:
     return row
 
 
-def busy_executor() -> DrivenExecutor:
-    executor = DrivenExecutor(threads=1)
+def busy_executor(sleep: Callable[[float], None]) -> DrivenExecutor:
+    executor = DrivenExecutor(threads=1, sleep=sleep)
     add_named("other")
     executor.run_once()
     return executor
 
 
 def test_a_row_at_its_last_attempt_waits_until_the_process_is_empty_of_others(
-    register: Register, monkeypatch: pytest.MonkeyPatch
+    register: Register,
 ) -> None:
     def sleep(seconds: float) -> None:
         at_work.append(sorted(job.subject for job in executor.live.jobs()))
@@ -40,8 +42,7 @@ def test_a_row_at_its_last_attempt_waits_until_the_process_is_empty_of_others(
 
     at_work: list[list[str]] = []
     register()
-    executor, row = busy_executor(), leased_for_its_last_attempt()
-    monkeypatch.setattr("jobs.engine.executor.time.sleep", sleep)
+    executor, row = busy_executor(sleep), leased_for_its_last_attempt()
     executor.work([row])
     assert at_work == [["alone", "other"], ["alone"]]
     assert statuses() == {"other": "completed", "alone": "completed"}
@@ -58,7 +59,7 @@ def test_only_one_worker_of_a_cluster_works_alone(register: Register) -> None:
 
 
 def test_a_row_that_waits_to_be_alone_keeps_its_lease(
-    register: Register, monkeypatch: pytest.MonkeyPatch
+    register: Register,
 ) -> None:
     """The heartbeat renews it, although its attempt is not counted yet."""
 
@@ -68,8 +69,7 @@ def test_a_row_that_waits_to_be_alone_keeps_its_lease(
 
     waiting: list[tuple[bool, int]] = []
     register()
-    executor, row = busy_executor(), leased_for_its_last_attempt()
-    monkeypatch.setattr("jobs.engine.executor.time.sleep", sleep)
+    executor, row = busy_executor(sleep), leased_for_its_last_attempt()
     executor.work([row])
     assert waiting == [(True, 4), (True, 5)]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from django.db import connection, transaction
 from jobs.engine import leasing
 from jobs.engine.claim import FULL_LOOK_SECONDS, Claimer
 from jobs.models import Job, JobPriority
+from tests.conftest import MonotonicClock
 from tests.engine import database_time
 from tests.jobs.conftest import Register
 from tests.jobs.rows import SECOND, add, add_many, claim, ids, lapse, started
@@ -23,29 +23,20 @@ pytestmark = pytest.mark.django_db
 # Low-water marks
 
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """The claimer's clock, which stands still until the test sets it."""
-    clock = SimpleNamespace(now=1000.0)
-    clock.monotonic = lambda: clock.now
-    monkeypatch.setattr("jobs.engine.claim.time", clock)
-    return clock
-
-
 def test_a_row_given_back_before_the_mark_is_found_by_the_next_full_look(
-    register: Register, clock: SimpleNamespace
+    register: Register, monotonic: MonotonicClock
 ) -> None:
     register(batch_size=2)
     rows = [add(run_at=database_time(-n * SECOND)).pk for n in range(10, 16)][::-1]
     claimer = Claimer("here:1")
     hand_back_the_oldest(claim(claimer))
     assert ids(claim(claimer)) == set(rows[2:4])
-    clock.now += FULL_LOOK_SECONDS + 0.1
+    monotonic.now += FULL_LOOK_SECONDS + 0.1
     assert ids(claim(claimer)) == {rows[0], rows[4]}
 
 
 def test_a_row_before_the_mark_is_found_at_once_when_there_is_nothing_else(
-    register: Register, clock: SimpleNamespace
+    register: Register, monotonic: MonotonicClock
 ) -> None:
     """Its commit may just have been slower than that of a row that was enqueued after it."""
     register()
@@ -62,7 +53,7 @@ def hand_back_the_oldest(jobs: list[Job]) -> None:
 
 
 def test_a_row_that_is_committed_a_little_late_is_found_beside_others(
-    register: Register, clock: SimpleNamespace
+    register: Register, monotonic: MonotonicClock
 ) -> None:
     register("a")
     register("b")
@@ -75,7 +66,7 @@ def test_a_row_that_is_committed_a_little_late_is_found_beside_others(
 
 
 def test_what_is_due_at_the_mark_itself_is_not_skipped(
-    register: Register, clock: SimpleNamespace
+    register: Register, monotonic: MonotonicClock
 ) -> None:
     """All rows of a bulk insert may have one due time."""
     register(batch_size=2)
@@ -87,7 +78,7 @@ def test_what_is_due_at_the_mark_itself_is_not_skipped(
 
 
 def test_each_type_and_priority_has_a_mark_of_its_own(
-    register: Register, clock: SimpleNamespace
+    register: Register, monotonic: MonotonicClock
 ) -> None:
     register("a")
     register("b")
@@ -99,7 +90,7 @@ def test_each_type_and_priority_has_a_mark_of_its_own(
     assert ids(claim(claimer)) == {urgent.pk, other.pk}
 
 
-def test_a_row_of_a_dead_worker_sets_no_mark(register: Register, clock: SimpleNamespace) -> None:
+def test_a_row_of_a_dead_worker_sets_no_mark(register: Register, monotonic: MonotonicClock) -> None:
     """Due rows may lie before it; those that were taken in turn do not."""
     register(max_in_flight=2)
     orphan, other = started(), started()

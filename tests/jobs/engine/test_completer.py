@@ -6,18 +6,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-from django.db import (
-    IntegrityError,
-    InterfaceError,
-    OperationalError,
-    connection,
-    connections,
+from django.db import InterfaceError, OperationalError, connection
+from psycopg.errors import (
+    CheckViolation,
+    DatabaseError,
+    DiskFull,
+    InsufficientPrivilege,
+    QueryCanceled,
+    ReadOnlySqlTransaction,
 )
-from psycopg.errors import DiskFull, InsufficientPrivilege, ReadOnlySqlTransaction
 from structlog.testing import capture_logs
 
 from jobs import counters
-from jobs.engine import completer, outcome_writer
+from jobs.engine import completer
 from jobs.engine.completer import MOST_REFUSALS
 from jobs.models import Counter, Job
 from jobs.outcomes import Done, GiveUp, Outcome
@@ -44,6 +45,20 @@ class Bad(ScriptedHandler):
             self.met += 1
             raise self.troubles.pop()
         return {job.pk: Done() for job in jobs}
+
+
+def let_postgres_refuse(subject: str, error: type[DatabaseError]) -> None:
+    """Every write to the job of that subject that is no claim; until the test's rollback."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            CREATE FUNCTION pg_temp.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN RAISE EXCEPTION 'refused' USING ERRCODE = '{error.sqlstate}'; END $$;
+            CREATE TRIGGER refuse BEFORE UPDATE ON jobs_job FOR EACH ROW
+            WHEN (NEW.subject = '{subject}' AND NEW.lease_token IS NULL)
+            EXECUTE FUNCTION pg_temp.refuse()
+            """
+        )
 
 
 # A database that works, and refuses a unit
@@ -83,15 +98,9 @@ def test_a_unit_that_is_refused_over_and_over_has_failed_an_attempt(register: Re
 
 
 def test_a_unit_whose_failure_cannot_be_written_either_is_left_to_its_lease(
-    register: Register, monkeypatch: pytest.MonkeyPatch
+    register: Register,
 ) -> None:
-    def refuse(jobs: Mapping[int, Job], outcomes: Mapping[int, Outcome]) -> None:
-        if any(job.subject == "bad" for job in jobs.values()):
-            raise OperationalError("value too large")
-        write(jobs, outcomes)
-
-    write = outcome_writer.write_outcomes
-    monkeypatch.setattr(outcome_writer, "write_outcomes", refuse)
+    let_postgres_refuse("bad", QueryCanceled)
     register()
     executor = worked_on("a", "bad", "c")
     waiting = executor.completer.take()
@@ -103,7 +112,7 @@ def test_a_unit_whose_failure_cannot_be_written_either_is_left_to_its_lease(
             assert rounds <= 3 * MOST_REFUSALS
     assert statuses() == {"a": "completed", "bad": "processing", "c": "completed"}
     assert executor.live.jobs() == []
-    assert events(logs) == ["jobs_unwritable"]
+    assert events(logs).count("jobs_unwritable") == 1
     assert rounds > MOST_REFUSALS
 
 
@@ -124,17 +133,10 @@ def test_a_job_that_cannot_be_settled_is_left_to_its_lease(register: Register) -
 
 
 def test_a_transaction_that_fails_at_its_end_harms_only_its_own_unit(
-    register: Register, monkeypatch: pytest.MonkeyPatch
+    register: Register,
 ) -> None:
-    """What Postgres checks at the commit is beyond a unit's own savepoint."""
-    write = outcome_writer.write_outcomes
-
-    def settle_(jobs: Any, outcomes: Any) -> None:
-        if any(jobs[pk].subject == "bad" for pk in outcomes):
-            raise IntegrityError("deferred")
-        write(jobs, outcomes)
-
-    monkeypatch.setattr(outcome_writer, "write_outcomes", settle_)
+    """What is written after apply is beyond a unit's own savepoint."""
+    let_postgres_refuse("bad", CheckViolation)
     register()
     executor = worked_on("a", "bad", "c")
     with capture_logs():
@@ -147,14 +149,12 @@ def test_a_transaction_that_fails_at_its_end_harms_only_its_own_unit(
 
 @pytest.mark.django_db(transaction=True)
 def test_while_the_database_is_away_everything_waits_and_nothing_is_held_against_it(
-    register: Register, monkeypatch: pytest.MonkeyPatch
+    register: Register,
 ) -> None:
     handler = register()
     executor = worked_on("a", "b")
     waiting = executor.completer.take()
-    with monkeypatch.context() as away, capture_logs() as logs:
-        connection.close()
-        away.setattr(type(connections["default"]), "connect", _refuse)
+    with connection.execute_wrapper(_refuse), capture_logs() as logs:
         for _ in range(3 * MOST_REFUSALS):
             executor.completer.write(waiting)
     assert events(logs).count("jobs_apply_postponed") == 3 * MOST_REFUSALS
@@ -186,7 +186,7 @@ def test_while_no_write_succeeds_results_are_kept_and_nothing_is_held_against_th
     assert statuses() == {"a": "completed", "b": "completed"}
 
 
-def _refuse(self: Any) -> None:
+def _refuse(*_: Any) -> None:
     raise OperationalError("connection refused")
 
 
@@ -210,15 +210,20 @@ def _terminate(pid: int) -> bool:
     return True
 
 
+@pytest.mark.django_db(transaction=True)
 def test_what_was_written_is_not_written_again_when_a_later_group_has_trouble(
-    register: Register, monkeypatch: pytest.MonkeyPatch
+    register: Register,
 ) -> None:
+    bad = Bad(OperationalError("gone"), names=["late"])
     register("a")
-    register("b", handler=Bad(OperationalError("gone"), names=["late"]))
+    register("b", handler=bad)
     executor = worked_on(a=["early"], b=["late"])
     waiting = executor.completer.take()
-    with monkeypatch.context() as away, capture_logs():
-        away.setattr(completer, "_ask_database", lambda: _refuse(None))
+
+    def go_away(execute: Any, *statement: Any) -> Any:
+        return _refuse() if bad.met else execute(*statement)
+
+    with connection.execute_wrapper(go_away), capture_logs():
         executor.completer.write(waiting)
     assert [unit.jobs[0].subject for unit in waiting] == ["late"]
     assert statuses() == {"early": "completed", "late": "processing"}

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from django.db import OperationalError, connection
 from structlog.testing import capture_logs
 
-from jobs.engine import completer, shared_memory
-from jobs.engine.completer import Completer, Finished
+from jobs.engine import shared_memory
+from jobs.engine.completer import ENOUGH_JOBS, GATHER_SECONDS, Completer, Finished
 from jobs.engine.heartbeat import LiveJobs
 from jobs.handler import WorkItem, get_type
 from jobs.models import Job
 from jobs.outcomes import Done, Outcome
 from tests.engine import DrivenExecutor, ScriptedHandler
-from tests.jobs.conftest import Register, on_own_connection
+from tests.jobs.conftest import Register, on_own_connection, until
 from tests.jobs.engine.test_completer import Bad, events
 from tests.jobs.rows import add_named, statuses, worked_on
 
@@ -136,50 +137,39 @@ def test_what_cannot_be_recorded_is_written_all_the_same(
 # Its thread
 
 
-class _EnoughError(BaseException):
-    """Ends the completer, whose loop has no other end."""
-
-
 @pytest.mark.django_db(transaction=True)
-def test_the_completer_writes_beside_the_work_until_all_is_written(
-    register: Register, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    register(handler=Bad(*[OperationalError("deadlock")] * 4))
+def test_the_completer_writes_beside_the_work_until_all_is_written(register: Register) -> None:
+    def sleep(seconds: float) -> None:
+        if not executor.live.jobs():
+            raise SystemExit  # A loop for the life of a process has no other end.
+
+    def run() -> None:
+        with suppress(SystemExit):
+            on_own_connection(completer.run)
+
+    handler = register(handler=Bad(*[OperationalError("deadlock")] * 4))
     executor = worked_on("a", "bad", "c")
-    kept = Completer(executor.live)
+    completer = Completer(executor.live, sleep=sleep)
     for unit in executor.completer.take():
-        kept.put(unit)
-    write, write_forever, is_over = Completer.write, Completer._write_forever, threading.Event()
-
-    def write_all(self: Completer, waiting: list[Finished]) -> None:
-        write(self, waiting)
-        if not waiting:
-            raise _EnoughError
-
-    def keep(self: Completer) -> None:
-        with pytest.raises(_EnoughError):
-            on_own_connection(lambda: write_forever(self))
-        is_over.set()
-
-    monkeypatch.setattr(completer, "PAUSE_SECONDS", 0.001)
-    monkeypatch.setattr(Completer, "write", write_all)
-    monkeypatch.setattr(Completer, "_write_forever", keep)
-    kept.start()
-    assert is_over.wait(timeout=20)
+        completer.put(unit)
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    until(lambda: not executor.live.jobs())
+    completer.put(Finished([], handler))
+    thread.join(timeout=20)
     assert statuses() == {"a": "completed", "bad": "pending", "c": "completed"}
     assert executor.live.jobs() == []
 
 
 def test_nobody_waits_for_more_once_there_is_enough(
-    register: Register, monkeypatch: pytest.MonkeyPatch
+    register: Register,
 ) -> None:
     slept: list[float] = []
-    monkeypatch.setattr(completer.time, "sleep", slept.append)
-    handler, kept = register(), Completer(LiveJobs())
-    jobs = [Job(pk=n, type="noop") for n in range(completer.ENOUGH_JOBS)]
+    handler, kept = register(), Completer(LiveJobs(), sleep=slept.append)
+    jobs = [Job(pk=n, type="noop") for n in range(ENOUGH_JOBS)]
     kept.put(Finished(jobs, handler))
     assert len(kept._gather(block=True)) == 1
     assert slept == []
     kept.put(Finished(jobs[1:], handler))
     assert len(kept._gather(block=True)) == 1
-    assert slept == [completer.GATHER_SECONDS]
+    assert slept == [GATHER_SECONDS]

@@ -15,6 +15,7 @@ from jobs.engine import leasing, shared_memory
 from jobs.handler import Resolved, RetryPolicy, WorkItem
 from jobs.models import Counter, Job
 from jobs.outcomes import Done, Outcome
+from tests.conftest import MonotonicClock
 from tests.engine import DrivenExecutor, ScriptedHandler, database_time, make_due, run_due
 from tests.jobs.conftest import Register
 from tests.jobs.rows import add_named, lapse, started, statuses, suspect
@@ -225,12 +226,11 @@ def test_a_job_that_load_forgot_is_tried_again(register: Register) -> None:
 
 
 def test_what_still_runs_at_a_stop_is_given_back_with_its_attempt(
-    register: Register, monkeypatch: pytest.MonkeyPatch
+    register: Register, monotonic: MonotonicClock
 ) -> None:
-    monkeypatch.setattr("jobs.engine.executor.DRAIN_SECONDS", 0)
     register()
     mine, lost = add_named("mine", "lost")
-    executor = DrivenExecutor(threads=2)
+    executor = DrivenExecutor(threads=2, sleep=monotonic.sleep)
     executor.run_once()
     Job.objects.filter(pk=lost.pk).update(lease_token=1)
     executor.stop()

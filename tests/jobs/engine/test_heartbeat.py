@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import socket
 from datetime import timedelta
-from types import SimpleNamespace
 
 import psutil
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from structlog.testing import capture_logs
 
 from jobs import counters
 from jobs.engine import heartbeat, leasing, shared_memory
 from jobs.engine.heartbeat import LiveJobs
 from jobs.models import Counter, Job, Worker
+from tests.conftest import MonotonicClock
 from tests.engine import database_time
 from tests.jobs.conftest import Register
 from tests.jobs.rows import add, add_named, claim, lapse
@@ -61,13 +61,11 @@ def test_a_row_started_anew_is_not_forgotten_with_its_old_token(register: Regist
     assert rows.tokens() == {row.pk: row.lease_token}
 
 
-def test_what_runs_longest_is_told_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = SimpleNamespace(now=1000.0)
-    monkeypatch.setattr("jobs.engine.heartbeat.time.monotonic", lambda: clock.now)
+def test_what_runs_longest_is_told_first(monotonic: MonotonicClock) -> None:
     rows = LiveJobs()
     for pk in (1, 2, 3):
         rows.add([Job(pk=pk, public_id=f"job_{pk}", type="noop")], run_limit=MINUTE)
-        clock.now += 10
+        monotonic.now += 10
     assert rows.longest(2) == [
         {"job": "job_1", "type": "noop", "seconds": 30},
         {"job": "job_2", "type": "noop", "seconds": 20},
@@ -166,14 +164,13 @@ def test_a_job_over_its_run_limit_ends_the_process_and_is_not_extended(
 
 @pytest.mark.parametrize("error", [OperationalError("gone"), RuntimeError("odd")])
 def test_the_end_does_not_wait_for_a_database_that_is_away(
-    register: Register, exits: list[int], monkeypatch: pytest.MonkeyPatch, error: Exception
+    register: Register, exits: list[int], error: Exception
 ) -> None:
-    def fail(name: str, by: int = 1) -> None:
+    def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(counters, "count", fail)
     register()
     rows = live("a", run_limit=timedelta(seconds=-1))
-    with capture_logs(), pytest.raises(_ExitedError):
+    with capture_logs(), connection.execute_wrapper(fail), pytest.raises(_ExitedError):
         heartbeat.beat(rows)
     assert exits == [heartbeat.EXIT_RUN_LIMIT]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from types import SimpleNamespace
 
 import pytest
 
 from jobs.engine import shared_memory
+from tests.conftest import MonotonicClock
 from tests.jobs.conftest import in_a_child
 
 # Newer Pythons warn of forks beside threads; these children only touch what is shared.
@@ -16,13 +16,9 @@ pytestmark = [pytest.mark.usefixtures("cluster"), FORKS]
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """The machine's clock, which stands still until the test sets it."""
-    clock = SimpleNamespace(now=1000.0)
-    clock.monotonic = lambda: clock.now
-    monkeypatch.setattr(shared_memory, "time", clock)
+def clock(monotonic: MonotonicClock) -> MonotonicClock:
     shared_memory.begin()
-    return clock
+    return monotonic
 
 
 def test_all_are_told_to_stop() -> None:
@@ -38,33 +34,34 @@ def test_the_command_is_known_to_all() -> None:
     assert shared_memory.command_pid() == os.getpid()
 
 
-def test_a_pusher_that_has_not_been_seen_yet_has_time(clock: SimpleNamespace) -> None:
+def test_a_pusher_that_has_not_been_seen_yet_has_time(clock: MonotonicClock) -> None:
     clock.now += 3
-    assert shared_memory.seconds_since_pusher(lambda: clock.now) == 3
+    assert shared_memory.seconds_since_pusher() == 3
     assert shared_memory.pusher_pid() == 0
 
 
-def test_a_pusher_tells_its_pid_and_that_it_lives(clock: SimpleNamespace) -> None:
+def test_a_pusher_tells_its_pid_and_that_it_lives(clock: MonotonicClock) -> None:
     clock.now += 60
     shared_memory.pusher_is_alive()
     assert shared_memory.pusher_pid() == os.getpid()
-    assert shared_memory.seconds_since_pusher(lambda: clock.now + 2) == 2
+    clock.now += 2
+    assert shared_memory.seconds_since_pusher() == 2
 
 
-def test_a_pusher_that_was_ended_is_not_ended_again(clock: SimpleNamespace) -> None:
+def test_a_pusher_that_was_ended_is_not_ended_again(clock: MonotonicClock) -> None:
     """Its pid is free for any process of the machine; and 0 would be the killer's own group."""
     shared_memory.pusher_is_alive()
     clock.now += 60
     shared_memory.pusher_is_awaited()
     assert shared_memory.pusher_pid() == 0
-    assert shared_memory.seconds_since_pusher(lambda: clock.now) == 0
+    assert shared_memory.seconds_since_pusher() == 0
 
 
-def waited(clock: SimpleNamespace) -> float:
-    return shared_memory.seconds_waited(lambda: clock.now)
+def waited(clock: MonotonicClock) -> float:
+    return shared_memory.seconds_waited()
 
 
-def test_a_wake_waits_until_it_is_taken_or_a_worker_claims(clock: SimpleNamespace) -> None:
+def test_a_wake_waits_until_it_is_taken_or_a_worker_claims(clock: MonotonicClock) -> None:
     assert waited(clock) == 0
     shared_memory.wake_is_waiting()
     clock.now += 4
@@ -77,7 +74,7 @@ def test_a_wake_waits_until_it_is_taken_or_a_worker_claims(clock: SimpleNamespac
     assert waited(clock) == 0
 
 
-def test_no_worker_is_blamed_for_a_wake_while_one_works_alone(clock: SimpleNamespace) -> None:
+def test_no_worker_is_blamed_for_a_wake_while_one_works_alone(clock: MonotonicClock) -> None:
     shared_memory.wake_is_waiting()
     shared_memory.work_alone(30)
     clock.now += 20
@@ -88,7 +85,7 @@ def test_no_worker_is_blamed_for_a_wake_while_one_works_alone(clock: SimpleNames
     assert waited(clock) == 0
 
 
-def test_a_backlog_is_remembered_for_a_second(clock: SimpleNamespace) -> None:
+def test_a_backlog_is_remembered_for_a_second(clock: MonotonicClock) -> None:
     assert not shared_memory.has_backlog()
     shared_memory.set_backlog()
     assert shared_memory.has_backlog()
@@ -96,7 +93,7 @@ def test_a_backlog_is_remembered_for_a_second(clock: SimpleNamespace) -> None:
     assert not shared_memory.has_backlog()
 
 
-def test_one_worker_at_a_time_works_alone(clock: SimpleNamespace) -> None:
+def test_one_worker_at_a_time_works_alone(clock: MonotonicClock) -> None:
     assert shared_memory.may_work_alone(30)
     assert not shared_memory.may_work_alone(30)
     shared_memory.work_alone(0)
@@ -105,7 +102,7 @@ def test_one_worker_at_a_time_works_alone(clock: SimpleNamespace) -> None:
     assert shared_memory.may_work_alone(30)
 
 
-def test_a_new_cluster_knows_nothing_of_what_the_last_one_was_at(clock: SimpleNamespace) -> None:
+def test_a_new_cluster_knows_nothing_of_what_the_last_one_was_at(clock: MonotonicClock) -> None:
     shared_memory.work_alone(30)
     shared_memory.set_backlog()
     shared_memory.begin()

@@ -19,6 +19,7 @@ from jobs.engine.executor import MOST_BATCHES, Executor
 from jobs.handler import Resolved
 from jobs.models import Job
 from jobs.outcomes import Done
+from tests.conftest import MonotonicClock
 from tests.engine import DrivenExecutor, ScriptedHandler
 from tests.jobs.conftest import Register, until
 from tests.jobs.rows import add, add_many, add_named, statuses
@@ -240,17 +241,16 @@ def _refuse(*_: Any) -> Any:
 
 
 def test_what_waits_for_a_thread_does_not_use_up_its_run_limit(
-    register: Register, monkeypatch: pytest.MonkeyPatch
+    register: Register, monotonic: MonotonicClock
 ) -> None:
     """Sixty dead receivers at four threads last longer than a limit that each keeps with ease."""
 
     def call(work: Any) -> None:
-        clock.append(clock[-1] + 60.0)
+        monotonic.now += 60.0
         late = [job.subject for job in executor.live.overdue()]
         overdue.extend(name for name in late if name == work["name"])
 
-    clock, overdue = [1000.0], list[str]()
-    monkeypatch.setattr("jobs.engine.heartbeat.time.monotonic", lambda: clock[-1])
+    overdue: list[str] = []
     register(handler=ScriptedHandler(call=call), run_limit=timedelta(seconds=100))
     add_named("a", "b", "c")
     executor = DrivenExecutor(threads=1)
