@@ -77,13 +77,13 @@ UNION ALL (SELECT type, status, NULL FROM jobs_job
 """
 
 
-def count(project_id: int | None = None) -> list[Count]:
+def count(project_id: int | None = None, *, live_cap: int = LIVE_CAP) -> list[Count]:
     """Pending, processing and failed rows by type, of everybody or of a project, up to the caps.
 
     Everybody's live rows are counted without a cap, from the index alone.
     """
     rows = _OF_ALL if project_id is None else _OF_PROJECT
-    caps = {"project": project_id, "live_cap": LIVE_CAP, "failed_cap": FAILED_CAP}
+    caps = {"project": project_id, "live_cap": live_cap, "failed_cap": FAILED_CAP}
     with connection.cursor() as cursor:
         cursor.execute(_COUNTS.format(rows=rows), caps)
         return [Count(*row) for row in cursor.fetchall()]

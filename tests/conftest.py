@@ -1,7 +1,7 @@
 """The cast: a project with a key, and clients that speak for it."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -47,11 +47,15 @@ def nothing_is_remembered() -> None:
 
 
 class MonotonicClock:
-    """time.monotonic() as the test moves it; ``step``: seconds that pass with each reading."""
+    """time.monotonic() as the test moves it.
+
+    step: seconds that pass with each reading. meanwhile: what others do while this process sleeps.
+    """
 
     def __init__(self) -> None:
         self.now = 1000.0
         self.step = 0.0
+        self.meanwhile: Callable[[], object] = lambda: None
 
     def __call__(self) -> float:
         self.now += self.step
@@ -59,13 +63,15 @@ class MonotonicClock:
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
+        self.meanwhile()
 
 
 @pytest.fixture
 def monotonic(monkeypatch: pytest.MonkeyPatch) -> MonotonicClock:
-    """A frozen clock of this process."""
+    """A frozen clock of this process; sleeping moves it and takes no time."""
     clock = MonotonicClock()
     monkeypatch.setattr(time, "monotonic", clock)
+    monkeypatch.setattr(time, "sleep", clock.sleep)
     return clock
 
 

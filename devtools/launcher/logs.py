@@ -33,8 +33,9 @@ def tail(path: Path, lines: int = 20) -> str:
 class LogFollower:
     """Reads what was added to a log since the last look, and keeps the file bounded."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, limit_bytes: int = LIMIT_BYTES) -> None:
         self._path = path
+        self._limit_bytes = limit_bytes
         self._offset = 0
         self._is_serious = False
 
@@ -49,7 +50,7 @@ class LogFollower:
         # A line that is still being written is left for the next look.
         complete = text[: text.rfind(b"\n") + 1]
         self._offset += len(complete)
-        if self._offset > LIMIT_BYTES:
+        if self._offset > self._limit_bytes:
             self._start_anew()
         return complete.decode("utf-8", "replace").splitlines()
 

@@ -43,8 +43,18 @@ class Part:
 class Stack:
     """Use as a context manager: however its body ends, everything started has ended after it."""
 
-    def __init__(self, data_dir: Path, environ: Mapping[str, str], ending: Ending) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        environ: Mapping[str, str],
+        ending: Ending,
+        *,
+        stop_seconds: float = STOP_SECONDS,
+        max_deaths: int = MAX_DEATHS,
+    ) -> None:
         self.data_dir = data_dir
+        self._stop_seconds = stop_seconds
+        self._max_deaths = max_deaths
         self.environ = dict(environ)
         self._ending = ending
         self._parts: list[Part] = []
@@ -116,7 +126,7 @@ class Stack:
         """Web and worker end side by side, what they talk to after them, the database last."""
         servers = [part for part in self._parts if part.process.name in ("web", "worker")]
         others = [part for part in self._parts if part not in servers]
-        for group, seconds in ((servers, STOP_SECONDS), (others, OTHERS_STOP_SECONDS)):
+        for group, seconds in ((servers, self._stop_seconds), (others, OTHERS_STOP_SECONDS)):
             deadline = time.monotonic() + seconds
             for part in group:
                 part.process.ask_to_end()
@@ -163,7 +173,7 @@ class Stack:
                 part.process.start()
         elif not part.process.is_running:
             part.deaths = part.deaths + 1 if now - part.started_at < HEALTHY_SECONDS else 1
-            if part.deaths > MAX_DEATHS:
+            if part.deaths > self._max_deaths:
                 raise LaunchError(
                     f"{_obituary(part)}\nIt does not stay alive after several restarts."
                 )

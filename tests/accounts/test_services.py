@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
-from accounts import services
 from accounts.models import ApiKey, Project
 from accounts.services import (
     create_api_key,
@@ -80,11 +80,8 @@ def test_two_that_make_a_secret_at_once_get_the_same(project: Project) -> None:
     assert webhook_secret_of(project) == webhook_secret_of(other)
 
 
-def test_the_configured_secret_is_the_default_projects(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_configured_secret_is_the_default_projects(project: Project, settings: Any) -> None:
     secret = "whsec_" + "a" * 44
-    changed = services.settings.CONFIG.model_copy(update={"webhook_secret": SecretStr(secret)})
-    monkeypatch.setattr(services.settings, "CONFIG", changed)
+    settings.CONFIG = settings.CONFIG.model_copy(update={"webhook_secret": SecretStr(secret)})
     assert webhook_secret_of(get_default_project()) == secret
     assert webhook_secret_of(project) != secret

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
+from django.db import connection
+
+from accounts.models import Project
 from jobs import queue
 from jobs.engine.claim import Claimer
 from jobs.models import Job
@@ -67,3 +70,21 @@ def worked_on(*subjects: str, **of_types: Sequence[str]) -> DrivenExecutor:
         add_named(*names, type_=type_)
         executor.run_once()
     return executor
+
+
+def fill(
+    status: str, *, due_in: str, count: int = 1000, apart: str = "0", project: Project | None = None
+) -> None:
+    """Many rows at once, due ``apart`` from each other; what ended did so when it was due."""
+    moment = f"clock_timestamp() + interval '{due_in}' - n * interval '{apart}'"
+    ended = "NULL" if status in ("pending", "processing") else moment
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            INSERT INTO jobs_job (public_id, type, payload, errors, subject, error, worker,
+                request_id, project_id, status, completed_at, run_at)
+            SELECT 'x', 'noop', '{{}}', '[]', '', '', '', '', %s, '{status}', {ended}, {moment}
+            FROM generate_series(1, {count}) AS n
+            """,
+            [project.pk if project else None],
+        )

@@ -11,9 +11,11 @@ from django.db import connection, transaction
 from jobs import control, queue, retention, stats
 from jobs.handler import get_type
 from jobs.models import Job, JobStatus
-from jobs.retention import Limit, PruneJobs
+from jobs.retention import BITE_ROWS, RUN_SECONDS, Limit, PruneJobs
+from tests.conftest import MonotonicClock
 from tests.engine import ScriptedHandler, database_time, run_due
 from tests.jobs.conftest import Register, in_thread
+from tests.jobs.rows import fill
 
 pytestmark = pytest.mark.django_db
 
@@ -33,6 +35,12 @@ def left() -> list[int]:
 
 def prune(*limits: Limit) -> bool:
     return retention.prune(limits, seconds=60)
+
+
+def let_postgres_know_nothing_of_the_table() -> None:
+    """As of a table that was never analyzed."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE pg_class SET reltuples = -1 WHERE oid = 'job_finished'::regclass")
 
 
 def analyze() -> None:
@@ -68,14 +76,13 @@ def test_the_configuration_says_how_long(settings: Any) -> None:
 
 
 @pytest.mark.parametrize("is_analyzed", [True, False])
-def test_only_the_newest_rows_are_kept(is_analyzed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_newest_rows_are_kept(is_analyzed: bool) -> None:
     rows = [ended(n * timedelta(hours=1)) for n in range(5)]
     failed = ended(100 * DAY, "failed")
     if is_analyzed:
         analyze()
     else:
-        # What Postgres says of a table that it has never looked at.
-        monkeypatch.setattr(retention, "_ESTIMATE", "SELECT -1")
+        let_postgres_know_nothing_of_the_table()
     prune(Limit(JobStatus.COMPLETED, 7, 3))
     assert left() == sorted([*(row.pk for row in rows[:3]), failed.pk])
 
@@ -107,10 +114,8 @@ def test_live_rows_are_never_touched() -> None:
     assert len(left()) == 2
 
 
-def test_it_stops_in_time_and_says_that_there_is_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "BITE_ROWS", 2)
-    for n in range(5):
-        ended(8 * DAY + n * timedelta(hours=1))
+def test_it_stops_in_time_and_says_that_there_is_more() -> None:
+    fill("completed", due_in="-8 days", count=BITE_ROWS + 3)
     limit = Limit(JobStatus.COMPLETED, 7, MANY)
     assert retention.prune([limit], seconds=0) is False
     assert len(left()) == 3
@@ -140,8 +145,7 @@ def test_a_job_that_is_being_run_again_stays(register: Register) -> None:
 
 
 @pytest.fixture
-def recurring(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobs.handler._types", {})
+def recurring(register: Register) -> None:
     retention.register_job_type()
     queue.ensure_recurring()
 
@@ -159,13 +163,9 @@ def test_it_looks_again_in_some_minutes(recurring: None) -> None:
     assert job.run_at > database_time(retention.UNTIL_NEXT_LOOK / 2)
 
 
-def test_it_goes_on_at_once_while_there_is_more(
-    recurring: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(retention, "BITE_ROWS", 1)
-    monkeypatch.setattr(retention, "RUN_SECONDS", 0)
-    for _ in range(2):
-        ended(8 * DAY)
+def test_it_goes_on_at_once_while_there_is_more(recurring: None, monotonic: MonotonicClock) -> None:
+    fill("completed", due_in="-8 days", count=BITE_ROWS + 1)
+    monotonic.step = 2 * RUN_SECONDS
     run_due()
     assert Job.objects.get(type="prune_jobs").run_at < database_time(timedelta(seconds=1))
     assert len(left()) == 2

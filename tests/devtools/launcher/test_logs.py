@@ -2,9 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
-from devtools.launcher import logs
 from devtools.launcher.logs import LogFollower, fresh_log, tail
 
 INFO = "2026-11-22T02:03:41.588133Z [info     ] http_request [novitai] status=200\n"
@@ -36,11 +33,10 @@ def test_every_line_is_shown_once_and_only_when_it_is_complete(tmp_path: Path) -
 
 
 def test_a_log_that_grows_is_moved_aside_while_its_writer_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(logs, "LIMIT_BYTES", 100)
     log = fresh_log(tmp_path / "web.log")
-    follower = LogFollower(log)
+    follower = LogFollower(log, limit_bytes=100)
     with log.open("a", buffering=1) as writer:
         writer.write(INFO * 2)
         follower.new_errors()

@@ -9,7 +9,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from devtools.launcher import stack as stack_module
 from devtools.launcher.ending import Ending
 from devtools.launcher.errors import LaunchError
 from devtools.launcher.process import ROOT
@@ -62,21 +61,17 @@ def test_a_command_that_must_succeed_and_does_not_stops_the_start(
         stack.run_once("prepare", "-c", "print('told you'); raise SystemExit(3)")
 
 
-def test_a_part_that_never_stays_alive_ends_the_launcher(
-    tmp_path: Path, ending: Ending, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stack_module, "MAX_DEATHS", 1)
-    with Stack(tmp_path, ENVIRONMENT, ending) as stack:
+def test_a_part_that_never_stays_alive_ends_the_launcher(tmp_path: Path, ending: Ending) -> None:
+    with Stack(tmp_path, ENVIRONMENT, ending, max_deaths=1) as stack:
         stack.start("worker", "-c", "raise SystemExit(4)")
         with pytest.raises(LaunchError, match="does not stay alive"):
             stack.watch()
 
 
 def test_whoever_does_not_end_in_time_is_killed_with_its_children(
-    tmp_path: Path, ending: Ending, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, ending: Ending
 ) -> None:
-    monkeypatch.setattr(stack_module, "STOP_SECONDS", 0.1)
-    with Stack(tmp_path, ENVIRONMENT, ending) as stack:
+    with Stack(tmp_path, ENVIRONMENT, ending, stop_seconds=0.1) as stack:
         process = stack.start("worker", "-c", STUBBORN)
         assert eventually(lambda: process.log.read_text().endswith("\n"))
         child = int(process.log.read_text())

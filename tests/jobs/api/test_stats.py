@@ -4,7 +4,6 @@ import json
 from datetime import timedelta
 from typing import Any
 
-import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
@@ -15,6 +14,7 @@ from jobs.api.stats import JobStats
 from jobs.models import Job, Worker
 from tests.conftest import client_of
 from tests.engine import database_time
+from tests.jobs.rows import fill
 
 SECOND = timedelta(seconds=1)
 
@@ -191,28 +191,26 @@ def test_rates_are_per_minute_over_each_window(api: Client, project: Project) ->
     assert "isCapped" not in hour
 
 
-def test_rates_hold_where_more_ended_than_is_looked_at(
-    api: Client, project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One a second: the newest six reach back six seconds, which is the rate of the minute too."""
-    monkeypatch.setattr(stats, "ENDED_CAP", 6)
-    for seconds in range(1, 31):
-        ended(project, seconds * SECOND)
+def test_rates_hold_where_more_ended_than_is_looked_at(api: Client, project: Project) -> None:
+    """100 a second: the newest 2,000 reach back 20 s, which is the rate of the minute too."""
+    fill("completed", due_in="0", count=3000, apart="10 ms", project=project)
     one = of(api)["ended"][0]
-    assert (one["completed"], one["isCapped"]) == (6, True)
-    assert 50 < one["endedPerMinute"] <= 60
+    assert (one["completed"], one["isCapped"]) == (stats.ENDED_CAP, True)
+    assert 5_000 < one["endedPerMinute"] <= 6_000
 
 
-def test_counts_are_capped_and_say_so(
-    api: Client, project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stats, "LIVE_CAP", 2)
+def test_counts_are_capped_and_say_so(api: Client, project: Project) -> None:
+    fill("failed", due_in="0", count=stats.FAILED_CAP + 1, project=project)
+    jobs = {"pending": 0, "processing": 0, "failed": stats.FAILED_CAP, "isCapped": True}
+    assert of(api)["jobs"] == jobs
+
+
+def test_the_age_of_the_oldest_holds_beyond_the_cap(project: Project) -> None:
     oldest = database_time(-100 * SECOND)
-    for run_at in (oldest, None, None):
-        make(project, **({"run_at": run_at} if run_at else {}))
-    body = of(api)
-    assert body["jobs"] == {"pending": 2, "processing": 0, "failed": 0, "isCapped": True}
-    assert body["oldestDueSeconds"] >= 100
+    for run_at in (oldest, database_time(), database_time()):
+        make(project, run_at=run_at)
+    (pending,) = stats.count(project.pk, live_cap=2)
+    assert (pending.rows, pending.oldest_due_at) == (2, oldest)
 
 
 def test_counters_are_there(api: Client) -> None:

@@ -15,7 +15,7 @@ from jobs.models import Job, JobPriority
 from tests.conftest import MonotonicClock
 from tests.engine import database_time
 from tests.jobs.conftest import Register
-from tests.jobs.rows import SECOND, add, add_many, claim, ids, lapse, started
+from tests.jobs.rows import SECOND, add, add_many, claim, fill, ids, lapse, started
 
 pytestmark = pytest.mark.django_db
 
@@ -139,20 +139,6 @@ def rows_read(plan: dict[str, Any]) -> float:
             removed += node.get("Rows Removed by Index Recheck", 0)
             read += (node["Actual Rows"] + removed) * node["Actual Loops"]
     return read
-
-
-def fill(status: str, *, due_in: str, count: int = 1000) -> None:
-    ended = "clock_timestamp()" if status == "completed" else "NULL"
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            INSERT INTO jobs_job (public_id, type, payload, errors, subject, error, worker,
-                request_id, status, completed_at, run_at)
-            SELECT 'x', 'noop', '{{}}', '[]', '', '', '', '', '{status}', {ended},
-                clock_timestamp() + interval '{due_in}'
-            FROM generate_series(1, {count})
-            """
-        )
 
 
 def leave_the_statistics_of_few_rows_on_many_pages() -> None:

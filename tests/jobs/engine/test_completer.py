@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
 from django.db import InterfaceError, OperationalError, connection
 from psycopg.errors import (
     CheckViolation,
-    DatabaseError,
     DiskFull,
+    Error,
     InsufficientPrivilege,
     QueryCanceled,
     ReadOnlySqlTransaction,
@@ -25,12 +26,19 @@ from jobs.outcomes import Done, GiveUp, Outcome
 from tests.engine import ScriptedHandler
 from tests.jobs.conftest import Register, in_thread
 from tests.jobs.rows import lapse, statuses, worked_on
+from tests.support.refusals import refused_by_postgres
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("kept_connection")]
 
 
 def events(logs: Sequence[Mapping[str, Any]]) -> list[str]:
     return [entry["event"] for entry in logs]
+
+
+def written_never(subject: str, error: type[Error]) -> AbstractContextManager[None]:
+    """Postgres refuses the outcome of that job, whatever it is."""
+    when = f"NEW.subject = '{subject}' AND NEW.lease_token IS NULL"
+    return refused_by_postgres("UPDATE", "jobs_job", when, error)
 
 
 class Bad(ScriptedHandler):
@@ -45,20 +53,6 @@ class Bad(ScriptedHandler):
             self.met += 1
             raise self.troubles.pop()
         return {job.pk: Done() for job in jobs}
-
-
-def let_postgres_refuse(subject: str, error: type[DatabaseError]) -> None:
-    """Every write to the job of that subject that is no claim; until the test's rollback."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            CREATE FUNCTION pg_temp.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
-            BEGIN RAISE EXCEPTION 'refused' USING ERRCODE = '{error.sqlstate}'; END $$;
-            CREATE TRIGGER refuse BEFORE UPDATE ON jobs_job FOR EACH ROW
-            WHEN (NEW.subject = '{subject}' AND NEW.lease_token IS NULL)
-            EXECUTE FUNCTION pg_temp.refuse()
-            """
-        )
 
 
 # A database that works, and refuses a unit
@@ -100,12 +94,11 @@ def test_a_unit_that_is_refused_over_and_over_has_failed_an_attempt(register: Re
 def test_a_unit_whose_failure_cannot_be_written_either_is_left_to_its_lease(
     register: Register,
 ) -> None:
-    let_postgres_refuse("bad", QueryCanceled)
     register()
-    executor = worked_on("a", "bad", "c")
-    waiting = executor.completer.take()
     rounds = 0
-    with capture_logs() as logs:
+    with written_never("bad", QueryCanceled), capture_logs() as logs:
+        executor = worked_on("a", "bad", "c")
+        waiting = executor.completer.take()
         while waiting:
             rounds += 1
             executor.completer.write(waiting)
@@ -136,10 +129,9 @@ def test_a_transaction_that_fails_at_its_end_harms_only_its_own_unit(
     register: Register,
 ) -> None:
     """What is written after apply is beyond a unit's own savepoint."""
-    let_postgres_refuse("bad", CheckViolation)
     register()
-    executor = worked_on("a", "bad", "c")
-    with capture_logs():
+    with written_never("bad", CheckViolation), capture_logs():
+        executor = worked_on("a", "bad", "c")
         executor.complete()
     assert statuses() == {"a": "completed", "bad": "processing", "c": "completed"}
 
