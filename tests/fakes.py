@@ -82,6 +82,11 @@ class FakeNovita:
     jobs: list[UpstreamJob] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     created: list[CreateRequest] = field(default_factory=list)
+    # What lists show of an instance, and of the account, if not what there is.
+    shows: Callable[[UpstreamInstance], UpstreamInstance] = lambda item: item
+    lists: Callable[[InstancePage], InstancePage] = lambda page: page
+    # What happens here once a call to the endpoint has done its work, before its answer.
+    meanwhile: dict[str, Callable[[], object]] = field(default_factory=dict)
     _faults: dict[str, list[tuple[NovitaError, bool]]] = field(default_factory=dict)
 
     def client(self, permit: Permit, *, request_id: str = "") -> FakeClient:
@@ -111,7 +116,7 @@ class FakeNovita:
             if each.id not in self.unlisted and (name or "") in each.name
         ]
         items = map(self.listed, shown[(number - 1) * size : number * size])
-        return InstancePage(tuple(items), len(shown))
+        return self.lists(InstancePage(tuple(items), len(shown)))
 
     def listed(self, item: UpstreamInstance) -> UpstreamInstance:
         """A list item as documented: without connect blocks and, unless told otherwise, without
@@ -120,7 +125,7 @@ class FakeNovita:
         ports = item.port_mappings
         if not self.lists_endpoints:
             ports = tuple(replace(each, endpoint=None) for each in ports)
-        return replace(
+        thin = replace(
             item,
             port_mappings=ports,
             ssh_command="",
@@ -129,6 +134,7 @@ class FakeNovita:
             access=Access(),
             facts=item.facts - CONNECT_FACTS,
         )
+        return self.shows(thin)
 
     def next_fault(self, endpoint: str) -> tuple[NovitaError, bool] | None:
         faults = self._faults.get(endpoint)
@@ -154,7 +160,9 @@ class FakeClient:
         try:
             fault = self._novita.next_fault(endpoint)
             if fault is None:
-                return act()
+                result = act()
+                self._novita.meanwhile.get(endpoint, lambda: None)()
+                return result
             error, still_acts = fault
             if still_acts:
                 act()

@@ -1,7 +1,7 @@
 """Reads a template that is not in the cache: a worker asks Novita while a plan waits briefly."""
 
 import threading
-from time import monotonic, sleep
+import time
 
 from core.clock import database_now
 from instances.catalogue import cache
@@ -37,10 +37,6 @@ def _has_workers() -> bool:
 
 
 def _wait_for(job: Job) -> None:
-    deadline = monotonic() + LONGEST_WAIT_SECONDS
-    while monotonic() < deadline and Job.objects.live().filter(pk=job.pk).exists():
-        pause()
-
-
-def pause() -> None:
-    sleep(LOOK_EVERY_SECONDS)
+    deadline = time.monotonic() + LONGEST_WAIT_SECONDS
+    while time.monotonic() < deadline and Job.objects.live().filter(pk=job.pk).exists():
+        time.sleep(LOOK_EVERY_SECONDS)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from django.core.cache import caches
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from drf_spectacular.utils import extend_schema
@@ -170,15 +171,13 @@ def _reasons_against_readiness() -> list[str]:
     return [each.words for each in stopping if each.stops_requests]
 
 
-_migrated = False
-
-
 def _is_migrated() -> bool:
     """Whether all migrations are applied; once true, it is not checked again by this process."""
-    global _migrated
-    if not _migrated:
-        executor = MigrationExecutor(connection)
-        _migrated = not executor.migration_plan(executor.loader.graph.leaf_nodes())
-    # A query all the same: an answer from memory would hide that the database is gone.
+    # A query in any case: an answer from memory would hide that the database is gone.
     database_now()
-    return _migrated
+    local = caches["local"]
+    if not local.get("is_migrated"):
+        executor = MigrationExecutor(connection)
+        plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        local.set("is_migrated", not plan, timeout=None)
+    return bool(local.get("is_migrated"))

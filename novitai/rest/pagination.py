@@ -115,18 +115,18 @@ def _first_page(rows: AllOf[Any], asked: _PageRequest) -> tuple[list[Any], int]:
     """The same for a page without filters and cursor, in one statement. Who has more than is
     counted keeps them, so that is counted once in a process.
     """
-    cap = 0 if (rows, COUNT_CAP) in _beyond_cap else COUNT_CAP
+    cap = 0 if rows in _beyond_cap else COUNT_CAP
     page = _statement(rows.build, asked.order, asked.columns, asked.limit + 1, cap).all(
         owner=rows.owner
     )
     total = page[0].total if page else 0
     if cap and total > cap:
-        _beyond_cap.add((rows, COUNT_CAP))
+        _beyond_cap.add(rows)
     return page, total if cap else COUNT_CAP + 1
 
 
-# Lists that have more rows than are counted, and the cap.
-_beyond_cap: set[tuple[AllOf[Any], int]] = set()
+# Lists that have more rows than are counted.
+_beyond_cap: set[AllOf[Any]] = set()
 
 
 @lru_cache(maxsize=512)

@@ -12,6 +12,7 @@ from egress.errors import ExchangeTimeout, NameNotResolved
 from egress.exchange import Deadline
 from egress.transport import HttpRequest, Transport
 from tests.egress.raw_server import Peer, polite, serving
+from tests.support.name_resolution import resolve_all_to_localhost, resolve_by, resolve_nothing
 
 SHORT = 1.5  # seconds; connecting and sending must fit into it on a machine that is busy elsewhere
 LONG_TEXT = b"x" * 1_000  # 20 seconds of dripping
@@ -90,7 +91,7 @@ def test_a_tls_handshake_that_never_ends_is_cut_off_before_anything_was_sent(tra
 
 
 def test_dripping_through_tls_is_cut_off(certificate, monkeypatch):
-    resolve_everything_to_localhost(monkeypatch)
+    resolve_all_to_localhost(monkeypatch)
     transport = Transport(max_body_bytes=1000, ca_bundle=certificate.path)
     with (
         serving(drip_body, certificate.server_context) as server,
@@ -107,7 +108,7 @@ def test_dns_that_never_answers_is_cut_off_and_its_thread_ends(transport, monkey
         release.wait(10)
         raise socket.gaierror("too late")
 
-    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    resolve_by(monkeypatch, hang)
     with pytest.raises(ExchangeTimeout) as caught:
         exchange(transport, "http://slow.test/")
     assert not caught.value.is_sent
@@ -116,10 +117,7 @@ def test_dns_that_never_answers_is_cut_off_and_its_thread_ends(transport, monkey
 
 
 def test_a_name_without_an_address_is_told_apart(transport, monkeypatch):
-    def fail(*args):
-        raise socket.gaierror("Name or service not known")
-
-    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    resolve_nothing(monkeypatch)
     with pytest.raises(NameNotResolved, match=r"nowhere\.test") as caught:
         exchange(transport, "http://nowhere.test/")
     assert not caught.value.is_sent
@@ -134,7 +132,7 @@ def test_lookups_that_cannot_start_do_not_use_up_the_places_for_lookups(transpor
         for _ in range(100):
             with pytest.raises(NameNotResolved, match="no thread"):
                 exchange(transport, "http://any.test/", seconds=1)
-    resolve_everything_to_localhost(monkeypatch)
+    resolve_all_to_localhost(monkeypatch)
     with serving(polite) as server:
         assert exchange(transport, f"http://any.test:{server.port}/", seconds=5).status == 200
 
@@ -160,11 +158,6 @@ def test_timeouts_leave_no_threads_behind(transport):
             with pytest.raises(ExchangeTimeout):
                 exchange(transport, server.url, seconds=0.05)
     until(lambda: threading.active_count() <= before)
-
-
-def resolve_everything_to_localhost(monkeypatch):
-    real = socket.getaddrinfo
-    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *rest: real("127.0.0.1", *rest))
 
 
 def until(condition):

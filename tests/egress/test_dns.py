@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from egress.exchange import Deadline
 from egress.transport import HttpRequest, Transport
 from instances.monitoring.readiness import check
 from tests.egress.raw_server import polite, serving
+from tests.support.name_resolution import look_up, resolve_by
 
 MANY = 100
 
@@ -23,14 +23,14 @@ MANY = 100
 @pytest.fixture
 def silent_dns(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A server that answers for localhost only."""
-    look_up, is_over = socket.getaddrinfo, threading.Event()
+    is_over = threading.Event()
 
     def getaddrinfo(host: str, *args: Any, **kwargs: Any) -> Any:
         if host.endswith(".silent.example"):
             is_over.wait(30)
         return look_up("127.0.0.1", *args, **kwargs)
 
-    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    resolve_by(monkeypatch, getaddrinfo)
     yield
     is_over.set()
 

@@ -8,12 +8,14 @@ import pytest
 
 from egress.errors import AddressRefused, TlsFailed
 from egress.transport import Transport
+from egress.webhooks.address_rules import refusal_reason
 from tests.egress.exchanging import CAP, exchange
 from tests.egress.raw_server import Peer, polite, serving
+from tests.support.name_resolution import look_up, resolve_all_to_localhost, resolve_by
 
 
 def test_tls_goes_to_the_name_whatever_the_address(certificate, monkeypatch):
-    to_localhost(monkeypatch)
+    resolve_all_to_localhost(monkeypatch)
     transport = Transport(max_body_bytes=CAP, ca_bundle=certificate.path)
     with serving(polite, certificate.server_context) as server:
         url = f"https://hooks.test:{server.port}/"
@@ -26,7 +28,7 @@ def test_tls_goes_to_the_name_whatever_the_address(certificate, monkeypatch):
 
 @pytest.mark.parametrize("host", ["other.test", "127.0.0.1"])
 def test_a_certificate_for_another_host_is_refused_before_sending(certificate, monkeypatch, host):
-    to_localhost(monkeypatch)
+    resolve_all_to_localhost(monkeypatch)
     transport = Transport(max_body_bytes=CAP, ca_bundle=certificate.path)
     with serving(polite, certificate.server_context) as server:
         with pytest.raises(TlsFailed) as caught:
@@ -36,7 +38,7 @@ def test_a_certificate_for_another_host_is_refused_before_sending(certificate, m
 
 
 def test_a_certificate_of_an_unknown_authority_is_refused(transport, certificate, monkeypatch):
-    to_localhost(monkeypatch)
+    resolve_all_to_localhost(monkeypatch)
     with serving(polite, certificate.server_context) as server, pytest.raises(TlsFailed):
         exchange(transport, f"https://hooks.test:{server.port}/")
 
@@ -64,27 +66,30 @@ def test_a_guard_sees_the_address_and_can_refuse_it(transport):
     assert asked == ["127.0.0.1"]
 
 
+@pytest.mark.parametrize("host", ["0x7f.1", "2130706433", "127.1"])
+def test_a_guard_refuses_odd_spellings_by_the_address_that_they_mean(transport, host):
+    with serving(polite) as server:
+        url = f"http://{host}:{server.port}/"
+        with pytest.raises(AddressRefused):
+            exchange(transport, url, guard=refusal_reason, is_fresh=True)
+        assert server.accepted == 0
+
+
 def test_a_guard_on_pooled_connections_is_a_mistake_of_the_caller(transport):
     with pytest.raises(ValueError, match="fresh"):
         exchange(transport, "http://127.0.0.1:1/", guard=lambda _: None)
 
 
 def test_the_next_address_is_tried_when_one_refuses(transport, monkeypatch):
-    real = socket.getaddrinfo
     with serving(polite) as server, socket.create_server(("127.0.0.2", 0)) as other:
         closed = other.getsockname()[1]
         other.close()
 
         def two(host, port, *rest):
             return [
-                *real("127.0.0.2", closed, *rest),
-                *real("127.0.0.1", server.port, *rest),
+                *look_up("127.0.0.2", closed, *rest),
+                *look_up("127.0.0.1", server.port, *rest),
             ]
 
-        monkeypatch.setattr(socket, "getaddrinfo", two)
+        resolve_by(monkeypatch, two)
         assert exchange(transport, f"http://two.test:{server.port}/").status == 200
-
-
-def to_localhost(monkeypatch):
-    real = socket.getaddrinfo
-    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *rest: real("127.0.0.1", *rest))

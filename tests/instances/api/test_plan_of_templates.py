@@ -1,7 +1,6 @@
 """POST /api/instances/plan knows what would become of the template, as creating would find out."""
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -11,10 +10,12 @@ from django.core.cache import cache
 from django.db.models import F
 from django.test import Client
 
+from accounts.models import IdempotentAnswer
 from instances.catalogue import cache as catalogue
 from instances.models import CachedTemplate, Instance
 from instances.services import templates
 from jobs.models import Job, Worker
+from tests.conftest import MonotonicClock
 from tests.engine import run_due
 from tests.fakes import CLUSTER, DOWN, PRODUCT, TEMPLATE, FakeNovita
 from tests.instances.handlers.conftest import Service, novita, service
@@ -38,10 +39,10 @@ def shop(novita: FakeNovita) -> None:
 
 
 @pytest.fixture
-def worker(monkeypatch: pytest.MonkeyPatch) -> None:
+def worker(db: None, monotonic: MonotonicClock) -> None:
     """One that works whenever somebody waits."""
     Worker.objects.create(name="host:1:1", host="host", pid=1)
-    monkeypatch.setattr(templates, "pause", run_due)
+    monotonic.meanwhile = run_due
 
 
 def plan(api: Client, **fields: Any) -> Any:
@@ -119,10 +120,7 @@ def test_what_novita_does_not_tell_is_not_claimed(api: Client, novita: FakeNovit
     assert not Job.objects.live().exists()
 
 
-def test_nobody_is_waited_for_where_no_worker_lives(
-    api: Client, novita: FakeNovita, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(templates, "pause", lambda: pytest.fail("waited"))
+def test_nobody_is_waited_for_where_no_worker_lives(api: Client) -> None:
     Worker.objects.create(name="host:1:1", host="host", pid=1)
     Worker.objects.update(last_seen_at=F("last_seen_at") - timedelta(minutes=1))
     assert plan(api)["templateChecked"] is False
@@ -131,16 +129,13 @@ def test_nobody_is_waited_for_where_no_worker_lives(
 
 @pytest.mark.usefixtures("worker")
 def test_the_wait_ends_in_time_and_takes_few_threads(
-    api: Client, monkeypatch: pytest.MonkeyPatch
+    api: Client, monotonic: MonotonicClock
 ) -> None:
-    moments: list[Callable[[], Any]] = []
-    clock = iter(range(1000))
-    monkeypatch.setattr(templates, "pause", lambda: moments.append(run_due))
-    monkeypatch.setattr(templates, "monotonic", lambda: next(clock))
+    monotonic.meanwhile = lambda: None
+    began = monotonic.now
     assert plan(api)["templateChecked"] is False
-    assert 0 < len(moments) < 5
+    assert began + 1 < monotonic.now < began + 3
     assert Job.objects.live().get().type == "look_up_template"
-    monkeypatch.setattr(templates, "pause", lambda: pytest.fail("waited"))
     taken = [templates.SEATS.acquire(blocking=False) for _ in range(templates.MOST_WAITING)]
     try:
         assert all(taken)
@@ -162,15 +157,9 @@ def test_what_creating_has_read_is_known_without_asking(
 
 @pytest.mark.usefixtures("worker")
 def test_a_plan_asks_for_the_template_and_claims_no_key(
-    api: Client, monkeypatch: pytest.MonkeyPatch
+    api: Client,
 ) -> None:
     """Nothing is waited for in a transaction that holds a key."""
-    order: list[str] = []
-    monkeypatch.setattr(templates, "pause", lambda: (order.append("asked"), run_due()))
-    monkeypatch.setattr(
-        "accounts.rest.idempotency._claim", lambda *_: order.append("claimed") or True
-    )
-    monkeypatch.setattr("accounts.rest.idempotency._keep", lambda *_: None)
     answer = api.post(
         "/api/instances/plan",
         json.dumps(BODY),
@@ -178,5 +167,5 @@ def test_a_plan_asks_for_the_template_and_claims_no_key(
         headers={"Idempotency-Key": "k"},
     )
     assert answer.json()["templateChecked"] is True
-    assert order == ["asked"]
+    assert not IdempotentAnswer.objects.exists()
     assert not Instance.objects.exists()

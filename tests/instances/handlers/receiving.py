@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -35,15 +36,20 @@ def answer(status: int, **fields: Any) -> DeliveryResult:
 
 @dataclass
 class Receiver:
-    """Keeps what it is sent; answers 200 unless told otherwise."""
+    """Keeps what it is sent; answers 200 unless told otherwise.
+
+    meanwhile: what happens here while it is at it.
+    """
 
     answers: list[DeliveryResult] = field(default_factory=list)
     got: list[tuple[str, bytes, dict[str, str]]] = field(default_factory=list)
+    meanwhile: Callable[[], object] = lambda: None
 
     def deliver(
         self, url: str, body: bytes, headers: dict[str, str], **options: Any
     ) -> DeliveryResult:
         self.got.append((url, body, headers))
+        self.meanwhile()
         return self.answers.pop(0) if self.answers else answer(200)
 
     @property

@@ -15,10 +15,9 @@ from tests.fakes import DOWN, TEMPLATE, FakeNovita
 
 
 @pytest.fixture
-def novita(db: None, monkeypatch: pytest.MonkeyPatch) -> FakeNovita:
-    fake = FakeNovita(templates={"1": replace(TEMPLATE, id="1", channel="official")})
-    monkeypatch.setattr("instances.novita.client_factory.client", fake.client)
-    return fake
+def novita(db: None, novita: FakeNovita) -> FakeNovita:
+    novita.templates = {"1": replace(TEMPLATE, id="1", channel="official")}
+    return novita
 
 
 def refresh(project: Project) -> None:

@@ -100,17 +100,10 @@ def test_a_job_whose_instance_was_ended_meanwhile_does_nothing(
 
 @each_verb
 def test_an_instance_that_is_ended_while_the_verb_is_sent_stays_ended(
-    service: Service, novita: FakeNovita, monkeypatch: pytest.MonkeyPatch, verb: str
+    service: Service, novita: FakeNovita, verb: str
 ) -> None:
     instance = ready_for(service, novita, verb)
-    call = ChangeInstance.call
-
-    def call_and_terminate(self: ChangeInstance, work: object) -> object:
-        result = call(self, work)  # type: ignore[arg-type]
-        service.ask("terminate", instance)
-        return result
-
-    monkeypatch.setattr(ChangeInstance, "call", call_and_terminate)
+    novita.meanwhile[f"{verb}_instance"] = lambda: service.ask("terminate", instance)
     act(service, verb, instance)
     assert (instance.status, instance.action_accepted_at) == ("terminating", None)
     assert job(verb).status == "completed"

@@ -10,6 +10,7 @@ import pytest
 from instances.models import Instance, UpstreamEnding
 from jobs.engine.claim import Claimer
 from jobs.models import Job
+from tests.conftest import MonotonicClock
 from tests.engine import DrivenExecutor, make_due
 from tests.fakes import DOWN, TIMED_OUT, FakeNovita
 from tests.instances.conftest import Configure
@@ -272,22 +273,10 @@ def test_two_workers_with_the_same_row_post_once(service: Service, novita: FakeN
 
 
 def test_a_create_is_not_sent_when_too_little_of_its_lease_is_left(
-    service: Service, novita: FakeNovita, monkeypatch: pytest.MonkeyPatch
+    service: Service, novita: FakeNovita, monotonic: MonotonicClock
 ) -> None:
     instance = create(service, service.create())
-    monkeypatch.setattr("instances.provisioning.submit.time.monotonic", _Jumping(60))
+    monotonic.step = 60
     create(service, instance)
     assert novita.created == []
     assert (instance.create_step, instance.posted_at) == ("choose", None)
-    monkeypatch.undo()
-
-
-class _Jumping:
-    """A clock that is later by so many seconds at every look."""
-
-    def __init__(self, seconds: float) -> None:
-        self.now, self.seconds = 0.0, seconds
-
-    def __call__(self) -> float:
-        self.now += self.seconds
-        return self.now

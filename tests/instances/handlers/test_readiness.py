@@ -9,10 +9,9 @@ import pytest
 from django.db.models import F
 from django.test import Client
 
-from instances.models import Instance
+from instances.models import Instance, UpstreamGate
 from instances.monitoring import readiness
-from instances.novita import limiter
-from instances.novita.limiter import Permit
+from tests.engine import database_time
 from tests.fakes import FakeNovita
 from tests.instances.handlers.conftest import HOOK, Service, events
 from upstream.types import PortMapping
@@ -118,14 +117,14 @@ def test_without_a_probe_nothing_is_asked(
 
 
 def test_ssh_is_probed_where_its_command_leads_if_no_port_says(
-    service: Service, novita: FakeNovita, probes: Probes, monkeypatch: Any
+    service: Service, novita: FakeNovita, probes: Probes
 ) -> None:
     instance = service.placed(readiness_probe=PROBE)
     command = "ssh -p 30022 root@proxy.example"
     novita.put(instance.upstream_id, status="running", ssh_command=command)
     service.watch(instance, times=2)
     assert probes.asked[-1] == (PROBE, {22: "ssh://root@proxy.example:30022"})
-    monkeypatch.setattr(limiter, "reserve", lambda *_, **__: Permit(0))
+    UpstreamGate.objects.update(opened_until=database_time(timedelta(hours=1)))
     service.watch(instance)
     assert probes.asked[-1] == (PROBE, {22: "ssh://root@proxy.example:30022"})
 
@@ -140,10 +139,10 @@ def test_what_is_not_running_at_novita_is_not_asked(
 
 
 def test_a_probe_goes_on_where_no_call_to_novita_is_left(
-    service: Service, waiting: Instance, probes: Probes, novita: FakeNovita, monkeypatch: Any
+    service: Service, waiting: Instance, probes: Probes, novita: FakeNovita
 ) -> None:
     novita.calls.clear()
-    monkeypatch.setattr(limiter, "reserve", lambda *_, **__: Permit(0))
+    UpstreamGate.objects.update(opened_until=database_time(timedelta(hours=1)))
     probes.says = ""
     service.watch(waiting)
     assert waiting.status == "running"

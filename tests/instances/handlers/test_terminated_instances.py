@@ -68,18 +68,11 @@ def test_ended_between_two_steps_nothing_is_sent(service: Service, novita: FakeN
 
 
 def test_ended_while_the_create_is_on_the_wire_what_it_made_is_ended(
-    service: Service, novita: FakeNovita, monkeypatch: pytest.MonkeyPatch
+    service: Service, novita: FakeNovita
 ) -> None:
     instance = service.create()
     service.run("create_instance")
-    create = novita.put
-
-    def put_and_terminate(upstream_id: str, **fields: str) -> object:
-        made = create(upstream_id, **fields)
-        assert service.ask("terminate", instance).status == "terminating"
-        return made
-
-    monkeypatch.setattr(novita, "put", put_and_terminate)
+    novita.meanwhile["create_instance"] = lambda: service.ask("terminate", instance)
     service.run("create_instance")
     instance.refresh_from_db()
     assert (instance.status, instance.upstream_id) == ("terminating", "up-1")

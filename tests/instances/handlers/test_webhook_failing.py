@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from egress.webhooks.sending import DeliveryResult
 from instances.domain.enums import InstanceStatus
 from instances.handlers import webhook
 from instances.models import Instance, InstanceEvent, WebhookDelivery
@@ -29,6 +27,7 @@ from tests.instances.handlers.receiving import (
     send,
 )
 from tests.jobs.conftest import in_thread
+from tests.support.name_resolution import look_up, resolve_by
 
 pytestmark = pytest.mark.django_db
 
@@ -86,12 +85,11 @@ def test_a_url_that_leads_nowhere_is_given_up_at_once_and_its_owner_is_told(
     service: Service, instance: Instance, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another attempt would end in the same way; the next message goes the same short way."""
-    real = socket.getaddrinfo
 
     def getaddrinfo(host: Any, *rest: Any, **more: Any) -> Any:
-        return real("192.168.1.9" if host == "inside.example" else host, *rest, **more)
+        return look_up("192.168.1.9" if host == "inside.example" else host, *rest, **more)
 
-    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    resolve_by(monkeypatch, getaddrinfo)
     Instance.objects.update(webhook_url=url)
     instance.refresh_from_db()
     move_on(instance, InstanceStatus.STARTING)
@@ -225,13 +223,9 @@ def test_a_cancelled_message_is_visibly_failed_and_lets_the_next_go(
 
 
 def test_a_message_cancelled_while_it_is_sent_stays_cancelled(
-    service: Service, instance: Instance, monkeypatch: pytest.MonkeyPatch
+    service: Service, instance: Instance, receiver: Receiver
 ) -> None:
-    def deliver(*_: Any, **__: Any) -> DeliveryResult:
-        control.cancel(live_jobs()[0], actor="ada")
-        return answer(200)
-
-    monkeypatch.setattr(webhook, "deliver", deliver)
+    receiver.meanwhile = lambda: control.cancel(live_jobs()[0], actor="ada")
     send(service)
     assert deliveries() == ["failed"]
     assert Job.objects.get(type="send_webhook").status == "cancelled"

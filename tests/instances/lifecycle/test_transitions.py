@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from itertools import product
-from types import SimpleNamespace
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from psycopg.errors import CheckViolation
 
 from accounts.models import Project
 from core.clock import database_now
@@ -17,6 +17,7 @@ from instances.lifecycle.transitions import change_status, fail, record_event
 from instances.models import Installation, Instance, InstanceEvent, WebhookDelivery
 from instances.services import create_instance
 from jobs.models import Job
+from tests.support.refusals import refused_by_postgres
 
 pytestmark = pytest.mark.django_db
 
@@ -98,13 +99,11 @@ def test_a_failure_says_why(instance: Instance) -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("url", ["", "https://example.com/hook"])
-def test_accepting_a_wish_is_one_commit(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_accepting_a_wish_is_one_commit(url: str) -> None:
     project = Project.objects.create(name="p")
-    monkeypatch.setattr(
-        "instances.lifecycle.jobs.JobPriority", SimpleNamespace(HIGH=99, NORMAL=100)
-    )
     wish = InstanceRequest("one", "RTX 4090", "tpl", "CN-HK-01", webhook_url=url)
-    with pytest.raises(IntegrityError, match="job_priority_known"):
+    refused = refused_by_postgres("INSERT", "jobs_job", "true", CheckViolation)
+    with refused, pytest.raises(IntegrityError, match="refused"):
         create_instance(project=project, wish=wish, cause=CAUSE)
     counts = [model.objects.count() for model in (Instance, InstanceEvent, Job, WebhookDelivery)]
     assert counts == [0, 0, 0, 0]

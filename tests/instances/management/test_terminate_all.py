@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from io import StringIO
-from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
+from psycopg.errors import LockNotAvailable
 
 import manage
 from accounts.models import Project
-from instances.management.commands import terminate_all as command
 from instances.models import Instance
-from instances.services import terminate as terminating
+from tests.conftest import MonotonicClock
 from tests.instances.admin.conftest import Make, make
+from tests.support.refusals import refused_by_postgres
 
 __all__ = ["make"]
 pytestmark = pytest.mark.django_db
@@ -75,22 +74,19 @@ def test_the_project_is_not_guessed(db: None) -> None:
 
 
 def test_waiting_ends_when_the_last_one_is_terminated(
-    make: Make, monkeypatch: pytest.MonkeyPatch
+    make: Make, monotonic: MonotonicClock
 ) -> None:
     make("running")
     make("running")
-    looks: list[float] = []
 
-    def the_worker_goes_on(seconds: float) -> None:
-        looks.append(seconds)
+    def the_worker_goes_on() -> None:
         pk = Instance.objects.filter(status="terminating").order_by("pk")[0].pk
         gone = Instance.objects.get(pk=pk).created_at
         Instance.objects.filter(pk=pk).update(status="terminated", upstream_gone_at=gone)
 
-    monkeypatch.setattr(command.time, "sleep", the_worker_goes_on)
+    monotonic.meanwhile = the_worker_goes_on
     out = run("--project", "alpha", "--yes", "--wait")
     assert out.endswith("All instances are terminated.\n")
-    assert len(looks) == 2
 
 
 def test_waiting_is_bounded_and_names_what_is_left(make: Make) -> None:
@@ -102,18 +98,12 @@ def test_waiting_is_bounded_and_names_what_is_left(make: Make) -> None:
 
 
 def test_one_that_cannot_be_locked_does_not_keep_the_others_running(
-    make: Make, monkeypatch: pytest.MonkeyPatch
+    make: Make,
 ) -> None:
     locked, other = make("running"), make("running")
-    terminate: Callable[..., Instance] = terminating.terminate_instance
-
-    def terminate_unless_locked(*, public_id: str, **options: Any) -> Instance:
-        if public_id == locked.public_id:
-            raise OperationalError("canceling statement due to lock timeout")
-        return terminate(public_id=public_id, **options)
-
-    monkeypatch.setattr(terminating, "terminate_instance", terminate_unless_locked)
-    with pytest.raises(OperationalError, match="lock timeout"):
+    when = f"NEW.public_id = '{locked.public_id}'"
+    held = refused_by_postgres("UPDATE", "instances_instance", when, LockNotAvailable)
+    with held, pytest.raises(OperationalError, match="refused"):
         run("--project", "alpha", "--yes")
     locked.refresh_from_db()
     other.refresh_from_db()

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from instances.monitoring.readiness import check
+from tests.support.name_resolution import resolve_nothing
 
 LOOPBACK = [ip_network("127.0.0.0/8")]
 HTTP = {"type": "http", "port": 8888, "path": "/ok", "expectedStatus": 200, "timeoutSeconds": 2}
@@ -119,8 +120,5 @@ def test_what_it_says_holds_no_login_path_or_token(address: str, probe: dict[str
 
 
 def test_a_name_that_nobody_knows_is_an_answer_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: Any, **__: Any) -> None:
-        raise socket.gaierror("unknown")
-
-    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    resolve_nothing(monkeypatch)
     assert "no address found" in check(TCP, {22: "proxy.example:22"})

@@ -10,6 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from instances.novita.holds import OUTAGES_TO_OPEN
+from tests.conftest import MonotonicClock
 from tests.instances.conftest import Clock
 from tests.instances.novita.holding import (
     CREATE_KEY,
@@ -61,14 +62,12 @@ def test_each_reason_has_its_line(
 
 
 def test_failed_calls_are_lines_once_in_a_while_with_the_count_of_the_others(
-    monkeypatch: pytest.MonkeyPatch,
+    monotonic: MonotonicClock,
 ) -> None:
-    now = [1000.0]
-    monkeypatch.setattr("instances.novita.call_log.time.monotonic", lambda: now[0])
     with capture_logs() as lines:
         for _ in range(5):
             report(DOWN, READ, SOLD_OUT)
-            now[0] += 2.5
+            monotonic.now += 2.5
         report(DOWN)
     failed = [line for line in lines if line["event"] == "novita_call_failed"]
     assert [(line["endpoint"], line["not_logged"]) for line in failed] == [

@@ -85,17 +85,9 @@ def test_addresses_and_access_stay_whole_over_many_passes(
     assert novita.calls == ["list_instances"] * 5
 
 
-def test_lists_without_ports_take_none_away(
-    novita: FakeNovita, whole: Instance, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    listed = novita.listed
-    monkeypatch.setattr(
-        novita,
-        "listed",
-        lambda item: replace(
-            listed(item), port_mappings=(), facts=frozenset({Fact.STATUS, Fact.PORTS})
-        ),
-    )
+def test_lists_without_ports_take_none_away(novita: FakeNovita, whole: Instance) -> None:
+    facts = frozenset({Fact.STATUS, Fact.PORTS})
+    novita.shows = lambda item: replace(item, port_mappings=(), facts=facts)
     for _ in range(3):
         reconcile()
     assert shown(whole) == (SHOWN_PORTS, CONNECTION, "first")
@@ -118,11 +110,10 @@ def test_another_address_in_a_list_is_read_by_id_and_then_told(
 
 
 def test_a_list_that_always_differs_costs_one_look_by_id(
-    service: Service, novita: FakeNovita, whole: Instance, monkeypatch: pytest.MonkeyPatch
+    service: Service, novita: FakeNovita, whole: Instance
 ) -> None:
-    listed = novita.listed
     other = (PortMapping(80, "inner", "http"),)
-    monkeypatch.setattr(novita, "listed", lambda item: replace(listed(item), port_mappings=other))
+    novita.shows = lambda item: replace(item, port_mappings=other)
     for _ in range(5):
         reconcile()
         service.run("monitor_instance")

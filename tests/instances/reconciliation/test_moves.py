@@ -15,7 +15,7 @@ from tests.instances.reconciliation.conftest import reconcile
 from tests.instances.reconciliation.test_addresses import shown
 from upstream.access import Access
 from upstream.facts import ALL_FACTS, CONNECT_FACTS, Fact
-from upstream.types import PortMapping, UpstreamInstance
+from upstream.types import PortMapping
 
 pytestmark = pytest.mark.django_db
 
@@ -141,9 +141,9 @@ def test_the_same_place_in_other_words_or_none_is_no_move(
 
 
 def test_a_list_that_shows_another_place_than_a_look_by_id_moves_nothing(
-    service: Service, novita: FakeNovita, placed: Instance, monkeypatch: pytest.MonkeyPatch
+    service: Service, novita: FakeNovita, placed: Instance
 ) -> None:
-    lie_about(novita, monkeypatch, [HONG_KONG])
+    lie_about(novita, [HONG_KONG])
     novita.calls.clear()
     settle(service, times=4)
     assert place_of(placed) == ("US-WEST-01", "us-ca-6")
@@ -165,11 +165,11 @@ def test_what_is_stopped_has_moved_when_two_lists_say_so(
 
 
 def test_lists_that_contradict_each_other_move_nothing_that_is_stopped(
-    service: Service, novita: FakeNovita, placed: Instance, monkeypatch: pytest.MonkeyPatch
+    service: Service, novita: FakeNovita, placed: Instance
 ) -> None:
     novita.put("up-1", status="exited")
     settle(service)
-    lie_about(novita, monkeypatch, [HONG_KONG, HERE])
+    lie_about(novita, [HONG_KONG, HERE])
     for _ in range(6):
         reconcile()
     assert "instance.moved" not in events(placed)
@@ -183,14 +183,7 @@ def test_regions_that_are_not_configured_any_more_stay_as_they_were_asked_for(
     assert place_of(placed) == ("US-WEST-01", "us-ca-6")
 
 
-def lie_about(
-    novita: FakeNovita, monkeypatch: pytest.MonkeyPatch, places: list[dict[str, str]]
-) -> None:
+def lie_about(novita: FakeNovita, places: list[dict[str, str]]) -> None:
     """Lists show it in these places, in turn."""
-    listed = novita.listed
     turns = iter(places * 20)
-
-    def lying(item: UpstreamInstance) -> UpstreamInstance:
-        return replace(listed(item), **next(turns))
-
-    monkeypatch.setattr(novita, "listed", lying)
+    novita.shows = lambda item: replace(item, **next(turns))

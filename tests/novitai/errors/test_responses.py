@@ -11,6 +11,7 @@ from django.test import Client
 
 from tests.conftest import client_of
 from tests.novitai.refusals import error_of
+from tests.support.refusals import failing_statements
 
 POST: Any = {"content_type": "application/json"}
 
@@ -166,21 +167,14 @@ def test_no_format_parameter_changes_the_answer(api: Client, query: str) -> None
     error_of(api.get(f"/api/instances{query}"), 400, "VALIDATION_ERROR")
 
 
-def _break(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    def fail(**_: Any) -> None:
-        raise error
-
-    monkeypatch.setattr("instances.services.create_instance", fail)
-
-
 BODY = {"name": "a", "productName": "b", "templateId": 1}
 
 
 def test_a_bug_is_a_500_without_a_word_of_it_and_its_traceback_is_in_the_log(
-    api: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    api: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    _break(monkeypatch, RuntimeError("hunter2 leaked"))
-    response = api.post("/api/instances", BODY, **POST)
+    with failing_statements("instances_instance", RuntimeError("hunter2 leaked")):
+        response = api.post("/api/instances", BODY, **POST)
     error_of(response, 500, "INTERNAL_SERVER_ERROR")
     assert b"hunter2" not in response.content
     assert b"Traceback" not in response.content
@@ -190,11 +184,10 @@ def test_a_bug_is_a_500_without_a_word_of_it_and_its_traceback_is_in_the_log(
     assert "hunter2" in str(line["exc_info"])
 
 
-def test_a_lost_database_is_a_503_that_says_to_come_back(
-    api: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _break(monkeypatch, OperationalError("server closed the connection, password=hunter2"))
-    response = api.post("/api/instances", BODY, **POST)
+def test_a_lost_database_is_a_503_that_says_to_come_back(api: Client) -> None:
+    lost = OperationalError("server closed the connection, password=hunter2")
+    with failing_statements("instances_instance", lost):
+        response = api.post("/api/instances", BODY, **POST)
     error_of(response, 503, "SERVICE_UNAVAILABLE")
     assert response["Retry-After"] == "5"
     assert b"hunter2" not in response.content

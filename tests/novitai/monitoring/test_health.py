@@ -1,5 +1,6 @@
 """/health, /livez and /readyz, in every state they can be in."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -12,9 +13,10 @@ from core.clock import database_now
 from core.database import probe
 from instances.models import UpstreamGate
 from jobs.models import Job, PausedType, Worker
-from novitai.monitoring import health, request_stats
+from novitai.monitoring import request_stats
 from novitai.monitoring.request_stats import Totals, Window
 from novitai.openapi.own_addresses import Health
+from tests.support.refusals import failing_statements
 
 
 @pytest.fixture(autouse=True)
@@ -35,14 +37,10 @@ def gate(db: None, settings: Any) -> UpstreamGate:
 
 
 @pytest.fixture
-def no_database(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every new connection is refused, as by a server that is gone."""
-
-    def refuse(*_: Any, **__: Any) -> None:
-        raise OperationalError("connection refused")
-
-    monkeypatch.setattr("django.db.backends.base.base.BaseDatabaseWrapper.cursor", refuse)
-    monkeypatch.setattr("django.db.transaction.Atomic.__enter__", refuse)
+def no_database(transactional_db: None) -> Iterator[None]:
+    """Every statement fails, as on a server that is gone."""
+    with failing_statements("", OperationalError("connection refused")):
+        yield
 
 
 def test_all_is_well(anonymous: Client, worker: Worker) -> None:
@@ -209,10 +207,7 @@ def reasons(response: Any) -> list[str]:
     return found
 
 
-def test_not_ready_before_the_migrations(
-    anonymous: Client, worker: Worker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(health, "_migrated", False)
+def test_not_ready_before_the_migrations(anonymous: Client, worker: Worker) -> None:
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM django_migrations WHERE app = 'jobs'")
     words = "Migrations are not applied. Run manage.py migrate."

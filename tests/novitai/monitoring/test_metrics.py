@@ -20,6 +20,7 @@ from instances.services import create_instance
 from jobs import counters
 from jobs.models import Job, PausedType, Worker
 from tests.conftest import client_of
+from tests.support.refusals import failing_statements
 
 Sample = tuple[str, frozenset[tuple[str, str]]]
 WISH = InstanceRequest(
@@ -55,16 +56,12 @@ def test_requests_are_counted_by_view_method_and_status(api: Client) -> None:
 
 
 def test_what_no_view_foresaw_is_counted_by_its_class(
-    api: Client, monkeypatch: pytest.MonkeyPatch
+    api: Client,
 ) -> None:
-    def fail(*args: Any, **options: Any) -> None:
-        raise ZeroDivisionError
-
     name, labels = "django_http_exceptions_total_by_type_total", {"type": "ZeroDivisionError"}
     before = value(scrape(api), name, **labels) or 0
-    monkeypatch.setattr("instances.api.views.find_instance", fail)
-    api.raise_request_exception = False
-    assert api.get("/api/instances/inst_1").status_code == 500
+    with failing_statements('"instances_instance"', ZeroDivisionError()):
+        assert api.get("/api/instances/inst_1").status_code == 500
     assert value(scrape(api), name, **labels) == before + 1
 
 
