@@ -13,7 +13,9 @@ from instances import reconciliation
 from instances.domain.types import Cause
 from instances.models import Instance, UpstreamGate
 from instances.novita import client_factory, limiter
+from instances.novita.limiter import ENOUGH_AT_ONCE
 from instances.reconciliation import Report
+from tests.engine import database_time
 from tests.fakes import FakeNovita
 from tests.instances.handlers.conftest import Service, novita, service
 
@@ -24,9 +26,11 @@ __all__ = ["novita", "service"]
 AGO = timedelta(minutes=2)
 
 
-def reconcile(*, is_dry: bool = False, later: timedelta = timedelta(minutes=1)) -> Report:
-    """A pass some time after whatever happened here, and ``later`` than the pass before."""
-    Instance.objects.update(status_changed_at=F("status_changed_at") - AGO)
+def reconcile(
+    *, is_dry: bool = False, later: timedelta = timedelta(minutes=1), ago: timedelta = AGO
+) -> Report:
+    """A pass ``ago`` after whatever happened here, and ``later`` than the pass before."""
+    Instance.objects.update(status_changed_at=F("status_changed_at") - ago)
     Instance.objects.update(
         absence_seen_at=F("absence_seen_at") - later,
         absence_looked_at=F("absence_looked_at") - later,
@@ -51,6 +55,13 @@ def reconcile_for(span: timedelta) -> Report:
         UpstreamGate.objects.all().delete()
         report = reconcile(later=step)
     return report
+
+
+def leave_calls(count: int) -> None:
+    """What the next pass may use, beside the reserves for terminations and for others."""
+    reserves = 6 + ENOUGH_AT_ONCE
+    later = database_time(timedelta(hours=1))
+    UpstreamGate.objects.update(tokens_e3=(count + reserves) * 1000, refilled_at=later)
 
 
 def kinds(report: Report) -> list[str]:

@@ -11,15 +11,13 @@ from django.db.models import F
 from core.clock import database_now
 from instances import reconciliation
 from instances.domain.types import Cause
-from instances.models import Installation, Instance, ReconcileRun
-from instances.novita import installation
-from instances.reconciliation import plan
+from instances.models import Instance
 from instances.services import stop_instance
 from jobs.models import Job
 from tests.fakes import DOWN, FakeNovita
 from tests.instances.handlers.conftest import HOOK, Service, events
-from tests.instances.reconciliation import conftest as reconciling_tests
 from tests.instances.reconciliation.conftest import kinds, reconcile, reconcile_for, run_one
+from upstream.types import InstancePage
 
 pytestmark = pytest.mark.django_db
 
@@ -92,17 +90,10 @@ def test_what_the_list_leaves_out_is_looked_at_before_it_counts_as_gone(
     assert "get_instance" in novita.calls
 
 
-def test_a_list_that_lags_behind_changes_nothing(
-    novita: FakeNovita, running: Instance, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_list_that_lags_behind_changes_nothing(novita: FakeNovita, running: Instance) -> None:
     stale = novita.put("up-1", status="exited")
     novita.put("up-1", status="running")
-    shown = novita.page
-    monkeypatch.setattr(
-        novita,
-        "page",
-        lambda *args: type(shown(*args))((stale,), 1),
-    )
+    novita.lists = lambda page: InstancePage((stale,), 1)
     reconcile()
     assert after(running) == ("running", "")
 
@@ -131,72 +122,6 @@ def test_a_stopped_instance_that_was_started_at_novita_starts_here(
     novita.put("up-1", status="running")
     service.run("monitor_instance", times=2)
     assert after(running)[0] == "running"
-
-
-@pytest.mark.parametrize("count", [3, 5])
-def test_many_that_vanish_at_once_are_not_believed(
-    service: Service, novita: FakeNovita, count: int
-) -> None:
-    instances = [run_one(service, novita, name=f"n{n}") for n in range(count)]
-    novita.instances.clear()
-    report = reconcile()
-    reconcile_for(AFTER)
-    assert {after(each)[0] for each in instances} == {"running"}
-    assert "brake" in kinds(report)
-    assert Installation.objects.get().braked_at is not None
-    assert "accept" in ReconcileRun.objects.first().note
-
-
-def test_many_that_are_gone_are_believed_after_an_hour(
-    service: Service, novita: FakeNovita
-) -> None:
-    instances = [run_one(service, novita, name=f"n{n}") for n in range(3)]
-    novita.instances.clear()
-    reconcile_for(timedelta(hours=1, minutes=5))
-    assert {after(each)[0] for each in instances} == {"terminated"}
-    reconcile()
-    assert Installation.objects.get().braked_at is None
-
-
-def test_the_brake_stays_on_while_they_are_missing(service: Service, novita: FakeNovita) -> None:
-    instances = [run_one(service, novita, name=f"n{n}") for n in range(12)]
-    for each in instances[:4]:
-        del novita.instances[each.upstream_id]
-    reconcile()
-    # A tenth more of the others would make those four less than a fifth of all.
-    Installation.objects.update(brake_reason="as it was")
-    [run_one(service, novita, name=f"m{n}") for n in range(12)]
-    assert "brake" in kinds(reconcile_for(AFTER))
-    assert {after(each)[0] for each in instances} == {"running"}
-
-
-@pytest.mark.parametrize("looks", [1, 2])
-def test_the_brake_counts_what_no_look_was_left_for(
-    service: Service, novita: FakeNovita, monkeypatch: pytest.MonkeyPatch, looks: int
-) -> None:
-    instances = [run_one(service, novita, name=f"n{n}") for n in range(6)]
-    for each in instances[:4]:
-        del novita.instances[each.upstream_id]
-    monkeypatch.setattr(plan, "SINGLE_LOOKS", looks - 4)
-    for _ in range(2):
-        assert "brake" in kinds(reconcile())
-    assert {after(each)[0] for each in instances} == {"running"}
-
-
-def test_a_list_that_is_not_whole_does_not_take_the_brake_off(
-    service: Service, novita: FakeNovita, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    instances = [run_one(service, novita, name=f"n{n}") for n in range(6)]
-    novita.unlisted.update(each.upstream_id for each in instances)
-    Installation.objects.update(braked_at=database_now(), brake_reason="as it was")
-    shown = novita.page
-    monkeypatch.setattr(novita, "page", lambda *args: type(shown(*args))((), 6))
-    reconcile()
-    assert Installation.objects.get().braked_at is not None
-    monkeypatch.setattr(novita, "page", shown)
-    novita.unlisted.clear()
-    reconcile()
-    assert Installation.objects.get().braked_at is None
 
 
 @pytest.mark.parametrize(
@@ -241,44 +166,13 @@ def test_a_pass_writes_nothing_over_what_was_seen_after_it_began(
 
 
 def test_lists_contradict_nothing_that_changed_here_a_moment_ago(
-    service: Service, novita: FakeNovita, monkeypatch: pytest.MonkeyPatch
+    service: Service, novita: FakeNovita
 ) -> None:
     instances = [run_one(service, novita, name=f"n{n}") for n in range(15)]
     for each in instances:
         novita.put(each.upstream_id, status="exited")
-    monkeypatch.setattr(reconciling_tests, "AGO", timedelta(seconds=5))
-    reconcile()
+    reconcile(ago=timedelta(seconds=5))
     assert {after(each)[0] for each in instances} == {"running"}
-
-
-def test_an_operator_may_take_the_brake_off(service: Service, novita: FakeNovita) -> None:
-    instances = [run_one(service, novita, name=f"n{n}") for n in range(3)]
-    novita.instances.clear()
-    reconcile()
-    installation.release_brake()
-    reconcile()
-    reconcile()
-    assert {after(each)[0] for each in instances} == {"terminated"}
-    assert Installation.objects.get().braked_at is None
-
-
-def test_the_brake_comes_off_when_they_are_back(service: Service, novita: FakeNovita) -> None:
-    for n in range(3):
-        run_one(service, novita, name=f"n{n}")
-    gone = dict(novita.instances)
-    novita.instances.clear()
-    reconcile()
-    novita.instances.update(gone)
-    reconcile()
-    assert Installation.objects.get().braked_at is None
-
-
-def test_a_few_of_many_are_believed(service: Service, novita: FakeNovita) -> None:
-    instances = [run_one(service, novita, name=f"n{n}") for n in range(4)]
-    for each in instances[:2]:
-        del novita.instances[each.upstream_id]
-    reconcile_for(AFTER)
-    assert [after(each)[0] for each in instances] == ["terminated"] * 2 + ["running"] * 2
 
 
 def test_an_outage_concludes_nothing_and_says_so(novita: FakeNovita, running: Instance) -> None:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from django.db import transaction
@@ -14,6 +15,7 @@ from instances.lifecycle.transitions import change_status
 from instances.models import Instance, InstanceEvent
 from instances.services import create_instance
 from instances.streaming import process
+from instances.streaming.hub import Hub
 from instances.streaming.queries import newest_settled
 
 
@@ -21,6 +23,12 @@ from instances.streaming.queries import newest_settled
 def nobody_waits_afterwards(transactional_db: None) -> Iterator[None]:
     yield
     process.close()
+
+
+@pytest.fixture
+def quick_key_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hub of this process that looks for dead keys all the time."""
+    monkeypatch.setattr(process, "Hub", partial(Hub, keys_seconds=0.02))
 
 
 @pytest.fixture

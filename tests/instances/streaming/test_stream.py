@@ -6,18 +6,13 @@ from functools import partial
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, connection, transaction
-from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test import Client
 from jsonschema import Draft202012Validator
 
 from accounts.models import ApiKey, Project
 from accounts.services import revoke_api_key
 from instances.models import Instance, InstanceEvent
-from instances.novita import installation
 from instances.streaming import process
-from instances.streaming.hub import Hub
-from instances.streaming.queries import BEGINNING, events_after, newest_settled
 from tests.contract.documents import document
 from tests.instances.streaming.conftest import make, move
 
@@ -160,46 +155,9 @@ def test_an_unknown_last_event_is_refused_in_the_header_too(api: Client) -> None
     assert response.json()["error"]["validationErrors"][0]["field"] == "lastEventId"
 
 
-def test_a_late_commit_holds_back_what_came_after_it(
-    api: Client, instance: Instance, project: Project
-) -> None:
-    late, reader = make(project), None
-    other: BaseDatabaseWrapper = connection.copy()
-    try:
-        other.set_autocommit(False)
-        with other.cursor() as cursor:
-            cursor.execute(
-                "INSERT INTO instances_instanceevent (public_id, project_id, instance_id, sequence,"
-                " type, from_status, to_status, actor, cause, request_id, job_id, data)"
-                " VALUES ('evt_late', %s, %s, 2, 'instance.late',"
-                " '', '', 'tests', '', '', '', '{}')",
-                [project.pk, late.pk],
-            )
-        reader = stream(api)
-        move(instance, "starting")
-        older, newer = late.pk, instance.pk
-        assert _is_held_back(project, newer)
-        other.commit()
-        assert [reader.next()["type"], reader.next()["type"]] == [
-            *("instance.late",),
-            "instance.starting",
-        ]
-        assert older != newer
-    finally:
-        other.close()
-        if reader is not None:
-            reader.close()
-
-
-def _is_held_back(project: Project, instance_id: int) -> bool:
-    rows = events_after({project.pk: BEGINNING})
-    return not next(row for row in reversed(rows) if row.instance_id == instance_id).is_settled
-
-
 def test_a_revoked_key_ends_its_streams(
-    api: Client, instance: Instance, monkeypatch: pytest.MonkeyPatch
+    api: Client, instance: Instance, quick_key_checks: None
 ) -> None:
-    monkeypatch.setattr(process, "Hub", partial(Hub, keys_seconds=0.05))
     reader = stream(api)
     revoke_api_key(ApiKey.objects.get())
     assert reader.is_over()
@@ -211,46 +169,6 @@ def test_a_process_that_stops_ends_its_streams(api: Client, instance: Instance) 
     assert reader.is_over()
 
 
-def test_a_lost_connection_is_replaced_and_what_it_did_not_hear_is_looked_for(
-    api: Client, instance: Instance
-) -> None:
-    reader = stream(api)
-    move(instance, "starting")
-    assert reader.next()["sequence"] == 2
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-        assert len(cursor.fetchall()) >= 2
-    move(instance, "running", "stopped")
-    assert [reader.next()["sequence"], reader.next()["sequence"]] == [3, 4]
-    reader.close()
-
-
-def test_events_can_be_changed_by_nobody_for_anything(instance: Instance) -> None:
-    for change in ({"xid": 0}, {"type": "instance.other"}):
-        with pytest.raises(IntegrityError), transaction.atomic():
-            InstanceEvent.objects.update(**change)
-    with pytest.raises(IntegrityError), transaction.atomic():
-        InstanceEvent.objects.all().delete()
-
-
-def test_events_of_another_server_are_shown_once_the_copy_is_accepted(
-    api: Client, instance: Instance, project: Project
-) -> None:
-    copied = InstanceEvent.objects.create(
-        project=project, instance=instance, sequence=99, type="instance.old", actor="x", xid=10**15
-    )
-    installation.accept()
-    assert InstanceEvent.objects.get(pk=copied.pk).xid == 0
-    assert InstanceEvent.objects.get(sequence=1).xid > 0
-    move(instance, "starting")
-    reader = stream(api, "?lastEventId=start")
-    assert {reader.next()["sequence"] for _ in range(3)} == {1, 2, 99}
-    reader.close()
-
-
 def test_the_timeline_is_narrowed_by_sequence_and_type(api: Client, instance: Instance) -> None:
     move(instance, "starting", "running")
     path = f"/api/instances/{instance.public_id}/events"
@@ -259,39 +177,6 @@ def test_the_timeline_is_narrowed_by_sequence_and_type(api: Client, instance: In
     assert page["total"] == 1
     for query in ("after_sequence=x", "type=", "type=a.b&type=c.d", "until=1"):
         assert api.get(f"{path}?{query}").status_code == 400
-
-
-def test_a_stream_begins_behind_the_newest_transaction_also_past_a_power_of_ten(
-    project: Project,
-) -> None:
-    """9 and 10: as text they would stand the other way round."""
-    instance = make(project)
-    other = Project.objects.create(name="other")
-    for sequence, xid in ((2, 9), (3, 10)):
-        InstanceEvent.objects.create(
-            project=other, instance=instance, sequence=sequence, type="a.b", xid=xid
-        )
-    newest = newest_settled(other.pk)
-    assert newest is not None
-    assert newest[0] == InstanceEvent.objects.get(sequence=3).public_id
-
-
-def test_what_is_open_in_another_database_of_the_server_holds_nothing_back(
-    project: Project,
-) -> None:
-    elsewhere = connection.copy()
-    elsewhere.settings_dict = {**elsewhere.settings_dict, "NAME": "postgres"}
-    try:
-        with elsewhere.cursor() as cursor:
-            cursor.execute("BEGIN")
-            cursor.execute("SELECT pg_current_xact_id()")
-            make(project)
-            newest = newest_settled(project.pk)
-            cursor.execute("ROLLBACK")
-    finally:
-        elsewhere.close()
-    assert newest is not None
-    assert newest[0] == InstanceEvent.objects.get().public_id
 
 
 def test_head_tells_what_a_stream_would_be_and_begins_none(api: Client) -> None:

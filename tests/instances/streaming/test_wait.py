@@ -5,8 +5,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
-from functools import partial
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import Any
 
 import pytest
@@ -19,7 +18,7 @@ from core.clock import database_now
 from instances.models import Instance
 from instances.streaming import process
 from instances.streaming.connection_limits import OF_PROCESS, ConnectionLimits, LimitReached
-from instances.streaming.hub import KEYS_SECONDS, Hub
+from instances.streaming.hub import KEYS_SECONDS
 from tests.conftest import client_of
 from tests.instances.streaming.conftest import make, move
 
@@ -153,17 +152,17 @@ def test_head_does_not_wait(api: Client, instance: Instance) -> None:
     assert (response.status_code, response.content) == (200, b"")
 
 
-def test_so_many_may_wait_and_no_more(
-    api: Client, instance: Instance, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seats = ConnectionLimits(of_process=3)
-    monkeypatch.setattr(process.hub(), "seats", seats)
+def test_so_many_may_wait_and_no_more(api: Client, instance: Instance) -> None:
+    seats = process.hub().seats
     path = f"/api/instances/{instance.public_id}/wait"
-    release = seats.take(instance.project_id)
+    taken = take_all(seats, instance.project_id)
     response = api.get(path)
     assert (response.status_code, response.json()["error"]["code"]) == (429, "TOO_MANY_WAITING")
-    release()
-    monkeypatch.setattr(process.hub(), "seats", ConnectionLimits(of_process=0))
+    for release in taken:
+        release()
+    others = count(instance.project_id + 1)
+    while take_all(seats, next(others)):
+        pass
     for address in (path, "/api/events/stream"):
         response = api.get(address)
         assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
@@ -220,9 +219,8 @@ def expired(key: ApiKey) -> None:
 
 @pytest.mark.parametrize("ending", [revoke_api_key, expired, ApiKey.delete])
 def test_a_key_that_dies_ends_its_waits_with_the_refusal_of_a_dead_key(
-    api: Client, instance: Instance, meanwhile: Any, monkeypatch: pytest.MonkeyPatch, ending: Any
+    api: Client, instance: Instance, meanwhile: Any, quick_key_checks: None, ending: Any
 ) -> None:
-    monkeypatch.setattr(process, "Hub", partial(Hub, keys_seconds=0.05))
     thread = meanwhile(lambda: ending(ApiKey.objects.get()))
     path = f"/api/instances/{instance.public_id}/wait"
     response = api.get(path, headers={"x-request-id": "waits"})
@@ -235,9 +233,8 @@ def test_a_key_that_dies_ends_its_waits_with_the_refusal_of_a_dead_key(
 
 
 def test_a_dead_key_ends_no_wait_of_another(
-    api: Client, project: Project, instance: Instance, meanwhile: Any, monkeypatch: Any
+    api: Client, project: Project, instance: Instance, meanwhile: Any, quick_key_checks: None
 ) -> None:
-    monkeypatch.setattr(process, "Hub", partial(Hub, keys_seconds=0.02))
     other = client_of(create_api_key(project=project, name="other"))
 
     def revoke_and_move() -> None:
