@@ -114,31 +114,6 @@ def test_a_jobs_list_that_does_not_answer_decides_nothing(
     assert watch(service, moving).status == "stopped"
 
 
-def test_what_runs_again_meanwhile_has_moved_whatever_its_jobs_say(
-    service: Service, novita: FakeNovita, moving: Instance
-) -> None:
-    novita.jobs = [move()]
-    novita.put("up-1", status="running")
-    assert watch(service, moving).status == "running"
-
-
-def test_an_old_failed_job_counts_when_nothing_has_moved_for_long(
-    service: Service, novita: FakeNovita, moving: Instance
-) -> None:
-    novita.jobs = [move(created_at=database_time(-600 * MINUTE))]
-    age(moving, status_changed_at=10 * MINUTE)
-    watch(service, moving)
-    assert (moving.status, moving.reason_code) == ("stopped", "MIGRATION_FAILED")
-
-
-def test_a_migration_that_nothing_explains_is_told_as_stuck(
-    service: Service, novita: FakeNovita, moving: Instance
-) -> None:
-    age(moving, status_changed_at=60 * MINUTE, upstream_changed_at=60 * MINUTE)
-    watch(service, moving)
-    assert (moving.status, moving.reason_code) == ("migrating", "STUCK")
-
-
 def test_what_could_not_be_moved_can_be_started_where_novita_takes_it(
     service: Service, novita: FakeNovita, moving: Instance
 ) -> None:

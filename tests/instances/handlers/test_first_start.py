@@ -27,16 +27,6 @@ def test_no_progress_in_a_state_that_is_none_of_work_fails(
     assert instance.endings.get().upstream_id == "up-1"
 
 
-def test_the_pull_of_an_image_may_take_until_the_deadline(
-    service: Service, novita: FakeNovita
-) -> None:
-    instance = service.placed()
-    novita.put("up-1", status="pulling")
-    service.watch(instance)
-    age(instance, upstream_changed_at=HOUR)
-    assert service.watch(instance).status == "starting"
-
-
 def test_a_failed_start_is_kept_where_its_owner_wants_that(
     service: Service, novita: FakeNovita
 ) -> None:

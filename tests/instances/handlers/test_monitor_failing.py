@@ -52,13 +52,6 @@ def test_what_can_never_run_fails_and_is_ended(
     assert events(instance)[-2:] == ["instance.failed", "instance.ending_begun"]
 
 
-def test_what_runs_has_not_failed_whatever_else_it_says(
-    service: Service, novita: FakeNovita, instance: Instance
-) -> None:
-    novita.put("up-1", status="running", status_error_message="an earlier pull failed")
-    assert watch(service, instance).status == "running"
-
-
 def test_not_running_in_time_fails_and_is_ended(
     service: Service, novita: FakeNovita, instance: Instance
 ) -> None:

@@ -13,7 +13,6 @@ from tests.engine import database_time
 from tests.fakes import DOWN, FakeNovita
 from tests.instances.handlers.conftest import HOOK, Service, age, events
 from tests.instances.reconciliation.conftest import reconcile_for
-from upstream.types import PortMapping
 
 pytestmark = pytest.mark.django_db
 
@@ -70,37 +69,6 @@ def test_a_restart_is_not_announced_by_the_running_from_before(
     novita.put("up-1", status="running", last_started_at=database_time())
     assert service.watch(instance).status == "running"
     assert events(instance).count("instance.running") == 2
-
-
-def test_where_novita_tells_no_time_a_restart_is_over_after_a_while(
-    service: Service, novita: FakeNovita
-) -> None:
-    instance = under_way(service, novita, "restart")
-    novita.put("up-1", status="running")
-    assert service.watch(instance).status == "starting"
-    age(instance, action_accepted_at=timedelta(seconds=10))
-    assert service.watch(instance).status == "running"
-
-
-def test_running_is_not_told_before_the_restart_was_even_taken(
-    service: Service, novita: FakeNovita
-) -> None:
-    instance = service.ask("restart", service.running(novita))
-    age(instance, status_changed_at=HOUR)
-    Job.objects.filter(type="monitor_instance").update(status="pending", completed_at=None)
-    assert service.watch(instance).status == "starting"
-
-
-def test_a_start_that_does_nothing_is_stopped_again_and_says_so(
-    service: Service, novita: FakeNovita
-) -> None:
-    instance = under_way(service, novita, "start")
-    novita.put("up-1", status="exited")
-    assert service.watch(instance).status == "starting"
-    age(instance, action_accepted_at=MINUTE)
-    service.watch(instance)
-    assert (instance.status, instance.reason_code) == ("stopped", "STARTUP_TIMEOUT")
-    assert (instance.action, instance.endings.exists()) == ("", False)
 
 
 def test_a_start_that_crashes_is_stopped_with_novitas_words(
@@ -188,13 +156,6 @@ def test_a_stop_without_effect_is_sent_again(service: Service, novita: FakeNovit
     assert novita.calls.count("stop_instance") == 2
 
 
-def test_a_stop_of_what_freezes_meanwhile_is_stopped(service: Service, novita: FakeNovita) -> None:
-    instance = under_way(service, novita, "stop")
-    novita.put("up-1", status="freezing")
-    service.watch(instance)
-    assert (instance.status, instance.reason_code) == ("stopped", "ARREARS")
-
-
 def test_a_stop_that_was_undone_at_novita_is_not_waited_for_for_ever(
     service: Service, novita: FakeNovita
 ) -> None:
@@ -241,20 +202,6 @@ def test_a_stop_of_what_ran_for_days_is_not_stuck_at_the_first_look(
 
 
 # Moving, and leaving on the way
-
-
-@pytest.mark.parametrize(
-    ("word", "status"), [("running", "running"), ("exited", "stopped"), ("migrating", "migrating")]
-)
-def test_what_migrates_comes_to_rest_where_novita_shows_it(
-    service: Service, novita: FakeNovita, word: str, status: str
-) -> None:
-    instance = service.running(novita)
-    Instance.objects.filter(pk=instance.pk).update(status="migrating")
-    Job.objects.filter(type="monitor_instance").update(status="pending", completed_at=None)
-    novita.put("up-1", status=word, port_mappings=(PortMapping(80, "http://n", "http"),))
-    assert service.watch(instance).status == status
-    assert is_watched(instance) is (status == "migrating")
 
 
 @pytest.mark.parametrize("verb", ["start", "stop", "restart"])

@@ -30,33 +30,6 @@ def after(instance: Instance) -> tuple[str, str]:
     return instance.status, instance.reason_code
 
 
-@pytest.mark.parametrize(
-    ("seen", "expected"),
-    [
-        ({"status": "exited"}, ("stopped", "CHANGED_AT_NOVITA")),
-        ({"status": "exited", "spot_status": "terminated"}, ("stopped", "SPOT_RECLAIMED")),
-        # Of an earlier run: this one began after it.
-        ({"status": "exited", "spot_reclaim_at": LONG_AGO}, ("stopped", "CHANGED_AT_NOVITA")),
-        ({"status": "exited", "status_error_message": "node lost"}, ("stopped", "CRASHED")),
-        ({"status": "freezing"}, ("stopped", "ARREARS")),
-        ({"status": "stopping"}, ("stopping", "CHANGED_AT_NOVITA")),
-        ({"status": "restarting"}, ("starting", "CHANGED_AT_NOVITA")),
-        ({"status": "migrating"}, ("migrating", "CHANGED_AT_NOVITA")),
-        ({"status": "running"}, ("running", "")),
-        ({"status": "toRemove"}, ("running", "")),
-    ],
-)
-def test_a_running_instance_goes_where_novita_has_gone(
-    novita: FakeNovita, running: Instance, seen: dict[str, str], expected: tuple[str, str]
-) -> None:
-    novita.put("up-1", **seen)
-    reconcile()
-    assert after(running) == expected
-    is_moving = expected[0] in ("stopping", "starting", "migrating")
-    live = Job.objects.live().filter(type="monitor_instance")
-    assert live.exists() is is_moving
-
-
 def test_a_reclaim_is_told_by_event_and_webhook(service: Service, novita: FakeNovita) -> None:
     instance = run_one(service, novita, webhook_url=HOOK)
     novita.put("up-1", status="exited", spot_status="terminated")
