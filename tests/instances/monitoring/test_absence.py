@@ -17,6 +17,7 @@ from instances.monitoring.evidence import (
     is_brake_on,
     list_word,
 )
+from tests.support.tables import table
 from upstream.errors import (
     AuthenticationFailed,
     EdgeAnswered,
@@ -116,21 +117,19 @@ def listing(
     return Listing(found, len(found) if total == -1 else total, is_complete)
 
 
-@pytest.mark.parametrize(
+@table(
     ("shown", "word"),
-    [
-        (None, FAILED),
-        (listing(), EMPTY),
-        (listing(total=None), PART),
-        (listing(total=5, is_complete=False), PART),
-        (listing(("b", "running")), LACKS),
-        (listing(("b", "running"), is_complete=False), PART),
-        (listing(("a", "running")), SHOWS),
-        (listing(("a", "exited"), is_complete=False), SHOWS),
-        (listing(("a", "removing")), LACKS),
-        (listing(("a", "removed")), LACKS),
-        (listing(("a", "no-such-word")), SHOWS),
-    ],
+    ("no list", None, FAILED),
+    ("whole and empty", listing(), EMPTY),
+    ("empty without a total", listing(total=None), PART),
+    ("empty of five", listing(total=5, is_complete=False), PART),
+    ("whole without it", listing(("b", "running")), LACKS),
+    ("a part without it", listing(("b", "running"), is_complete=False), PART),
+    ("whole with it", listing(("a", "running")), SHOWS),
+    ("a part with it", listing(("a", "exited"), is_complete=False), SHOWS),
+    ("on its way out", listing(("a", "removing")), LACKS),
+    ("removed", listing(("a", "removed")), LACKS),
+    ("in an unknown word", listing(("a", "no-such-word")), SHOWS),
 )
 def test_what_a_list_says_of_one(shown: Listing | None, word: ListWord) -> None:
     assert list_word(shown, "a") == word
@@ -154,31 +153,29 @@ def test_a_whole_list_that_lacks_what_a_look_finds_is_contradicted(
 # What nobody asked to end
 
 
-@pytest.mark.parametrize(
+@table(
     ("passes", "second"),
-    [
-        (every(60, 100, GONE, LACKS), 600),
-        (every(60, 100, GONE, EMPTY), 600),
-        (every(60, 100, REFUSED, LACKS), 600),
-        # Less certain: an hour.
-        (every(60, 100, REFUSED, EMPTY), 3600),
-        (every(60, 100, GONE, PART), 3600),
-        # Never.
-        (every(60, 100, REFUSED, PART), None),
-        (every(60, 100, GONE, SHOWS), None),
-        (every(60, 100, REFUSED, SHOWS), None),
-        (every(60, 100, GONE, FAILED), None),
-        (every(60, 100, NOTHING, EMPTY), None),
-        (every(60, 100, NOTHING, LACKS), None),
-        (every(60, 100, GONE, LACKS, DOUBTED), None),
-        (every(60, 100, REFUSED, LACKS, DOUBTED), None),
-        # Not by two passes, however far apart; not by many within seconds.
-        (every(700, 2, GONE, LACKS), None),
-        (every(600, 3, GONE, LACKS), 1200),
-        (every(1, 599, GONE, LACKS), None),
-        # A gap that is too long begins anew.
-        ([(0, passed(GONE, LACKS)), *[(7200 + s, p) for s, p in every(60, 5, GONE, LACKS)]], None),
-    ],
+    ("said gone and a whole list agree", every(60, 100, GONE, LACKS), 600),
+    ("said gone and an empty list agree", every(60, 100, GONE, EMPTY), 600),
+    ("a refusal and a whole list agree", every(60, 100, REFUSED, LACKS), 600),
+    ("a refusal and an empty list need an hour", every(60, 100, REFUSED, EMPTY), 3600),
+    ("said gone with a part of the list needs an hour", every(60, 100, GONE, PART), 3600),
+    ("a refusal with a part of the list is too little", every(60, 100, REFUSED, PART), None),
+    ("a list that shows it contradicts said gone", every(60, 100, GONE, SHOWS), None),
+    ("a list that shows it contradicts a refusal", every(60, 100, REFUSED, SHOWS), None),
+    ("without a list nothing is believed", every(60, 100, GONE, FAILED), None),
+    ("no answer by id proves nothing beside an empty list", every(60, 100, NOTHING, EMPTY), None),
+    ("no answer by id proves nothing beside a whole list", every(60, 100, NOTHING, LACKS), None),
+    ("a doubted pass begins nothing by said gone", every(60, 100, GONE, LACKS, DOUBTED), None),
+    ("a doubted pass begins nothing by a refusal", every(60, 100, REFUSED, LACKS, DOUBTED), None),
+    ("two passes are too few, however far apart", every(700, 2, GONE, LACKS), None),
+    ("the third pass concludes", every(600, 3, GONE, LACKS), 1200),
+    ("many passes within ten minutes are too early", every(1, 599, GONE, LACKS), None),
+    (
+        "a gap that is too long begins anew",
+        [(0, passed(GONE, LACKS)), *[(7200 + s, p) for s, p in every(60, 5, GONE, LACKS)]],
+        None,
+    ),
 )
 def test_what_nobody_asked_to_end_is_gone_only_after_passes_that_agree(
     passes: list[tuple[int, Pass]], second: int | None
@@ -239,34 +236,30 @@ def test_three_at_least_and_over_a_fifth_are_too_many_at_once(
 # What was asked to end
 
 
-@pytest.mark.parametrize(
+@table(
     ("passes", "second"),
-    [
-        (every(10, 9, GONE, LACKS), 10),
-        (every(10, 9, GONE, EMPTY), 10),
-        (every(10, 9, GONE, PART), 10),
-        (every(3, 9, GONE, LACKS), 12),
-        # The list lacks all that is known to live: it may be blind.
-        (every(60, 99, GONE, EMPTY, DOUBTED), 600),
-        (every(60, 99, GONE, FAILED), None),
-        (every(60, 99, GONE, SHOWS), None),
-        (every(15, 99, REFUSED, LACKS), 30),
-        (every(60, 99, REFUSED, LACKS), 120),
-        (every(60, 99, REFUSED, EMPTY), 600),
-        (every(60, 99, REFUSED, LACKS, DOUBTED), 600),
-        (every(60, 99, REFUSED, PART), 3600),
-        (every(60, 99, REFUSED, SHOWS), None),
-        (every(60, 99, REFUSED, FAILED), None),
-        # No look brings a word of Novita's own: its lists, for long enough.
-        (every(15, 99, NOTHING, LACKS), 600),
-        (every(60, 99, NOTHING, LACKS), 1200),
-        (every(60, 99, NOTHING, LACKS, DOUBTED), None),
-        (every(60, 99, NOTHING, EMPTY), None),
-        (every(60, 99, NOTHING, PART), None),
-        (every(60, 99, NOTHING, SHOWS), None),
-        (every(60, 99, NOTHING, FAILED), None),
-        (every(60, 99, SEEN, LACKS), None),
-    ],
+    ("said gone twice, and a whole list", every(10, 9, GONE, LACKS), 10),
+    ("said gone twice, and an empty list", every(10, 9, GONE, EMPTY), 10),
+    ("said gone twice, and a part of the list", every(10, 9, GONE, PART), 10),
+    ("said gone twice within ten seconds is once", every(3, 9, GONE, LACKS), 12),
+    ("a list that lacks all that live may be blind", every(60, 99, GONE, EMPTY, DOUBTED), 600),
+    ("said gone without a list is not believed", every(60, 99, GONE, FAILED), None),
+    ("said gone and a list that shows it", every(60, 99, GONE, SHOWS), None),
+    ("three refusals and two lists 30 s apart", every(15, 99, REFUSED, LACKS), 30),
+    ("three refusals at least", every(60, 99, REFUSED, LACKS), 120),
+    ("refusals and an empty list need ten minutes", every(60, 99, REFUSED, EMPTY), 600),
+    ("refusals in doubted passes, too", every(60, 99, REFUSED, LACKS, DOUBTED), 600),
+    ("refusals and a part of the list need an hour", every(60, 99, REFUSED, PART), 3600),
+    ("refusals and a list that shows it", every(60, 99, REFUSED, SHOWS), None),
+    ("refusals without a list are not believed", every(60, 99, REFUSED, FAILED), None),
+    ("lists alone, for ten minutes", every(15, 99, NOTHING, LACKS), 600),
+    ("as many lists, if they are further apart", every(60, 99, NOTHING, LACKS), 1200),
+    ("doubted lists alone prove nothing", every(60, 99, NOTHING, LACKS, DOUBTED), None),
+    ("empty lists alone prove nothing", every(60, 99, NOTHING, EMPTY), None),
+    ("parts of the list alone prove nothing", every(60, 99, NOTHING, PART), None),
+    ("no answer by id and a list that shows it", every(60, 99, NOTHING, SHOWS), None),
+    ("no answer at all", every(60, 99, NOTHING, FAILED), None),
+    ("seen by id, whatever lists lack", every(60, 99, SEEN, LACKS), None),
 )
 def test_what_was_asked_to_end_is_gone_in_novitas_word_or_by_refusals_and_lists(
     passes: list[tuple[int, Pass]], second: int | None

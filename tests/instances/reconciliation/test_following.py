@@ -17,7 +17,6 @@ from jobs.models import Job
 from tests.fakes import DOWN, FakeNovita
 from tests.instances.handlers.conftest import HOOK, Service, events
 from tests.instances.reconciliation.conftest import kinds, reconcile, reconcile_for, run_one
-from upstream.types import InstancePage
 
 pytestmark = pytest.mark.django_db
 
@@ -51,24 +50,6 @@ def test_a_deletion_in_the_console_is_believed_after_ten_minutes_of_passes_that_
     assert events(running)[-2:] == ["instance.unseen", "instance.terminated"]
     assert running.upstream_gone_at is not None
     assert running.billing_since is None
-
-
-def test_what_the_list_leaves_out_is_looked_at_before_it_counts_as_gone(
-    novita: FakeNovita, running: Instance
-) -> None:
-    novita.unlisted.add("up-1")
-    for _ in range(3):
-        assert kinds(reconcile()) == ["contradiction"]
-    assert after(running) == ("running", "")
-    assert "get_instance" in novita.calls
-
-
-def test_a_list_that_lags_behind_changes_nothing(novita: FakeNovita, running: Instance) -> None:
-    stale = novita.put("up-1", status="exited")
-    novita.put("up-1", status="running")
-    novita.lists = lambda page: InstancePage((stale,), 1)
-    reconcile()
-    assert after(running) == ("running", "")
 
 
 def test_an_answer_from_before_a_change_here_changes_nothing(
