@@ -43,6 +43,10 @@ def let_postgres_know_nothing_of_the_table() -> None:
         cursor.execute("UPDATE pg_class SET reltuples = -1 WHERE oid = 'job_finished'::regclass")
 
 
+def prune_as_configured() -> list[object]:
+    return list(PruneJobs().load([Job(pk=1)]))
+
+
 def analyze() -> None:
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE jobs_job")
@@ -55,24 +59,16 @@ def test_what_ended_long_ago_goes_and_the_rest_stays() -> None:
     assert left() == [young.pk, other.pk]
 
 
-def test_failed_jobs_are_kept_longer(settings: Any) -> None:
-    ended(8 * DAY)
-    ended(8 * DAY, "cancelled")
-    failed = ended(8 * DAY, "failed")
-    ended(31 * DAY, "failed")
-    prune(*retention._limits())
+@pytest.mark.parametrize("configured", [{}, {"jobs_keep_days": 3, "jobs_keep_failed_days": 9}])
+def test_failed_jobs_are_kept_longer(settings: Any, configured: dict[str, float]) -> None:
+    settings.CONFIG = settings.CONFIG.model_copy(update=configured)
+    days, failed_days = settings.CONFIG.jobs_keep_days, settings.CONFIG.jobs_keep_failed_days
+    ended((days + 1) * DAY)
+    ended((days + 1) * DAY, "cancelled")
+    failed = ended((days + 1) * DAY, "failed")
+    ended((failed_days + 1) * DAY, "failed")
+    prune_as_configured()
     assert left() == [failed.pk]
-
-
-def test_the_configuration_says_how_long(settings: Any) -> None:
-    settings.CONFIG = settings.CONFIG.model_copy(
-        update={"jobs_keep_days": 0.5, "jobs_keep_failed_days": 2, "jobs_keep_rows": 9}
-    )
-    assert retention._limits() == [
-        Limit(JobStatus.COMPLETED, 0.5, 9),
-        Limit(JobStatus.CANCELLED, 0.5, 9),
-        Limit(JobStatus.FAILED, 2, 9),
-    ]
 
 
 @pytest.mark.parametrize("is_analyzed", [True, False])
@@ -126,7 +122,7 @@ def test_it_stops_in_time_and_says_that_there_is_more() -> None:
 def test_what_is_pruned_is_counted() -> None:
     for _ in range(2):
         ended(8 * DAY)
-    prune(*retention._limits())
+    prune_as_configured()
     assert stats.counted()["jobs_pruned"] == 2
 
 
@@ -137,7 +133,7 @@ def test_a_job_that_is_being_run_again_stays(register: Register) -> None:
     job = ended(31 * DAY, "failed")
     with transaction.atomic():
         control.redrive(job, actor="ada")
-        assert in_thread(lambda: prune(*retention._limits()))
+        assert in_thread(prune_as_configured)
     assert left() == [job.pk]
 
 
@@ -169,14 +165,6 @@ def test_it_goes_on_at_once_while_there_is_more(recurring: None, monotonic: Mono
     run_due()
     assert Job.objects.get(type="prune_jobs").run_at < database_time(timedelta(seconds=1))
     assert len(left()) == 2
-
-
-def test_its_talk_says_nothing(recurring: None) -> None:
-    """There is none; were it asked all the same, the job would live on."""
-    handler = PruneJobs()
-    job = Job.objects.get()
-    handler.call(None)
-    assert list(handler.apply([job], None, None)) == [job.pk]
 
 
 def test_pruning_reads_rows_by_their_end() -> None:

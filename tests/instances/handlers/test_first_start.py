@@ -14,19 +14,6 @@ pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
 
 
-def test_no_progress_in_a_state_that_is_none_of_work_fails(
-    service: Service, novita: FakeNovita
-) -> None:
-    instance = service.placed()
-    novita.put("up-1", status="creating")
-    assert service.watch(instance).status == "starting"
-    age(instance, upstream_changed_at=HOUR)
-    service.watch(instance)
-    assert (instance.status, instance.error_code) == ("failed", "STARTUP_TIMEOUT")
-    assert "creating" in instance.error_message
-    assert instance.endings.get().upstream_id == "up-1"
-
-
 def test_a_failed_start_is_kept_where_its_owner_wants_that(
     service: Service, novita: FakeNovita
 ) -> None:
@@ -52,9 +39,3 @@ def test_a_price_that_rose_above_the_cap_ends_the_gpu_whatever_the_policy(
     assert (instance.status, instance.error_code) == ("failed", "PRICE_ABOVE_CAP")
     assert "0.70002 USD" in instance.error_message
     assert instance.endings.get().upstream_id == "up-1"
-
-
-def test_a_price_at_the_cap_is_allowed(service: Service, novita: FakeNovita) -> None:
-    instance = service.placed(max_price_per_hour_e5_usd=70_000, gpu_num=2)
-    novita.put("up-1", status="pulling", price_e5_usd=35_000)
-    assert service.watch(instance).status == "starting"

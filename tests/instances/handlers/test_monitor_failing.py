@@ -126,15 +126,6 @@ def test_a_kept_start_that_was_not_seen_is_not_ended_for_that(
     assert set(novita.instances) == set(gone)
 
 
-def test_a_look_that_finds_it_makes_absence_count_anew(
-    service: Service, novita: FakeNovita, instance: Instance
-) -> None:
-    gone = novita.instances.pop("up-1")
-    watch(service, instance)
-    novita.instances["up-1"] = gone
-    assert watch(service, instance).absence_seen_at is None
-
-
 def test_what_vanishes_after_it_was_seen_running_is_not_asked_for_without_a_pause(
     service: Service, novita: FakeNovita
 ) -> None:

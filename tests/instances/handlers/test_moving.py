@@ -71,32 +71,6 @@ def test_a_restart_is_not_announced_by_the_running_from_before(
     assert events(instance).count("instance.running") == 2
 
 
-def test_a_start_that_crashes_is_stopped_with_novitas_words(
-    service: Service, novita: FakeNovita
-) -> None:
-    instance = under_way(service, novita, "start")
-    novita.put("up-1", status="starting")
-    service.watch(instance)
-    novita.put("up-1", status="exited", status_error_message="out of memory")
-    service.watch(instance)
-    assert (instance.status, instance.reason_code) == ("stopped", "CRASHED")
-    assert "out of memory" in instance.reason_message
-
-
-def test_the_words_of_an_earlier_crash_do_not_end_a_start_that_has_not_begun(
-    service: Service, novita: FakeNovita
-) -> None:
-    """Novita goes on saying why it exited until it starts again."""
-    instance = service.stopped(novita)
-    novita.put("up-1", status_error_message="out of memory")
-    service.ask("start", instance)
-    service.run("start_instance")
-    novita.put("up-1", status="exited")
-    assert service.watch(instance).status == "starting"
-    novita.put("up-1", status="running", status_error_message="")
-    assert service.watch(instance).status == "running"
-
-
 @pytest.mark.parametrize("verb", ["start", "restart"])
 def test_a_start_past_its_deadline_is_stopped_and_keeps_its_disk(
     service: Service, novita: FakeNovita, verb: str
@@ -189,16 +163,6 @@ def test_what_is_stuck_is_told_once(service: Service, novita: FakeNovita) -> Non
     novita.put("up-1", status="exited")
     service.watch(instance)
     assert (instance.status, instance.reason_code) == ("stopped", "")
-
-
-def test_a_stop_of_what_ran_for_days_is_not_stuck_at_the_first_look(
-    service: Service, novita: FakeNovita
-) -> None:
-    instance = under_way(service, novita, "stop")
-    novita.put("up-1", status="running")
-    age(instance, upstream_changed_at=48 * HOUR)
-    service.watch(instance)
-    assert (instance.reason_code, events(instance)[-1]) == ("", "instance.stopping")
 
 
 # Moving, and leaving on the way

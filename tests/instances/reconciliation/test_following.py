@@ -64,20 +64,6 @@ def test_an_answer_from_before_a_change_here_changes_nothing(
     assert after(running) == ("stopping", "")
 
 
-@pytest.mark.parametrize("word", ["running", "starting"])
-def test_a_stopped_instance_that_was_started_at_novita_starts_here(
-    service: Service, novita: FakeNovita, running: Instance, word: str
-) -> None:
-    novita.put("up-1", status="exited")
-    reconcile()
-    novita.put("up-1", status=word)
-    reconcile()
-    assert after(running) == ("starting", "CHANGED_AT_NOVITA")
-    novita.put("up-1", status="running")
-    service.run("monitor_instance", times=2)
-    assert after(running)[0] == "running"
-
-
 @pytest.mark.parametrize(
     "left_over",
     [{}, {"spot_reclaim_at": LONG_AGO}, {"spot_status": "terminated"}],

@@ -12,8 +12,7 @@ from django.db import OperationalError, connection
 from structlog.testing import capture_logs
 
 from jobs.engine import shared_memory
-from jobs.engine.completer import ENOUGH_JOBS, GATHER_SECONDS, Completer, Finished
-from jobs.engine.heartbeat import LiveJobs
+from jobs.engine.completer import Completer, Finished
 from jobs.handler import WorkItem, get_type
 from jobs.models import Job
 from jobs.outcomes import Done, Outcome
@@ -159,17 +158,3 @@ def test_the_completer_writes_beside_the_work_until_all_is_written(register: Reg
     thread.join(timeout=20)
     assert statuses() == {"a": "completed", "bad": "pending", "c": "completed"}
     assert executor.live.jobs() == []
-
-
-def test_nobody_waits_for_more_once_there_is_enough(
-    register: Register,
-) -> None:
-    slept: list[float] = []
-    handler, kept = register(), Completer(LiveJobs(), sleep=slept.append)
-    jobs = [Job(pk=n, type="noop") for n in range(ENOUGH_JOBS)]
-    kept.put(Finished(jobs, handler))
-    assert len(kept._gather(block=True)) == 1
-    assert slept == []
-    kept.put(Finished(jobs[1:], handler))
-    assert len(kept._gather(block=True)) == 1
-    assert slept == [GATHER_SECONDS]
