@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import pytest
 
-from core.clock import database_now
 from instances.models import Instance
 from jobs.models import Job
 from tests.engine import database_time
@@ -105,19 +104,6 @@ def test_an_outage_over_the_deadline_of_a_restart_stops_nothing_unseen(
 # Stopping
 
 
-def test_a_stop_is_told_when_novita_shows_it_and_not_before(
-    service: Service, novita: FakeNovita
-) -> None:
-    instance = under_way(service, novita, "stop")
-    for word in ("toStop", "stopping"):
-        novita.put("up-1", status=word)
-        assert service.watch(instance).status == "stopping"
-    novita.put("up-1", status="exited")
-    service.watch(instance)
-    assert (instance.status, instance.action, instance.reason_code) == ("stopped", "", "")
-    assert not is_watched(instance)
-
-
 def test_a_stop_without_effect_is_sent_again(service: Service, novita: FakeNovita) -> None:
     instance = under_way(service, novita, "stop")
     novita.put("up-1", status="running")
@@ -128,24 +114,6 @@ def test_a_stop_without_effect_is_sent_again(service: Service, novita: FakeNovit
     assert instance.action_accepted_at is None
     service.run("stop_instance")
     assert novita.calls.count("stop_instance") == 2
-
-
-def test_a_stop_that_was_undone_at_novita_is_not_waited_for_for_ever(
-    service: Service, novita: FakeNovita
-) -> None:
-    instance = service.running(novita)
-    Instance.objects.filter(pk=instance.pk).update(
-        status="stopping", status_changed_at=database_now(), reason_code="CHANGED_AT_NOVITA"
-    )
-    Job.objects.filter(type="monitor_instance").update(status="pending", completed_at=None)
-    novita.put("up-1", status="running")
-    assert service.watch(instance).status == "stopping"
-    age(instance, status_changed_at=MINUTE)
-    service.watch(instance)
-    assert (instance.status, instance.reason_code) == ("starting", "CHANGED_AT_NOVITA")
-    service.watch(instance)
-    assert instance.status == "running"
-    assert events(instance)[-3:] == ["instance.stopped", "instance.starting", "instance.running"]
 
 
 def test_what_is_stuck_is_told_once(service: Service, novita: FakeNovita) -> None:

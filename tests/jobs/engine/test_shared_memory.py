@@ -57,32 +57,28 @@ def test_a_pusher_that_was_ended_is_not_ended_again(clock: MonotonicClock) -> No
     assert shared_memory.seconds_since_pusher() == 0
 
 
-def waited(clock: MonotonicClock) -> float:
-    return shared_memory.seconds_waited()
-
-
 def test_a_wake_waits_until_it_is_taken_or_a_worker_claims(clock: MonotonicClock) -> None:
-    assert waited(clock) == 0
+    assert shared_memory.seconds_waited() == 0
     shared_memory.wake_is_waiting()
     clock.now += 4
     shared_memory.wake_is_waiting()
-    assert waited(clock) == 4
+    assert shared_memory.seconds_waited() == 4
     shared_memory.worker_is_active()
     clock.now += 1
-    assert waited(clock) == 1
+    assert shared_memory.seconds_waited() == 1
     shared_memory.wake_is_taken()
-    assert waited(clock) == 0
+    assert shared_memory.seconds_waited() == 0
 
 
 def test_no_worker_is_blamed_for_a_wake_while_one_works_alone(clock: MonotonicClock) -> None:
     shared_memory.wake_is_waiting()
     shared_memory.work_alone(30)
     clock.now += 20
-    assert waited(clock) == 0
+    assert shared_memory.seconds_waited() == 0
     clock.now += 11
-    assert waited(clock) == 31
+    assert shared_memory.seconds_waited() == 31
     shared_memory.pusher_is_awaited()
-    assert waited(clock) == 0
+    assert shared_memory.seconds_waited() == 0
 
 
 def test_a_backlog_is_remembered_for_a_second(clock: MonotonicClock) -> None:
