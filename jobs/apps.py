@@ -8,7 +8,7 @@ class JobsConfig(AppConfig):
     verbose_name = "Jobs"
 
     def ready(self) -> None:
-        # drf-spectacular knows its extensions by their import.
+        # The import registers an extension of drf-spectacular.
         from core import query_schema  # noqa: F401
         from jobs.retention import register_job_type
 

@@ -1,8 +1,8 @@
-"""What operators and callers do to jobs: cancel, run again, hold a whole type back.
+"""Actions of operators and callers on jobs: cancel, redrive, pause and resume a type.
 
-Every verb is one short transaction that locks the job's row before anything of the domain, as the
-workers do, and leaves an audit entry. The verbs on many rows take one transaction for each, so that
-one refusal does not undo the others. ``actor`` is the name that is kept: ``key:…``, ``operator:…``.
+Each action is one short transaction. It locks the job's row before any row of the domain, as
+workers do, and writes an audit entry. Actions on many rows use one transaction for each row, so
+that a refusal does not undo the others. ``actor`` is recorded: ``key:ID`` or ``operator:NAME``.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ from jobs.queue import notify
 
 logger = structlog.get_logger()
 
-# What a handler raises over a payload, or rows, that are not as it expects them.
+# Exceptions of a handler that cannot read its payload or rows.
 UNREADABLE = (
     LookupError,
     TypeError,
@@ -34,13 +34,13 @@ UNREADABLE = (
     ObjectDoesNotExist,
 )
 
-# What one call does to matching rows at most: a request must not run for minutes.
+# Most rows changed by one action on matching rows: a request must not run for minutes.
 MOST_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What became of matching rows: how many were changed, and why the others were not."""
+    """Result of an action on matching rows: the number changed, and the refusals of the others."""
 
     count: int
     refused: list[str]
@@ -48,11 +48,11 @@ class Swept:
 
 
 def cancel(job: Job, *, actor: str) -> Job:
-    """End a job that is live and tell its handler. Raises JobNotCancellable.
+    """Cancel a live job and call its handler's ``on_cancel``. Raises JobNotCancellable.
 
-    A worker that is at it finds its token gone and writes nothing; what it has sent is sent. A job
-    whose type this release does not know, or whose handler cannot read it, is cancelled as well:
-    an operator must be able to get rid of every job.
+    A worker that runs the job loses its token and writes nothing; requests already sent stay sent.
+    A job of an unknown type, or one that its handler cannot read, is cancelled as well: an operator
+    must be able to get rid of every job.
     """
     with transaction.atomic():
         row = _locked(job)
@@ -61,7 +61,7 @@ def cancel(job: Job, *, actor: str) -> Job:
         _end(row, actor)
         _tell_handler(row)
         _audit("job.cancel", row, actor, before)
-        # A slot of its type may be free now.
+        # There may be room under the type's cap now.
         notify()
     _log("job_cancelled", row, actor)
     row.refresh_from_db()
@@ -69,7 +69,7 @@ def cancel(job: Job, *, actor: str) -> Job:
 
 
 def redrive(job: Job, *, actor: str) -> Job:
-    """Set a failed job going again, with all its attempts. Raises JobNotRedrivable."""
+    """Run a failed job again, with all its attempts. Raises JobNotRedrivable."""
     with transaction.atomic():
         row = _locked(job)
         handler = get_type(row.type).handler
@@ -87,7 +87,7 @@ def redrive(job: Job, *, actor: str) -> Job:
 
 
 def can_cancel(job: Job) -> bool:
-    """Whether ``cancel`` would do it, as the job stands."""
+    """True if ``cancel`` would accept the job in its present state."""
     try:
         _refuse_to_cancel(job)
     except JobNotCancellable:
@@ -96,7 +96,7 @@ def can_cancel(job: Job) -> bool:
 
 
 def can_redrive(job: Job) -> bool:
-    """Whether ``redrive`` would do it, as the job and its twins stand."""
+    """True if ``redrive`` would accept the job and no live job has its dedupe key."""
     try:
         handler = get_type(job.type).handler
     except UnknownJobType:
@@ -107,21 +107,21 @@ def can_redrive(job: Job) -> bool:
 
 
 def cancel_matching(jobs: QuerySet[Job], *, actor: str, limit: int = MOST_AT_ONCE) -> Swept:
-    """Cancel what is live among these jobs, oldest first; the others are no part of it."""
+    """Cancel the live ones among these jobs, oldest first; skip the others."""
     live = jobs.filter(status__in=(JobStatus.PENDING, JobStatus.PROCESSING))
     return _sweep(live, limit, lambda job: cancel(job, actor=actor))
 
 
 def redrive_matching(jobs: QuerySet[Job], *, actor: str, limit: int = MOST_AT_ONCE) -> Swept:
-    """Set going what has failed among these jobs, oldest first; the others are no part of it."""
+    """Redrive the failed ones among these jobs, oldest first; skip the others."""
     failed = jobs.filter(status=JobStatus.FAILED)
     return _sweep(failed, limit, lambda job: redrive(job, actor=actor))
 
 
 def pause(type_: str, *, actor: str, reason: str = "") -> PausedType:
-    """Let no cluster start jobs of the type; what has started goes on. Raises UnknownJobType.
+    """Stop all clusters from starting jobs of the type; running ones go on. Raises UnknownJobType.
 
-    A type that is paused already stays so, under the name of whoever was first.
+    If the type is paused already, nothing changes, and the first actor stays recorded.
     """
     get_type(type_)
     told = {"paused_by": actor[:150], "reason": reason[:200]}
@@ -135,9 +135,9 @@ def pause(type_: str, *, actor: str, reason: str = "") -> PausedType:
 
 
 def resume(type_: str, *, actor: str) -> None:
-    """Let the type's jobs be started again, at once. Raises UnknownJobType."""
+    """Let jobs of the type start again, at once. Raises UnknownJobType."""
     with transaction.atomic():
-        # Postgres cannot even be asked for NUL.
+        # Postgres refuses a text with NUL, even in a condition.
         known = PausedType.objects.none() if "\0" in type_ else PausedType.objects
         paused = known.filter(type=type_).select_for_update().first()
         deleted, _ = known.filter(type=type_).delete()
@@ -146,14 +146,14 @@ def resume(type_: str, *, actor: str) -> None:
             audit.record("job_type.resume", actor=actor, subject=type_, before=before)
             notify()
         else:
-            # A type that a newer release no longer knows can still be resumed.
+            # Raises for an unknown type; a paused one can always be resumed.
             get_type(type_)
     if deleted:
         logger.info("job_type_resumed", type=type_, actor=actor)
 
 
 def paused_types() -> dict[str, PausedType]:
-    """By type."""
+    """The paused types by name."""
     return {row.type: row for row in PausedType.objects.all()}
 
 
@@ -179,7 +179,7 @@ def _refuse_to_cancel(row: Job) -> None:
 
 
 def _type_of(row: Job) -> JobType | None:
-    """None for a type that this release does not know."""
+    """None if this release does not know the type."""
     try:
         return get_type(row.type)
     except UnknownJobType:
@@ -187,10 +187,10 @@ def _type_of(row: Job) -> JobType | None:
 
 
 def _tell_handler(row: Job) -> None:
-    """Let the handler write what its job's end means; a handler that fails writes nothing.
+    """Call ``on_cancel``; if it fails, its writes are rolled back and the error is noted.
 
-    Its failure must not keep an operator from cancelling the job: what it cannot read, no later
-    attempt could read.
+    The failure must not keep an operator from cancelling the job: a handler that cannot read it now
+    cannot read it later either.
     """
     job_type = _type_of(row)
     if job_type is None:
@@ -218,9 +218,8 @@ def _end(row: Job, actor: str) -> None:
 
 
 def _revive(row: Job, actor: str) -> None:
-    """Back to pending; the unique index decides whether the same work is live, races included.
-
-    What it refuses leaves nothing to be done in this transaction but to end it, by raising.
+    """Set the row to pending. Raises JobNotRedrivable if the same work is live: the unique index
+    decides, races included. The transaction cannot go on after that error.
     """
     row.status = JobStatus.PENDING
     row.attempts = 0

@@ -1,4 +1,4 @@
-"""What worker processes count: rows in Postgres, since workers have no port to be scraped at."""
+"""Counters of the worker processes: rows in Postgres, since workers have no port for scrapes."""
 
 import structlog
 from django.db import Error, connection
@@ -21,7 +21,7 @@ NAMES = (
 
 
 def count(name: str, by: int = 1) -> None:
-    """Add to a counter, in the caller's transaction if there is one. All of it is rare events."""
+    """Add to a counter, in the caller's transaction if there is one. For rare events only."""
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO jobs_counter AS c (name, value) VALUES (%s, %s)"
@@ -31,7 +31,7 @@ def count(name: str, by: int = 1) -> None:
 
 
 def try_to_count(name: str, by: int = 1) -> None:
-    """The same for what must go on while the database is away."""
+    """Like ``count``, but a database error is only logged: the caller must go on without it."""
     try:
         count(name, by)
     except Error as error:

@@ -1,9 +1,9 @@
-"""Named lines at which the fault suite lets a process die, as by kill -9.
+"""Named lines at which the fault suite kills the process, as with kill -9.
 
 ``CRASH_POINTS`` names a folder. A process that reaches ``crashpoint("create.after_post")`` while
-the folder holds a file of that name removes the file and is gone; whoever removes it first dies,
-so that one file is one death. A file that says ``freeze`` stops the process there instead, until
-somebody sends it SIGCONT. Without the variable, or in production, a point is one comparison.
+the folder has a file of that name removes the file and dies. Only the process that removed it dies,
+so one file is one death. If the file contains ``freeze``, the process stops there until it gets a
+SIGCONT. Without the variable, or in production, a failpoint costs one comparison.
 """
 
 import os
@@ -16,7 +16,7 @@ FREEZE = "freeze"
 
 
 class CrashedHereError(BaseException):
-    """A simulated death: nothing may catch it but the simulation that asked for it."""
+    """A simulated death: only the simulation that asked for it may catch it."""
 
 
 def _folder() -> Path | None:
@@ -27,19 +27,19 @@ def _folder() -> Path | None:
 
 
 _FOLDER = _folder()
-# What decides instead of the folder, in simulations of a whole service within one process: it
-# raises CrashedHereError where the process would have died.
+# Replaces the folder when a simulation runs a whole service in one process: it raises
+# CrashedHereError where the process would have died.
 _simulated: Callable[[str], None] | None = None
 
 
 def simulate(decide: Callable[[str], None] | None) -> None:
-    """Hand every point of this process to ``decide``; None gives them back."""
+    """Call ``decide`` at every failpoint of this process; None ends that."""
     global _simulated
     _simulated = decide
 
 
 def crashpoint(name: str) -> None:
-    """Die here if somebody asked for it."""
+    """Die here if this failpoint is requested."""
     if _simulated is not None:
         _simulated(name)
     if _FOLDER is not None:

@@ -1,4 +1,4 @@
-"""Job types: what runs a job, how many at once, how long, and how often it is tried."""
+"""Job types: their handler, limits of concurrency and run time, and retry policy."""
 
 import random
 from abc import ABC, abstractmethod
@@ -23,8 +23,8 @@ FOREVER = 32_767
 class RetryPolicy:
     """Exponential backoff with jitter: first, first x 2, x 4 ... up to ``longest``.
 
-    ``jitter`` is the share of the delay that chance may add or take, so that what failed together
-    does not come back together.
+    ``jitter`` is the share of the delay by which it varies at random, so that jobs that failed
+    together are not retried together.
     """
 
     max_attempts: int = 5
@@ -33,7 +33,7 @@ class RetryPolicy:
     jitter: float = 0.2
 
     def delay(self, attempt: int) -> timedelta:
-        """Wait after the given attempt, counted from 1."""
+        """Delay after the given attempt, counted from 1."""
         plain = self.first * 2.0 ** min(attempt - 1, 30)
         chance = random.uniform(1 - self.jitter, 1 + self.jitter)  # noqa: S311 - no secret
         return min(plain, self.longest) * chance
@@ -41,7 +41,7 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class WorkItem(Generic[U_co]):
-    """Jobs that share a call: one for a call of its own, many for a listing."""
+    """Jobs that share one call: usually one job; many for a listing."""
 
     jobs: Sequence[Job]
     work: U_co
@@ -49,7 +49,7 @@ class WorkItem(Generic[U_co]):
 
 @dataclass(frozen=True, slots=True)
 class CompletedCall(Generic[U_co, R_co]):
-    """A work item and the result of its call; only jobs that are still ours."""
+    """A work item and the result of its call; ``jobs`` are those whose lease is still ours."""
 
     jobs: Sequence[Job]
     work: U_co
@@ -58,18 +58,18 @@ class CompletedCall(Generic[U_co, R_co]):
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """Jobs that need no call: the outcome is known from the database alone."""
+    """Jobs that need no call: the database alone gives their outcomes (by job pk)."""
 
     outcomes: Mapping[int, Outcome]
 
 
 class Handler(ABC, Generic[W, R]):
-    """A job type's work in three paragraphs; each may run twice for the same job.
+    """The work of a job type in three steps; each may run twice for the same job.
 
     load: read what the batch needs, in one query if possible; may commit small writes of its own,
     guarded by ``leasing.lock_owned``. call: the network, in a thread; no database, no transaction.
-    apply: write what was learnt, inside the transaction that ends the job; the job rows are
-    locked and still ours.
+    apply: write the result, in the transaction that ends the job; the job rows are locked and their
+    leases are still ours.
     """
 
     @abstractmethod
@@ -79,18 +79,18 @@ class Handler(ABC, Generic[W, R]):
     def call(self, work: W) -> R: ...
 
     def record_usage(self, calls: Sequence[tuple[W, R]]) -> None:
-        """Write what calls cost, for all that have finished, before they are applied.
+        """Record the upstream usage of finished calls, before they are applied.
 
-        Outside of apply's transaction: rows that everybody writes would be locked through it.
+        Not in apply's transaction: that would keep rows locked that all workers write.
         """
 
     @abstractmethod
     def apply(self, jobs: Sequence[Job], work: W, result: R) -> Mapping[int, Outcome]: ...
 
     def apply_all(self, calls: Sequence[CompletedCall[W, R]]) -> Mapping[int, Outcome]:
-        """Apply what has finished together; a handler overrides this to write in bulk.
+        """Apply calls that finished together; override it to write in bulk.
 
-        If it raises, nothing of it is kept and each call is applied by itself.
+        If it raises, its writes are rolled back and each call is applied alone.
         """
         outcomes: dict[int, Outcome] = {}
         for call in calls:
@@ -98,35 +98,35 @@ class Handler(ABC, Generic[W, R]):
         return outcomes
 
     def on_give_up(self, job: Job, error: str) -> None:
-        """Hear, in the same transaction, that the job failed for good."""
+        """Called in the transaction in which the job fails for good."""
 
     def is_cancellable(self, job: Job) -> bool:
-        """Whether the job may be cancelled; not unless the handler says what becomes of it."""
+        """True if the job may be cancelled. A handler that allows it defines ``on_cancel``."""
         return False
 
     def on_cancel(self, job: Job) -> None:
-        """Hear, in the same transaction, that the job was cancelled; its call may still go on."""
+        """Called in the transaction that cancels the job; its call may still be running."""
 
-    # What an operator reads where a failed job cannot be set going again.
+    # Shown to operators in place of the Retry button if a failed job cannot be redriven.
     instead_of_redrive = "It has nothing left to do, or another job does the same work."
 
     def is_redrivable(self, job: Job) -> bool:
-        """Whether an operator may set a failed job going again."""
+        """True if an operator may run the failed job again."""
         return True
 
     def on_redrive(self, job: Job) -> None:
-        """Hear, in the same transaction, that a failed job goes again."""
+        """Called in the transaction that redrives a failed job."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobType:
-    """How jobs of a name are run.
+    """How jobs of this type are run.
 
-    batch_size: rows handed to a worker at once. max_in_flight: rows being worked on over all
-    processes, exactly. run_limit: how long the heartbeat extends a lease before the worker process
-    is ended. commit_size: work items of one job that may share a transaction when they are applied.
-    is_recurring: one row lives for ever, answering "again"; clusters make it at their start.
-    runs_at_start: and it is due then, whatever it answered last.
+    batch_size: most rows in one claim of a worker. max_in_flight: most rows in flight in all
+    processes together, exactly. run_limit: time for which the heartbeat extends a lease; then the
+    worker process ends. commit_size: most single-job work items that share a transaction when
+    applied. is_recurring: one row lives for ever and always answers Again; clusters create it when
+    they start. runs_at_start: that row is made due at each start.
     """
 
     name: str
@@ -144,7 +144,7 @@ _types: dict[str, JobType] = {}
 
 
 def register_type(job_type: JobType) -> None:
-    """Make a type known to this process; the last registration of a name counts."""
+    """Register a type in this process; a later registration of the name replaces it."""
     _types[str(job_type.name)] = job_type
 
 

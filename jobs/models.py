@@ -1,4 +1,4 @@
-"""A job row and what may be said about it. Who writes its state: see ``queue``."""
+"""Models of the job queue. ``queue``, ``engine`` and ``control`` write the state of jobs."""
 
 from django.contrib.postgres.indexes import HashIndex
 from django.db import models
@@ -14,7 +14,7 @@ def new_job_id() -> str:
 
 
 class JobStatus(models.TextChoices):
-    """Where a job stands; the arrows are in the docstring of Job."""
+    """Status of a job; the transitions are in the docstring of Job."""
 
     PENDING = "pending"
     PROCESSING = "processing"
@@ -28,7 +28,7 @@ ENDED = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED)
 
 
 class JobPriority(models.IntegerChoices):
-    """Higher goes first."""
+    """A higher number is claimed first."""
 
     LOW = 1
     NORMAL = 2
@@ -37,7 +37,7 @@ class JobPriority(models.IntegerChoices):
 
 
 class JobQuerySet(models.QuerySet["Job"]):
-    """Jobs by what can be said of them."""
+    """Queries on jobs."""
 
     def live(self) -> "JobQuerySet":
         return self.filter(status__in=LIVE)
@@ -46,21 +46,22 @@ class JobQuerySet(models.QuerySet["Job"]):
 class Job(models.Model):
     """One piece of work that survives every crash.
 
-    enqueue: -> pending; claim: pending -> processing (lease, token); done: processing ->
-    completed; again, retry, release: processing -> pending; give up or attempts used up:
-    processing -> failed; cancel: pending or processing -> cancelled; redrive: failed -> pending.
-    A processing row whose lease lapsed is claimed again, under a new token: whoever held the old
-    one can no longer write. Rows that ended are pruned (``retention``).
+    enqueue: -> pending; claim: pending -> processing (lease, token); done: processing -> completed;
+    again, retry, release: processing -> pending; give up or attempts used up: processing -> failed;
+    cancel: pending or processing -> cancelled; redrive: failed -> pending.
+
+    A processing row whose lease lapsed is claimed again under a new token, and writes under the old
+    one are refused. Ended rows are pruned (``retention``).
     """
 
-    # Its 96 random bits need no check: a unique index would cost every claim a third of its time.
+    # Not unique: it has 96 random bits, and a unique index would make claims a third slower.
     public_id = models.CharField(max_length=40, default=new_job_id, editable=False)
-    # Null for the service's own recurring work, which belongs to nobody.
+    # Null for recurring jobs of the service, which belong to no project.
     project = models.ForeignKey(
         Project, null=True, blank=True, on_delete=models.PROTECT, db_index=False
     )
     type = models.CharField(max_length=60)
-    # What the job is about, in a word its handler understands (an instance id); jobs knows no more.
+    # Id that the job is about (an instance's). Only the handler interprets it.
     subject = models.CharField(max_length=80, blank=True)
     payload = models.JSONField(default=dict)
     status = models.CharField(
@@ -69,7 +70,7 @@ class Job(models.Model):
     priority = models.SmallIntegerField(
         choices=JobPriority.choices, default=JobPriority.NORMAL, db_default=2
     )
-    # Counted when work starts, and forgotten when it made progress (the outcome "again").
+    # Counted when work starts; 0 again after the outcome Again, which means progress.
     attempts = models.PositiveSmallIntegerField(default=0, db_default=0)
     max_attempts = models.PositiveSmallIntegerField(default=5, db_default=5)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -81,29 +82,29 @@ class Job(models.Model):
     errors = models.JSONField(default=list)
     # Null for work that may be done twice: unlike "", null never equals itself in an index.
     dedupe_key = models.CharField(max_length=120, null=True, blank=True)  # noqa: DJ001
-    # Somebody asked for the same work while this row was at it: it runs once more when done.
+    # The same work was enqueued while this row was processing: it runs once more when done.
     rerun = models.BooleanField(default=False, db_default=False)
     lease_token = models.BigIntegerField(null=True, blank=True)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
-    # Came back from a worker that died: handed out alone, so that poison harms no neighbour. Kept
-    # until the row makes progress, fails an attempt in the ordinary way, or is redriven.
+    # It came back from a dead worker, and runs in a batch of its own so that it harms no other job.
+    # True until the row makes progress, fails an attempt with an error, or is redriven.
     is_suspect = models.BooleanField(default=False, db_default=False)
     worker = models.CharField(
         max_length=120, blank=True, help_text="host:pid:start of what claimed it last"
     )
     request_id = models.CharField(max_length=80, blank=True)
 
-    # run_at in seconds since 1970, on rows that leasing.jobs_of made.
+    # run_at in seconds since 1970, only on rows from leasing.jobs_of.
     due: float
 
     objects = JobQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]
-        # Each index costs every claim and every outcome: no column of them changes when a lease
-        # is renewed, and most hold only the rows that somebody looks for.
+        # Each index costs every claim and every outcome. No indexed column changes when a lease is
+        # renewed, and most indexes contain only the rows that are searched.
         indexes = [
-            # The claim's own order: by priority within a type, then by due time.
+            # In the order of the claim: by priority within a type, then by due time.
             models.Index(
                 "type",
                 F("priority").desc(),
@@ -118,7 +119,7 @@ class Job(models.Model):
                 fields=["project", "-id"], condition=Q(project__isnull=False), name="job_project"
             ),
             models.Index("id", condition=Q(status="failed"), name="job_failed"),
-            # Of a project, what is not done: its live rows are few among a million completed ones.
+            # Rows of a project that are not completed: few among a million completed ones.
             models.Index(
                 "project",
                 "status",
@@ -129,7 +130,7 @@ class Job(models.Model):
                 ),
                 name="job_project_not_done",
             ),
-            # Ended rows by their end: what is pruned, and how many ended lately.
+            # Ended rows by end time: for pruning and for the rates of ended jobs.
             models.Index(
                 "status",
                 "completed_at",
@@ -177,9 +178,9 @@ class Job(models.Model):
 
 
 class Worker(models.Model):
-    """A process of a cluster, as its heartbeat last told."""
+    """A worker process, as of its last heartbeat."""
 
-    # A pid comes back after a restart, in containers always: the start tells two processes apart.
+    # A pid is used again after a restart, in containers always; the start time makes it unique.
     name = models.CharField(max_length=120, unique=True, help_text="host:pid:start")
     cluster = models.CharField(
         max_length=120, blank=True, db_default="", help_text="host:pid of its worker command"
@@ -189,7 +190,7 @@ class Worker(models.Model):
     started_at = models.DateTimeField(db_default=Now())
     last_seen_at = models.DateTimeField(db_default=Now())
     in_flight = models.PositiveIntegerField(default=0, db_default=0)
-    # What it runs, longest first, at most heartbeat.TOLD_JOBS: [{"job", "type", "seconds"}].
+    # Its jobs, longest first, at most heartbeat.TOLD_JOBS: [{"job", "type", "seconds"}].
     running = models.JSONField(default=list, db_default=models.Value([], models.JSONField()))
 
     class Meta:
@@ -201,7 +202,7 @@ class Worker(models.Model):
 
 
 class PausedType(models.Model):
-    """A job type of which no cluster starts anything until an operator resumes it."""
+    """A job type that is paused: no cluster starts its jobs until an operator resumes it."""
 
     type = models.CharField(max_length=60, unique=True)
     paused_at = models.DateTimeField(db_default=Now())
@@ -217,7 +218,7 @@ class PausedType(models.Model):
 
 
 class Counter(models.Model):
-    """What the worker processes counted, all together, since the database was made."""
+    """A counter of all worker processes, since the database was created."""
 
     name = models.CharField(max_length=60, unique=True)
     value = models.BigIntegerField(default=0, db_default=0)

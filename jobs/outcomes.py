@@ -1,4 +1,4 @@
-"""What a handler can say of a job once it has worked on it."""
+"""Outcomes: the results that a handler returns for its jobs."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,9 +11,9 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """Progress was made; look again later. No failure: the attempts start anew.
+    """Progress was made; run again later. Not a failure: attempts are counted from 0 again.
 
-    ``at`` names the moment exactly, so that many jobs come due together; else ``after`` counts.
+    ``at`` is an exact time, so that many jobs become due together; without it, ``after`` counts.
     """
 
     after: timedelta = timedelta(0)
@@ -22,7 +22,7 @@ class Again:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """The attempt failed. ``after`` overrides the type's backoff, e.g. by a Retry-After header."""
+    """The attempt failed. ``after`` replaces the type's backoff (e.g. a Retry-After header)."""
 
     error: str
     after: timedelta | None = None
@@ -31,7 +31,7 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """The job can never succeed; it fails now, whatever attempts are left."""
+    """The job can never succeed; it fails now, even if attempts are left."""
 
     error: str
     traceback: str = ""
@@ -39,7 +39,7 @@ class GiveUp:
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """Said by the executor: the worker stops; the row goes back as if it had not been started."""
+    """Set by the executor when the worker stops; the row returns to pending, no attempt counted."""
 
 
 Outcome = Done | Again | Retry | GiveUp | Released

@@ -1,7 +1,7 @@
-"""How work gets into the queue: enqueue, wake, recurring rows.
+"""Adds jobs to the queue: enqueue, wake the clusters, create recurring rows.
 
-Job state is written here, in ``engine`` (claim, leases, outcomes) and in
-``control`` (what people do), and nowhere else.
+Job state is written only here, in ``engine`` (claims, leases, outcomes) and in ``control`` (actions
+of people).
 """
 
 import json
@@ -29,10 +29,10 @@ def enqueue(
     request_id: str = "",
     run_at: datetime | None = None,
 ) -> Job:
-    """Add a job in the caller's transaction and wake the clusters when it commits.
+    """Add a job in the caller's transaction; its commit wakes the clusters.
 
-    A live job with the same ``dedupe_key`` is returned instead of a second one; if it is being
-    worked on, it is marked to run once more, since it may have read what has changed since.
+    If a live job has the same ``dedupe_key``, it is returned and no second one is added. If that
+    job is processing, it is marked to run once more, since it may have read older data.
     """
     parameters = {
         "public_id": new_job_id(),
@@ -46,9 +46,9 @@ def enqueue(
         "dedupe_key": dedupe_key,
         "request_id": request_id,
     }
-    # One commit also where the caller has no transaction: each waits for the disk.
+    # One commit even if the caller has no transaction: each commit waits for the disk.
     with transaction.atomic(savepoint=False):
-        # In the same round trip, where this transaction has not woken anybody yet.
+        # Wakes in the same round trip, unless this transaction has done so already.
         statement = _ENQUEUE if _is_woken() else _ENQUEUE_AND_WAKE
         (job,) = Job.objects.raw(statement, parameters)
     return job
@@ -64,8 +64,8 @@ def new_job(
     dedupe_key: str,
     request_id: str,
 ) -> Job:
-    """A job of something that is itself new, for ``inserts.insert(..., wake=CHANNEL)`` to write
-    with it; so no live job can have its key yet.
+    """An unsaved job about a new row, for ``inserts.insert(..., wake=CHANNEL)`` to write together
+    with it. Because that row is new, no live job can have the dedupe key.
     """
     return Job(
         type=str(type_),
@@ -79,7 +79,7 @@ def new_job(
     )
 
 
-# One statement, also when the key is live: bursts enqueue hundreds of jobs in a transaction.
+# One statement even if the key is live: bursts enqueue hundreds of jobs in a transaction.
 _ENQUEUE = """
 INSERT INTO jobs_job (
     public_id, project_id, type, subject, payload, priority, max_attempts, run_at,
@@ -97,7 +97,7 @@ _ENQUEUE_AND_WAKE = f"{_ENQUEUE}, pg_notify('{CHANNEL}', '') AS woken"
 
 
 def notify() -> None:
-    """Wake whoever waits, at commit; once in a transaction, since each takes a round trip."""
+    """Wake all clusters at commit. Once in a transaction, since each call takes a round trip."""
     if connection.in_atomic_block and _is_woken():
         return
     with connection.cursor() as cursor:
@@ -105,10 +105,10 @@ def notify() -> None:
 
 
 def _is_woken() -> bool:
-    """Whether this transaction will wake everybody already; from now on it does.
+    """True if this transaction has notified already. If not, marks it as notified.
 
-    The mark goes where Django forgets it with a savepoint that is rolled back, as Postgres forgets
-    the notification.
+    The mark is an on_commit callback: like the notification in Postgres, Django drops it when its
+    savepoint is rolled back.
     """
     if any(entry[1] is _is_notified for entry in connection.run_on_commit):
         return True
@@ -117,14 +117,14 @@ def _is_woken() -> bool:
 
 
 def _is_notified() -> None:
-    """A mark among the things to do at commit; nothing is left to do."""
+    """Marks a transaction as notified (see ``_is_woken``); does nothing itself."""
 
 
 def ensure_recurring() -> None:
-    """Make the row of every recurring type that has none; run at each start of a cluster.
+    """Create the missing rows of recurring types; called at each start of a cluster.
 
-    Looking does not wait for a row that somebody has locked, and enqueueing onto it would: a
-    frozen worker must not keep a new cluster from starting.
+    Searches first, because SELECT does not wait for a locked row and ``enqueue`` would: a frozen
+    worker must not keep a new cluster from starting.
     """
     recurring = [job_type for job_type in all_types() if job_type.is_recurring]
     keys = {f"recurring:{job_type.name}": job_type.name for job_type in recurring}
@@ -136,7 +136,7 @@ def ensure_recurring() -> None:
 
 
 def _hasten(dedupe_keys: Sequence[str]) -> None:
-    """Make these rows due now; one that is locked is being worked on already."""
+    """Make these pending rows due now. Skips locked ones: they are being claimed already."""
     with connection.cursor() as cursor:
         cursor.execute(
             """

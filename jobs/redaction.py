@@ -1,6 +1,5 @@
-"""Payloads and errors without what must not be shown.
-
-Query strings, user info, values of environments, secrets.
+"""Redacts payloads and errors: query strings, user info, values of environment variables and
+secrets.
 """
 
 import re
@@ -20,7 +19,7 @@ _ENV_NAMES = ("env", "envs", "environment")
 
 
 def redacted(value: Any, name: str = "") -> Any:
-    """The same value, safe to show. ``name`` is the key it stands under."""
+    """The value with its secrets replaced. ``name`` is the key under which it is stored."""
     if _SECRET_NAME.search(name):
         return HIDDEN
     if name.lower() in _ENV_NAMES:
@@ -35,9 +34,9 @@ def redacted(value: Any, name: str = "") -> Any:
 
 
 def redacted_text(text: str) -> str:
-    """An error's first line without the query strings of URLs, credentials and assigned secrets.
+    """First line of an error without query strings of URLs, credentials and assigned secrets.
 
-    The database's further lines quote whole rows, and with them what users keep secret.
+    Further lines of database errors quote whole rows, which may contain the users' secrets.
     """
     line = text.partition("\n")[0][:TEXT_LIMIT]
     line = _URL.sub(lambda match: redact_url(match[0]), line)
@@ -56,7 +55,7 @@ def redact_url(url: str) -> str:
 
 
 def _names_only(value: Any) -> Any:
-    """Env as a mapping or as a list of ``{"key", "value"}``: the values are the user's secrets."""
+    """Env is a mapping or a list of ``{"key", "value"}``: the values are secrets of the user."""
     if isinstance(value, Mapping):
         return dict.fromkeys(value, HIDDEN)
     if isinstance(value, list):

@@ -1,9 +1,8 @@
-"""prune_jobs: forgets jobs that ended long ago, in small bites beside the work; and answers kept
-for requests that are sent again.
+"""The job prune_jobs: deletes old ended jobs, stored answers, rate limits and audit entries.
 
-Its work is the database's alone, so it happens in ``load``: each bite is a statement with a commit
-of its own, and a run is over after a fraction of a second, since it holds up its worker's other
-batches meanwhile. Live rows are never touched, and neither are the indexes that claims read.
+It needs only the database, so ``load`` does the work: each statement deletes a limited number of
+rows and commits. A run ends after RUN_SECONDS, since the worker's other batches wait for it. Live
+rows are not touched, and neither are the indexes that claims read.
 """
 
 import time
@@ -27,14 +26,14 @@ logger = structlog.get_logger()
 PRUNE_JOBS = "prune_jobs"
 BITE_ROWS = 2_000
 RUN_SECONDS = 0.3
-# While there is more: long enough for others to be served, short enough for a million in a minute.
+# Pause while more is left: other jobs are served, and a million rows still go in a minute.
 BREATHER = timedelta(milliseconds=100)
 UNTIL_NEXT_LOOK = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """How long rows of one ending are kept."""
+    """How long, and how many, rows of one final status are kept."""
 
     status: JobStatus
     days: float
@@ -42,7 +41,7 @@ class Limit:
 
 
 class PruneJobs(Handler[None, None]):
-    """Recurring; two at once would do no harm, since each skips what the other has locked."""
+    """Recurring. Two at once would do no harm, since each skips rows that the other has locked."""
 
     def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[None] | Resolved]:
         idempotency.forget_old()
@@ -53,14 +52,14 @@ class PruneJobs(Handler[None, None]):
         return [Resolved({job.pk: Again(pause) for job in jobs})]
 
     def call(self, work: None) -> None:
-        """Nothing is called."""
+        """Never used: ``load`` resolves all jobs."""
 
     def apply(self, jobs: Sequence[Job], work: None, result: None) -> Mapping[int, Outcome]:
         return {job.pk: Again(UNTIL_NEXT_LOOK) for job in jobs}
 
 
 def register_job_type() -> None:
-    """Tell the queue; called once when Django is ready."""
+    """Registers the job type. Called once by AppConfig.ready."""
     register_type(
         JobType(
             PRUNE_JOBS,
@@ -74,7 +73,7 @@ def register_job_type() -> None:
 
 
 def prune(limits: Sequence[Limit], *, seconds: float) -> bool:
-    """Delete what is over its limit, for about so many seconds; whether nothing is left to do."""
+    """Delete rows over their limits for about ``seconds``. True if none are left."""
     deadline = time.monotonic() + seconds
     for limit in limits:
         before = _cut_off(limit)
@@ -95,7 +94,7 @@ def _limits() -> list[Limit]:
 
 _OLDER_THAN = "SELECT clock_timestamp() - make_interval(secs => %s)"
 
-# As of the last vacuum or analyze, which come after every thousand changes; -1 before the first.
+# As of the last vacuum or analyze (after every thousand changes); -1 before the first one.
 _ESTIMATE = "SELECT reltuples FROM pg_class WHERE oid = 'job_finished'::regclass"
 
 _NEWEST_TO_GO = """
@@ -105,13 +104,13 @@ ORDER BY completed_at DESC OFFSET %s LIMIT 1
 
 
 def _cut_off(limit: Limit) -> datetime:
-    """The end up to which rows go: by age, or by number where that is later."""
+    """Rows that ended up to this time are deleted: by age, or by number if that is later."""
     with connection.cursor() as cursor:
         cursor.execute(_OLDER_THAN, [limit.days * 86_400])
         moments: list[datetime] = [cursor.fetchone()[0]]
         cursor.execute(_ESTIMATE)
         (estimate,) = cursor.fetchone()
-        # Stepping over a million index entries takes a fifth of a second: not without reason.
+        # Skipping a million index entries takes 0.2 s: not done unless there may be too many rows.
         if estimate < 0 or estimate >= limit.rows:
             cursor.execute(_NEWEST_TO_GO, [limit.status, limit.rows])
             moments += [row[0] for row in cursor.fetchall()]
@@ -127,7 +126,7 @@ DELETE FROM jobs_job WHERE id = ANY(ARRAY(
 
 
 def _bite(status: JobStatus, before: datetime) -> int:
-    """Oldest first. A row that is being redriven at this moment is locked, and so stays."""
+    """Delete the oldest rows. A row that is being redriven at this moment is locked and skipped."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_BITE, [status, before, BITE_ROWS])
         taken: int = cursor.rowcount

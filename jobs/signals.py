@@ -1,7 +1,7 @@
-"""What the queue tells of itself to whoever wants to know."""
+"""Signals that the queue sends."""
 
 from django.dispatch import Signal
 
-# Before a cluster starts. A receiver that raises ImproperlyConfigured keeps it from starting:
-# a worker that cannot do the work would only spend its attempts.
+# Sent before a cluster starts. A receiver that raises ImproperlyConfigured stops the start: a
+# worker that cannot do the work would only use up the attempts of its jobs.
 cluster_starting = Signal()

@@ -1,8 +1,8 @@
-"""How the queue stands: what waits, what runs, who works, how fast.
+"""Statistics of the queue: waiting and running jobs, workers, rates.
 
-Nothing is counted that only grows: live rows through their partial indexes, failed ones as far as a
-person would look, ended ones from the newest of ``job_finished``. Times are statement_timestamp():
-an index can be searched by it, by clock_timestamp() it cannot.
+Queries are limited in size: live rows are read through partial indexes, failed ones up to
+FAILED_CAP, ended ones from the newest of ``job_finished`` on. Times are statement_timestamp(),
+which can be a condition of an index scan; clock_timestamp() cannot.
 """
 
 from collections.abc import Sequence
@@ -15,21 +15,21 @@ from django.db import connection
 from jobs import counters
 from jobs.models import ENDED, Counter, JobStatus, Worker
 
-# A heartbeat every 5 s: whoever missed three of them is not there.
+# Heartbeats come every 5 s: a worker that missed three of them counts as lost.
 WORKER_SILENCE = timedelta(seconds=20)
 WORKERS_SHOWN = 200
-# As far as rows are counted one by one: a project's, for whoever asks; failed ones, which wait for
-# a person and not for a worker, less far.
+# Most rows that are counted for a project. Failed rows have a lower cap: they wait for a person,
+# not for a worker.
 LIVE_CAP = 100_000
 FAILED_CAP = 1_000
-# Ended rows that are looked at, of each ending the newest.
+# Most ended rows that are read, the newest first, for each final status.
 ENDED_CAP = 2_000
 MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Rows of one type in one state; ``oldest_due_at`` is of those that wait although due."""
+    """Rows of one type and status. ``oldest_due_at``: run_at of the oldest due row that waits."""
 
     type: str
     status: str
@@ -39,9 +39,9 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How many rows ended in one way, over a window of time that lasts until now.
+    """Number of rows that ended with one status, in a window until now.
 
-    The window is shorter than what was asked for where more ended in it than are looked at.
+    ``window`` is shorter than ``asked`` if more rows ended than ENDED_CAP.
     """
 
     status: str
@@ -58,14 +58,14 @@ _COUNTS = """
 SELECT type, status, count(*), min(run_at) FILTER (WHERE run_at <= statement_timestamp())
 FROM ({rows}) row_ GROUP BY type, status ORDER BY type, status
 """
-# Each arm has an index of its own, all of them together have none. Only what is pending is due.
+# Each part uses an index of its own; no index fits all. Only pending rows can be due.
 _OF_ALL = """
 SELECT type, status, run_at FROM jobs_job WHERE status = 'pending'
 UNION ALL SELECT type, status, NULL FROM jobs_job WHERE status = 'processing'
 UNION ALL (SELECT type, status, NULL FROM jobs_job WHERE status = 'failed'
            ORDER BY id DESC LIMIT %(live_cap)s)
 """
-# Oldest first, so that beyond the cap the age of the oldest still holds.
+# Oldest first, so that the age of the oldest row is right even beyond the cap.
 _OF_PROJECT = """
 (SELECT type, status, run_at FROM jobs_job
  WHERE project_id = %(project)s AND status = 'pending' ORDER BY id LIMIT %(live_cap)s)
@@ -78,9 +78,9 @@ UNION ALL (SELECT type, status, NULL FROM jobs_job
 
 
 def count(project_id: int | None = None, *, live_cap: int = LIVE_CAP) -> list[Count]:
-    """Pending, processing and failed rows by type, of everybody or of a project, up to the caps.
+    """Pending, processing and failed rows by type, of all projects or of one, up to the caps.
 
-    Everybody's live rows are counted without a cap, from the index alone.
+    Live rows of all projects are counted without a cap, from the index alone.
     """
     rows = _OF_ALL if project_id is None else _OF_PROJECT
     caps = {"project": project_id, "live_cap": live_cap, "failed_cap": FAILED_CAP}
@@ -90,7 +90,7 @@ def count(project_id: int | None = None, *, live_cap: int = LIVE_CAP) -> list[Co
 
 
 def count_in_flight() -> dict[str, int]:
-    """Rows being worked on, by type: everybody's, since they share the type's cap."""
+    """Processing rows of all projects by type, since all projects share the type's cap."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT type, count(*) FROM jobs_job WHERE status = 'processing' GROUP BY type"
@@ -98,7 +98,7 @@ def count_in_flight() -> dict[str, int]:
         return dict(cursor.fetchall())
 
 
-# One pass over at most 3 x cap rows; each window adds a counter to it.
+# Reads at most 3 x cap rows once; each window adds a counter to that scan.
 _ENDED = """
 SELECT ending.status, newest.* FROM unnest(%(endings)s::text[]) AS ending(status), LATERAL (
     SELECT CASE WHEN count(*) = %(cap)s THEN statement_timestamp() - min(completed_at) END,
@@ -117,9 +117,9 @@ _WITHIN = """count(*) FILTER (
 
 
 def ended(windows: Sequence[timedelta], project_id: int | None = None) -> list[Ended]:
-    """What ended in each of the windows, by how it ended.
+    """Rows that ended in each of the windows, by final status.
 
-    Of a project: its part of what is looked at of everybody's.
+    With ``project_id``: those of the project among the rows read for all projects.
     """
     counts = ", ".join(_WITHIN.format(index=index) for index in range(len(windows)))
     parameters: dict[str, Any] = {
@@ -139,17 +139,17 @@ def ended(windows: Sequence[timedelta], project_id: int | None = None) -> list[E
 
 
 def _window(asked: timedelta, reach: timedelta | None) -> timedelta:
-    """As far as the rows reach that were looked at, if they are not all."""
+    """The window that the rows cover, if the cap left some out (``reach``)."""
     return asked if reach is None else min(asked, max(reach, timedelta(milliseconds=1)))
 
 
 def ended_per_minute() -> float:
-    """Over the last minute, all projects together."""
+    """Of all projects, over the last minute."""
     return sum(ending.per_minute for ending in ended([MINUTE]))
 
 
 def workers(now: datetime) -> list[tuple[Worker, bool]]:
-    """Processes that told of themselves lately, and whether they are still there."""
+    """Worker rows with the latest heartbeats first, each with True if the worker is alive."""
     rows = Worker.objects.order_by("-last_seen_at")[:WORKERS_SHOWN]
     return [(row, is_alive(row, now)) for row in rows]
 
@@ -159,13 +159,13 @@ def is_alive(worker: Worker, now: datetime) -> bool:
 
 
 def counted() -> dict[str, int]:
-    """Every counter of the worker processes, also those that nothing has added to."""
+    """All counters of the worker processes; 0 for those that were never increased."""
     values = dict.fromkeys(counters.NAMES, 0)
     return values | dict(Counter.objects.order_by().values_list("name", "value"))
 
 
 def statuses(counts: Sequence[Count]) -> dict[str, int]:
-    """The rows of all types together, by status."""
+    """Number of rows of all types together, by status."""
     sums = dict.fromkeys((JobStatus.PENDING, JobStatus.PROCESSING, JobStatus.FAILED), 0)
     for item in counts:
         sums[JobStatus(item.status)] += item.rows

@@ -1,4 +1,4 @@
-"""A job as this API shows it: the fields of the contract, and no secrets."""
+"""The answers of the jobs API. Secrets are redacted."""
 
 from datetime import datetime
 from typing import Annotated, Any, Self
@@ -11,7 +11,7 @@ from jobs.redaction import redacted, redacted_text
 
 
 class JobDetails(Answer):
-    """A piece of work, as its row stands."""
+    """A job: one piece of work of the service."""
 
     id: str
     type: str = Field(description="create_instance, monitor_instance, send_webhook, …")
@@ -21,11 +21,11 @@ class JobDetails(Answer):
     attempts: int
     maxAttempts: int
     createdAt: Moment
-    processedAt: Moment | None = Field(None, description="when work last started")
+    processedAt: Moment | None = Field(None, description="time of the last start")
     completedAt: Moment | None = None
     nextRetryAt: Moment | None = None
     error: str | None = None
-    subject: str | None = Field(None, description="what it is about: an instance's id")
+    subject: str | None = Field(None, description="id of the instance that the job is about")
     requestId: str | None = None
 
     @classmethod
@@ -34,7 +34,7 @@ class JobDetails(Answer):
 
 
 class JobError(Answer):
-    """What went wrong in an attempt, or what somebody did to the job (then without attempt)."""
+    """A failed attempt, or an action of a person on the job (then without ``attempt``)."""
 
     at: Moment | None = None
     message: str
@@ -42,7 +42,7 @@ class JobError(Answer):
 
     @classmethod
     def of(cls, entry: dict[str, Any]) -> Self:
-        """Tracebacks are for operators, not in here."""
+        """Leaves out tracebacks, which are for operators only."""
         return cls(
             at=datetime.fromisoformat(entry["at"]) if "at" in entry else None,
             message=redacted_text(str(entry.get("error", ""))),
@@ -51,7 +51,7 @@ class JobError(Answer):
 
 
 class SingleJobDetails(JobDetails):
-    """The same, with the last errors, newest last."""
+    """A job with its last errors, newest last."""
 
     errors: list[JobError]
 

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of the operations on jobs."""
+"""OpenAPI documentation of the operations on jobs."""
 
 from typing import Any
 
@@ -98,11 +98,11 @@ LIST: dict[str, Any] = {
 RETRIEVE: dict[str, Any] = {
     "operation_id": "getJob",
     "summary": "Get a job",
-    "description": "With its last errors. Secrets in its payload are replaced.",
+    "description": "With its last errors. Secrets in the payload are replaced.",
     "tags": TAG,
     "parameters": [_ID],
-    "responses": {200: OpenApiResponse(SingleJobDetails, description="As it is now.")},
-    "examples": _example("A webhook that was given up", _FAILED),
+    "responses": {200: OpenApiResponse(SingleJobDetails, description="The present state.")},
+    "examples": _example("A webhook whose attempts are used up", _FAILED),
 }
 
 
@@ -118,17 +118,17 @@ def _verb(
         "parameters": [_ID],
         "request": None,
         "responses": {
-            200: OpenApiResponse(SingleJobDetails, description="Done."),
+            200: OpenApiResponse(SingleJobDetails, description="The job after the action."),
             409: OpenApiResponse(description=refusal),
         },
-        "examples": _example("The job as it is now", job),
+        "examples": _example("The job after the action", job),
     }
 
 
 RETRY = _verb(
     "retryJob",
     "Run a failed job again, with all its attempts",
-    "Answers with the job, which is pending again.",
+    "Returns the job, which is pending again.",
     "JOB_NOT_REDRIVABLE: the job has not failed, its type cannot be run again (a failed instance"
     " stays failed), or another live job does the same work.",
     "pending",
@@ -136,7 +136,7 @@ RETRY = _verb(
 CANCEL = _verb(
     "cancelJob",
     "Cancel a waiting or running job",
-    "Answers with the job, which is cancelled. A message that was already sent stays sent; its"
+    "Returns the job, which is cancelled. A message that was already sent stays sent; its"
     " outcome is not stored.",
     "JOB_NOT_CANCELLABLE: the job has ended, or its type cannot be cancelled by itself (only"
     " send_webhook can).",
@@ -144,10 +144,10 @@ CANCEL = _verb(
 )
 STATS: dict[str, Any] = {
     "operation_id": "getJobStats",
-    "summary": "Get the state of the queue: counts, waits, rates, workers",
-    "description": "The project's own jobs. A key with the scope `admin` also sees what all "
-    "projects share: jobs in flight, workers, counters.",
+    "summary": "Get the state of the queue: counts, ages, rates, workers",
+    "description": "The project's own jobs. A key with the scope `admin` also sees the "
+    "running jobs, workers and counters of all projects.",
     "tags": TAG,
-    "responses": {200: OpenApiResponse(JobStats, description="As it is now.")},
-    "examples": _example("A queue that moves", _STATS),
+    "responses": {200: OpenApiResponse(JobStats, description="The present state.")},
+    "examples": _example("A queue in operation", _STATS),
 }

@@ -1,4 +1,4 @@
-"""Which jobs a caller asks for: the query parameters of the list, checked."""
+"""Query parameters of the list of jobs."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -23,7 +23,7 @@ class StatusWords(Words):
 
 
 class TypeWords(Words):
-    """Registered job types, but for the service's own recurring ones, which no project has."""
+    """Registered job types without the recurring ones, which belong to no project."""
 
     def known(self) -> Iterable[str]:
         return [str(kind.name) for kind in all_types() if not kind.is_recurring]
@@ -37,34 +37,32 @@ class TypeWords(Words):
     }
 )
 class SubjectWord(Text):
-    """What a job may be about."""
+    """The subject of a job: an instance id."""
 
 
 class JobFilter(serializers.Serializer[Any]):
-    """The parameters; each narrows the list further."""
+    """The parameters. A job must match all of them."""
 
     type = TypeWords(required=False, help_text="one or several types, separated by commas")
     status = StatusWords(
         required=False,
         help_text="one or several of pending, processing, completed, failed, cancelled",
     )
-    instance = SubjectWord(
-        required=False, max_length=80, help_text="only those about this instance"
-    )
-    createdAfter = Moment(required=False, help_text="made at this time or later, ISO 8601")
-    createdBefore = Moment(required=False, help_text="made before this time, ISO 8601")
+    instance = SubjectWord(required=False, max_length=80, help_text="only jobs about this instance")
+    createdAfter = Moment(required=False, help_text="created at this time or later, ISO 8601")
+    createdBefore = Moment(required=False, help_text="created before this time, ISO 8601")
     minAgeSeconds = Number(
         required=False,
         min_value=0,
         max_value=10**9,
-        help_text="made at least so long ago: with status=pending,processing, what is stuck",
+        help_text="at least this old; finds stuck jobs together with status=pending,processing",
     )
     maxAgeSeconds = Number(
-        required=False, min_value=0, max_value=10**9, help_text="made at most so long ago"
+        required=False, min_value=0, max_value=10**9, help_text="at most this old"
     )
 
     def apply(self, jobs: QuerySet[Job]) -> QuerySet[Job]:
-        """The jobs that all the parameters name; ``is_valid`` was called."""
+        """The jobs that match all parameters; call ``is_valid`` first."""
         given = self.validated_data
         columns = {"type": "type__in", "status": "status__in", "instance": "subject"}
         jobs = jobs.filter(

@@ -1,5 +1,5 @@
-"""How the queue stands, as this API shows it: the caller's own rows, and to whoever may see it
-what all share.
+"""Answers of the statistics endpoint: the project's own jobs, and with the scope ``admin`` also the
+jobs in flight, workers and counters of all projects.
 """
 
 from collections.abc import Iterable
@@ -19,12 +19,12 @@ WINDOWS = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=60))
 
 
 class JobCounts(Answer):
-    """The project's rows; those that ended well are under ``ended``."""
+    """Jobs of the project by status. Completed and cancelled ones are counted in ``ended``."""
 
     pending: int = Field(description="exact up to 100,000")
     processing: int = Field(description="exact up to 100,000")
-    failed: int = Field(description="failed for good and still kept; exact up to 1,000")
-    isCapped: bool | None = Field(None, description="there are more")
+    failed: int = Field(description="failed and not yet deleted; exact up to 1,000")
+    isCapped: bool | None = Field(None, description="true if a count reached its limit")
 
     @classmethod
     def of(cls, counts: list[Count]) -> Self:
@@ -36,19 +36,19 @@ class JobCounts(Answer):
 
 
 class JobTypeStats(Answer):
-    """One job type: the project's own rows, and the slots that all projects share."""
+    """One job type: the project's own jobs, and the limit that all projects share."""
 
     type: str
-    isPaused: bool = Field(description="an operator holds the type back")
-    isRecurring: bool = Field(description="the service's own; no project has such jobs")
+    isPaused: bool = Field(description="true if an operator paused the type")
+    isRecurring: bool = Field(description="true for jobs of the service itself, of no project")
     pending: int
     processing: int
     failed: int
     oldestDueSeconds: Number | None = None
     inFlight: int = Field(
-        description="rows that are worked on: the project's; with the scope admin, of all projects"
+        description="running jobs of the project; with the scope admin, of all projects"
     )
-    maxInFlight: int = Field(description="how many may be worked on at once")
+    maxInFlight: int = Field(description="highest number of running jobs, all projects together")
     pausedAt: Moment | None = None
 
     @classmethod
@@ -60,7 +60,7 @@ class JobTypeStats(Answer):
         in_flight: int,
         now: datetime,
     ) -> Self:
-        """``counts``: those of this type."""
+        """``counts``: the counts of this type only."""
         return cls(
             type=str(kind.name),
             isPaused=paused is not None,
@@ -74,7 +74,7 @@ class JobTypeStats(Answer):
 
 
 class EndedJobs(Answer):
-    """What ended in the last ``minutes``."""
+    """Jobs that ended in the last ``minutes``."""
 
     minutes: int
     completed: int
@@ -83,12 +83,12 @@ class EndedJobs(Answer):
     endedPerMinute: Number
     failedPerMinute: Number
     isCapped: bool | None = Field(
-        None, description="more ended than is counted; the rates are of the newest"
+        None, description="true if more jobs ended than are counted; the rates hold"
     )
 
     @classmethod
     def of(cls, window: timedelta, endings: list[Ended]) -> Self:
-        """The rates hold even where the counts do not reach back all of the window."""
+        """The rates are right even if the counts do not cover the whole window."""
         found = {ending.status: ending for ending in endings if ending.asked == window}
         return cls(
             minutes=window // timedelta(minutes=1),
@@ -100,7 +100,7 @@ class EndedJobs(Answer):
 
 
 class RunningJob(Answer):
-    """What a worker is at; the id only if the job is the caller's own."""
+    """A job that a worker runs; with its id only if it belongs to the caller's project."""
 
     job: str | None = None
     type: str
@@ -108,20 +108,20 @@ class RunningJob(Answer):
 
 
 class WorkerDetails(Answer):
-    """A worker process, as its heartbeat last told."""
+    """A worker process, by its last heartbeat."""
 
     host: str
     pid: int
     startedAt: Moment
     lastHeartbeatAt: Moment
-    isAlive: bool = Field(description="heard of within 20 seconds")
-    inFlight: int = Field(description="rows it works on")
-    running: list[RunningJob] = Field(description="the longest-running of them")
+    isAlive: bool = Field(description="true if the last heartbeat is at most 20 seconds old")
+    inFlight: int = Field(description="number of jobs that it runs")
+    running: list[RunningJob] = Field(description="its longest-running jobs")
 
     @classmethod
     def of(cls, worker: Worker, is_alive: bool, own: set[str], now: datetime) -> Self:
-        """``own``: the jobs that the caller may know of. What others run is shown by type and
-        time: it explains a wait, and names nobody's job.
+        """``own``: ids of jobs that the caller may see. Other jobs are shown by type and duration
+        only: this explains a wait without naming the job of another project.
         """
         since_told = _seconds(now - worker.last_seen_at) if is_alive else 0.0
         return cls(
@@ -143,24 +143,24 @@ class WorkerDetails(Answer):
 
 
 class JobStats(Answer):
-    """How the queue stands."""
+    """The state of the queue."""
 
     timestamp: Moment
     jobs: JobCounts
     oldestDueSeconds: Number | None = Field(
-        None, description="how long the oldest job waits that could start; absent: none"
+        None, description="how long the oldest due job of an active type waits; absent: none"
     )
     types: list[JobTypeStats]
     ended: list[EndedJobs] = Field(description="over the last 1, 5 and 60 minutes")
     workers: list[WorkerDetails] = Field(description="empty without the scope admin")
     counters: dict[str, int] = Field(
-        description="of all workers, since the database was made; empty without the scope admin"
+        description="since the database was created; empty without the scope admin"
     )
 
     @classmethod
     def of(cls, project: Project, *, now: datetime, of_all: bool) -> Self:
-        """Eight short queries. Counts are of the project; what is in flight, workers and counters
-        are of all, or left out.
+        """Executes eight short queries. Counts are of the project. ``of_all``: jobs in flight,
+        workers and counters of all projects; else only the project's jobs in flight.
         """
         counts, paused = stats.count(project.pk), control.paused_types()
         in_flight = stats.count_in_flight() if of_all else _own_in_flight(counts)
@@ -191,7 +191,7 @@ def _own_in_flight(counts: list[Count]) -> dict[str, int]:
 
 
 def _oldest(counts: Iterable[Count], now: datetime) -> float | None:
-    """None while nothing waits. Of all types together, a paused one is left out."""
+    """None if no job is due. The caller leaves out paused types from the total of all types."""
     due = [count.oldest_due_at for count in counts if count.oldest_due_at is not None]
     return _seconds(now - min(due)) if due else None
 

@@ -1,4 +1,4 @@
-"""Addresses of jobs; no trailing slashes."""
+"""URL paths of jobs; without trailing slashes."""
 
 from django.urls import path
 
@@ -6,7 +6,7 @@ from jobs.api.views import JobStatsView, JobViewSet
 
 urlpatterns = [
     path("jobs", JobViewSet.as_view({"get": "list"}), name="jobs"),
-    # Before the ids: none of them is "stats".
+    # Before the ids; no id is "stats".
     path("jobs/stats", JobStatsView.as_view(), name="job-stats"),
     path("jobs/<str:id>", JobViewSet.as_view({"get": "retrieve"}), name="job"),
     path("jobs/<str:id>/retry", JobViewSet.as_view({"post": "retry"}), name="job-retry"),

@@ -1,4 +1,4 @@
-"""The HTTP side of jobs: to look at, to retry, to cancel."""
+"""API views of jobs: list, read, retry, cancel, statistics."""
 
 from collections.abc import Callable
 

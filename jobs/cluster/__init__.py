@@ -1,1 +1,1 @@
-"""The processes of a worker cluster: django-q2's, made safe to kill."""
+"""The processes of a worker cluster: those of django-q2, changed so that each may be killed."""

@@ -1,7 +1,7 @@
-"""The broker that django-q2's pusher process asks for work: it only says when to look for some.
+"""The broker of django-q2's pusher process. It sends wakes to the workers and holds no jobs.
 
-It holds no work. Workers claim job rows by themselves (``engine/executor.py``) when they are woken:
-at a NOTIFY, when the next row becomes due, when a lease lapses, and once a second in any case.
+Workers claim job rows by themselves (``engine/executor.py``) after a wake. A wake is sent at a
+NOTIFY, when the next row becomes due, when a lease lapses, and at least once a second.
 """
 
 import time
@@ -19,24 +19,24 @@ logger = structlog.get_logger()
 
 
 class WakeBroker(Broker):
-    """``dequeue`` is called over and over; each of its messages wakes one worker."""
+    """The pusher calls ``dequeue`` in a loop; each returned message wakes one worker."""
 
     longest_wait_seconds = 1.0
-    # While due rows may wait for room that another cluster makes.
+    # Longest wait while due rows may wait for a cap: another cluster makes room without a NOTIFY.
     backlog_wait_seconds = 0.1
     reconnect_seconds = 0.5
 
     def __init__(self, list_key: str | None = None) -> None:
         super().__init__(list_key)
-        # The session that listens: another one in its place hears nothing.
+        # The database session on which LISTEN was executed. A new session needs a new LISTEN.
         self._listens_on: object = None
         self._looked_at: float | None = None
-        # Its content does not matter: cluster/overrides.py carries it as one word.
+        # The content is not used: WakePipe (cluster/overrides.py) sends one word for each message.
         self._wakes = [("wake", SignedPackage.dumps({}))]
 
     def dequeue(self) -> list[tuple[str, str]]:
-        """A wake, after waiting for a reason. Never raises: the pusher would sleep for ten seconds
-        and end.
+        """Wait for a reason, then return a wake; an empty list after a database error. Never
+        raises: after an exception the pusher would sleep for ten seconds and end.
         """
         shared_memory.pusher_is_alive()
         try:
@@ -50,7 +50,7 @@ class WakeBroker(Broker):
         return self._wakes
 
     def _begins_to_listen(self) -> bool:
-        """Whether it did not listen until now: what became due before is then to be looked for."""
+        """Execute LISTEN if this session has not. Then True: a NOTIFY may have been missed."""
         connection.ensure_connection()
         if self._listens_on is connection.connection:
             return False
@@ -60,7 +60,7 @@ class WakeBroker(Broker):
         return True
 
     def _wait(self) -> None:
-        """Until a NOTIFY, the next due time or lapsed lease, or a second has passed."""
+        """Wait for a NOTIFY or the next due time or lapsed lease; at most ``longest``."""
         outlook = look_ahead(self._looked_at)
         self._looked_at = outlook.at
         if outlook.is_at_cap:
@@ -69,7 +69,7 @@ class WakeBroker(Broker):
         longest = self.backlog_wait_seconds if has_backlog else self.longest_wait_seconds
         seconds = longest if outlook.seconds is None else min(longest, outlook.seconds)
         notices = connection.connection.notifies(timeout=max(seconds, 0.001), stop_after=1)
-        # This is psycopg's own call: unwrapped, a lost server would be no error that Django knows.
+        # ``notifies`` is psycopg's own method: without this, a lost server raises no Django error.
         with connection.wrap_database_errors:
             for _ in notices:
                 pass

@@ -1,8 +1,8 @@
-"""The parts of django-q2 that are replaced, and why. No other file overrides a library's parts.
+"""The parts of django-q2 that are replaced, and why. No other file overrides parts of a library.
 
-django-q2 runs the processes: sentinel, pusher, workers, monitor. Each replacement below mends what
-was seen when one of them is killed, frozen or stopped; tests/jobs/cluster repeats the experiments.
-What needs no replacement is set in Q_CLUSTER (novitai/settings.py).
+django-q2 runs the processes: sentinel, pusher, workers, monitor. Each replacement below corrects a
+failure that was observed when one of them was killed, frozen or stopped; tests/jobs/cluster repeats
+the experiments. What can be configured is in Q_CLUSTER (novitai/settings.py) instead.
 """
 
 import multiprocessing
@@ -25,24 +25,24 @@ from django_q.signals import post_spawn
 from jobs.cluster import processes, worker
 from jobs.engine import shared_memory
 
-# macOS has no SEQPACKET; its DGRAM socket pairs keep message borders as well.
+# macOS has no SEQPACKET; its DGRAM socket pairs keep message boundaries as well.
 _PAIR = socket.SOCK_DGRAM if sys.platform == "darwin" else socket.SOCK_SEQPACKET
 _WAKE, _STOP = "wake", "STOP"
 
 
 class WakePipe:
-    """The task queue: a socket pair, without a lock.
+    """Replaces the task queue by a socket pair, which needs no lock.
 
-    multiprocessing's queue has one, and kill -9 of the idle worker that holds it blocks every
-    other reader for good. Of a socket pair the kernel hands each message to one reader, and a dead
-    reader holds nothing. All tasks are the same, "look for work", so one that waits is enough.
+    multiprocessing's queue has one, and kill -9 of the idle worker that holds it blocks all other
+    readers for ever. The kernel gives each message to one reader, and a dead reader holds nothing.
+    All tasks are the same ("look for work"), so one message in the pipe is enough.
     """
 
     def __init__(self) -> None:
         self._reader, self._writer = socket.socketpair(socket.AF_UNIX, _PAIR)
 
     def wake(self) -> None:
-        """Let an idle worker look for work; if all are busy, the first that is not."""
+        """Wake one idle worker; if all are busy, the first one that becomes idle."""
         shared_memory.wake_is_waiting()
         if self.empty():
             self._writer.send(_WAKE.encode())
@@ -54,29 +54,29 @@ class WakePipe:
             self.wake()
 
     def get(self) -> Any:
-        """A task as django-q2's worker executes it, or STOP."""
+        """Returns a task in the form that django-q2's worker executes, or STOP."""
         if (word := self._reader.recv(16).decode()) == _STOP:
             return word
         shared_memory.wake_is_taken()
-        # Without the alarm that django-q2 would set for each task.
+        # timeout -1: django-q2 sets no alarm. Jobs have run limits of their own.
         return {"name": word, "func": worker.run_due, "args": (), "kwargs": {}, "timeout": -1}
 
     def empty(self) -> bool:
-        """Whether nothing waits to be taken."""
+        """True if no message is in the pipe."""
         return not select.select([self._reader], [], [], 0)[0]
 
     def qsize(self) -> int:
         return 0 if self.empty() else 1
 
     def close(self) -> None:
-        """Nothing to flush: a message is in the kernel once put returns."""
+        """Does nothing: a message is in the kernel when ``put`` returns."""
 
     def join_thread(self) -> None:
-        """There is no feeder thread."""
+        """Does nothing: there is no feeder thread."""
 
 
 class NoResults(WakePipe):
-    """The result queue: outcomes are in the job rows, so the monitor hears only when to stop."""
+    """Replaces the result queue. Outcomes are in the job rows; the monitor only receives STOP."""
 
     def put(self, item: Any) -> None:
         if item == _STOP:
@@ -84,8 +84,8 @@ class NoResults(WakePipe):
 
 
 class SharedEvent:
-    """In place of multiprocessing.Event, whose every look takes a lock: the pusher may be killed
-    while it looks.
+    """Replaces multiprocessing.Event, where each ``is_set`` takes a lock: a pusher that is killed
+    during that call would keep the lock.
     """
 
     def __init__(self) -> None:
@@ -105,8 +105,8 @@ class SharedEvent:
 
 
 class SharedValue:
-    """In place of multiprocessing.Value: workers hold its lock while they report, and the sentinel
-    waits for that lock, for ever if the worker was killed.
+    """Replaces multiprocessing.Value. Workers hold its lock while they report; if such a worker is
+    killed, the sentinel waits for that lock for ever.
     """
 
     def __init__(self, typecode: str, value: float) -> None:
@@ -125,39 +125,39 @@ class SharedValue:
 
 
 class Sentinel(q2.Sentinel):
-    """Guards the pusher, the workers and the monitor."""
+    """Starts the pusher, the workers and the monitor, and replaces those that die."""
 
     def start(self) -> None:
-        """SIGTERM to the whole group would never end: only the command reacts to it, and tells the
-        others. The children made from here on inherit this.
+        """Ignore SIGTERM and SIGINT, here and in the children. Only the command reacts and stops
+        the others; else SIGTERM to the whole process group would never end it.
         """
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         processes.exit_with_parent()
         self.result_queue = NoResults()
         wake = self.task_queue.wake
-        # Sent in each worker process before it takes its first task.
+        # django-q2 sends this signal in each worker process before its first task.
         post_spawn.connect(lambda **_: worker.begin(wake), weak=False, dispatch_uid="jobs.begin")
         super().start()
 
     def reincarnate(self, process: Any) -> None:
-        """Replace a process that died, and let others have its rows at once."""
+        """Replace a dead process. Its leases lapse now, so that others take its jobs."""
         super().reincarnate(process)
-        shared_memory.work_alone(0)  # It may have been the one that worked alone.
+        shared_memory.work_alone(0)  # The dead worker may have been the one that worked alone.
         processes.take_back(
             [each for each in shared_memory.workers_seen() if each[0] == process.pid]
         )
 
 
 def install() -> None:
-    """Put the replacements where django-q2 looks for its own parts."""
+    """Set the replacements as attributes of django-q2's modules."""
     q2.Sentinel = Sentinel
     q2.Queue = lambda maxsize=0: WakePipe()
     q2.Event = SharedEvent
     q2.Value = SharedValue
     # Each query finds out by itself whether its connection still works.
     q2_worker.close_old_django_connections = lambda: None
-    # Orphans of a killed sentinel would go on.
+    # Without this, they would go on as orphans after the sentinel was killed.
     q2.pusher = _ending_with_parent(q2_pusher.pusher)
     q2.monitor = _ending_with_parent(q2_monitor.monitor)
 

@@ -1,4 +1,4 @@
-"""The processes of a cluster: ending them, noticing their end, and taking back their leases."""
+"""Functions on the processes of a cluster: exit with the parent, list, kill, take back leases."""
 
 import multiprocessing
 import os
@@ -17,8 +17,8 @@ logger = structlog.get_logger()
 
 
 def exit_with_parent() -> None:
-    """End this process when its parent is gone: an orphan would go on claiming unwatched."""
-    parent = multiprocessing.parent_process()  # As of the fork: by now it may be dead.
+    """End this process with its parent: an orphan would claim jobs without supervision."""
+    parent = multiprocessing.parent_process()  # As of the fork: it may be dead now.
 
     def watch() -> None:
         while parent is not None and os.getppid() == parent.pid:
@@ -29,7 +29,7 @@ def exit_with_parent() -> None:
 
 
 def alive(workers: Iterable[tuple[int, float]]) -> dict[tuple[int, float], psutil.Process]:
-    """Those of these pids and starts (seconds since 1970) that still run."""
+    """The given workers, as (pid, start in seconds since 1970), whose process still runs."""
     found = {}
     for pid, started in workers:
         with suppress(psutil.NoSuchProcess):
@@ -40,14 +40,14 @@ def alive(workers: Iterable[tuple[int, float]]) -> dict[tuple[int, float], psuti
 
 
 def kill(processes: Iterable[psutil.Process]) -> None:
-    """Some may have ended since they were listed."""
+    """Kill processes; those that have ended since they were listed are skipped."""
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.kill()
 
 
 def take_back(dead: Iterable[tuple[int, float]]) -> None:
-    """Let the leases of dead workers lapse now instead of within seconds."""
+    """Let the leases of dead workers lapse now, and not at the end of their 15 seconds."""
     names = [heartbeat.name(pid, started) for pid, started in dead]
     try:
         heartbeat.forget(names)
@@ -56,4 +56,4 @@ def take_back(dead: Iterable[tuple[int, float]]) -> None:
     except Error as error:
         logger.warning("leases_not_taken_back", error=str(error))
     finally:
-        connections.close_all()  # None may be open at the next fork.
+        connections.close_all()  # No connection may be open at the next fork.

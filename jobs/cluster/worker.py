@@ -1,4 +1,4 @@
-"""A worker process: what it begins with, what a wake makes it do, and how it ends."""
+"""A worker process: its start, its reaction to a wake, and its end."""
 
 import os
 import sys
@@ -16,14 +16,14 @@ from jobs.engine.executor import Executor
 
 logger = structlog.get_logger()
 
-# A thread whose query was answered must not wait Python's usual 5 ms for the one that computes.
+# A thread whose query was answered must not wait the default 5 ms for a thread that computes.
 SWITCH_SECONDS = 0.0005
 
 _executor: Executor | None = None
 
 
 def begin(wake: Callable[[], None]) -> None:
-    """What a new worker process does first. ``wake`` wakes another worker of its cluster."""
+    """Initialise a new worker process. ``wake`` wakes another worker of its cluster."""
     global _executor
     processes.exit_with_parent()
     shared_memory.worker_is_here(os.getpid(), psutil.Process().create_time())
@@ -31,12 +31,12 @@ def begin(wake: Callable[[], None]) -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
     _executor = Executor(settings.CONFIG.job_threads, wake=wake)
     _executor.begin()
-    # atexit does not run in multiprocessing's children; its finalizers do.
+    # multiprocessing does not run atexit functions in its children, but it runs finalizers.
     util.Finalize(None, _end, exitpriority=100)
 
 
 def run_due() -> None:
-    """What a wake makes a worker do."""
+    """Claim and run due jobs. The task that each wake executes."""
     if _executor is not None:
         _executor.run_due()
 
@@ -48,5 +48,5 @@ def _end() -> None:
             heartbeat.end(_executor.live)
     except Error as error:
         logger.warning("worker_stop_incomplete", error=str(error))
-    # What still hangs was given back; the interpreter would wait for its thread.
+    # Jobs that still hang were released. A normal exit would wait for their threads.
     os._exit(0)

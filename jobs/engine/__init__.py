@@ -1,1 +1,1 @@
-"""What one worker process does: claim, lease, execute, write down, keep alive."""
+"""The work of one worker process: claim, lease, execute, write outcomes, send heartbeats."""

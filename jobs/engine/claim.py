@@ -1,8 +1,8 @@
-"""How a worker process takes work: the claim (``claim.sql``), and what is kept between claims.
+"""The claim of a worker process (``claim.sql``), and the state that is kept between claims.
 
-Claims of all processes follow one another, by an advisory lock that the server frees with the
-statement's own transaction, even if the client is stopped in the middle. So a type's cap is exact,
-and nobody chooses the rows that another is about to take.
+The claims of all processes run one after the other, by an advisory lock of the transaction. The
+server frees it at the end of the statement, even if the client is stopped in the middle. So a
+type's cap is exact, and no process chooses rows that another one is about to take.
 """
 
 import time
@@ -18,28 +18,28 @@ from jobs.engine import leasing
 from jobs.handler import JobType, all_types
 from jobs.models import Job, JobPriority
 
-# Key of the claimers' turns among the database's advisory locks; any number of our own.
+# Key of the advisory lock of claims; an arbitrary number that nothing else here uses.
 TURN = 7_021_903_117
-# Rows of dead workers that one claim takes: each is worked on alone, while the others wait.
+# Most rows of dead workers in one claim: each of them is run alone, while the others wait.
 MOST_LAPSED = 20
-# Every eighth claim gives a quarter of the room to what has waited longest, of any priority.
+# Every eighth claim gives a quarter of the room to the rows that waited longest, of any priority.
 FAIR_EACH = 8
 FAIR_SHARE = 0.25
 # Seconds between claims that ignore the low-water marks.
 FULL_LOOK_SECONDS = 1.0
-# A mark lies so far before the last row taken: rows with earlier due times may commit later.
+# A mark is this far before the last row taken: rows with earlier due times may commit later.
 LATE_COMMIT_SECONDS = 0.1
 _PRIORITIES = sorted(JobPriority.values)
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """What one claim took.
+    """The result of one claim.
 
-    batches: each of one type, the most urgent first, then each suspect by itself. Suspects
-    (``Job.is_suspect``) are only leased; the attempt of all others is counted. lapsed: rows that
-    come from dead workers. full: types of which another claim would take more. is_cut: more rows
-    may be due, but a batch or a cap is full.
+    batches: each of one type, the most urgent first; then each suspect in a batch of its own.
+    Suspects (``Job.is_suspect``) are only leased; for all other rows the attempt is counted.
+    lapsed: number of rows that came from dead workers. full: types of which another claim would get
+    more. is_cut: more rows may be due, but a batch or a cap is full.
     """
 
     batches: Sequence[Sequence[Job]] = ()
@@ -58,7 +58,7 @@ _PREPARE = (
     + Path(__file__).with_name("claim.sql").read_text().format(columns=leasing.COLUMNS)
 )
 # Without waiting for the disk (see leasing). Without sequential scans, since the plan may be from
-# when the table was empty, and without bitmaps: for few rows on many pages they look cheap, but
+# when the table was empty. Without bitmap scans: for few rows on many pages they look cheap, but
 # they read a range to its end, dead entries included, and mark none of these as dead.
 _EXECUTE = f"""
 SELECT pg_advisory_xact_lock(%(turn)s), set_config('synchronous_commit', 'off', true),
@@ -69,7 +69,7 @@ EXECUTE {_NAME} (%(types)s, %(batches)s, %(caps)s, %(marks)s::float8[], %(fair_s
 
 
 class Claimer:
-    """Claims for one process, under its name. Not for several threads."""
+    """Claims for one process, under its name. Not thread-safe."""
 
     def __init__(self, worker: str) -> None:
         self._worker = worker
@@ -78,13 +78,13 @@ class Claimer:
         self._prepared: object = None
 
     def claim(self, types: Sequence[JobType] | None = None) -> Claimed:
-        """A batch of each type that has due rows and room, and rows of dead workers."""
+        """A batch of each type that has due rows and room, and the rows of dead workers."""
         chosen = all_types() if types is None else types
         rows = self._execute(chosen)
         if not rows and self._marks.forget(chosen):
             rows = self._execute(chosen)
         jobs = leasing.jobs_of(rows)
-        # Lapsed rows lie anywhere in their range, with due rows before them.
+        # Lapsed rows do not count: due rows may lie before them in their range.
         self._marks.remember(job for job in jobs if not job.is_suspect)
         made, lapsed = _batches(jobs), sum(row[-2] for row in rows)
         full = [each for each in chosen if _is_full(made, each)]
@@ -112,16 +112,16 @@ class Claimer:
             return list(cursor.fetchall())
 
     def _prepare(self, cursor: CursorWrapper) -> None:
-        """Once for each connection: planning takes a third of the time that a claim does."""
+        """Once for each connection: planning takes a third of the time of a claim."""
         if self._prepared is not connection.connection:
             cursor.execute("SELECT FROM pg_prepared_statements WHERE name = %s", [_NAME])
-            if cursor.fetchone() is None:  # A claimer before this one may have done it.
+            if cursor.fetchone() is None:  # An earlier Claimer may have prepared it.
                 cursor.execute(_PREPARE)
             self._prepared = connection.connection
 
 
 def _batches(jobs: Iterable[Job]) -> list[list[Job]]:
-    """Suspects last: one that must be alone in the process waits for the others to end."""
+    """Suspects last: one that must be alone in the process waits until the others have ended."""
     by_type: dict[str, list[Job]] = {}
     suspects: list[list[Job]] = []
     for job in jobs:
@@ -133,18 +133,18 @@ def _batches(jobs: Iterable[Job]) -> list[list[Job]]:
 
 
 def _is_full(made: Iterable[Sequence[Job]], job_type: JobType) -> bool:
-    """Suspects are single whatever is left of their type."""
+    """Suspects do not count: their batches have one row, whatever is left of their type."""
     batches = (batch for batch in made if batch[0].type == job_type.name)
     return any(len(each) >= job_type.batch_size and not each[0].is_suspect for each in batches)
 
 
 class _LowWaterMarks:
-    """Where the due rows of each type and priority begin, by what earlier claims took.
+    """The due time from which a claim searches each type and priority, by the rows taken so far.
 
     The index entries of taken rows stay at the head of their range until a vacuum, which a long
-    transaction holds off for as long as it lasts: a mark skips them. A row that became due before
-    the mark since then (given back, a very late commit) is found by the next full look, or when
-    there is nothing else to do.
+    transaction delays until its end: a mark skips them. A row that became due before the mark
+    (released, or committed very late) is found by the next claim without marks: once a second, or
+    when a claim finds nothing.
     """
 
     def __init__(self) -> None:
@@ -159,7 +159,7 @@ class _LowWaterMarks:
         return [self._marks.get((str(each.name), p)) for each in types for p in _PRIORITIES]
 
     def forget(self, types: Sequence[JobType]) -> bool:
-        """Whether there was a mark of these types, so that another look may find more."""
+        """Drop the marks of these types. True if there were any: a new claim may find more."""
         names = {str(job_type.name) for job_type in types}
         kept = {place: mark for place, mark in self._marks.items() if place[0] not in names}
         is_changed = len(kept) < len(self._marks)
@@ -175,11 +175,11 @@ class _LowWaterMarks:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What a broker waits for.
+    """What the broker waits for.
 
-    at: when this was, in the database's time, seconds since 1970. seconds: until the next row
-    becomes due or the next lease lapses; None when there is neither. is_at_cap: some type has as
-    many rows at work as it may, so that due rows may wait for one of these to end.
+    at: when this was read, in the database's time, seconds since 1970. seconds: time until the next
+    row becomes due or the next lease lapses; None if there is neither. is_at_cap: some type has
+    reached its cap, so due rows may wait until one of its rows ends.
     """
 
     at: float
@@ -214,9 +214,9 @@ FROM moment, due
 
 
 def look_ahead(since: float | None = None) -> Outlook:
-    """What happens next after ``since``, by default now; in the past if it has happened already.
+    """The next due time or lapse after ``since`` (default: now); it may have passed already.
 
-    With the moment of the look before it, no row becomes due unseen between two looks.
+    With the ``at`` of the previous call as ``since``, no row becomes due unseen between two calls.
     """
     types = all_types()
     parameters: dict[str, Any] = {

@@ -1,7 +1,7 @@
-"""Writes what came of the work: apply, and the outcome of the job, in one transaction.
+"""Applies results and writes outcomes, in one transaction for each group of work items.
 
-One thread of each worker process. It lets finished items gather for a moment, so that they share
-transactions; no item, whatever is wrong with it, keeps the others from being written.
+Runs in one thread of each worker process. It lets finished items gather for a moment, so that they
+share transactions; an item that cannot be written does not keep the others from being written.
 """
 
 import queue as stdlib_queue
@@ -27,14 +27,14 @@ from jobs.outcomes import GiveUp, Outcome, Released, Retry
 
 logger = structlog.get_logger()
 
-# How long finished items gather. With as many as this at hand, nobody waits for more.
+# How long finished items gather. At this number of jobs, the completer does not wait for more.
 GATHER_SECONDS = 0.02
 ENOUGH_JOBS = 200
 PAUSE_SECONDS = 0.5
-# Times that the database refuses an item, while it takes others, before the item is to blame.
+# At this number of refusals, while the database accepts other items, the item itself fails.
 MOST_REFUSALS = 3
 
-# SQLSTATEs of a server that is read-only (a failover), has no space left, or denies us the right.
+# SQLSTATEs: server is read-only (a failover), disk is full, permission is missing.
 TAKES_NO_WRITES = ("25006", "53100", "42501")
 
 DatabaseTrouble = (OperationalError, InterfaceError)
@@ -42,7 +42,7 @@ DatabaseTrouble = (OperationalError, InterfaceError)
 
 @dataclass(slots=True, eq=False)
 class Finished:
-    """A work item whose call is made, or whose outcome is known without."""
+    """A work item whose call has returned, or whose outcome is known without a call."""
 
     jobs: Sequence[Job]
     handler: Handler[Any, Any]
@@ -56,7 +56,7 @@ class Finished:
 class Completer:
     """Takes finished items from any thread; its own thread writes them.
 
-    wake: lets an idle worker look for work, once this one has made room for it. sleep: how the
+    wake: wakes an idle worker, called after a write has made room for due rows. sleep: how the
     thread waits.
     """
 
@@ -93,14 +93,14 @@ class Completer:
         return gathered + self.take()
 
     def take(self) -> list[Finished]:
-        """What has finished since the last time."""
+        """All items that have finished since the last call."""
         taken = []
         while not self._finished.empty():
             taken.append(self._finished.get())
         return taken
 
     def write(self, waiting: list[Finished]) -> None:
-        """Write groups of items, each in its own transaction; what is left waits for a next try."""
+        """Write groups of items, each in one transaction; what stays in ``waiting`` is retried."""
         try:
             _record_usage(waiting)
             for group in _groups(waiting):
@@ -110,8 +110,8 @@ class Completer:
             connection.close()
 
     def _write_group(self, group: Sequence[Finished], waiting: list[Finished]) -> None:
-        """Together, and each item by itself when that fails. Raises DatabaseTrouble when the
-        database is away; what it only refuses stays in ``waiting``.
+        """Write a group together; if that fails, each item alone. Raises DatabaseTrouble if the
+        database is unavailable; an item that it refuses while it works stays in ``waiting``.
         """
         try:
             _write(group)
@@ -135,7 +135,7 @@ class Completer:
         return None
 
     def _bear(self, item: Finished, error: Exception, waiting: list[Finished]) -> None:
-        """The database works, yet refused this item: a deadlock passes, a time limit may not."""
+        """A deadlock passes, a time limit may not: after MOST_REFUSALS, write a failure instead."""
         item.refusals += 1
         if item.refusals == MOST_REFUSALS:
             item.outcomes = {job.pk: failure(error) for job in item.jobs}
@@ -143,7 +143,7 @@ class Completer:
             self._leave(item, error, waiting)
 
     def _leave(self, item: Finished, error: Exception, waiting: list[Finished]) -> None:
-        """What cannot be written at all is left to its lease: the others must go on."""
+        """Drop an item that cannot be written; its lease lapses. The other items must go on."""
         ids = [job.public_id for job in item.jobs]
         logger.error("jobs_unwritable", job_ids=ids, exc_info=error)
         self._forget([item], waiting)
@@ -155,18 +155,18 @@ class Completer:
 
 
 def _concerns_all(error: Exception) -> bool:
-    """Whether no item can be written now: a database that takes no writes may still answer."""
+    """True if no item can be written now: a read-only or full database may still answer SELECT."""
     return getattr(error.__cause__, "sqlstate", None) in TAKES_NO_WRITES
 
 
 def _ask_database() -> None:
-    """Raises DatabaseTrouble when it does not answer."""
+    """Raises DatabaseTrouble if the database does not answer."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
 
 
 def _record_usage(waiting: Sequence[Finished]) -> None:
-    """Once for each handler and call; what is recorded is not recorded again on a second try."""
+    """Call record_usage once for each handler; recorded calls are not recorded again on a retry."""
     calls: dict[Handler[Any, Any], list[Finished]] = {}
     for item in waiting:
         if item.outcomes is None and not item.is_recorded:
@@ -178,11 +178,11 @@ def _record_usage(waiting: Sequence[Finished]) -> None:
             with transaction.atomic():
                 handler.record_usage([(item.work, item.result) for item in items])
         except DatabaseTrouble as error:
-            # While the database is away nothing is written: it is recorded on the next try.
+            # Nothing is written while the database is unavailable: recorded on the next try.
             logger.warning("usage_not_recorded", calls=len(items), error=str(error))
             continue
         except Exception:
-            # What they cost is less than what they found out, which goes on to be written.
+            # The usage is less important than the results, which are written anyway.
             logger.exception("usage_not_recorded", calls=len(items))
         for item in items:
             item.is_recorded = True
@@ -213,7 +213,7 @@ def _write(group: Sequence[Finished]) -> None:
 def _outcomes(
     handler: Handler[Any, Any], calls: Sequence[CompletedCall[Any, Any]]
 ) -> dict[int, Outcome]:
-    """Apply all together; if that raises, one by one, so that only the guilty one fails."""
+    """Apply all calls together; if that raises, one by one, so that only the faulty one fails."""
     try:
         with transaction.atomic():
             outcomes = handler.apply_all(calls)
@@ -228,10 +228,10 @@ def _outcomes(
 
 
 def _groups(waiting: Sequence[Finished]) -> list[list[Finished]]:
-    """All single-job items of a type together, shared ones alone.
+    """Single-job items of a type in one group (cut by commit_size); each shared item in its own.
 
-    Types apart, since they lock different things first, and by subject within a type: so two
-    workers lock the same rows in one order, whatever mixture each of them has gathered.
+    Types apart, since they lock different rows first; sorted by subject within a type. So two
+    workers lock the same rows in the same order, whatever mixture each of them has gathered.
     """
     single = sorted(
         (item for item in waiting if len(item.jobs) == 1),
@@ -244,9 +244,9 @@ def _groups(waiting: Sequence[Finished]) -> list[list[Finished]]:
 
 
 def _once_each(items: list[Finished]) -> list[list[Finished]]:
-    """No job twice in a transaction: a process that was frozen may hold the result of a call under
-    a lease that lapsed, beside what came of the same row under the next. The fence asks for one
-    token a row, so the one would pass with the other's.
+    """Groups in which each job occurs once. A process that was frozen may hold the result of a call
+    under a lapsed lease, and a result of the same row under a newer one. The fence compares one
+    token per row, so the stale result would pass with the other's token.
     """
     seen: set[int] = set()
     first: list[Finished] = []
@@ -259,13 +259,13 @@ def _once_each(items: list[Finished]) -> list[list[Finished]]:
 
 
 def _cut(name: str, items: list[Finished]) -> list[list[Finished]]:
-    """What one transaction makes known must not wait for hundreds of others."""
+    """The effects of one transaction must not wait for hundreds of other items."""
     size = get_type(name).commit_size
     return [items[i : i + size] for i in range(0, len(items), size)]
 
 
 def release(jobs: Sequence[Job]) -> None:
-    """Return started rows as if they had not been started."""
+    """Return started rows to pending, without counting the attempt."""
     by_id = {job.pk: job for job in jobs}
     if not by_id:
         return
@@ -275,12 +275,12 @@ def release(jobs: Sequence[Job]) -> None:
 
 
 def forgotten(jobs: Sequence[Job]) -> Mapping[int, Outcome]:
-    """Left alone, these would stay live until their run limit ended the whole process."""
+    """A Retry for jobs without an outcome, else live until the run limit ends the process."""
     return {job.pk: Retry(f"The handler of {job.type} said nothing of this job.") for job in jobs}
 
 
 def failure(error: Exception) -> Outcome:
-    """An exception as an outcome; it may say itself whether and when another try makes sense."""
+    """An exception as an outcome, by its attributes ``retryable`` and ``retry_after``."""
     text = _storable(f"{type(error).__name__}: {error}")
     trace = _storable("".join(traceback.format_exception(error)))
     if getattr(error, "retryable", True) is False:
@@ -290,5 +290,5 @@ def failure(error: Exception) -> Outcome:
 
 
 def _storable(text: str) -> str:
-    """Without what Postgres refuses in a text: a job must not fail at writing its failure."""
+    """Text without characters that Postgres refuses: writing a failure must not fail."""
     return text.encode("utf-8", "replace").decode().replace("\x00", "")

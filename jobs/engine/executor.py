@@ -1,9 +1,9 @@
-"""What a worker process does when it is woken: claim, load, and hand the calls to threads.
+"""The main loop of a worker process: claim, load, and submit the calls to threads.
 
-The main thread claims, loads each batch and hands its work items to the threads of its type; it
-does not wait for them. Each type has threads of its own, so that a type that hangs fills only
-those. The completer thread writes what has finished (``completer``), a heartbeat thread keeps the
-leases alive (``heartbeat``).
+The main thread claims, loads each batch and submits its work items to the threads of its type,
+without waiting for them. Each type has its own threads, so a type that hangs fills only those. The
+completer thread writes finished items (``completer``), a heartbeat thread extends the leases
+(``heartbeat``).
 """
 
 import time
@@ -27,11 +27,11 @@ from jobs.outcomes import Outcome, Released
 logger = structlog.get_logger()
 
 DRAIN_SECONDS = 5.0
-# A worker with so many batches of a type at hand, and work for twice its threads, takes no more.
+# A worker claims no more of a type with this many batches of it, and work for twice its threads.
 MOST_BATCHES = 4
 LOOK_SECONDS = 0.002
 LOOK_AT_ALL_SECONDS = 0.01
-# How long a suspect at its last attempt waits for the process to be empty of others.
+# How long a suspect at its last attempt waits until no other job is in the process.
 ALONE_SECONDS = 30.0
 ALONE_LATER = timedelta(seconds=2)
 
@@ -39,10 +39,10 @@ MakePool = Callable[[int, str], futures.Executor]
 
 
 class Executor:
-    """The threads and the live rows of one worker process. Made after the fork, never before.
+    """The threads and the live rows of one worker process. Create it after the fork, never before.
 
-    threads: calls at once of one type, where the type's cap is not lower. wake: lets an idle
-    worker of this cluster look for work. make_pool: threads for one type, by number and name.
+    threads: concurrent calls of one type, unless the type's cap is lower. wake: wakes an idle
+    worker of this cluster. make_pool: creates the threads of one type, by number and name.
     sleep: how the main thread and the completer wait.
     """
 
@@ -65,16 +65,16 @@ class Executor:
         self.completer = Completer(self.live, wake, sleep)
 
     def begin(self) -> None:
-        """Start what goes on beside the work, for the life of the process."""
+        """Start the heartbeat and completer threads, which run as long as the process."""
         heartbeat.start(self.live)
         self.completer.start()
 
     def run_due(self) -> None:
-        """Claim and start work until no claim has a full batch; at the first full one let another
-        worker help.
+        """Claim and start jobs until no claim has a full batch. The first full batch wakes another
+        worker.
 
-        With a backlog the next claims are of the types that have one, which costs less; every 10 ms
-        one is of all types.
+        While batches are full, the next claims are of these types only, which costs less; every 10
+        ms one claim is of all types.
         """
         types, looked_at, is_helped = all_types(), time.monotonic(), False
         while types and not shared_memory.is_stopping():
@@ -89,8 +89,8 @@ class Executor:
                 types, looked_at = all_types(), time.monotonic()
 
     def claim(self, of: Sequence[JobType] | None = None) -> Claimed:
-        """Take a batch of each type for which this process has room; nothing while the database is
-        away. Fresh rows are live from here until their outcome is written.
+        """Claim a batch of each type for which this process has room; nothing during a database
+        error. Rows that are no suspects are live from here until their outcome is written.
         """
         shared_memory.worker_is_active()
         asked = all_types() if of is None else of
@@ -115,7 +115,7 @@ class Executor:
         return self.live.count(job_type.name) <= most - job_type.batch_size
 
     def work(self, batch: Sequence[Job]) -> None:
-        """Load a batch of one type, or a suspect by itself, and hand each work item on."""
+        """Load a batch of one type, or a single suspect, and submit its work items."""
         if batch[0].is_suspect:
             self._work_on_suspect(batch[0])
         else:
@@ -167,8 +167,8 @@ class Executor:
     # Suspects: rows that may have killed their worker
 
     def _work_on_suspect(self, job: Job) -> None:
-        """Fail it if it died in each of its attempts; at its last one, let nothing else be in the
-        process. Whatever goes wrong, it is left to its lease, and the others go on.
+        """Fail a suspect that used all its attempts; run it alone in the process at the last one.
+        After any error it is left to its lease, and other jobs go on.
         """
         try:
             if job.attempts >= job.max_attempts:
@@ -183,7 +183,7 @@ class Executor:
                 connection.close()
 
     def _run_suspect(self, job: Job) -> bool:
-        """Whether it was still ours."""
+        """Start a suspect. False if the lease no longer belongs to this process."""
         started = leasing.start(job)
         if started is not None:
             self.live.add([started], run_limit=get_type(job.type).run_limit)
@@ -191,15 +191,15 @@ class Executor:
         return started is not None
 
     def _run_alone(self, job: Job) -> None:
-        """A culprit then dies by itself, and a bystander of earlier deaths gets through.
-
-        One worker of a cluster at a time: the others are needed for everything else.
+        """Run it while nothing else runs here: a culprit then dies alone, and an innocent job
+        completes. Only one worker of a cluster does this at a time: the others are needed for all
+        other jobs.
         """
         if not shared_memory.may_work_alone(ALONE_SECONDS):
             leasing.release(job, after=ALONE_LATER)
             return
         try:
-            # While it waits it is live, so that the heartbeat keeps its lease.
+            # Live while it waits, so that the heartbeat keeps its lease.
             self.live.add([job], run_limit=timedelta(seconds=2 * ALONE_SECONDS))
             self._wait_until_live(1, ALONE_SECONDS)
             self.live.discard([job])
@@ -220,7 +220,7 @@ class Executor:
             self._sleep(LOOK_SECONDS)
 
     def stop(self) -> None:
-        """Let what is under way finish for some seconds, then give the rest back unharmed."""
+        """Let jobs finish for DRAIN_SECONDS, then release the rest without an attempt."""
         deadline = time.monotonic() + DRAIN_SECONDS
         while self.live.jobs() and time.monotonic() < deadline:
             self._sleep(0.05)

@@ -1,8 +1,8 @@
-"""Keeps the leases of live jobs alive, and tells that this worker process is.
+"""Extends the leases of live jobs and the row of this worker process.
 
-The heartbeat runs beside the work in a thread of its own, with a connection of its own, so that
-neither a busy main thread nor a slow call lets a lease lapse. It stops extending a lease at the
-type's run limit and ends the process: a deadlocked handler must not live for ever.
+Runs in a thread of its own, with its own connection, so that neither a busy main thread nor a slow
+call lets a lease lapse. When a job passes its type's run limit, it stops extending leases and ends
+the process: a deadlocked handler must not live for ever.
 """
 
 import math
@@ -35,7 +35,7 @@ TOLD_JOBS = 20
 
 
 class RunDeadline:
-    """When work must have ended, in time.monotonic(); shared by the jobs of a work item."""
+    """The time.monotonic() at which work must have ended; shared by the jobs of a work item."""
 
     __slots__ = ("ends_at",)
 
@@ -60,7 +60,7 @@ class LiveJobs:
         self._lock = threading.Lock()
         self._rows: dict[int, _Live] = {}
         self._counts: Counter[str] = Counter()
-        # Held while this process tells of itself, and when it does so no more.
+        # Held while the Worker row is written or deleted; ``is_over``: it was deleted.
         self.telling = threading.Lock()
         self.is_over = False
 
@@ -73,7 +73,7 @@ class LiveJobs:
                 self._counts[job.type] += 1
 
     def waits(self, jobs: Iterable[Job]) -> RunDeadline:
-        """A work item waits for a thread, however long; its limit counts from ``begin``."""
+        """No run limit while a work item waits for a thread; ``begin`` starts it."""
         deadline = RunDeadline(math.inf)
         with self._lock:
             for job in jobs:
@@ -82,7 +82,7 @@ class LiveJobs:
         return deadline
 
     def discard(self, jobs: Iterable[Job]) -> None:
-        """Forget rows, unless this process has started them anew under another token."""
+        """Remove rows, unless this process has started them again under another token."""
         with self._lock:
             for job in jobs:
                 row = self._rows.get(job.id)
@@ -106,7 +106,7 @@ class LiveJobs:
             return {pk: row.token for pk, row in self._rows.items()}
 
     def longest(self, most: int) -> list[dict[str, str | int]]:
-        """What runs longest, for people to read."""
+        """The jobs that have run longest, for the Worker row that operators read."""
         now = time.monotonic()
         with self._lock:
             oldest = nsmallest(most, self._rows.values(), key=lambda row: row.since)
@@ -122,7 +122,7 @@ class LiveJobs:
 
 
 def start(live: LiveJobs) -> None:
-    """Beat until the process ends."""
+    """Start the heartbeat thread, which runs until the process ends."""
     threading.Thread(target=_beat_forever, args=[live], name="heartbeat", daemon=True).start()
 
 
@@ -137,7 +137,7 @@ def _beat_forever(live: LiveJobs) -> None:
 
 
 def beat(live: LiveJobs) -> None:
-    """Say that this process lives and extend its leases, or end it over a run limit."""
+    """Extend leases and write the Worker row, or end the process over a run limit."""
     if overdue := live.overdue():
         _end_process(overdue)
     tokens = live.tokens()
@@ -147,7 +147,7 @@ def beat(live: LiveJobs) -> None:
 
 
 def _end_process(overdue: Sequence[Job]) -> None:
-    """Nothing else ends a thread that hangs; the leases of all that ran here lapse."""
+    """Exit: nothing else ends a thread that hangs. The leases of all jobs of this process lapse."""
     logger.error("job_over_run_limit", job_ids=[job.public_id for job in overdue])
     try:
         counters.try_to_count(counters.RUN_LIMITS_EXCEEDED, len(overdue))
@@ -156,7 +156,7 @@ def _end_process(overdue: Sequence[Job]) -> None:
 
 
 def worker_name() -> str:
-    """host:pid:start, of this process also after a fork."""
+    """``host:pid:start`` of this process; correct after a fork, too."""
     return _own_name(os.getpid())
 
 
@@ -171,9 +171,9 @@ def name_of(process: psutil.Process) -> str:
 
 
 def name(pid: int, started: float) -> str:
-    """Of the process of this host with that pid and start (seconds since 1970).
+    """The name of the process of this host with that pid and start (seconds since 1970).
 
-    The start to a hundredth of a second: containers that share a host name have the same pids.
+    The start has two decimals: containers that share a host name have the same pids.
     """
     return f"{socket.gethostname()}:{pid}:{started:.2f}"
 
@@ -197,17 +197,17 @@ def _write_worker(live: LiveJobs, in_flight: int) -> None:
 
 
 def forget_dead() -> None:
-    """Drop processes from the list that were not seen for an hour; done when a cluster starts."""
+    """Delete Worker rows that were not updated for an hour; called when a cluster starts."""
     Worker.objects.filter(last_seen_at__lt=Now() - FORGOTTEN_AFTER).delete()
 
 
 def end(live: LiveJobs) -> None:
-    """Take this process off the list of workers; no beat after this puts it back."""
+    """Delete the Worker row of this process; no later heartbeat writes it again."""
     with live.telling:
         live.is_over = True
         forget([worker_name()])
 
 
 def forget(workers: Sequence[str]) -> None:
-    """Take processes off the list of workers that are no more."""
+    """Delete the Worker rows of ended processes."""
     Worker.objects.filter(name__in=workers).delete()

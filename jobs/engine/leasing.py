@@ -1,11 +1,11 @@
-"""Keeping claimed work and giving it back: leases on job rows, and the tokens that guard them.
+"""Leases on job rows and the tokens that guard them: start, renew, release, expire, lock.
 
-``claim`` takes the rows. Times are the database's clock_timestamp(): now() stands still in a
+``claim`` takes the rows. Times are the database's clock_timestamp(), since now() stands still in a
 transaction.
 
-A claim does not wait for the disk: if the server crashes within the next half second, its rows are
-due again and their tokens gone, so that nothing that was begun is written, as after a lapsed
-lease. Enqueueing and the writing of outcomes do wait.
+A claim does not wait for the disk. If the server crashes within the next half second, its rows are
+due again and their tokens are gone, so nothing that was begun is written, as after a lapsed lease.
+Enqueueing and writing outcomes do wait.
 """
 
 import json
@@ -21,8 +21,8 @@ from jobs.queue import notify
 
 LEASE = timedelta(seconds=15)
 
-# What work needs of a row; Django reads the rest when somebody asks for it. The due time comes as
-# seconds: parsing timestamps takes longer than anything else here.
+# The columns that a worker needs; Django reads the others when they are accessed. The due time
+# comes as seconds: parsing timestamps takes longer than anything else here.
 _NAMES = (
     *("id", "public_id", "project_id", "type", "subject", "payload", "status", "priority"),
     *("attempts", "max_attempts", "error", "dedupe_key", "lease_token", "request_id"),
@@ -44,7 +44,7 @@ RETURNING {COLUMNS}
 def start(job: Job) -> Job | None:
     """Begin work on a row that was only leased: renew the lease, count the attempt.
 
-    None if it is no longer ours: a leased row has no heartbeat while it waits.
+    Returns None if the lease is lost: a leased row has no heartbeat while it waits.
     """
     with connection.cursor() as cursor:
         cursor.execute(_START, [LEASE.total_seconds(), job.pk, job.lease_token])
@@ -52,10 +52,10 @@ def start(job: Job) -> Job | None:
 
 
 def jobs_of(rows: Iterable[Sequence[Any]]) -> list[Job]:
-    """Rows that begin with COLUMNS as jobs, the most urgent first: RETURNING has no order.
+    """Jobs from rows that begin with COLUMNS, the most urgent first: RETURNING has no order.
 
-    What ``Job.from_db`` does, without the signals and the walk over all fields, which take longer
-    than the claim itself.
+    Does the same as ``Job.from_db`` without the signals and the loop over all fields, which take
+    longer than the claim itself.
     """
     jobs = []
     for row in rows:
@@ -69,7 +69,7 @@ def jobs_of(rows: Iterable[Sequence[Any]]) -> list[Job]:
 
 
 def _arrays(leases: Iterable[tuple[int, int | None]]) -> list[str]:
-    """Ids and tokens, for unnest."""
+    """Ids and tokens as two arrays for unnest."""
     pairs = list(leases)
     return [bigints(job_id for job_id, _ in pairs), bigints(token for _, token in pairs)]
 
@@ -80,8 +80,8 @@ def bigints(numbers: Iterable[int | None]) -> str:
 
 
 def release(job: Job, after: timedelta | None = None) -> None:
-    """Return a leased row that was not started; it loses no attempt, nor, unless it is to wait,
-    its place.
+    """Return a leased row that was not started. No attempt is counted; without ``after`` it keeps
+    its due time.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -97,10 +97,10 @@ def release(job: Job, after: timedelta | None = None) -> None:
 
 
 def expire(workers: Sequence[str]) -> int:
-    """Let the leases of these workers lapse now; how many. Only of processes known to be dead:
-    one that lives would go on working on rows that others take over.
+    """Let the leases of these workers lapse now; returns how many. Only for dead processes: a
+    living one would go on with rows that other workers take over.
 
-    What has been tried before waits for its lease to lapse by itself: a job that kills its process
+    Rows with more than one attempt are left to lapse by themselves: a job that kills its process
     must not do so once a second.
     """
     with connection.cursor() as cursor:
@@ -122,10 +122,10 @@ def expire(workers: Sequence[str]) -> int:
 
 
 def renew(leases: Mapping[int, int | None]) -> set[int]:
-    """Extend the leases; return the ids that were extended. The heartbeat's statement.
+    """Extend the leases; return the ids that were extended. Called by the heartbeat.
 
-    A row that is locked is being written at this moment: waiting for it would deadlock with
-    the writing of the others, so it is skipped.
+    Locked rows are skipped: their outcome is being written at this moment, and waiting for them
+    could deadlock with that transaction.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -146,10 +146,10 @@ def renew(leases: Mapping[int, int | None]) -> set[int]:
 
 
 def lock_owned(jobs: Iterable[Job]) -> set[int]:
-    """Lock the job rows that still carry our token and return their ids, in a transaction.
+    """Lock the job rows that still carry our token and return their ids. Needs a transaction.
 
-    Every write on behalf of a job begins here: a worker whose lease was taken over finds nothing.
-    Rows are locked by id, everywhere, so that two workers cannot deadlock.
+    Every write on behalf of a job begins here: a worker whose lease was taken over gets no row.
+    Rows are always locked in the order of their ids, so that two workers cannot deadlock.
     """
     tokens = {job.id: job.lease_token for job in jobs}
     with connection.cursor() as cursor:

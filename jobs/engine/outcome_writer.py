@@ -1,4 +1,4 @@
-"""How a worked-on job ends or goes on: outcomes to row states, in the caller's transaction."""
+"""Writes outcomes of jobs as row states, in the caller's transaction."""
 
 import json
 from collections.abc import Mapping
@@ -51,7 +51,7 @@ WHERE j.id = o.id
 
 @dataclass(frozen=True, slots=True)
 class _Pending:
-    """A row on its way back to pending; ``taken_back`` attempts are forgotten."""
+    """A row that returns to pending. ``taken_back``: attempts to subtract."""
 
     job_id: int
     after: timedelta
@@ -62,7 +62,7 @@ class _Pending:
 
 
 def write_outcomes(jobs: Mapping[int, Job], outcomes: Mapping[int, Outcome]) -> None:
-    """Write the outcomes of jobs that are locked and ours (leasing.lock_owned)."""
+    """Write the outcomes of jobs that the caller has locked with leasing.lock_owned."""
     done: list[int] = []
     pending: list[_Pending] = []
     for pk, outcome in outcomes.items():
@@ -82,13 +82,13 @@ def write_outcomes(jobs: Mapping[int, Job], outcomes: Mapping[int, Outcome]) -> 
 
 
 def give_up(job: Job, error: str, traceback: str = "") -> None:
-    """Fail a job for good and tell its handler, in the caller's transaction. The row is ours.
+    """Fail a job for good and call its handler's ``on_give_up``. Needs a transaction and a lock.
 
-    Who asked for the same work while this row was at it gets a row of its own: their request came
-    after whatever failed here. A handler whose ``on_give_up`` made the work pointless finds that
-    out in ``load``, as it does after every delay.
+    If the same work was enqueued while this row was processing, it gets a new row: that request
+    came after the failure. If ``on_give_up`` made the work pointless, the handler's ``load`` finds
+    that out, as after every delay.
 
-    ``job`` itself keeps its token: if its handler raises, nothing of this has happened.
+    ``job`` itself is not changed: if the handler raises, it still has its token.
     """
     is_asked_for_again = _is_marked_to_rerun(job)
     ended = copy(job)
@@ -106,7 +106,7 @@ def give_up(job: Job, error: str, traceback: str = "") -> None:
 
 
 def fail_exhausted(job: Job) -> None:
-    """Fail a row that came back from dead workers with all its attempts used up."""
+    """Fail a row that came back from dead workers with all its attempts used."""
     with transaction.atomic():
         row = Job.objects.select_for_update().get(pk=job.pk)
         if row.lease_token == job.lease_token:
@@ -114,7 +114,7 @@ def fail_exhausted(job: Job) -> None:
 
 
 def _is_marked_to_rerun(job: Job) -> bool:
-    """By the row as it is: the worker's copy is from before the work, the mark from during it."""
+    """Reads the row: ``rerun`` is set while the job runs, after the worker read its copy."""
     return Job.objects.filter(pk=job.pk, rerun=True).exists()
 
 
@@ -184,5 +184,5 @@ def _write_pending(rows: list[_Pending]) -> None:
                 [row.errors for row in rows],
             ],
         )
-    # Due at once, or before what the brokers wait for: they must hear of it.
+    # Rows may be due at once, or before the time that the brokers wait for.
     queue.notify()

@@ -1,8 +1,8 @@
-"""What the processes of one cluster share: made before the fork, read and written without locks.
+"""State that the processes of one cluster share, created before the fork, used without locks.
 
-A lock that a killed process held stays locked for ever, and blocks every process that asks for it.
-Plain numbers need none: each has one writer, or writers that agree. Times are time.monotonic(),
-which is the same in all processes of a machine.
+A lock that a killed process held stays locked for ever and blocks every process that asks for it.
+Plain numbers need no lock: each has one writer, or writers that write the same. Times are
+time.monotonic(), which is the same in all processes of a machine.
 """
 
 import multiprocessing
@@ -12,17 +12,17 @@ import time
 _stopping = multiprocessing.RawValue("b", 0)
 _command_pid = multiprocessing.RawValue("i", 0)
 _pusher_pid = multiprocessing.RawValue("i", 0)
-# The pusher's last sign of life.
+# Time of the pusher's last round.
 _pusher_seen = multiprocessing.RawValue("d", 0)
-# Since when a wake waits to be taken (0: none does), and when a worker last claimed.
+# Time since which a wake waits in the pipe (0: none), and time of the last claim of a worker.
 _waiting_since = multiprocessing.RawValue("d", 0)
 _active_at = multiprocessing.RawValue("d", 0)
-# Until when due rows may have been left behind by a claim.
+# Until this time, due rows may wait that a claim had no room for.
 _backlog_until = multiprocessing.RawValue("d", 0)
-# Until when a worker may be at a row that must have its process to itself.
+# Until this time, a worker may run a job that must be alone in its process.
 _alone_until = multiprocessing.RawValue("d", 0)
-# The workers of this sentinel: pid and start. Each has the place that its pid chooses, so that
-# none waits for another; two that live at once share one only if their pids are 1,024 apart.
+# Pid and start of this sentinel's workers. A worker writes at index pid modulo 1,024, so that none
+# waits for another; two live workers collide only if their pids differ by a multiple of that.
 _PLACES = 1024
 _worker_pids = multiprocessing.RawArray("q", _PLACES)
 _worker_starts = multiprocessing.RawArray("d", _PLACES)
@@ -31,7 +31,7 @@ BACKLOG_SECONDS = 1.0
 
 
 def begin() -> None:
-    """Before a new sentinel: nothing has been seen yet."""
+    """Reset the state before a new sentinel starts."""
     _command_pid.value = os.getpid()
     _alone_until.value = _backlog_until.value = _active_at.value = 0
     pusher_is_awaited()
@@ -39,7 +39,7 @@ def begin() -> None:
 
 
 def is_stopping() -> bool:
-    """Whether the cluster was told to stop: nothing new is claimed or started."""
+    """True once the cluster was told to stop: no job is claimed or started any more."""
     return bool(_stopping.value)
 
 
@@ -48,7 +48,7 @@ def set_stopping(value: bool) -> None:
 
 
 def command_pid() -> int:
-    """The process that ``manage.py worker`` is; 0 outside of a cluster."""
+    """Pid of the ``manage.py worker`` process; 0 outside of a cluster."""
     return int(_command_pid.value)
 
 
@@ -56,18 +56,18 @@ def command_pid() -> int:
 
 
 def worker_is_here(pid: int, started: float) -> None:
-    """A worker says so before it can hold a lease; no other process may know of it yet."""
+    """Register a worker before its first claim: then its leases can be taken back if it dies."""
     _worker_starts[pid % _PLACES] = started
     _worker_pids[pid % _PLACES] = pid
 
 
 def workers_seen() -> list[tuple[int, float]]:
-    """Pid and start of each worker of this sentinel, the dead ones too."""
+    """Pid and start of each worker of this sentinel, including dead ones."""
     return [(pid, start) for pid, start in zip(_worker_pids, _worker_starts, strict=True) if pid]
 
 
 def may_work_alone(seconds: float) -> bool:
-    """Whether no other worker does; then this one does, for so long at most."""
+    """True if no other worker works alone now; then the caller does, for at most ``seconds``."""
     if time.monotonic() < _alone_until.value:
         return False
     work_alone(seconds)
@@ -75,7 +75,7 @@ def may_work_alone(seconds: float) -> bool:
 
 
 def work_alone(seconds: float) -> None:
-    """This worker takes no wake for so long at most; 0: it takes them again."""
+    """The calling worker takes no wakes for at most ``seconds``; 0: it takes them again."""
     _alone_until.value = time.monotonic() + seconds
 
 
@@ -83,7 +83,7 @@ def work_alone(seconds: float) -> None:
 
 
 def set_backlog() -> None:
-    """Due rows may be left behind: where room is made for them, a worker is to be woken."""
+    """Note that due rows may be waiting: a process that makes room for them then wakes a worker."""
     _backlog_until.value = time.monotonic() + BACKLOG_SECONDS
 
 
@@ -92,7 +92,7 @@ def has_backlog() -> bool:
 
 
 def wake_is_waiting() -> None:
-    """A wake is in the pipe."""
+    """Called when a wake is put into the pipe."""
     if not _waiting_since.value:
         _waiting_since.value = time.monotonic()
 
@@ -102,23 +102,23 @@ def wake_is_taken() -> None:
 
 
 def worker_is_active() -> None:
-    """A worker's sign of life at each claim: with a backlog it goes on without another wake."""
+    """Called at each claim: with a backlog, a worker goes on without another wake."""
     _active_at.value = time.monotonic()
 
 
 def seconds_waited() -> float:
-    """How long a wake has waited while no worker claimed. Zero while a worker has reason to."""
+    """Seconds that a wake has waited since a worker last claimed. 0 while a worker works alone."""
     now = time.monotonic()
     if not _waiting_since.value or now < _alone_until.value:
         return 0.0
     return now - max(float(_waiting_since.value), float(_active_at.value))
 
 
-# The pusher, which is the process of the broker
+# The pusher: the process that runs the broker
 
 
 def pusher_is_alive() -> None:
-    """Its sign of life, at each of its rounds."""
+    """Called by the pusher in each of its rounds."""
     _pusher_pid.value, _pusher_seen.value = os.getpid(), time.monotonic()
 
 
@@ -127,12 +127,12 @@ def seconds_since_pusher() -> float:
 
 
 def pusher_pid() -> int:
-    """0 while none has been seen."""
+    """0 if no pusher has registered."""
     return int(_pusher_pid.value)
 
 
 def pusher_is_awaited() -> None:
-    """A new pusher is on its way: give it time to be seen. The last one's pid may be another's."""
+    """Give a new pusher time to register. The old pid may belong to another process."""
     _pusher_pid.value = 0
     _pusher_seen.value = time.monotonic()
     _waiting_since.value = 0

@@ -1,4 +1,4 @@
-"""Lease tokens only grow, so that a taken-over lease is told from the present one for ever."""
+"""Lease tokens only grow, so that a lost lease never equals the present one."""
 
 from django.db import migrations
 
@@ -11,8 +11,8 @@ class Migration(migrations.Migration):
             "CREATE SEQUENCE jobs_lease_token AS bigint",
             "DROP SEQUENCE jobs_lease_token",
         ),
-        # A queue's rows die young: clean up after every 1,000 dead ones instead of a fifth of all,
-        # else the claim wades through them.
+        # Rows of a queue die young: vacuum after every 1,000 dead rows instead of a fifth of all,
+        # else each claim reads many dead rows.
         migrations.RunSQL(
             "ALTER TABLE jobs_job SET (autovacuum_vacuum_scale_factor = 0,"
             " autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0)",

@@ -61,13 +61,13 @@ class Migration(migrations.Migration):
             model_name='job',
             constraint=models.UniqueConstraint(condition=models.Q(('dedupe_key__isnull', False), ('status__in', ['pending', 'processing'])), fields=('dedupe_key',), name='job_live_dedupe_key'),
         ),
-        # Tokens are random: a sequence may be set back by a crash of the server.
+        # Tokens are random: after a crash of the server, a sequence may give the same value again.
         migrations.RunSQL(
             "DROP SEQUENCE jobs_lease_token",
             "CREATE SEQUENCE jobs_lease_token AS bigint",
         ),
         migrations.RunSQL(
-            # Room in each page for its rows' next versions: claimed, and ended.
+            # Space in each page for the next versions of its rows: claimed, and ended.
             "ALTER TABLE jobs_job SET (fillfactor = 50)",
             "ALTER TABLE jobs_job RESET (fillfactor)",
         ),

@@ -1,4 +1,4 @@
-"""What operators do: job types have a page, ended rows are found by their end."""
+"""The admin gets a page of job types, and ended rows an index by their end."""
 
 from django.db import migrations, models
 

@@ -1,4 +1,4 @@
-"""``manage.py worker``: the supported way to run the cluster."""
+"""``manage.py worker``: runs a worker cluster."""
 
 import sys
 import time
@@ -17,7 +17,7 @@ PAUSE_SECONDS = 1.0
 
 
 class Command(BaseCommand):
-    """Runs jobs until SIGTERM or SIGINT; kill -9 loses nothing."""
+    """Runs jobs until SIGTERM or SIGINT; kill -9 loses no job."""
 
     help = "Run the worker cluster: it creates, monitors and ends instances, and sends webhooks."
 
@@ -31,8 +31,8 @@ class Command(BaseCommand):
 
 
 def _prepare() -> None:
-    """Write what a cluster needs. A database that is away or read-only is waited for, as later on:
-    nothing has to be started by hand after a failover.
+    """Write the rows that a cluster needs. Waits while the database is unavailable or read-only, so
+    that nothing must be started by hand after a failover.
     """
     while True:
         try:
