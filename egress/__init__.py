@@ -1,7 +1,7 @@
-"""HTTP with a total deadline and limits on what an answer may cost: webhooks, probes, Novita.
+"""HTTP with a total deadline and limits on the cost of an answer: webhooks, probes, Novita.
 
-Django-free. httpcore speaks HTTP; the network under it is ours (`network`). The timeouts of
-libraries are per read: a server that sends a byte now and then stretches them without limit.
+Without Django. httpcore speaks HTTP; its network backend is ours (`network`). Timeouts of libraries
+are per read, so a server that sends a byte now and then extends them without limit.
 """
 
 # A test keeps this equal to the version in pyproject.toml.

@@ -1,4 +1,4 @@
-"""DNS under a deadline."""
+"""DNS with a deadline."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from egress.errors import NameNotResolved
 from egress.exchange import Deadline
 
-# getaddrinfo cannot be interrupted, so a lookup that outlives its deadline keeps a thread until
-# the resolver gives up. The bounds keep a dead DNS server from collecting threads without end.
-# Names that customers chose have places of their own: however many of them are never answered, the
-# host that is ours to call (Novita's) is looked up at once.
+# getaddrinfo cannot be interrupted: a lookup that passes its deadline keeps its thread until the
+# resolver gives up. The limits keep a dead DNS server from using ever more threads. Names chosen by
+# customers have a limit of their own: even if many of them are never answered, the host of our own
+# configuration (Novita's) is looked up at once.
 _MAX_LOOKUPS_OF_OURS = 16
 _MAX_LOOKUPS_OF_STRANGERS = 48
 _slots_of_ours = threading.BoundedSemaphore(_MAX_LOOKUPS_OF_OURS)
@@ -22,7 +22,7 @@ _slots_of_strangers = threading.BoundedSemaphore(_MAX_LOOKUPS_OF_STRANGERS)
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """One result of getaddrinfo: what `socket.socket` and `connect` need."""
+    """One result of getaddrinfo: the arguments of `socket.socket` and `connect`."""
 
     family: int
     kind: int
@@ -40,9 +40,9 @@ _Answer = list[Address] | OSError
 def resolve(host: str, port: int, deadline: Deadline, *, is_stranger: bool) -> list[Address]:
     """The addresses of a host, in the order of the system's preference.
 
-    ``is_stranger``: a customer or Novita's answer named the host, not our configuration.
+    ``is_stranger``: a customer or an answer of Novita named the host, not our configuration.
 
-    Touches the network. Raises NameNotResolved, and ExchangeTimeout when the deadline passes.
+    Uses the network. Raises NameNotResolved, and ExchangeTimeout when the deadline passes.
     """
     slots = _slots_of_strangers if is_stranger else _slots_of_ours
     if not slots.acquire(timeout=deadline.remaining(is_sent=False)):
@@ -75,7 +75,7 @@ def _look_up(
         )
     except OSError as error:
         answers.put(error)
-    except UnicodeError:  # A label that is empty or longer than 63 characters.
+    except UnicodeError:  # A label is empty or longer than 63 characters.
         answers.put(OSError("not a host name"))
     finally:
         slots.release()

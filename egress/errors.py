@@ -1,21 +1,21 @@
-"""What can go wrong between us and a server, before anybody has read the answer.
+"""Errors between us and a server, before the content of an answer is read.
 
 TransportError
 ├── ConnectFailed        no request byte left this machine: the server cannot have acted
-│   ├── InvalidTarget    the URL names nothing that can be connected to
+│   ├── InvalidTarget    the URL is not valid
 │   ├── NameNotResolved  DNS has no address for the host
-│   ├── AddressRefused   the host has addresses, and the guard allows none of them
+│   ├── AddressRefused   the host has addresses, but the guard refuses all of them
 │   └── TlsFailed        handshake or certificate
 ├── ExchangeTimeout      the total deadline passed; `is_sent` says whether the server may have acted
-├── ConnectionLost       reset or closed after we had begun to send
-├── BrokenResponse       what came back is not HTTP, or not an answer to what was asked
-│   └── HeadTooLarge     the headers passed the cap
-└── BodyTooLarge         the body, or its framing, passed the cap
+├── ConnectionLost       reset or closed after the first byte was sent
+├── BrokenResponse       the answer is not HTTP, or does not belong to the request
+│   └── HeadTooLarge     the headers are longer than the limit
+└── BodyTooLarge         the body, or its framing, is longer than the limit
 """
 
 
 class TransportError(Exception):
-    """Base of this package; `is_sent` is true from the first request byte handed to the kernel."""
+    """Base class. `is_sent`: true from the first request byte that was given to the kernel."""
 
     def __init__(self, message: str, *, is_sent: bool = True) -> None:
         super().__init__(message)
@@ -23,14 +23,14 @@ class TransportError(Exception):
 
 
 class ConnectFailed(TransportError):
-    """No connection was made, so the outcome of the request is known: nothing happened."""
+    """No connection was made, so the outcome is known: the server has not acted."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, is_sent=False)
 
 
 class InvalidTarget(ConnectFailed):
-    """The URL cannot be turned into a host and a port."""
+    """The URL has no usable host and port."""
 
 
 class NameNotResolved(ConnectFailed):
@@ -38,7 +38,7 @@ class NameNotResolved(ConnectFailed):
 
 
 class AddressRefused(ConnectFailed):
-    """A guard forbade every address that the host resolves to."""
+    """The guard refused every address of the host."""
 
 
 class TlsFailed(ConnectFailed):
@@ -46,14 +46,14 @@ class TlsFailed(ConnectFailed):
 
 
 class ExchangeTimeout(TransportError):
-    """The total time allowed for connect, request, headers and body is over."""
+    """The total time for connect, request, headers and body has passed."""
 
 
 class ConnectionLost(TransportError):
-    """The connection broke after sending had begun.
+    """The connection broke after the first byte was sent.
 
-    `is_stale` marks the harmless kind: a kept-alive connection that the server had already
-    closed, found out by writing to it. A read may be repeated then; a create must not.
+    `is_stale` marks the harmless case: a kept-alive connection that the server had closed before,
+    noticed by writing to it. A read may be repeated then; a create must not.
     """
 
     def __init__(self, message: str, *, is_stale: bool = False) -> None:
@@ -62,12 +62,12 @@ class ConnectionLost(TransportError):
 
 
 class BrokenResponse(TransportError):
-    """The server answered with something that is not an HTTP response."""
+    """The answer is not an HTTP response."""
 
 
 class HeadTooLarge(BrokenResponse):
-    """The heads of the answer and of interim answers have more bytes than we read."""
+    """The headers, those of interim answers included, are longer than the limit."""
 
 
 class BodyTooLarge(TransportError):
-    """The response body, decompressed, exceeds what the caller is ready to hold in memory."""
+    """The body, decompressed, is longer than the caller's limit."""

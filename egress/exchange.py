@@ -1,4 +1,4 @@
-"""One request and its answer, as the network underneath sees it: deadline, limits, state."""
+"""State of one request and its answer for the network layer: deadline, limits, progress."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from egress.errors import (
 )
 
 Guard = Callable[[str], str | None]
-# The heads of the final and of all interim answers (1xx) together.
+# Limit for the heads of the final and all interim answers (1xx) together.
 MOST_HEAD_BYTES = 65_536
 _RECEIVE_BYTES = 16_384
 
 
 class Deadline:
-    """A point on the monotonic clock that everything in an exchange shares."""
+    """A point on the monotonic clock that limits all steps of an exchange."""
 
     def __init__(self, timeout_seconds: float) -> None:
         self.timeout_seconds = timeout_seconds
@@ -36,7 +36,7 @@ class Deadline:
     def remaining(self, *, is_sent: bool) -> float:
         """Seconds left, always positive: a socket timeout of 0 would mean non-blocking.
 
-        Raises ExchangeTimeout when none are left.
+        Raises ExchangeTimeout if none are left.
         """
         left = self._ends_at - time.monotonic()
         if left <= 0:
@@ -51,9 +51,8 @@ class Deadline:
 class Limits:
     """Limits of one answer.
 
-    ``body_bytes``: what is received after the head, framing and compression included.
-    ``pieces``: receives of the whole answer and parts of its body (a chunk is one) together. None:
-    any number.
+    ``body_bytes``: bytes received after the head, framing and compression included. ``pieces``:
+    receives for the whole answer plus parts of its body (such as chunks). None: no limit.
     """
 
     body_bytes: int
@@ -62,10 +61,9 @@ class Limits:
 
 @dataclass(slots=True)
 class Exchange:
-    """Written by the network while it works; read when something breaks.
+    """Written by the network layer; read when an error occurs.
 
-    `guard` gets each address just before it is connected to and answers with the reason to
-    refuse it, or None.
+    `guard` gets each address just before the connect and returns the reason to refuse it, or None.
     """
 
     deadline: Deadline
@@ -83,7 +81,7 @@ class Exchange:
         return self.deadline.remaining(is_sent=self.has_sent)
 
     def next_receive(self, most: int) -> int:
-        """The bytes to ask for now. Raises HeadTooLarge and BodyTooLarge."""
+        """The number of bytes to receive next. Raises HeadTooLarge and BodyTooLarge."""
         self._count_piece()
         limit = self.limits.body_bytes if self._is_head_whole else MOST_HEAD_BYTES
         if self._bytes < limit:
@@ -93,23 +91,23 @@ class Exchange:
         raise HeadTooLarge(f"the answer's headers have more than {limit:,} bytes")
 
     def note_received(self, count: int) -> None:
-        """0: the peer has closed its side."""
+        """Note received bytes; 0 means that the peer closed its side."""
         self._bytes += count
         self.has_received = self.has_received or bool(count)
         self.is_closed_by_peer = not count
 
     def note_head(self) -> None:
-        """The final answer's head is whole.
+        """Note that the final answer's head is complete.
 
-        Raises ConnectionLost if it stood in a kept connection before anything was asked: the rest
-        of the answer before this one is no answer to this request.
+        Raises ConnectionLost if it was in a kept connection before the request was sent: it is the
+        rest of an earlier answer, not the answer to this request.
         """
         if not self.has_received:
             raise self.lost("the server sent more than it was asked for")
         self._is_head_whole, self._bytes = True, 0
 
     def counted(self, parts: Iterable[bytes]) -> Iterator[bytes]:
-        """The parts of the body as they are. Raises BodyTooLarge."""
+        """The parts of the body, unchanged. Raises BodyTooLarge."""
         for part in parts:
             self._count_piece()
             yield part
@@ -124,7 +122,7 @@ class Exchange:
         return ConnectionLost(f"connection lost ({words})", is_stale=is_stale)
 
     def broken(self, error: OSError) -> TransportError:
-        """What an error of a socket that has sent or received means."""
+        """The error for a socket error after a send or receive."""
         if self.deadline.is_over or isinstance(error, TimeoutError):
             return self.deadline.expired(is_sent=self.has_sent)
         return self.lost(error.strerror or type(error).__name__)
@@ -134,7 +132,7 @@ _current: ContextVar[Exchange] = ContextVar("current_http_exchange")
 
 
 def current_exchange() -> Exchange:
-    """Raises LookupError outside of an exchange: these connections never work undeadlined."""
+    """Raises LookupError outside of an exchange: there would be no deadline."""
     return _current.get()
 
 

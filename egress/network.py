@@ -1,9 +1,9 @@
-"""The network under httpcore (its `NetworkBackend`), bounded by the exchange that is going on.
+"""The `NetworkBackend` for httpcore, limited by the deadline of the current exchange.
 
-Before each connect, send and receive, the socket's timeout is set to what is left of the whole
-exchange; httpcore's own timeouts are per step and are ignored. That needs no watchdog thread, so
-nothing is lost in a fork and nothing leaks; and OpenSSL applies a socket's timeout to a whole
-handshake or record, so TLS is bounded as well.
+Before each connect, send and receive, the socket's timeout is set to the time left for the whole
+exchange; httpcore's own timeouts are per step and are ignored. This needs no watchdog thread, so a
+fork loses nothing and nothing leaks. OpenSSL applies a socket's timeout to a whole handshake or
+record, so TLS is limited as well.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from egress.exchange import Deadline, Guard, current_exchange
 
 
 class DeadlineBackend(NetworkBackend):
-    """Opens connections for the current exchange. Without state: one serves all."""
+    """Opens connections for the current exchange. Has no state: one object is enough."""
 
     def connect_tcp(
         self,
@@ -38,7 +38,7 @@ class DeadlineBackend(NetworkBackend):
 
 
 class _DeadlineStream(NetworkStream):
-    """One connection, plain or TLS, which serves one exchange after the other."""
+    """One connection, plain or TLS, that serves one exchange after the other."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
@@ -55,7 +55,7 @@ class _DeadlineStream(NetworkStream):
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Raises httpcore's WriteError: it then reads what the server said before it closed."""
+        """Raises httpcore's WriteError: httpcore then reads an answer sent before the close."""
         exchange = current_exchange()
         view = memoryview(buffer)
         while view:
@@ -86,7 +86,7 @@ class _DeadlineStream(NetworkStream):
         except (OSError, ValueError) as error:
             raise ConnectFailed(f"TLS failed: {type(error).__name__}") from None
         finally:
-            # After wrap_socket this is an empty shell, whatever became of the handshake.
+            # After wrap_socket this object is empty, even if the handshake failed.
             self._sock.close()
         return _DeadlineStream(secured)
 
@@ -94,11 +94,11 @@ class _DeadlineStream(NetworkStream):
         self._sock.close()
 
     def __del__(self) -> None:
-        """httpcore's pool closes nothing when it is dropped, as after a fork."""
+        """Needed because httpcore's pool closes nothing when it is dropped, as after a fork."""
         self._sock.close()
 
     def get_extra_info(self, info: str) -> Any:
-        """`is_readable` of an idle connection: the server has closed it."""
+        """`is_readable` of an idle connection means that the server has closed it."""
         if info != "is_readable":
             return None
         poll = select.poll()
@@ -107,17 +107,17 @@ class _DeadlineStream(NetworkStream):
 
 
 def open_socket(host: str, port: int, deadline: Deadline, guard: Guard | None) -> socket.socket:
-    """A connection to the first address that is allowed and answers. Touches the network.
+    """A connection to the first address that is allowed and answers. Uses the network.
 
-    The address that the guard saw is the address connected to, so a name that resolves
-    differently the next time (DNS rebinding) gains nothing. Raises ConnectFailed and its
-    subclasses, and ExchangeTimeout.
+    The address that the guard checked is the one connected to, so a name that resolves to another
+    address the next time (DNS rebinding) has no effect. Raises ConnectFailed and its subclasses,
+    and ExchangeTimeout.
     """
     found = resolve(host, port, deadline, is_stranger=guard is not None)
     addresses = _allowed(host, found, guard)
     failure: OSError = OSError("no address")
     for index, address in enumerate(addresses):
-        # An equal share for each address: one that swallows packets must not starve the others.
+        # Equal time for each address: one that drops packets must not use the time of the others.
         share = deadline.remaining(is_sent=False) / (len(addresses) - index)
         try:
             return _connect(address, share)

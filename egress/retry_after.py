@@ -10,7 +10,7 @@ _MAX_SECONDS = 86_400.0
 
 
 def parse_retry_after(value: str | None, now: datetime) -> float | None:
-    """Seconds to wait, between 0 and one day; None when the header is missing or senseless."""
+    """Seconds to wait, between 0 and one day; None if the header is missing or not valid."""
     text = (value or "").strip()
     if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text):
         return min(float(text), _MAX_SECONDS)

@@ -1,4 +1,4 @@
-"""The one way out of this process over HTTP: `Transport.exchange`, on httpcore."""
+"""All outgoing HTTP of this process: `Transport.exchange`, on httpcore."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from egress.exchange import Deadline, Exchange, Guard, Limits, exchange_scope
 from egress.network import DeadlineBackend
 
 _CHUNK_BYTES = 16_384
-# Limits of one exchange with a stranger: about a tenth of a second of a processor, measured.
+# Limits of one exchange with a stranger: about 0.1 s of processor time, measured.
 _STRANGERS_FRAMING_BYTES = 16_384
 _STRANGERS_PIECES = 2_000
 _GZIP = 16 + zlib.MAX_WBITS
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-# RFC 9110, sections 5.1 and 5.5. httpcore would find out only after it has connected.
+# RFC 9110, sections 5.1 and 5.5. httpcore would check this only after the connect.
 _FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _FIELD_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f\u0100-\U0010ffff]*")
 
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """What to send. Header values may carry credentials, hence no repr."""
+    """The request. Header values may contain credentials, hence no repr."""
 
     method: str
     url: str
@@ -45,10 +45,10 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """A complete answer; `is_truncated` only where the caller allowed it.
+    """A complete answer; `is_truncated` only if the caller allowed it.
 
-    Names of headers are in small letters. A body that was packed (gzip) is unpacked, and the
-    headers that said how are dropped.
+    Names of headers are in lower case. A gzip body is decompressed, and the headers about its
+    compression are removed.
     """
 
     status: int
@@ -60,8 +60,8 @@ class HttpResponse:
 class Transport:
     """Thread-safe. Keeps connections alive between exchanges, never across a fork.
 
-    Proxies are not supported, on purpose: through one, the address that a guard checks would be
-    the proxy's, and the environment could divert an API key. Certificates are always verified.
+    Proxies are not supported, on purpose: the guard would check the address of the proxy, and the
+    environment could divert an API key. Certificates are always verified.
     """
 
     def __init__(
@@ -82,12 +82,12 @@ class Transport:
         is_body_optional: bool = False,
         guard: Guard | None = None,
     ) -> HttpResponse:
-        """Send one request, follow nothing, retry nothing; touches the network.
+        """Send one request. No redirects are followed, nothing is retried. Uses the network.
 
-        `is_fresh` opens a connection of its own and closes it afterwards. `is_body_optional`
-        is for callers to whom the status is the answer: a body that is too long, late or broken
-        is then cut instead of raised. A guard needs `is_fresh`, or a connection that another
-        caller was allowed to open would be taken from the pool unseen.
+        `is_fresh` opens a connection of its own and closes it afterwards. `is_body_optional` is for
+        callers that need only the status: a body that is too long, late or broken is then cut
+        instead of raised. A guard requires `is_fresh`: a connection from the pool may have been
+        opened without this guard.
 
         Raises a TransportError.
         """
@@ -108,10 +108,10 @@ class Transport:
         return HttpResponse(response.status, headers, body, is_truncated)
 
     def _limits(self, *, is_stranger: bool) -> Limits:
-        """A guarded exchange is one with a stranger, who may want to keep us busy."""
+        """An exchange with a guard is one with a stranger, who may want to use up our time."""
         if is_stranger:
             return Limits(self.max_body_bytes + _STRANGERS_FRAMING_BYTES, _STRANGERS_PIECES)
-        # A body of small chunks is several times as long as what it says.
+        # The framing of small chunks makes a body several times as long as its content.
         return Limits(4 * self.max_body_bytes)
 
     def close(self) -> None:
@@ -141,8 +141,8 @@ class Transport:
     def _pool_of_this_process(self) -> httpcore.ConnectionPool:
         owner, pool = self._pool
         if owner != os.getpid():
-            # The parent goes on using these sockets: sharing them would mix up answers. No lock,
-            # since a fork may happen while one is held; two threads here cost one spare pool.
+            # The parent still uses these sockets: sharing them would mix up answers. No lock, since
+            # a fork may happen while one is held; two threads here cost one spare pool.
             pool = self._new_pool()
             self._pool = (os.getpid(), pool)
         return pool
@@ -187,7 +187,7 @@ def _prepared(request: HttpRequest) -> httpcore.Request:
 
 
 def _fields(own: Mapping[str, str], given: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    """What the caller gives has precedence. Raises InvalidTarget."""
+    """The headers given by the caller replace our own. Raises InvalidTarget."""
     names = {name.lower() for name in given}
     fields = [(name, value) for name, value in own.items() if name.lower() not in names]
     fields += given.items()
@@ -206,7 +206,7 @@ def _joined(fields: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
 
 
 def _unpacked_parts(parts: Iterable[bytes], headers: dict[str, str]) -> Iterable[bytes]:
-    """The body as it was before it was packed; drops the headers that say how it was."""
+    """The decompressed body; removes the headers about its compression."""
     if headers.get("content-encoding", "").lower() not in ("gzip", "x-gzip"):
         return parts
     for name in ("content-encoding", "content-length"):
@@ -215,7 +215,7 @@ def _unpacked_parts(parts: Iterable[bytes], headers: dict[str, str]) -> Iterable
 
 
 def _unpacked(parts: Iterable[bytes]) -> Iterator[bytes]:
-    """Small pieces, however much a part unpacks to: the caller can stop at any of them."""
+    """Yields small pieces even if a part becomes very large: the caller can stop at any of them."""
     decoder = zlib.decompressobj(_GZIP)
     for part in parts:
         while not decoder.eof and (piece := decoder.decompress(part, _CHUNK_BYTES)):
@@ -225,8 +225,8 @@ def _unpacked(parts: Iterable[bytes]) -> Iterator[bytes]:
 
 @contextmanager
 def _translated(state: Exchange) -> Iterator[None]:
-    """Turn the errors of libraries into ours, without their texts and causes: those may hold what
-    was sent, the key included.
+    """Translate errors of libraries, without their texts and causes: those may contain the sent
+    data, including the key.
     """
     try:
         yield

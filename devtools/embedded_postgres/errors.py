@@ -1,11 +1,11 @@
-"""The one exception that leaves this package."""
+"""The only exception that this package raises to its callers."""
 
 
 class EmbeddedPostgresError(Exception):
-    """The embedded server cannot be had; the message says why and what to do instead.
+    """The embedded server cannot be used; the message says why and what to do instead.
 
-    Not retryable: a transient state (a server that is still stopping, a second starter) is waited
-    for within the caller's timeout and never raised.
+    Not retryable. Temporary states (a server that is stopping, another process that starts one) are
+    waited for within the caller's timeout and never raised.
     """
 
 

@@ -1,11 +1,11 @@
 """The keeper: one detached process per data folder that runs the server while it has users.
 
-Every user process holds a shared lock on users.lock. The keeper tries for the exclusive one, and
-gets it only when no user is alive any more, however they ended. Started by `ensure_running` as
-`python -m devtools.embedded_postgres.keeper DATA_DIR`.
+Every user process holds a shared lock on users.lock. The keeper tries to get the exclusive lock,
+and gets it only when no user process is alive any more, however they ended. `ensure_running` starts
+it as `python -m devtools.embedded_postgres.keeper DATA_DIR`.
 
-The server is the keeper's child and gets a fast shutdown from the kernel if the keeper is killed
-(Linux); elsewhere the next keeper adopts it.
+The server is the keeper's child. If the keeper is killed, the kernel sends the server a fast
+shutdown (Linux); on other systems the next keeper adopts the server.
 """
 
 import os
@@ -21,18 +21,18 @@ from devtools.embedded_postgres.layout import Layout
 from devtools.embedded_postgres.locks import FileLock
 from devtools.embedded_postgres.postmaster import Postmaster, start_postmaster
 
-# Long enough that manage.py commands in a row share one server, short enough to go unnoticed.
+# Long enough for manage.py commands in a row to share one server; short enough to be unnoticed.
 GRACE_SECONDS = 2.0
 START_TIMEOUT_SECONDS = 60.0
 _POLL_SECONDS = 0.1
-# A keeper that is ending, or a probe for one, holds the lock only for a moment.
+# A keeper that is ending, or a check for a keeper, holds the lock only for a moment.
 _KEEPER_LOCK_PATIENCE_SECONDS = 3.0
 # One old log is kept beside the current one.
 _LOG_LIMIT_BYTES = 10_000_000
 
 
 def main() -> int:
-    """Become the keeper and serve; 0 also when another one is at work already."""
+    """Become the keeper and run the server. Also returns 0 if another keeper is at work."""
     os.umask(0o077)
     told_to_stop = Event()
     signal.signal(signal.SIGTERM, lambda *_: told_to_stop.set())
@@ -46,22 +46,22 @@ def main() -> int:
     try:
         server = start_postmaster(layout, timeout_seconds=START_TIMEOUT_SECONDS)
     except (EmbeddedPostgresError, OSError) as error:
-        # The starter shows the end of this log to its user.
+        # The process that started the keeper shows the end of this log to its user.
         sys.stderr.write(f"{error}\n")
         return 1
     lock.write(f"{os.getpid()}\n{server.info.host}\n")
     watch(layout, server, told_to_stop)
-    # Before the shutdown begins, so that nobody connects to a server that ends.
+    # Before the shutdown begins, so that no process connects to a server that is ending.
     lock.write(f"{os.getpid()}")
     server.stop()
     return 0
 
 
 def watch(layout: Layout, server: Postmaster, told_to_stop: Event) -> None:
-    """Return when nobody needs the server, it died, its folder is gone, or the event is set.
+    """Return when the server has no users or has died, its folder is gone, or the event is set.
 
-    In the first case this holds users.lock exclusively from then on: a new user waits until the
-    server is gone, then starts a fresh keeper.
+    With no users, this holds users.lock exclusively from then on: a new user waits until the server
+    has ended and then starts a new keeper.
     """
     users = FileLock(layout.users_lock)
     idle_since: float | None = None
@@ -84,7 +84,7 @@ def _bound_log(log: Path) -> None:
 
 
 def _leave_parent() -> None:
-    """Go on in a child and end this process, so that the starter has no zombie to wait for.
+    """Continue in a child and end this process, so that the starter has no zombie to wait for.
 
     The child shares the open lock file, so the lock is never free in between.
     """

@@ -14,9 +14,9 @@ from devtools.embedded_postgres.errors import REMEDY, EmbeddedPostgresError
 
 USER = "novitai"
 DATABASE = "novitai"
-# Names the socket file only: nothing listens on TCP, so any number of servers can share it.
+# Part of the socket's file name only: nothing listens on TCP, so all servers can share it.
 PORT = 5432
-# sockaddr_un holds 104 bytes on macOS and 108 on Linux, the closing zero included.
+# sockaddr_un has 104 bytes on macOS and 108 on Linux, including the final zero.
 _MAX_SOCKET_PATH_BYTES = 103
 
 
@@ -24,8 +24,8 @@ _MAX_SOCKET_PATH_BYTES = 103
 class ConnectionInfo:
     """How to connect. `host` is the folder of the Unix socket.
 
-    There is no password: only the owner can enter the folder, which also keeps out the other
-    users of the machine, as a TCP port would not.
+    There is no password: only the owner can enter the folder. That keeps out the other users of the
+    machine, which a TCP port would not.
     """
 
     host: str
@@ -40,7 +40,7 @@ class ConnectionInfo:
         return f"postgresql://{quote(self.user)}@/{quote(self.dbname)}?{query}"
 
     def answers(self) -> bool:
-        """Whether a server accepts connections at the socket right now.
+        """True if a server accepts connections at the socket right now.
 
         Closing without a byte sent is no error to Postgres and leaves no line in its log.
         """
@@ -53,7 +53,7 @@ class ConnectionInfo:
 
 
 class Layout:
-    """The paths of one data folder, which is private (0700) and holds nothing else."""
+    """The paths of one data folder, which is private (0700) and contains nothing else."""
 
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir.expanduser().resolve()
@@ -65,10 +65,10 @@ class Layout:
         self.cluster = self.data_dir / "cluster"
 
     def announced(self) -> ConnectionInfo | None:
-        """The address in keeper.lock; None while the server starts or stops, or there is none.
+        """The address in keeper.lock; None if there is none or the server is starting or stopping.
 
-        The keeper writes its pid there, and the socket folder in a second line as long as the
-        server accepts connections. A line that is cut off counts as missing.
+        The first line is the keeper's pid. The second is the socket folder, as long as the server
+        accepts connections. An incomplete line counts as missing.
         """
         try:
             _, host, _ = os.fsdecode(self.keeper_lock.read_bytes()).split("\n")
@@ -79,8 +79,8 @@ class Layout:
     def socket_folder(self) -> Path:
         """A folder for the socket: in the data folder, or a private one in the temporary folder.
 
-        libpq reads a comma in a host as a list of hosts and the server's setting is a quoted list,
-        so such paths go to the temporary folder too, as do those too long for a socket address.
+        libpq reads a comma in a host as a list of hosts, and the server's setting is a quoted list.
+        So paths with commas or quotes, or too long for a socket address, use the temporary folder.
         """
         inside = self.data_dir / "run"
         if _is_usable(inside):
@@ -99,14 +99,14 @@ class Layout:
 
 
 def open_layout(data_dir: Path) -> Layout:
-    """Make the data folder if need be; raises when it holds or belongs to something else."""
+    """Create the data folder if needed; raises if it has other contents or another owner."""
     layout = Layout(data_dir)
     folder = layout.data_dir
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         if folder.exists():
             _check_owner(folder)
-            # A wrong path in a setting must not make a folder of something else private.
+            # A wrong path in a setting must not change the mode of an unrelated folder.
             if not layout.users_lock.exists() and any(folder.iterdir()):
                 raise EmbeddedPostgresError(
                     f"{folder} is not empty and holds no embedded Postgres; choose another "
@@ -119,14 +119,14 @@ def open_layout(data_dir: Path) -> Layout:
 
 
 def _make_private(folder: Path) -> None:
-    """Make a folder only its owner can enter; raises if another user's stands in its place."""
+    """Create a folder that only its owner can enter; raises if another user owns such a folder."""
     folder.mkdir(mode=0o700, exist_ok=True)
     if stat.S_IMODE(_check_owner(folder).st_mode) & 0o077:
         folder.chmod(0o700)
 
 
 def _check_owner(folder: Path) -> os.stat_result:
-    """Raise unless it is ours. Root may use another user's; the server then runs as that user."""
+    """Raise unless it is ours. Root may use any user's; the server then runs as that user."""
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or os.geteuid() not in (0, found.st_uid):
         raise EmbeddedPostgresError(

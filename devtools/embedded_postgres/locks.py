@@ -1,8 +1,8 @@
-"""flock(2) on small files: the reference count that no crash can get wrong.
+"""flock(2) on small files: a count of users that stays right after every crash.
 
-The kernel drops a flock when the last descriptor of the open file goes away, however its process
+The kernel drops a flock when the last descriptor of the open file is closed, however its process
 ended. Children made by fork share the open file and so the lock; programs started by exec do not,
-as Python opens every file close-on-exec (PEP 446).
+since Python opens every file close-on-exec (PEP 446).
 """
 
 import fcntl
@@ -14,10 +14,10 @@ POLL_SECONDS = 0.02
 
 
 def open_private(path: Path, flags: int) -> int:
-    """Open a file of the data folder, creating it with mode 0600 if need be.
+    """Open a file of the data folder; create it with mode 0600 if needed.
 
-    Root working in another user's data folder leaves what it creates to that user, who could not
-    open it otherwise. Symbolic links are refused: that user could point one at a file of root's.
+    If root works in another user's data folder, that user becomes the owner of new files and can
+    open them later. Symbolic links are refused: that user could point one at a file of root's.
     """
     flags |= os.O_NOFOLLOW
     try:
@@ -31,7 +31,7 @@ def open_private(path: Path, flags: int) -> int:
 
 
 class FileLock:
-    """One open lock file. Never blocks: whoever waits polls, so that it can have a deadline."""
+    """One open lock file. Never blocks: callers poll, so that they can have a deadline."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -52,7 +52,7 @@ class FileLock:
         return True
 
     def is_current(self) -> bool:
-        """Whether the path still names this file: a lock on a deleted file holds nobody back."""
+        """True if the path still names this file: a lock on a deleted file protects nothing."""
         try:
             return os.path.samestat(os.fstat(self._fd), self.path.stat())
         except FileNotFoundError:
@@ -77,10 +77,10 @@ class FileLock:
 
 
 def is_held(path: Path) -> bool:
-    """Whether some process holds the lock exclusively.
+    """True if some process holds the lock exclusively.
 
-    The probe holds the lock for an instant itself; whoever takes it for good must try more than
-    once.
+    The check itself holds the lock for a moment; so a process that wants the lock must try more
+    than once.
     """
     if not path.exists():
         return False

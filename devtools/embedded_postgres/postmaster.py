@@ -1,4 +1,4 @@
-"""Starts, finds and stops the server process (Postgres calls it postmaster) of one data folder."""
+"""Starts, finds and stops the server process (the "postmaster") of one data folder."""
 
 import os
 import shutil
@@ -19,14 +19,14 @@ from devtools.embedded_postgres.layout import DATABASE, ConnectionInfo, Layout
 from devtools.embedded_postgres.locks import POLL_SECONDS, open_private
 from devtools.embedded_postgres.privileges import Account, choose_account
 
-# Passed on the command line, so that they follow the code and not the age of the cluster.
+# On the command line, so that they come from the code and not from the age of the cluster.
 _SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
     "max_connections": "200",
     "shared_buffers": "32MB",
     "max_wal_size": "256MB",
-    # The rows stand for instances that cost money: a commit must outlive a power cut.
+    # The rows stand for instances that cost money: a commit must survive a power failure.
     "fsync": "on",
     "synchronous_commit": "on",
     "full_page_writes": "on",
@@ -39,14 +39,14 @@ _SETTINGS = {
     "log_checkpoints": "off",
     "log_line_prefix": "%m [%p] %q%u@%d ",
 }
-# How long each way of ending may take before the next, rougher one (pg_ctl calls them fast and
-# immediate; the last lets the next start run recovery).
+# Signals to end the server, each with its time limit in seconds: fast and immediate shutdown in the
+# words of pg_ctl, then kill, after which the next start runs recovery.
 _ENDINGS = ((signal.SIGINT, 30.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))
 
 
 @dataclass
 class Postmaster:
-    """A running server: our child, or one whose keeper was killed and that we adopted."""
+    """A running server: a child process, or one that was adopted after its keeper was killed."""
 
     layout: Layout
     pid: int
@@ -59,7 +59,7 @@ class Postmaster:
         return _serves(self.pid, self.layout.cluster)
 
     def stop(self) -> None:
-        """End the server and wait until it is gone, with its socket."""
+        """End the server; return when it has ended and its socket is removed."""
         for number, patience in _ENDINGS:
             if self.is_alive():
                 os.kill(self.pid, number)
@@ -72,8 +72,8 @@ class Postmaster:
 def start_postmaster(layout: Layout, *, timeout_seconds: float) -> Postmaster:
     """Return a server that accepts connections and has our database.
 
-    Makes the cluster if need be. Adopts a server that outlived its keeper, and waits for one that
-    is still ending. Only the holder of the keeper lock may call this. Raises EmbeddedPostgresError.
+    Creates the cluster if needed. Adopts a server whose keeper was killed, and waits for one that
+    is ending. Only the holder of the keeper lock may call this. Raises EmbeddedPostgresError.
     """
     deadline = time.monotonic() + timeout_seconds
     account = choose_account(layout.data_dir, layout.cluster)
@@ -91,9 +91,9 @@ def start_postmaster(layout: Layout, *, timeout_seconds: float) -> Postmaster:
 
 
 def find_postmaster(layout: Layout) -> Postmaster | None:
-    """The server that runs on this cluster, whoever started it.
+    """The server that runs on this cluster, whichever process started it.
 
-    Its pid and socket folder stand in postmaster.pid (lines 1 and 5; miscadmin.h).
+    Its pid and socket folder are in postmaster.pid (lines 1 and 5; miscadmin.h).
     """
     try:
         lines = (layout.cluster / "postmaster.pid").read_text().splitlines()
@@ -109,7 +109,7 @@ def find_postmaster(layout: Layout) -> Postmaster | None:
 def _launch(layout: Layout, account: Account) -> Postmaster:
     _disown_stale_pid(layout)
     folder = layout.socket_folder()
-    # A lock file of a crashed server beside its socket can name a pid that another process has.
+    # The socket's lock file of a crashed server may name a pid that now belongs to another process.
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700)
     give(folder, account)
@@ -118,7 +118,7 @@ def _launch(layout: Layout, account: Account) -> Postmaster:
     command += [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
     log = open_private(layout.postgres_log, os.O_WRONLY | os.O_APPEND)
     try:
-        # SIGINT is the fast shutdown: killing the keeper does not leave a server behind.
+        # SIGINT is the fast shutdown: killing the keeper leaves no server behind.
         child = spawn(command, account, output=log, death_signal=signal.SIGINT)
     finally:
         os.close(log)
@@ -146,7 +146,7 @@ def _create_database(info: ConnectionInfo) -> None:
 
 
 def _may_pass(layout: Layout) -> bool:
-    """Whether the start failed only since the children of a killed server have not ended yet."""
+    """True if the start failed only because children of a killed server have not ended yet."""
     is_passing = "pre-existing shared memory block" in tail(layout.postgres_log)
     if is_passing:
         time.sleep(POLL_SECONDS)
@@ -165,7 +165,7 @@ def tail(path: Path, lines: int = 10) -> str:
 
 
 def _serves(pid: int, cluster: Path) -> bool:
-    """A pid alone proves nothing: after a reboot another process has it."""
+    """Also checks the command line: after a reboot, another process may have the pid."""
     try:
         command = psutil.Process(pid).cmdline()
     except psutil.Error:
@@ -176,11 +176,11 @@ def _serves(pid: int, cluster: Path) -> bool:
 
 
 def _disown_stale_pid(layout: Layout) -> None:
-    """Let Postgres start although another process has the pid in postmaster.pid by now.
+    """Let Postgres start even if another process now has the pid in postmaster.pid.
 
-    Postgres refuses whenever a process of that pid lives, unless it is its own parent: so we write
-    ourselves there. Removing the file would also remove the key of the shared memory, by which
-    Postgres finds out that children of a killed server still write to the cluster.
+    Postgres refuses to start if a process with that pid lives, unless that is its own parent: so
+    this process writes its own pid there. Removing the file would also remove the key of the shared
+    memory, by which Postgres finds children of a killed server that still write to the cluster.
     """
     path = layout.cluster / "postmaster.pid"
     if not path.exists():

@@ -1,13 +1,13 @@
-"""Which account the server runs under. Postgres refuses user id 0, and root must still just work.
+"""Chooses the account of the server. Postgres refuses user id 0, but root must be able to use this.
 
-As root the server becomes `nobody` but keeps CAP_DAC_OVERRIDE as an ambient capability (see
-capabilities(7)), with which it reaches its program and its data below folders that are closed to
-`nobody`, a home of mode 0700 for one. No folder needs to be opened for it. It owns its cluster
+Started by root, the server becomes `nobody` but keeps CAP_DAC_OVERRIDE as an ambient capability
+(see capabilities(7)). With it, the server reaches its program and its data below folders that are
+closed to `nobody`, such as a home of mode 0700, so no folder must be opened. It owns its cluster
 inside the data folder; that folder stays root's with mode 0700, so other processes of `nobody`
-cannot get at the cluster.
+cannot reach the cluster.
 
-Where root may not change its user id, or the account has no name (initdb insists on one), a user
-namespace in which the own id is called 65534 does the same (user_namespaces(7)).
+If root may not change its user id, or the account has no name (initdb requires one), a user
+namespace that maps the own id to 65534 has the same effect (user_namespaces(7)).
 """
 
 import ctypes
@@ -34,7 +34,7 @@ _UNPRIVILEGED_ID = 65534
 
 @dataclass(frozen=True)
 class Account:
-    """Whom the server runs as; `reaches_all` keeps CAP_DAC_OVERRIDE, `is_mapped` is a namespace."""
+    """Account of the server. `reaches_all`: keeps CAP_DAC_OVERRIDE; `is_mapped`: in a namespace."""
 
     uid: int
     gid: int
@@ -51,10 +51,10 @@ class Account:
 
 
 def choose_account(data_dir: Path, cluster: Path) -> Account:
-    """Ourselves unless we are root; then the owner of what is there, or `nobody`.
+    """The current user; for root, the owner of the existing data, or `nobody`.
 
-    A data folder of an ordinary user stays that user's, and its server gets no capability: that
-    user writes the configuration it obeys.
+    The data folder of an ordinary user stays that user's, and its server gets no capability: that
+    user writes the configuration that the server obeys.
     """
     if os.geteuid() != 0:
         return Account(os.geteuid(), os.getegid())
@@ -72,7 +72,7 @@ def closed_folder(program: Path, account: Account) -> Path | None:
     """The first folder above a program that the account may not enter; None if it may enter all.
 
     A server that runs as the owner of its data has no capability to pass such a folder (see
-    ``choose_account``): that owner could make the server read what root alone may read.
+    ``choose_account``): that owner could make the server read files that only root may read.
     """
     for folder in reversed(program.parents):
         found = folder.stat()
@@ -86,11 +86,11 @@ def closed_folder(program: Path, account: Account) -> Path | None:
 
 
 def become(account: Account, *, needs_name: bool, death_signal: int | None) -> Callable[[], None]:
-    """What a child does between fork and exec, for Popen's preexec_fn.
+    """A function for Popen's preexec_fn, which runs in the child between fork and exec.
 
-    With `death_signal` the kernel sends it to the child when its parent dies (Linux only); a
-    change of credentials clears that wish, hence the order. Only for single-threaded parents, as
-    Python code between fork and exec can deadlock otherwise.
+    With `death_signal`, the kernel sends that signal to the child when its parent dies (Linux
+    only). A change of credentials clears that setting, hence the order. Only for parents with one
+    thread: else Python code between fork and exec can deadlock.
     """
     parent = os.getpid()
 
@@ -108,14 +108,14 @@ def become(account: Account, *, needs_name: bool, death_signal: int | None) -> C
 
 
 def _nobody() -> tuple[int, int]:
-    """Account of a new cluster of root's; root itself if it lacks the rights to hand it over."""
+    """Account of a new cluster when root starts it; root itself if it may not change the owner."""
     if _IS_LINUX and _permitted_capabilities() & _NEEDED != _NEEDED:
         return 0, 0
     try:
         entry = pwd.getpwnam("nobody")
     except KeyError:
         return 0, 0
-    # macOS calls it -2, which Python reports as an unsigned number.
+    # On macOS the id is -2, which Python returns as an unsigned number.
     return entry.pw_uid, entry.pw_gid
 
 
@@ -131,9 +131,9 @@ def _drop_to(account: Account) -> None:
 
 
 def _keep_capabilities() -> None:
-    """Let them survive setuid, and count in access(2), with which initdb looks for its programs.
+    """Keep capabilities after setuid and in access(2), with which initdb looks for its programs.
 
-    Without CAP_SETPCAP the first alone: programs below a closed folder then stay out of reach.
+    Without CAP_SETPCAP only the first is possible: programs below a closed folder are not reached.
     """
     try:
         _prctl(_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP)
@@ -144,9 +144,9 @@ def _keep_capabilities() -> None:
 def _enter_namespace() -> None:
     uid, gid = os.geteuid(), os.getegid()
     _check(_LIBC.unshare(_CLONE_NEWUSER), "unshare")
-    # A change of user id hands /proc/self to root until the process is dumpable again.
+    # After a change of user id, /proc/self belongs to root until the process is dumpable again.
     _prctl(_PR_SET_DUMPABLE, 1)
-    # The kernel wants setgroups given up before it lets an unprivileged process map its group.
+    # The kernel requires this before an unprivileged process may map its group.
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"{_UNPRIVILEGED_ID} {uid} 1")
     Path("/proc/self/gid_map").write_text(f"{_UNPRIVILEGED_ID} {gid} 1")

@@ -1,4 +1,4 @@
-"""`python -m devtools.launcher run` and `python -m launcher demo`; the Makefile calls them."""
+"""`python -m devtools.launcher run` and `... demo`; the Makefile calls them."""
 
 import argparse
 import os
@@ -15,7 +15,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m devtools.launcher", description=__doc__)
     parser.add_argument("command", choices=("run", "demo"))
     arguments = parser.parse_args()
-    # Keys and logs: nobody else on this machine may read what we or the parts write.
+    # Keys and logs: no other user of this machine may read the files written here or by the parts.
     os.umask(0o077)
     try:
         return (run if arguments.command == "run" else demo)(os.environ)

@@ -1,4 +1,4 @@
-"""HTTP to our own servers on this machine: JSON, no proxies, no redirects to elsewhere."""
+"""HTTP client for servers on this machine: JSON, no proxies, no redirects to other hosts."""
 
 import json
 import urllib.error
@@ -6,16 +6,16 @@ import urllib.request
 from typing import Any
 
 TIMEOUT_SECONDS = 10.0
-# A proxy from the environment would be asked for 127.0.0.1, too.
+# A proxy from the environment would also be used for 127.0.0.1.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Unanswered(Exception):
-    """Nothing listens, or what listens did not answer with JSON."""
+    """No server listens, or its answer is not JSON."""
 
 
 def call(method: str, url: str, *, key: str = "", body: Any = None) -> tuple[int, Any]:
-    """Status and JSON of the answer, whatever the status. Raises Unanswered."""
+    """Status and JSON of the answer, for any status. Raises Unanswered."""
     request = urllib.request.Request(url, method=method)  # noqa: S310 - our own address
     if key:
         request.add_header("Authorization", f"Bearer {key}")

@@ -1,7 +1,7 @@
-"""`make demo`: one instance from request to signed webhook, everything real but Novita.
+"""`make demo`: one instance from the request to the signed webhook; only Novita is simulated.
 
-Nothing of the user's environment that configures the service is used, so it can never buy a GPU;
-everything lives in a temporary folder and on free ports.
+Settings of the service in the user's environment are ignored, so the demo can never buy a GPU. All
+data is in a temporary folder, and all ports are free ones.
 """
 
 import sys
@@ -100,7 +100,7 @@ def _start(stack: Stack, credentials: Credentials, report: Report) -> tuple[str,
 
 
 def _start_receiver(stack: Stack) -> Process:
-    """Without the secret: the demo verifies the signatures itself."""
+    """Start the receiver without the secret: the demo verifies the signatures itself."""
     return stack.start("receiver", "-m", "devtools.simulator.receiver", "--port", "0")
 
 

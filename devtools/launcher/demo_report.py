@@ -1,4 +1,4 @@
-"""What the demo shows: live in a terminal, plain lines elsewhere (pipes, CI logs)."""
+"""Output of the demo: live in a terminal, plain lines elsewhere (pipes, CI logs)."""
 
 import json
 import time
@@ -17,7 +17,7 @@ _LABEL_WIDTH = 32
 
 
 class Report:
-    """Prints the story, part by part."""
+    """Prints the steps of the demo."""
 
     def __init__(self) -> None:
         self._console = Console(highlight=False, soft_wrap=True)
@@ -42,7 +42,7 @@ class Report:
 
     @contextmanager
     def progress(self, since: float) -> Iterator[Callable[[Details], None]]:
-        """Yields what is to be called with the details at each look; prints each change once."""
+        """Yields a function to call with the details of each GET; it prints each status once."""
         self._heading("Progress")
         seen: list[str] = []
         with self._console.status("") as live:

@@ -1,4 +1,4 @@
-"""Hears that the launcher shall end: a signal, the end of its terminal, the end of `make`."""
+"""Notices that the launcher must end: a signal, the end of its terminal, or the end of `make`."""
 
 import contextlib
 import os
@@ -15,15 +15,15 @@ _LOOK_SECONDS = 0.5
 
 
 class Ending:
-    """Waits that a signal cuts short. To be made in the main thread.
+    """Sleeps that a signal interrupts. Must be created in the main thread.
 
-    A pipe, not an Event: a handler that interrupts Event.wait may find its lock taken for ever.
+    Uses a pipe, not an Event: a handler that interrupts Event.wait may wait for its lock for ever.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        # Below make, our parent is make. It does not pass on every signal, nor its own death.
+        # Below make, make is our parent. It does not pass on every signal, nor its own death.
         self._parent = os.getppid() if "MAKELEVEL" in environ else None
-        # nohup: whoever ignores this signal wants us to outlive the terminal.
+        # An ignored SIGHUP (nohup) means that the launcher must survive its terminal.
         self._may_hang_up = signal.getsignal(signal.SIGHUP) != signal.SIG_IGN
         self._terminal = _foreground_terminal() if self._may_hang_up else None
         self._read, self._write = os.pipe()
@@ -37,7 +37,7 @@ class Ending:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Go on ignoring signals: what comes now, comes while everything is being ended."""
+        """Ignore signals from now on: everything is being stopped already."""
         for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)
         for descriptor in (self._read, self._write, self._terminal):
@@ -46,7 +46,7 @@ class Ending:
 
     def _hear(self, number: int, _: FrameType | None) -> None:
         self.signal = number
-        # A full pipe wakes as well as one byte does.
+        # A full pipe ends the sleep as well.
         with contextlib.suppress(BlockingIOError):
             os.write(self._write, b"x")
 
@@ -56,7 +56,7 @@ class Ending:
         return self.signal is not None or orphaned or _has_hung_up(self._terminal)
 
     def sleep(self, seconds: float) -> None:
-        """Raises ToldToEnd at once when it is due, before or during the sleep."""
+        """Raises ToldToEnd at once if the end is due before or during the sleep."""
         while not self.is_due and seconds > 0:
             pause = min(seconds, _LOOK_SECONDS)
             select.select([self._read], [], [], pause)
@@ -66,10 +66,10 @@ class Ending:
 
 
 def _foreground_terminal() -> int | None:
-    """The terminal, if its keys are for us.
+    """The terminal, if this process is in its foreground group; else None.
 
-    When a terminal is closed, the kernel tells the leader of its session only. That is make where
-    a window or ssh runs nothing else, and make then waits for us in silence.
+    When a terminal is closed, the kernel informs only the leader of its session. If a window or ssh
+    runs nothing but make, make is the leader, and it waits for us without passing this on.
     """
     try:
         terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)

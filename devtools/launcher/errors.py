@@ -1,4 +1,4 @@
-"""Why the launcher ends: it was told to, or something could not be started."""
+"""Exceptions that end the launcher."""
 
 
 class LaunchError(Exception):
@@ -6,8 +6,8 @@ class LaunchError(Exception):
 
 
 class DemoError(LaunchError):
-    """The parts run, but the story did not end well; the logs are to be added."""
+    """The parts run, but a step of the demo failed; the caller adds the logs."""
 
 
 class ToldToEnd(Exception):
-    """A signal, or the end of the process that started the launcher."""
+    """A signal arrived, or the process that started the launcher has ended."""

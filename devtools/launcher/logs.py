@@ -1,17 +1,17 @@
-"""The parts' log files: a fresh one per start, bounded, with what is serious shown to the user."""
+"""Log files of the parts: a new one per start, limited in size; errors are shown to the user."""
 
 import re
 import shutil
 from pathlib import Path
 
 LIMIT_BYTES = 10_000_000
-# How a line begins that is a record of its own: Django's two formats, Postgres'.
+# The beginnings of log records: Django's two formats, Postgres's.
 _RECORD = re.compile(r"\d{4}-\d\d-\d\d|\{")
 _SERIOUS = re.compile(r'\[(error|critical)\s*\]|"level": ?"(error|critical)"', re.IGNORECASE)
 
 
 def fresh_log(path: Path) -> Path:
-    """Make an empty log; the one of the last start is kept as NAME.log.1."""
+    """Create an empty log; the one of the last start is kept as NAME.log.1."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if path.exists():
         path.replace(path.with_suffix(".log.1"))
@@ -31,7 +31,7 @@ def tail(path: Path, lines: int = 20) -> str:
 
 
 class LogFollower:
-    """Reads what was added to a log since the last look, and keeps the file bounded."""
+    """Reads the lines that were added to a log since the last call, and limits the file's size."""
 
     def __init__(self, path: Path, *, limit_bytes: int = LIMIT_BYTES) -> None:
         self._path = path
@@ -40,14 +40,14 @@ class LogFollower:
         self._is_serious = False
 
     def new_errors(self) -> list[str]:
-        """Lines of records at level error or above, tracebacks below them included."""
+        """Lines of records at level error or above, including the tracebacks below them."""
         return [line for line in self._new_lines() if self._belongs_to_error(line)]
 
     def _new_lines(self) -> list[str]:
         with self._path.open("rb") as file:
             file.seek(self._offset)
             text = file.read()
-        # A line that is still being written is left for the next look.
+        # An incomplete line is left for the next call.
         complete = text[: text.rfind(b"\n") + 1]
         self._offset += len(complete)
         if self._offset > self._limit_bytes:

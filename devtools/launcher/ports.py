@@ -1,18 +1,18 @@
-"""Which TCP ports are free on the address that is going to be served."""
+"""Finds free TCP ports on the address of the servers."""
 
 import random
 import socket
 from pathlib import Path
 
-# Below what Linux and macOS hand out to outgoing connections: free today, free tomorrow.
+# Below the ports that Linux and macOS use for outgoing connections, so it stays free.
 _KEPT_RANGE = range(20_000, 30_000)
 
 
 def is_free(host: str, port: int) -> bool:
-    """Whether a server could listen there now."""
+    """True if a server could listen there now."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
-        # As servers do: connections that ended lately do not hold the port.
+        # As servers do: recently closed connections do not block the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
@@ -29,7 +29,7 @@ def free_port(host: str = "127.0.0.1") -> int:
 
 
 def kept_port(path: Path, host: str = "127.0.0.1") -> int:
-    """The port written in `path`, or a new one if there is none or somebody else has it now."""
+    """The port written in `path`; a new one if there is none or another process uses it now."""
     port = int(path.read_text()) if path.exists() else 0
     while not (port and is_free(host, port)):
         port = random.choice(_KEPT_RANGE)  # noqa: S311 - nothing depends on its being secret

@@ -1,4 +1,4 @@
-"""One part of the service as a child process that cannot outlive the launcher."""
+"""One part of the service, as a child process that ends with the launcher."""
 
 import contextlib
 import ctypes
@@ -17,10 +17,10 @@ _POLL_SECONDS = 0.02
 
 
 class Process:
-    """A program with its own session, so that a signal to the launcher's group is the launcher's.
+    """A program in its own session, so that it gets no signals of the launcher's process group.
 
-    Ctrl-C in a terminal reaches every process of the foreground group; the parts must end in
-    order instead. Standard output and error go to `log`.
+    Ctrl-C in a terminal reaches every process of the foreground group, but the parts must be
+    stopped in order. Standard output and error go to `log`.
     """
 
     def __init__(
@@ -61,14 +61,14 @@ class Process:
     def end(self, deadline: float) -> bool:
         """Wait until `deadline` (monotonic seconds), then kill; False if it had to be killed.
 
-        Whatever it started and left behind is killed with it.
+        Processes that it started and left behind are killed as well.
         """
         if self._popen is None:
             return True
         while self.is_running and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
         ended = not self.is_running
-        # Nobody is left in the group; macOS says so with the second error.
+        # The group is empty; macOS raises the second error then.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._popen.pid, signal.SIGKILL)
         self._popen.wait()
@@ -77,10 +77,10 @@ class Process:
 
 
 def _die_with(launcher: int) -> Callable[[], None] | None:
-    """Between fork and exec: have the kernel send SIGTERM when the launcher dies, kill -9 included.
+    """Between fork and exec: the kernel is to send SIGTERM when the launcher dies, even by kill -9.
 
-    prctl(2): the wish outlives exec. Other systems have no such call; there, parts whose launcher
-    was killed with SIGKILL go on.
+    prctl(2): this setting survives exec. Other systems have no such call; there, the parts go on if
+    the launcher is killed with SIGKILL.
     """
     if _LIBC is None:
         return None

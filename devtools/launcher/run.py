@@ -1,4 +1,4 @@
-"""`make run`: the service in the foreground, on a simulated Novita unless a real one is named."""
+"""`make run`: the service in the foreground, on a simulated Novita unless one is configured."""
 
 import os
 import sys
@@ -25,7 +25,7 @@ _UPSTREAM = ("NOVITA_API_BASE_URL", "NOVITA_API_KEY", "NOVITA_API_KEY_FILE")
 
 
 def run(environ: Mapping[str, str]) -> int:
-    """Serve until told to end; returns the exit code. Raises LaunchError."""
+    """Serve until a signal; returns the exit code. Raises LaunchError."""
     config = _configuration(environ)
     data_dir = open_data_dir(config)
     lock = take_data_dir(data_dir)
@@ -55,7 +55,7 @@ def _configuration(environ: Mapping[str, str]) -> Config:
 
 
 def _names_upstream(environ: Mapping[str, str]) -> bool:
-    """Either of the two means: not the simulator. An empty variable counts as unset."""
+    """True if a Novita is configured: no simulator then. An empty variable counts as unset."""
     return any(environ.get(name) for name in _UPSTREAM)
 
 
@@ -63,7 +63,7 @@ def _serve(stack: Stack, config: Config, credentials: Credentials) -> None:
     say(f"Starting (data and logs in {stack.data_dir}) ...")
     novita_url = config.novita_api_base_url
     if not _names_upstream(stack.environ):
-        # The same address every day: the service takes another one for another account.
+        # The same address at every start: the service treats another address as another account.
         novita_url = start_simulator(stack, port=kept_port(stack.data_dir / "simulator_port"))
     addresses = start_service(stack, config.web_host, config.port, credentials)
     _announce(addresses, novita_url, credentials)

@@ -1,4 +1,4 @@
-"""The order in which the service starts, the same for `make run` and `make demo`."""
+"""Starts the simulator and the service in order, for both `make run` and `make demo`."""
 
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -11,7 +11,7 @@ SIMULATOR_KEY = "sim-key"
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where the service answers."""
+    """URLs of the service."""
 
     api: str
 
@@ -25,13 +25,13 @@ class Addresses:
 
 
 def start_simulator(stack: Stack, *options: str, port: int = 0) -> str:
-    """Start the stand-in for Novita and point the service at it; returns its base URL.
+    """Start the simulator and point the service at it; returns its base URL.
 
-    Its process is started again on the same port, so the port must be in its command.
+    If the process is started again it needs the same port, so the port must be in its command.
     """
     state = stack.data_dir / "simulator.sqlite3"
     kept = stack.environ
-    # Not among the arguments, which a process list shows to everyone.
+    # Not in the arguments: every user can read those in a process list.
     stack.environ = {**kept, "SIMULATOR_API_KEY": SIMULATOR_KEY}
     process = stack.start(
         "simulator",
@@ -44,7 +44,7 @@ def start_simulator(stack: Stack, *options: str, port: int = 0) -> str:
 
 
 def start_service(stack: Stack, host: str, port: int, credentials: Credentials) -> Addresses:
-    """Database, keys and users, then web server and workers; returns once all of it works."""
+    """Start database, keys and users, then web server and workers; return when all are ready."""
     stack.environ |= {
         "DATA_DIR": str(stack.data_dir),
         "WEB_HOST": host,
@@ -61,7 +61,7 @@ def start_service(stack: Stack, host: str, port: int, credentials: Credentials) 
 
 
 def _prepare(stack: Stack, credentials: Credentials) -> None:
-    """Secrets go by the environment, and only to this command: arguments can be read by all."""
+    """Pass secrets to this command only, and by environment: all users can read arguments."""
     kept = stack.environ
     stack.environ = {
         **kept,
@@ -73,7 +73,7 @@ def _prepare(stack: Stack, credentials: Credentials) -> None:
 
 
 def _url(host: str, port: int) -> str:
-    """An address that a browser on this machine can open, where the server listens on all."""
+    """An address that a browser on this machine can open, even if the server listens on all."""
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 - not bound here
     host = f"[{host}]" if ":" in host and not host.startswith("[") else host
     return urlsplit(f"http://{host}:{port}").geturl()

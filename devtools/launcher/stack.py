@@ -1,4 +1,4 @@
-"""All parts together: started in order, watched, replaced when they die, ended."""
+"""All parts: started in order, watched, restarted when they die, stopped."""
 
 import contextlib
 import re
@@ -16,11 +16,11 @@ from devtools.launcher.logs import LogFollower, fresh_log, tail
 from devtools.launcher.process import Process
 
 START_SECONDS = 120.0
-# The worker cluster gives itself ten.
+# The worker cluster stops within ten seconds.
 STOP_SECONDS = 11.0
 OTHERS_STOP_SECONDS = 2.0
 POSTGRES_STOP_SECONDS = 10.0
-# In a row, each within HEALTHY_SECONDS of its start: what ends this often will not mend itself.
+# Deaths in a row, each within HEALTHY_SECONDS of a start; after more, restarts will not help.
 MAX_DEATHS = 5
 HEALTHY_SECONDS = 60.0
 _POLL_SECONDS = 0.05
@@ -29,7 +29,7 @@ _ANNOUNCEMENT = re.compile(r"^(?:Simulator|Receiver) (http://\S+)$", re.MULTILIN
 
 @dataclass
 class Part:
-    """A process that must run, and how it fared so far."""
+    """A process that must run, with its restarts so far."""
 
     process: Process
     follower: LogFollower
@@ -41,7 +41,7 @@ class Part:
 
 
 class Stack:
-    """Use as a context manager: however its body ends, everything started has ended after it."""
+    """A context manager: at its exit, everything that was started has ended."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class Stack:
         return self._start(name, command).process
 
     def run_once(self, name: str, *command: str) -> None:
-        """A command that must succeed before anything else. Raises LaunchError with its log."""
+        """Run a command that must succeed before the next step. Raises LaunchError with its log."""
         part = self._start(name, command, may_end=True)
         self._wait(lambda: not part.process.is_running, f"{name} did not finish")
         if part.process.exit_code() != 0:
@@ -84,7 +84,7 @@ class Stack:
         return found[0]
 
     def wait_until_ready(self, url: str) -> None:
-        """Until requests are served and a worker lives."""
+        """Wait until requests are served and a worker is alive."""
         answers: list[object] = ["no answer"]
 
         def is_ready() -> bool:
@@ -97,9 +97,9 @@ class Stack:
         self._wait(is_ready, f"{url}/readyz is not ready", lambda: f": {answers[0]}")
 
     def watch(self) -> None:
-        """Until told to end. A part that dies is replaced: all state is on disk.
+        """Watch the parts and restart those that die: all their state is on disk.
 
-        Raises ToldToEnd in the end, or LaunchError when a part does not stay alive.
+        Raises ToldToEnd at the end, or LaunchError if a part does not stay alive.
         """
         while True:
             self._ending.sleep(0.3)
@@ -108,7 +108,7 @@ class Stack:
                 self._keep_alive(part)
 
     def sleep(self, seconds: float) -> None:
-        """Raises ToldToEnd when told to end, LaunchError when a part died."""
+        """Raises ToldToEnd if the launcher must end, LaunchError if a part died."""
         self._ending.sleep(seconds)
         for part in self._parts:
             if not (part.process.is_running or part.may_end):
@@ -123,7 +123,7 @@ class Stack:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Web and worker end side by side, what they talk to after them, the database last."""
+        """Stop web and worker together, then the servers that they call, the database last."""
         servers = [part for part in self._parts if part.process.name in ("web", "worker")]
         others = [part for part in self._parts if part not in servers]
         for group, seconds in ((servers, self._stop_seconds), (others, OTHERS_STOP_SECONDS)):
@@ -154,7 +154,7 @@ class Stack:
     def _wait(
         self, condition: Callable[[], bool], problem: str, details: Callable[[], str] = str
     ) -> None:
-        """Poll. A part that dies meanwhile is not replaced: it would only die again."""
+        """Poll. If a part dies meanwhile, raise: a restart during the start would not help."""
         deadline = time.monotonic() + START_SECONDS
         while not condition():
             if time.monotonic() > deadline:
@@ -179,7 +179,7 @@ class Stack:
                 )
             pause = 2 ** (part.deaths - 1)
             say(f"{_cause(part)}; starting it again in {pause} s.")
-            # Its children must not meet their successors.
+            # Its remaining children must not run beside those of the new process.
             part.process.end(now)
             part.due_at = now + pause
 
@@ -196,9 +196,9 @@ def _obituary(part: Part) -> str:
 
 
 def say(text: str) -> None:
-    """To the user; standard output belongs to the answer.
+    """Print to stderr; stdout is for the result.
 
-    A terminal that is gone must not keep us from ending the rest.
+    A closed terminal must not prevent the stop of the other parts.
     """
     with contextlib.suppress(OSError):
         sys.stderr.write(f"{text}\n")
@@ -206,6 +206,6 @@ def say(text: str) -> None:
 
 
 def _has_worker(health: object) -> bool:
-    """/readyz does not ask for workers; /health counts them, whatever else it says."""
+    """/readyz does not check workers; /health always contains their number."""
     queue = health.get("dependencies", {}).get("jobQueue", {}) if isinstance(health, dict) else {}
     return bool(queue.get("workers"))

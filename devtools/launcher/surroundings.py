@@ -1,4 +1,4 @@
-"""What the parts find in their environment, and what lies in the data folder."""
+"""The environment of the parts, and the contents of the data folder."""
 
 import base64
 import fcntl
@@ -15,13 +15,13 @@ from novitai.env.dev_secrets import kept_secret
 from novitai.env.fields import SECRET_FIELDS, Config
 
 ADMIN = "admin"
-# make's own, which would make a make below us part of it.
+# Variables of make, which would make a make started by us part of it.
 _MAKES = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES")
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """What the data folder holds for the user: the same at every start."""
+    """The user's credentials, kept in the data folder: the same at every start."""
 
     api_key: str
     admin_password: str
@@ -29,7 +29,7 @@ class Credentials:
 
 
 def settings_names() -> set[str]:
-    """Every variable that configures the service."""
+    """All variables that configure the service."""
     names = {name.upper() for name in Config.model_fields}
     return names | {f"{name.upper()}_FILE" for name in SECRET_FIELDS}
 
@@ -40,7 +40,7 @@ def base_environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def hermetic_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Without anything that configures the service, an account that costs money above all.
+    """The environment without settings of the service, above all accounts that cost money.
 
     PG* are defaults of every Postgres client.
     """
@@ -53,7 +53,7 @@ def hermetic_environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def open_data_dir(config: Config) -> Path:
-    """Make it if need be, readable by its owner only."""
+    """Create it if needed, readable by its owner only."""
     data_dir = (ROOT / config.data_dir).resolve()
     try:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)

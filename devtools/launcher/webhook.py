@@ -1,4 +1,4 @@
-"""A received webhook, and whether it is genuine, judged as a customer would judge it."""
+"""A received webhook, and its verification as a customer would do it."""
 
 import base64
 import json
@@ -16,7 +16,7 @@ SIGNING_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 
 @dataclass(frozen=True)
 class Webhook:
-    """One delivery as it came over the wire."""
+    """One delivery, as it was received."""
 
     headers: dict[str, str]
     body: bytes
@@ -27,7 +27,7 @@ class Webhook:
         return message
 
     def verify(self, secret: str) -> None:
-        """By the library of the specification, over the raw bytes. Raises DemoError."""
+        """Verify the raw bytes with the specification's library. Raises DemoError."""
         try:
             standardwebhooks.Webhook(secret).verify(self.body, self.headers)
         except WebhookVerificationError as error:
@@ -35,7 +35,7 @@ class Webhook:
 
 
 def find_webhook(receiver: str, instance_id: str, kind: str) -> Webhook | None:
-    """The delivery of that type about that instance, if the receiver has got it."""
+    """The delivery of that type about that instance, if the receiver has it."""
     _, answer = call("GET", f"{receiver}_receiver/deliveries")
     for delivery in answer["deliveries"]:
         headers = {name.lower(): value for name, value in delivery["headers"].items()}

@@ -1,8 +1,8 @@
-"""Which IP addresses a customer's webhook may be sent to: those of the public Internet.
+"""IP addresses that a customer's webhook may be sent to: those of the public Internet.
 
-Sources: the IANA special-purpose registries for IPv4 and IPv6. For IPv6 the rule is an allow
-list (2000::/3 without its special blocks), so that NAT64, unique-local, link-local, multicast
-and what is assigned in future are refused without being named.
+Sources: the IANA special-purpose registries for IPv4 and IPv6. For IPv6 the rule is an allow list
+(2000::/3 without its special blocks), so NAT64, unique-local, link-local, multicast and blocks
+assigned in future are refused without being listed.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ _REFUSED_V6 = tuple(
 
 
 def refusal_reason(text: str, allowed_networks: Sequence[Network] = ()) -> str | None:
-    """Why an address must not be connected to, or None. Never raises, never touches the network.
+    """Reason to refuse an address, or None. Never raises, never uses the network.
 
-    An IPv4 address mapped into IPv6 is judged as the IPv4 address that it reaches.
+    An IPv4 address mapped into IPv6 is checked as the IPv4 address that it reaches.
     """
     try:
         address: Address = ip_address(text.partition("%")[0])
@@ -73,7 +73,7 @@ def is_inside(address: Address, networks: Sequence[Network]) -> bool:
 
 
 def loopback_is_allowed(allowed_networks: Sequence[Network]) -> bool:
-    """What the name `localhost` needs."""
+    """Required for the name `localhost`."""
     return any(net.overlaps(ip_network("127.0.0.0/8")) for net in _v4(allowed_networks)) or any(
         IPv6Address("::1") in net for net in allowed_networks if isinstance(net, IPv6Network)
     )

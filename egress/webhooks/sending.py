@@ -1,9 +1,9 @@
-"""Sending one webhook to an address that a customer chose, without being sent elsewhere.
+"""Sends one webhook to an address that a customer chose; it cannot be diverted elsewhere.
 
-The host is resolved here and the address that was checked is the one connected to, on a new
-connection for every attempt, so neither a redirect, nor a second DNS answer, nor a connection
-from an earlier and laxer check leads inside. TLS name and Host header stay those of the URL.
-Proxies of the environment are ignored: behind one, the check would see the proxy's address.
+The host is resolved here, and the checked address is the one connected to, on a new connection for
+every attempt. So neither a redirect, nor a second DNS answer, nor a connection from an earlier,
+less strict check can lead to an internal host. TLS name and Host header stay those of the URL.
+Proxies of the environment are ignored: the check would see the proxy's address.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _MAX_EXCERPT = 1000
 class DeliveryResult:
     """How one attempt ended.
 
-    Only 2xx is delivered; a redirect is a failure. `is_permanent`: another attempt would end in
-    the same way. The receiver answered 410, or its URL leads where nothing may be sent.
-    `retry_after` is in seconds. `error` is for people and holds no query string,
-    since those carry tokens.
+    Only 2xx is delivered; a redirect is a failure. `is_permanent`: another attempt would end in the
+    same way, since the receiver answered 410, or the URL leads to a refused address. `retry_after`
+    is in seconds. `error` is for people and contains no query string, since that may contain
+    tokens.
     """
 
     status_code: int | None
@@ -62,10 +62,10 @@ def deliver(
     timeout_seconds: float = 15.0,
     transport: Transport | None = None,
 ) -> DeliveryResult:
-    """POST the body once; touches the network, raises nothing for whatever the network does.
+    """POST the body once. Uses the network; network errors are returned, not raised.
 
-    A 2xx counts as soon as its headers are there: a body that drips on, breaks off or has no end
-    is cut, for the receiver has already said yes.
+    A 2xx counts as soon as its headers have arrived: a body that is slow, incomplete or endless is
+    cut, since the receiver has accepted already.
     """
     started = time.monotonic()
     if reason := check_url(url, allowed_networks=allowed_networks):

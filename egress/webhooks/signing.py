@@ -1,6 +1,6 @@
 """Signatures per Standard Webhooks 1.0.0 (symmetric, v1).
 
-A receiver verifies with any library of that specification. The body is signed as the very bytes
+A receiver verifies with any library of that specification. The signature is over the exact bytes
 that are sent: serialise once.
 """
 
@@ -26,11 +26,11 @@ def generate_secret() -> str:
 
 
 def is_usable_secret(text: str) -> bool:
-    """Whether it is whsec_ and the base64 of 16 to 64 bytes.
+    """True if the text is whsec_ and the base64 of 16 to 64 bytes.
 
     The specification asks for at least 24; shorter ones are in use and cannot be refused. Checked
-    here because the library decodes leniently: it would sign with the few bytes that happen to be
-    base64 in a pass phrase.
+    here because the library decodes leniently: of a pass phrase, it would sign with the few bytes
+    that happen to be base64.
     """
     encoded = text.removeprefix(_PREFIX)
     if encoded == text:
@@ -53,8 +53,8 @@ def signed_headers(
     """The three headers of one attempt. The id stays the same on a retry, `now` does not.
 
     `also_sign_with` holds the previous secrets while a rotation lasts. Raises ValueError for a
-    naive `now`, an unusable secret, an id that the signed text could not be split at again, and
-    a body that is not UTF-8.
+    naive `now`, an unusable secret, an id that makes the signed text ambiguous, and a body that is
+    not UTF-8.
     """
     if now.tzinfo is None:
         raise ValueError("now must be an aware datetime")

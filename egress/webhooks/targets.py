@@ -1,4 +1,4 @@
-"""Whether a URL may be a webhook's target, judged from its text alone."""
+"""Checks by its text alone whether a URL may be the target of a webhook."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import idna
 from egress.webhooks.address_rules import Network, loopback_is_allowed, refusal_reason
 
 _MAX_URL = 2048
-# Parsers disagree about these, which is how one of them gets to see another host.
+# Parsers read these in different ways, so a check could see another host than the client.
 _CONFUSING = re.compile(r"[\x00-\x20\x7f\\]|\s")
 _HOST_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*", re.ASCII)
 # Per the WHATWG URL standard a host whose last label is a number is an IPv4 address.
@@ -22,8 +22,8 @@ _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
 def check_url(url: str, *, allowed_networks: Sequence[Network] = ()) -> str | None:
     """The reason to refuse a URL, or None. For validating a request: no DNS, no network.
 
-    A name that passes may still resolve to a private address; delivery checks that again, each
-    time, at the moment of connecting.
+    An accepted name may still resolve to a private address; delivery checks that again, each time,
+    at the moment of connecting.
     """
     if len(url) > _MAX_URL:
         return f"the URL has more than {_MAX_URL} characters"
@@ -62,7 +62,7 @@ def _check_host(host: str, netloc: str, allowed: Sequence[Network]) -> str | Non
 
 
 def ascii_host(host: str) -> str | None:
-    """The name as DNS gets it, without a final dot; None for what is not a name."""
+    """The name as DNS gets it, without a final dot; None if it is not a valid name."""
     if not host.isascii():
         try:
             host = idna.encode(host, uts46=True).decode()

@@ -1,4 +1,4 @@
-"""Whether a text is a URL that webhooks could go to; the address is judged when connecting."""
+"""Checks the form of webhook URLs. The address is checked at the moment of connecting."""
 
 import re
 from urllib.parse import SplitResult, urlsplit
@@ -9,7 +9,7 @@ _VISIBLE = re.compile(r"[!-~]+")
 
 
 class WebhookUrlError(ValueError):
-    """The text is no receiver's address. ``holds_secret``: it must not be echoed or logged."""
+    """The URL is not valid. ``holds_secret``: it must not be shown or logged."""
 
     def __init__(self, message: str, *, holds_secret: bool = False) -> None:
         super().__init__(message)
@@ -19,10 +19,10 @@ class WebhookUrlError(ValueError):
 def check_webhook_url(url: str) -> None:
     """Raise WebhookUrlError unless ``url`` is an absolute http(s) URL of visible ASCII.
 
-    Hosts may be names, IPv4 or bracketed IPv6 addresses; names beyond ASCII go in as punycode,
-    so that what is checked is what is connected to.
+    Hosts may be names, IPv4 or bracketed IPv6 addresses. Names beyond ASCII must be given as
+    punycode, so that the checked name is the one connected to.
     """
-    # "@" anywhere before the path may be user info; what cannot be parsed may hold one, too.
+    # "@" before the path may be user info; a URL that cannot be parsed may contain some, too.
     holds_secret = "@" in url or "?" in url
     if len(url) > MAX_LENGTH:
         raise WebhookUrlError(
@@ -40,8 +40,8 @@ def check_webhook_url(url: str) -> None:
 
 
 def receiver_of(url: str) -> str:
-    """Scheme and host, which tell people where it goes; the rest may let others post there:
-    ``https://hooks.example/…``.
+    """Scheme and host, as ``https://hooks.example/…``: enough for people to recognise it. The rest
+    may allow others to post there.
     """
     parts = _split(url)
     if parts is None or not parts.netloc:
@@ -50,7 +50,7 @@ def receiver_of(url: str) -> str:
 
 
 def _split(url: str) -> SplitResult | None:
-    """The parts of the URL, None where they cannot be told (an unclosed bracket, port 99999)."""
+    """The parts of the URL; None if it cannot be parsed (an unclosed bracket, port 99999)."""
     if "\\" in url:
         return None
     try:
@@ -65,7 +65,7 @@ def _has_usable_host(parts: SplitResult) -> bool:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         return False
     if parts.netloc.rpartition("@")[2].startswith("["):
-        # urlsplit has checked what stands in brackets.
+        # urlsplit has checked the address in brackets.
         return "%" not in parts.netloc
     labels = parts.hostname.removesuffix(".").split(".")
     return len(parts.hostname) <= 253 and all(_LABEL.fullmatch(label) for label in labels)

@@ -83,7 +83,7 @@ class EndedJobs(Answer):
     endedPerMinute: Number
     failedPerMinute: Number
     isCapped: bool | None = Field(
-        None, description="true if more jobs ended than are counted; the rates hold"
+        None, description="true if more jobs ended than are counted; the rates are still right"
     )
 
     @classmethod

@@ -2,8 +2,8 @@
 
     DATABASES = {"default": {"ENGINE": ..., "NAME": "novitai", "DATA_DIR": BASE_DIR / ".data/pg"}}
 
-All other keys mean what they mean for core.database.backend; HOST, PORT and USER are set
-by the server that is running. Importing this, or the settings, starts nothing.
+All other keys have the same meaning as for core.database.backend; HOST, PORT and USER come from the
+running server. Importing this module, or the settings, starts nothing.
 """
 
 import os
@@ -23,7 +23,7 @@ from devtools.embedded_postgres.binaries import bin_folder
 class DatabaseClient(client.DatabaseClient):
     """`manage.py dbshell` with the psql of the wheel; starts the server first.
 
-    psql runs as our child, so this process stays a user of the server meanwhile.
+    psql runs as a child process, so this process stays a user of the server meanwhile.
     """
 
     executable_name = "psql"
@@ -41,7 +41,7 @@ class DatabaseClient(client.DatabaseClient):
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Postgres whose address is asked for at every new connection, as the server may be new."""
+    """Postgres. Looks up the address for each new connection: the server may be a new one."""
 
     client_class = DatabaseClient
 
@@ -51,7 +51,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return {**params, "host": info.host, "port": info.port, "user": info.user}
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        """Try twice: the server can end between being asked for and being connected to."""
+        """Try twice: the server can end between the look-up of its address and the connection."""
         try:
             return super().get_new_connection(conn_params)
         except psycopg.errors.ConnectionTimeout:
@@ -61,9 +61,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
 
 def _running_server(settings: dict[str, Any]) -> ConnectionInfo:
-    """Start the server of an entry of DATABASES; raises ImproperlyConfigured without DATA_DIR.
+    """Start the server of an entry of DATABASES. Raises ImproperlyConfigured without DATA_DIR.
 
-    A server that cannot be had is an OperationalError, as with any other database.
+    If the server cannot be started, raises OperationalError, as for any other database.
     """
     data_dir = settings.get("DATA_DIR")
     if not data_dir:
