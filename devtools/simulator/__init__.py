@@ -1,2 +1,1 @@
-"""A stand-in for the upstream GPU API: for development, tests and benchmarks, never imported by
-the product."""
+"""A stand-in for Novita's API for development, tests and benchmarks. The product never uses it."""

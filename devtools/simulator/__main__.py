@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def _open_world(store: Store, options: argparse.Namespace) -> World:
-    """Options given on the command line override what the state file remembers."""
+    """Open the world. Command-line options override the values in the state file."""
     anchor, scale = store.fact("clock") or (None, 1.0)
     clock = SimulatedClock(scale, anchor=tuple(anchor) if anchor else None)
     if options.time_scale is not None:
@@ -50,22 +50,22 @@ def _open_world(store: Store, options: argparse.Namespace) -> World:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="devtools.simulator", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="control calls need a loopback client")
-    parser.add_argument("--port", type=int, default=0, help="0 picks a free one")
+    parser.add_argument("--port", type=int, default=0, help="0 chooses a free one")
     parser.add_argument(
         "--endpoint-host",
         default="",
-        help="let the ports of instances lead to this simulator, under this host name",
+        help="host name under which endpoints of instances lead to this simulator",
     )
-    parser.add_argument("--state", required=True, help="SQLite file; made when missing")
-    parser.add_argument("--api-key-file", help="holds the one key that is accepted")
+    parser.add_argument("--state", required=True, help="SQLite file; created if missing")
+    parser.add_argument("--api-key-file", help="file with the only accepted key")
     parser.add_argument(
-        "--api-key", default="", help="the key itself, which others then see in the process list"
+        "--api-key", default="", help="the key itself; visible to others in the process list"
     )
     parser.add_argument("--time-scale", type=float, help="simulated seconds per real second")
     parser.add_argument("--start-seconds", type=float, help="simulated seconds to running")
-    parser.add_argument("--seed", type=int, default=0, help="of the price drift")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the price drift")
     parser.add_argument(
-        "--end-with-parent", action="store_true", help="end when the process that started it does"
+        "--end-with-parent", action="store_true", help="end when the parent process ends"
     )
     parser.add_argument("--verbose", action="store_true", help="log each request to stderr")
     return parser

@@ -1,4 +1,4 @@
-"""From a request to an answer: fault, key, limit, route, ledger. No sockets in here."""
+"""Answers a request: fault, key, rate limit, route, ledger. Uses no sockets."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ GPU_MODULES = (catalogue, instances, changes, templates, storage, jobs, prewarm,
 ACCOUNT_MODULES = (account, monthly)
 
 SEVERING = ("reset", "close", "hang")
-"""Effects after which the client has no answer."""
+"""Effects after which the client gets no answer."""
 
 
 def routes() -> Routes:
@@ -51,7 +51,7 @@ def routes() -> Routes:
 
 @dataclass(frozen=True)
 class Answer:
-    """What to send, and the fault (if any) that the wire must act out."""
+    """The response to send, and the fault (if any) that the server applies to the connection."""
 
     response: Response
     fault: Fault | None = None
@@ -83,7 +83,7 @@ class Api:
         self.plan = FaultPlan([Fault(**body) for body in stored])
 
     def handle(self, request: Request) -> Answer:
-        """Answer one call; latency faults sleep in here, holding no lock."""
+        """Answer one call. Latency faults sleep here, without holding a lock."""
         fault = self._strike(request)
         if fault and fault.when == "before":
             self._sleep(fault.latency_seconds)
@@ -100,16 +100,16 @@ class Api:
         return fault
 
     def add_fault(self, fault: Fault) -> None:
-        """Callers hold the world's session."""
+        """Needs the world's session."""
         self.plan.add(fault, self._real_ms())
         self.save_faults()
 
     def save_faults(self) -> None:
-        """Callers hold the world's session."""
+        """Needs the world's session."""
         self.world.store.put_fact("faults", [fault.as_json() for fault in self.plan.faults])
 
     def _perform(self, request: Request, fault: Fault | None) -> Response:
-        """Act (unless the fault keeps the call from the world) and write it down."""
+        """Execute the call, unless the fault keeps it from the world, and record it."""
         answered = acted = None
         with self.world.session() as now_ms:
             if not (fault and fault.when == "before" and fault.effect in (*SEVERING, "status")):
@@ -123,7 +123,7 @@ class Api:
         return seen
 
     def _serve(self, request: Request, now_ms: int) -> tuple[Response, bool]:
-        """The response, and whether the call took effect."""
+        """The response, and True if the call took effect."""
         handler = self._routes.get((request.method, request.path))
         gateway = self.world.settings.unknown_route
         if handler is None and gateway:
@@ -177,7 +177,7 @@ class Api:
 
 
 def _subject(request: Request, answered: Response | None) -> Json:
-    """Which instance a call was about, by id or (a create) by name."""
+    """The instance that a call was about, by id or (for a create) by name."""
     try:
         body = request.json()
         answer = Request("POST", "", body=answered.body).json() if answered else {}
@@ -191,7 +191,7 @@ def _subject(request: Request, answered: Response | None) -> Json:
 
 
 def _made_id(answer: Json) -> str:
-    """The id of what a create has made, wherever its answer has it."""
+    """The id in the answer of a create, in any of its forms."""
     inner = answer.get("data")
     found = inner if isinstance(inner, dict) else answer
     made = found.get("id") or found.get("instanceId")
@@ -199,7 +199,7 @@ def _made_id(answer: Json) -> str:
 
 
 def _as_seen(answered: Response | None, fault: Fault | None) -> Response:
-    """What the client is meant to read: the true answer, or the fault's in its place."""
+    """The response that the client is to get: the true one, or that of the fault."""
     if fault is None or fault.effect != "status":
         return answered or Response()
     if fault.is_empty:

@@ -1,4 +1,4 @@
-"""What the client called: counters, and a bounded log; kept in memory only."""
+"""Log of the client's calls: counters and the newest calls; in memory only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LOG_LENGTH = 20_000
 
 @dataclass
 class CallLog:
-    """Counts survive until reset; of the log the newest calls are kept."""
+    """Counts are kept until the reset; the log keeps only the newest calls."""
 
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _counts: Counter[str] = field(default_factory=Counter)

@@ -1,4 +1,4 @@
-"""Orders from JSON into dataclasses, with their types checked where they come in.
+"""Builds dataclasses from the JSON of control calls and checks their types.
 
 A wrong type accepted here would break every later call that reads it, far from its cause.
 """
@@ -15,7 +15,7 @@ Record = TypeVar("Record")
 
 
 def check_fields(cls: type[Any], body: dict[str, Any]) -> None:
-    """Raises ControlError for a field that the dataclass does not know or type otherwise."""
+    """Raises ControlError for a field that is unknown or has another type than the dataclass."""
     hints = get_type_hints(cls)
     known = [item.name for item in fields(cls)]
     for name, value in body.items():
@@ -31,7 +31,7 @@ def build(cls: type[Record], body: dict[str, Any]) -> Record:
 
 
 def _fits(value: Any, hint: Any) -> bool:
-    """Only the outermost type of a collection is looked at, its items where they are plain."""
+    """Checks the outermost type of a collection, and the types of its items if they are simple."""
     origin, args = get_origin(hint), get_args(hint)
     if origin is UnionType:
         return any(_fits(value, option) for option in args)

@@ -1,10 +1,10 @@
-"""The simulated clock: the real one, run faster, slower, stopped or pushed ahead.
+"""The simulated clock: the real clock, run faster, slower, stopped or moved ahead.
 
-Everything that belongs to the *world* reads this clock: statuses, timestamps in answers,
-billing, price drift, spot notices. At scale 60 an answer's `createdAt` therefore runs ahead of
-the client's own clock by 59 seconds each second; durations taken from the answers stay true to
-each other and to the bill. What belongs to the *wire* (injected latency, hangs, rate limits)
-runs in real seconds, because the client's sockets do.
+Everything that belongs to the *world* reads this clock: statuses, timestamps in answers, billing,
+price drift, spot notices. At scale 60, `createdAt` of an answer therefore gains 59 seconds on the
+client's clock each second; durations between timestamps agree with each other and with the bill.
+Everything that belongs to the *connection* (injected latency, hangs, rate limits) runs in real
+seconds, because the client's sockets do.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from collections.abc import Callable
 
 
 def real_now_ms() -> int:
-    """Milliseconds since 1970; the wall clock, because the anchor must survive a restart."""
+    """Milliseconds since 1970. The wall clock, because the anchor must survive a restart."""
     return time.time_ns() // 1_000_000
 
 
 class SimulatedClock:
-    """Simulated time is a straight line through an anchor; changing the speed moves the anchor.
+    """Simulated time is a linear function through an anchor; a new speed moves the anchor.
 
-    While the simulator is down the line goes on, as GPUs upstream go on billing.
+    It goes on while the simulator is down, as the billing of real GPUs does.
     """
 
     def __init__(
@@ -47,6 +47,6 @@ class SimulatedClock:
         self._anchor_sim_ms += round(seconds * 1000)
 
     def set_scale(self, scale: float) -> None:
-        """Change the speed from now on; 0 stops the clock, so that only `advance` moves it."""
+        """Change the speed from now on. At 0 the clock stops and only `advance` moves it."""
         self._anchor_real_ms, self._anchor_sim_ms = self._real_ms(), self.now_ms()
         self.scale = scale

@@ -14,12 +14,12 @@ TIMEOUT_SECONDS = 30
 
 
 class ControlCallError(Exception):
-    """The simulator refused an order; carries its message."""
+    """The simulator refused a control call; contains its message."""
 
 
 @dataclass(frozen=True)
 class InstanceTruth:
-    """What really happened to an instance; simulated ms, cost in 1/100,000 USD."""
+    """The true history of an instance; simulated ms, cost in 1/100,000 USD."""
 
     id: str
     name: str
@@ -78,12 +78,12 @@ class Ledger:
 
 class _Client:
     def __init__(self, base_url: str) -> None:
-        """Any URL of the server will do; only its scheme and address are used."""
+        """`base_url` may be any URL of the server; only its scheme and host are used."""
         parts = urlsplit(base_url)
         self.root = f"{parts.scheme}://{parts.netloc}"
 
     def call(self, method: str, path: str, body: Json | None = None) -> Json:
-        """Raises ControlCallError when refused, URLError when unreachable."""
+        """Raises ControlCallError if the call is refused, URLError if the server is unreachable."""
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.root + path, data, method=method)  # noqa: S310
         try:
@@ -96,7 +96,7 @@ class _Client:
 
 
 class SimulatorControl(_Client):
-    """Orders to a running simulator; the fields of each are in docs/simulator.md."""
+    """Control calls to a running simulator; their fields are in docs/simulator.md."""
 
     def ledger(self) -> Ledger:
         body = self.call("GET", "/_sim/ledger")
@@ -113,7 +113,7 @@ class SimulatorControl(_Client):
         return self.call("POST", "/_sim/faults", {"effect": effect, **fields})
 
     def edge(self, preset: str, **fields: Any) -> Json:
-        """A gateway, proxy or login page answers instead of the service, by name."""
+        """Let a gateway, proxy or login page answer instead of the service, by preset name."""
         return self.call("POST", "/_sim/faults", {"preset": preset, **fields})
 
     def faults(self) -> list[Json]:
@@ -124,13 +124,14 @@ class SimulatorControl(_Client):
         self.call("DELETE", f"/_sim/faults?id={quote(fault_id)}")
 
     def order(self, instance_id: str, order: str, **fields: Any) -> InstanceTruth:
-        """Force the fate of an instance: `stick`, `fail`, `trouble`, `run`, `vanish`, `stop`,
-        `freeze`, `spot_notice`, `spot_withdraw`, `spot_reclaim`, `move`, `fail_move`."""
+        """Change an instance: `stick`, `fail`, `trouble`, `run`, `vanish`, `stop`, `freeze`,
+        `spot_notice`, `spot_withdraw`, `spot_reclaim`, `move`, `fail_move` (docs/simulator.md).
+        """
         body = {"order": order, **fields}
         return InstanceTruth.parse(self.call("POST", f"/_sim/instances/{instance_id}", body))
 
     def make_instance(self, name: str, **fields: Any) -> InstanceTruth:
-        """A foreign instance, made past faults, key and limits; fields as in create."""
+        """A foreign instance, made without faults, key and limits; fields as in create."""
         return InstanceTruth.parse(self.call("POST", "/_sim/instances", {"name": name, **fields}))
 
     def make_template(self, template_id: str, **fields: Any) -> Json:
@@ -138,14 +139,14 @@ class SimulatorControl(_Client):
         return self.call("POST", "/_sim/templates", {"Id": template_id, **fields})
 
     def set_stock(self, **rule: Any) -> None:
-        """Lay a rule over stock or price, e.g. `product_id=..., cluster_id=..., free=0`."""
+        """Override stock or price, e.g. `product_id=..., cluster_id=..., free=0`."""
         self.call("POST", "/_sim/stock", rule)
 
     def clear_stock(self) -> None:
         self.call("DELETE", "/_sim/stock")
 
     def blind(self, **blindness: Any) -> Json:
-        """Hide instances that live on: `list`, `ids`, `direct`, `actions`, `for_seconds`."""
+        """Hide existing instances: `list`, `ids`, `direct`, `actions`, `for_seconds`."""
         return self.call("POST", "/_sim/blindness", blindness)
 
     def blindness(self) -> Json:
@@ -155,14 +156,14 @@ class SimulatorControl(_Client):
         self.call("DELETE", "/_sim/blindness")
 
     def refuse_key(self, **answer: Any) -> None:
-        """Refuse the right key as well: `status`, `reason`, `message`."""
+        """Refuse the right key as well; fields `status`, `reason`, `message`."""
         self.settings(refused_key=answer)
 
     def accept_key(self) -> None:
         self.settings(refused_key=None)
 
     def refuse_account(self, **answer: Any) -> None:
-        """Refuse purchases for a reason of the account: `status`, `reason`, `message`."""
+        """Refuse purchases because of the account; fields `status`, `reason`, `message`."""
         self.settings(account_refusal=answer)
 
     def accept_account(self) -> None:
@@ -179,7 +180,7 @@ class SimulatorControl(_Client):
         return sim_ms
 
     def advance(self, seconds: float) -> int:
-        """Push the simulated clock; returns its new reading in ms."""
+        """Move the simulated clock ahead; returns its new time in ms."""
         sim_ms: int = self.call("POST", "/_sim/clock", {"advance_seconds": seconds})["simMs"]
         return sim_ms
 
@@ -188,7 +189,7 @@ class SimulatorControl(_Client):
 
 
 class ReceiverControl(_Client):
-    """Orders to a running receiver."""
+    """Control calls to a running receiver."""
 
     def url(self, path: str) -> str:
         return self.root + path

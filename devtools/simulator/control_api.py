@@ -1,4 +1,4 @@
-"""`/_sim/`: orders to the simulator itself, from loopback, without a key."""
+"""`/_sim/`: calls that control the simulator itself, from loopback, without a key."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ PREFIX = "/_sim"
 
 @dataclass
 class ClockOrder:
-    """Push the simulated clock ahead, or change its speed (0 stops it)."""
+    """Move the simulated clock ahead, or change its speed (0 stops it)."""
 
     advance_seconds: float = 0.0
     scale: float | None = None
 
 
 class ControlApi:
-    """Takes the control calls and what is asked of instances; the rest is for the service."""
+    """Answers control calls and calls of endpoints; passes all others to the service."""
 
     def __init__(self, api: Api) -> None:
         self.api = api
@@ -163,7 +163,7 @@ class ControlApi:
         return self._get_clock(now_ms, request)
 
     def _make_instance(self, now_ms: int, request: Request) -> Json:
-        """A foreign instance: made past the API's key, faults and limits, by someone else."""
+        """A foreign instance: made without the API's key, faults and limits, as by another user."""
         defaults: Json = {
             "productId": "4090.16c62g",
             "gpuNum": 1,
@@ -176,7 +176,7 @@ class ControlApi:
         return instance_truth(made, now_ms)
 
     def _make_template(self, now_ms: int, request: Request) -> Json:
-        """A template with the id and fields given, unchecked, in place of one that has the id."""
+        """Store a template with the given id and fields, unchecked; replaces one with that id."""
         fields = {"Id": "", "name": "", "channel": "private", "image": "", **request.json()}
         template_id, name, channel, image = (
             str(fields.pop(field)) for field in ("Id", "name", "channel", "image")

@@ -1,9 +1,9 @@
-"""Where the ports of instances are said to be, and what answers there.
+"""Endpoints of instances: their addresses, and the answers at them.
 
-As the service has them, addresses lead to its proxies, where nobody knows our instances. With an
-address of its own (`World.own_address`) the simulator publishes itself instead: an HTTP endpoint is
-a path of it, a TCP one takes the connection. What is not usable answers 503, or is published where
-nobody listens.
+By default, addresses look like those of the service's proxies, which do not know our instances.
+With an address of its own (`World.own_address`), the simulator publishes itself instead: an HTTP
+endpoint is a path on it, a TCP endpoint accepts the connection. An unusable instance answers 503,
+or has the address of a port without a listener.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from devtools.simulator.world.world import World
 
 PREFIX = "/endpoints/"
 TERMINAL_PORT = 2222
-# tcpmux, which nobody has served for decades.
+# tcpmux, which no host has served for decades.
 DEAD_PORT = 1
 
 
 def published_ports(instance: Instance) -> list[tuple[int, str]]:
-    """Its ports and those of its tools; a tool on a port that is opened anyway shares it."""
+    """The ports of an instance and of its tools; a tool on a port that is open anyway shares it."""
     tools = ((int(tool["port"]), tool["type"]) for tool in instance.tools)
     return list(dict.fromkeys([*((port, kind) for port, kind in instance.ports), *tools]))
 
@@ -47,19 +47,19 @@ def _own_endpoint(world: World, instance: Instance, port: int, kind: str, now_ms
 
 
 def _high_port(instance: Instance, port: int) -> int:
-    """The proxy's port for a TCP port of the instance, 30000-59999; another after each move."""
+    """The proxy's port for a TCP port of the instance, 30000-59999; changes with each move."""
     key = f"{identity(instance)}/{port}"
     digest = hashlib.blake2b(key.encode(), digest_size=4).digest()
     return 30_000 + int.from_bytes(digest, "big") % 30_000
 
 
 def identity(instance: Instance) -> str:
-    """What ports and passwords derive from: the id, and how often it has moved."""
+    """Seed of ports and passwords: the id and the number of moves."""
     return f"{instance.id}/{instance.moves}" if instance.moves else instance.id
 
 
 def is_usable(world: World, instance: Instance, now_ms: int) -> bool:
-    """Running for long enough, and not one whose name says that it never is."""
+    """True if it has run long enough and its name does not mark it as unusable."""
     phase, word = instance.phase(now_ms), world.settings.unusable_names
     after_ms = round(world.settings.usable_after_seconds * 1000)
     is_up = phase.status == "running" and now_ms - phase.at_ms >= after_ms
@@ -67,7 +67,7 @@ def is_usable(world: World, instance: Instance, now_ms: int) -> bool:
 
 
 def answer(world: World, now_ms: int, request: Request) -> Response:
-    """What stands behind an HTTP endpoint; any path below it is answered alike."""
+    """The response of an HTTP endpoint; the same for all paths below it."""
     instance_id, _, rest = request.path.removeprefix(PREFIX).partition("/")
     port = rest.partition("/")[0]
     instance = world.instances.get(instance_id)

@@ -1,4 +1,4 @@
-"""Refusals in the shape of the upstream service: a go-kratos body beside the HTTP status."""
+"""Errors in the form of the upstream service: a go-kratos body with the HTTP status."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class ApiError(Exception):
-    """A refusal; becomes `{"code", "reason", "message", "metadata"}` on the wire."""
+    """A refusal, sent as `{"code", "reason", "message", "metadata"}`."""
 
     def __init__(
         self,
@@ -32,11 +32,11 @@ class ApiError(Exception):
 
 
 class ControlError(Exception):
-    """A control call that makes no sense; answered 400 with its message."""
+    """An invalid control call; answered 400 with its message."""
 
 
 def refused(reason: str, message: str, metadata: list[str] | None = None) -> ApiError:
-    """Nearly every refusal of the upstream service is a 400; the reason tells them apart."""
+    """Nearly every refusal of the upstream service is a 400; only the reason differs."""
     return ApiError(400, reason, message, metadata)
 
 
@@ -50,7 +50,7 @@ def out_of_stock(product_id: str) -> ApiError:
 
 
 def unauthorized(status: int) -> ApiError:
-    """The GPU pages say 401 UNAUTHORIZED, the image pages 403 INVALID_API_KEY."""
+    """The GPU pages document 401 UNAUTHORIZED, the image pages 403 INVALID_API_KEY."""
     reason = "UNAUTHORIZED" if status == 401 else "INVALID_API_KEY"
     return ApiError(status, reason, "invalid or missing API key")
 
@@ -58,19 +58,19 @@ def unauthorized(status: int) -> ApiError:
 def refused_key(
     status: int = 401, reason: str = "UNAUTHORIZED", message: str = "invalid api key"
 ) -> ApiError:
-    """The answer to the right key while it is refused: expired, disabled, the account banned."""
+    """Answer to the right key while it is refused: expired, disabled, the account banned."""
     return ApiError(status, reason, message)
 
 
 def refused_account(
     status: int = 400, reason: str = "BALANCE_NOT_ENOUGH", message: str = "balance not enough"
 ) -> ApiError:
-    """No purchase until the operator has mended the account: money, quota, a ban."""
+    """No purchase until the operator corrects the account: money, quota, a ban."""
     return ApiError(status, reason, message)
 
 
 class DoneAnywayError(ApiError):
-    """A refusal although the call took effect, as seen upstream with `invalid state change`."""
+    """A refusal of a call that took effect, as seen upstream with `invalid state change`."""
 
     def __init__(self) -> None:
         super().__init__(400, "REQUEST", "invalid state change")

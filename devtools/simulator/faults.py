@@ -1,4 +1,4 @@
-"""Scripted faults: which calls they strike, how often, and what the client sees of it."""
+"""Scripted faults: the calls that they apply to, how often, and their effect for the client."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ EFFECTS = ("delay", "status", "reset", "close", "hang", "drip")
 
 @dataclass
 class Fault:
-    """One rule. All durations are real seconds, because sockets live in real time.
+    """One rule. All durations are real seconds, because sockets use real time.
 
-    `when` says on which side of the action the line breaks: `before`, and the call never reaches
-    the world; `after`, and it has happened although the client cannot know. `delay` alone
-    changes nothing but the time. A drip always carries the true answer, byte by byte.
+    `when` is the time of the failure: `before`: the call never reaches the world; `after`: it has
+    taken effect, although the client cannot know. `delay` changes only the time. A drip always
+    sends the true answer, byte by byte.
     """
 
     effect: str = "delay"
     preset: str = ""
-    """An answer of `presets`; every field given beside it wins over the preset's."""
+    """Name of an answer in `presets`; other given fields have precedence over the preset's."""
     when: str = "before"
     method: str = ""
     path: str = ""
@@ -35,10 +35,10 @@ class Fault:
     """Regular expressions: `path` is searched in the path, `query` in the decoded query
     (`instanceId=abc`), `body` in the request's body."""
     nth: list[int] = field(default_factory=list)
-    """Strike only these matching calls, counted from 1; empty for all."""
+    """Apply only to these matching calls, counted from 1; empty for all."""
     skip: int = 0
     count: int | None = None
-    """Strike at most so many times; None for ever."""
+    """Apply at most this many times; None for no limit."""
     probability: float = 1.0
     seed: int = 0
     starts_in_seconds: float = 0.0
@@ -47,7 +47,7 @@ class Fault:
     latency_seconds: float = 0.0
     status: int = 500
     answer: str = ""
-    """The body of effect `status`; empty for the service's own error shape."""
+    """The body of effect `status`; empty for the service's own error form."""
     content_type: str = ""
     is_empty: bool = False
     """Effect `status` sends no body and no content type."""
@@ -68,7 +68,7 @@ class Fault:
 
     @classmethod
     def parse(cls, body: dict[str, Any]) -> Fault:
-        """Raises ControlError for unknown fields, presets, effects or broken expressions."""
+        """Raises ControlError for unknown fields, presets or effects and invalid expressions."""
         fault = build(cls, {**_preset(body), **body})
         if fault.effect not in EFFECTS or fault.when not in ("before", "after"):
             raise ControlError(f"effect must be one of {', '.join(EFFECTS)}; when before or after")
@@ -94,7 +94,7 @@ class Fault:
         return not self.body or bool(re.search(self.body, request.body.decode(errors="replace")))
 
     def decide(self) -> bool:
-        """Count a matching call and say whether to strike it; reproducible from the seed."""
+        """Count a matching call; True if the rule applies to it. Reproducible from the seed."""
         self.seen += 1
         if self.seen <= self.skip or (self.nth and self.seen not in self.nth):
             return False
@@ -107,13 +107,13 @@ class Fault:
 
 
 class FaultPlan:
-    """The rules in force, oldest first; the first that strikes wins."""
+    """The active rules, oldest first; the first one that applies is used."""
 
     def __init__(self, faults: list[Fault]) -> None:
         self.faults = faults
 
     def strike(self, request: Request, real_ms: int) -> tuple[Fault | None, bool]:
-        """The fault for this call, and whether any counter changed."""
+        """The fault for this call, and True if any counter changed."""
         counted = False
         for fault in self.faults:
             if fault.matches(request, real_ms):
@@ -128,7 +128,7 @@ class FaultPlan:
         self.faults.append(fault)
 
     def remove(self, fault_id: str = "") -> None:
-        """One rule, or all of them."""
+        """Remove one rule, or all of them."""
         self.faults = [fault for fault in self.faults if fault_id and fault.id != fault_id]
 
 

@@ -1,4 +1,4 @@
-"""The forms in which one figure or word may come: types, spellings and envelopes that vary."""
+"""Forms of amounts, words and envelopes in answers: types, spellings and structures that vary."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ AMOUNTS: dict[str, Callable[[int, int], Any]] = {
     "empty": lambda amount, unit: "",
     "null": lambda amount, unit: None,
 }
-"""An amount of money in the unit of the service, or in dollars where the form says so."""
+"""An amount of money in the unit of the service; `decimal` and `float` are in USD."""
 
 CASES: dict[str, Callable[[str], str]] = {
     "": lambda word: word,
@@ -36,7 +36,7 @@ REGIONS: dict[str, Callable[[World, Cluster], str]] = {
     "lower": lambda world, cluster: cluster.name.lower(),
     "unknown": lambda world, cluster: f"Zone {cluster.id[-1]} of {len(cluster.id)}",
 }
-"""How a product names its clusters; `unknown` is the name of none."""
+"""Form of cluster names in a product; `unknown` names no cluster."""
 
 ENVELOPES: dict[str, Callable[[list[Json], Any], Any]] = {
     "instances": lambda items, total: {"instances": items, "total": total},
@@ -53,7 +53,7 @@ ENVELOPES: dict[str, Callable[[list[Json], Any], Any]] = {
     "null": lambda items, total: {"instances": items or None, "total": total},
     "empty": lambda items, total: {},
 }  # fmt: skip
-"""The answer of the list of instances."""
+"""Envelopes of the list of instances."""
 
 CREATED: dict[str, Callable[[str], Json]] = {
     "id": lambda made: {"id": made},
@@ -62,7 +62,7 @@ CREATED: dict[str, Callable[[str], Json]] = {
     "id_and_more": lambda made: {"id": made, "code": 0, "message": "success"},
     "none": lambda made: {},
 }
-"""The answer of a create."""
+"""Forms of the answer of a create."""
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "price_form": tuple(AMOUNTS),
@@ -76,18 +76,18 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "unknown_route": ("", *PRESETS),
     "job_error_field": ("error", "message", "errorMessage"),
 }
-"""The settings that pick one of these."""
+"""The settings that choose one of these forms."""
 
 
 def check_choices(changes: Json) -> None:
-    """Raises ControlError for a form that does not exist; it would break every later answer."""
+    """Raises ControlError for an unknown form, which would break every later answer."""
     for name in CHOICES.keys() & changes.keys():
         if changes[name] not in CHOICES[name]:
             raise ControlError(f"{name} must be one of {', '.join(CHOICES[name])}")
 
 
 def cluster_name(world: World, cluster: Cluster) -> str:
-    """The display name; without the place in brackets in the older manner."""
+    """The display name; in the older form without the place in brackets."""
     if world.settings.region_names_short:
         return cluster.name.partition(" (")[0]
     return f"{cluster.name} · 云" if world.settings.unicode else cluster.name
@@ -121,12 +121,12 @@ def word(world: World, text: str) -> str:
 
 
 def another(known: list[str], asked: str) -> str:
-    """An id that is not the one asked for: of another thing if there is one."""
+    """An id that differs from the requested one: of another record, if there is one."""
     return next((other for other in known if other != asked), asked[::-1])
 
 
 def _decimal(amount: int, unit: int) -> str:
-    """Dollars, exactly: 35000 in units of 1/100,000 is "0.35"."""
+    """The exact amount in USD: 35000 in units of 1/100,000 is "0.35"."""
     digits = len(str(unit)) - 1
     whole, part = divmod(abs(amount), unit)
     sign = "-" if amount < 0 else ""

@@ -1,4 +1,4 @@
-"""Requests and responses as values, so that the simulator can be driven without a socket."""
+"""Requests and responses as values, so that the simulator can be used without a socket."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Request:
-    """One HTTP request, its query flattened (the last value of a repeated key wins)."""
+    """One HTTP request. Its query has one value per key: the last one."""
 
     method: str
     path: str
@@ -31,7 +31,7 @@ class Request:
         return cls(method, parts.path, query, lowered, body)
 
     def json(self) -> Json:
-        """The body as an object; raises ApiError with go-kratos's own reason when it is none."""
+        """The body as an object. If it is none, raises ApiError with go-kratos's own reason."""
         try:
             value = json.loads(self.body or b"{}")
         except ValueError as error:
@@ -50,7 +50,7 @@ class Request:
         return value
 
     def number(self, name: str, default: int = 0) -> int:
-        """A whole number of the query; protobuf accepts it only in decimal."""
+        """A whole number of the query; protobuf accepts only decimal digits."""
         raw = self.query.get(name, "")
         if raw == "":
             return default
@@ -65,7 +65,7 @@ class Request:
 
 @dataclass
 class Response:
-    """One HTTP response; `body` is already encoded, and followed by so many spaces."""
+    """One HTTP response; `body` is encoded already and is followed by `pad_bytes` spaces."""
 
     status: int = 200
     body: bytes = b""

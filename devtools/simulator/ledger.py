@@ -1,4 +1,4 @@
-"""The truth about an instance, for checking a client's books against."""
+"""The true state of an instance, to check the records of a client against."""
 
 from __future__ import annotations
 

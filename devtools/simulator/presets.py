@@ -1,7 +1,7 @@
-"""Answers that do not come from Novita, by name: gateways, proxies and login pages in front of it.
+"""Named answers that do not come from Novita: gateways, proxies and login pages in front of it.
 
-A fault rule takes one with `preset`; every other field of the rule still counts and wins. Texts
-follow what the products send by default, shortened where they are long.
+A fault rule uses one with `preset`; all other fields of the rule have precedence. Texts follow the
+defaults of the products, shortened if they are long.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _sent(status: int, answer: str, content_type: str, server: str = "") -> dict
 
 
 def _empty(status: int) -> dict[str, Any]:
-    """No body and no content type."""
+    """Response without body and content type."""
     return {"effect": "status", "status": status, "is_empty": True}
 
 
@@ -104,7 +104,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "problem_404": _sent(
         404, '{"type":"about:blank","title":"Not Found","status":404}', "application/problem+json"
     ),
-    # In the service's own shape: the call has happened, and its answer says otherwise.
+    # In the service's own form: the call took effect, but the answer reports an error.
     "client_closed_499": _kratos(499, "UNKNOWN", "context canceled"),
     "deadline_504": _kratos(504, "UNKNOWN", "context deadline exceeded"),
     "hidden_error_200": {**_json(200, {"code": 500, "message": "internal error"}), "when": "after"},

@@ -1,4 +1,4 @@
-"""The simulator and the receiver as real processes, started and ended by a `with` statement."""
+"""The simulator and the receiver as real processes, started and stopped by a `with` statement."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STOP_DEADLINE_SECONDS = 10
 
 
 class ServerProcess:
-    """A child that announces its URL as the second word of its first line."""
+    """A child process that prints its URL as the second word of its first line."""
 
     def __init__(self, module: str, port: int = 0) -> None:
         self._module = module
@@ -33,11 +33,11 @@ class ServerProcess:
         return []
 
     def secrets(self) -> dict[str, str]:
-        """Variables of the child's environment: arguments can be read by everyone."""
+        """Variables for the child's environment: all users can read arguments."""
         return {}
 
     def start(self) -> None:
-        """Raises RuntimeError when the child does not announce itself in time."""
+        """Raises RuntimeError if the child does not print its URL in time."""
         command = [sys.executable, "-m", self._module, "--port", str(self._port)]
         self._child = subprocess.Popen(
             [*command, "--end-with-parent", *self.options()],
@@ -48,7 +48,7 @@ class ServerProcess:
             text=True,
         )
         self.url = self._announced_url()
-        # A restart must come back where its clients look for it.
+        # A restarted server must have the address that its clients know.
         self._port = urlsplit(self.url).port or 0
 
     def _announced_url(self) -> str:
@@ -66,11 +66,11 @@ class ServerProcess:
         return self._running().pid
 
     def stop(self) -> int:
-        """End it politely; returns the exit code, negative for a signal."""
+        """End it with SIGTERM; returns the exit code, negative for a signal."""
         return self._end(signal.SIGTERM)
 
     def kill(self) -> int:
-        """End it as a power cut would."""
+        """End it with SIGKILL, like a power failure."""
         return self._end(signal.SIGKILL)
 
     def restart(self) -> None:
@@ -111,7 +111,7 @@ class ServerProcess:
 
 
 class SimulatorProcess(ServerProcess):
-    """`url` is the API's base URL; without `state` the state lives in a temporary folder."""
+    """`url` is the API's base URL; without `state` the state is in a temporary folder."""
 
     def __init__(
         self,
@@ -138,7 +138,7 @@ class SimulatorProcess(ServerProcess):
         if self._endpoint_host:
             given.append(f"--endpoint-host={self._endpoint_host}")
         if self.url:
-            return given  # On a restart the state file knows what was changed meanwhile.
+            return given  # On a restart the state file has the values.
         if self._time_scale is not None:
             given.append(f"--time-scale={self._time_scale}")
         if self._start_seconds is not None:

@@ -1,4 +1,4 @@
-"""The service's request limit: so many calls in any 60 seconds of real time."""
+"""The service's request limit: a number of calls in any 60 seconds of real time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class RateLimiter:
         self._taken: deque[int] = deque()
 
     def wait_seconds(self, limit: int, real_ms: int) -> int:
-        """0 when the call may pass (and is counted), else the whole seconds to wait."""
+        """0 if the call is accepted (and counted), else the whole seconds to wait."""
         if limit <= 0:
             return 0
         with self._lock:

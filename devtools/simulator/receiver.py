@@ -1,8 +1,9 @@
-"""A webhook receiver that records what it gets and misbehaves on order.
+"""A webhook receiver that records requests and, on demand, answers wrongly.
 
-`python -m devtools.simulator.receiver --port 0` prints its address once it listens. The
-environment's RECEIVER_SECRET (whsec_...), if set, verifies every request.
-Signatures are judged by the Standard Webhooks library, never by code of the product.
+`python -m devtools.simulator.receiver --port 0` prints its address once it listens. If
+RECEIVER_SECRET (whsec_...) is set, it verifies every request.
+
+Signatures are checked by the Standard Webhooks library, never by code of the product.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ KEPT = 100_000
 
 @dataclass
 class Behaviour:
-    """How to answer one path (`*` for all): the first rule that has times left applies."""
+    """The answer for one path (`*`: all): the first rule with `times` left is used."""
 
     path: str = "*"
     times: int | None = None
@@ -40,7 +41,7 @@ class Behaviour:
     body: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     retry_after: str = ""
-    """Seconds or an HTTP date, as it stands."""
+    """Seconds or an HTTP date, sent unchanged."""
     redirect_to: str = ""
     latency_seconds: float = 0.0
     hang_seconds: float | None = None
@@ -49,10 +50,10 @@ class Behaviour:
     """Pause between single bytes of the whole answer."""
     huge_body_bytes: int = 0
     secret: str = ""
-    """Verify this path with its own secret; a rule with nothing else to say answers 200."""
+    """Verify this path with its own secret; a rule without other fields answers 200."""
 
     def fault(self) -> Fault | None:
-        """What the wire does to the answer."""
+        """The fault that the server applies to the answer."""
         if self.reset:
             return Fault(effect="reset", when="after")
         if self.hang_seconds is not None:
@@ -114,7 +115,7 @@ class Receiver:
         }
 
     def _verified(self, request: Request) -> str | None:
-        """`ok`, what is wrong with the signature, or None when there is no secret to judge by."""
+        """`ok`, the error of the signature, or None if there is no secret to check with."""
         own = [rule.secret for rule in self._behaviours if rule.path == request.path]
         secret = next(filter(None, own), self._secret)
         if not secret:
@@ -156,10 +157,10 @@ def main() -> None:
     """Serve until SIGTERM or SIGINT; prints one line once connections are accepted."""
     parser = argparse.ArgumentParser(prog="devtools.simulator.receiver", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=0, help="0 picks a free one")
-    parser.add_argument("--secret-file", help="holds a whsec_..., which verifies every request")
+    parser.add_argument("--port", type=int, default=0, help="0 chooses a free one")
+    parser.add_argument("--secret-file", help="file with a whsec_..., which verifies every request")
     parser.add_argument(
-        "--secret", default="", help="the secret itself, which others see in the process list"
+        "--secret", default="", help="the secret itself; visible to others in the process list"
     )
     parser.add_argument("--end-with-parent", action="store_true")
     parser.add_argument("--verbose", action="store_true")

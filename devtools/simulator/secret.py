@@ -1,4 +1,4 @@
-"""Secrets from where no process list shows them."""
+"""Reads secrets from sources that no process list shows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def secret(given: str, path: str | None, variable: str) -> str:
-    """From the argument if there is one, else from the file, else from the environment."""
+    """The argument if it is given, else the file's content, else the environment variable."""
     if given:
         return given
     if path:

@@ -1,4 +1,4 @@
-"""The HTTP side: keep-alive connections, one thread each, and faults acted out on the socket."""
+"""The HTTP server: keep-alive connections, one thread each; applies faults to the socket."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 class Server(ThreadingHTTPServer):
-    """Carries requests to `answer`; `stopping` ends hangs and drips early."""
+    """Passes requests to `answer`; `stopping` ends hangs and drips early."""
 
     daemon_threads = True
     block_on_close = False
@@ -52,7 +52,7 @@ class Server(ThreadingHTTPServer):
         self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away is no news; anything else is a bug worth a traceback."""
+        """Log no client that disconnects; any other error is a bug and gets a traceback."""
         if not isinstance(sys.exc_info()[1], ConnectionError | TimeoutError):
             super().handle_error(request, client_address)
 
@@ -73,7 +73,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         body = self.rfile.read(length)
         if len(body) < length:
-            # Whoever sent it is gone, and has asked for nothing.
+            # The client has disconnected before it sent the whole request.
             self.close_connection = True
             return
         request = Request.parse(self.command, self.path, dict(self.headers.items()), body)
@@ -96,14 +96,14 @@ class Handler(BaseHTTPRequestHandler):
             self._pad(response.pad_bytes)
 
     def _pad(self, size: int) -> None:
-        """Write in pieces: a body of a gigabyte must not cost a gigabyte here."""
+        """Write in pieces: a body of a gigabyte must not use a gigabyte of memory."""
         chunk = b" " * min(size, 65_536)
         while size > 0 and not self.server.stopping.is_set():
             self.wfile.write(chunk[:size])
             size -= len(chunk)
 
     def _drip(self, response: Response, fault: Fault) -> None:
-        """Slow enough to outlive any timeout that counts from the last byte read."""
+        """Send slowly, so that a timeout that counts from the last byte read never expires."""
         quick, slow = head(response), response.body
         if fault.drip_headers:
             quick, slow = b"", quick + slow
@@ -128,10 +128,10 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def run(server: Server, announcement: str, *, with_parent: bool) -> None:
-    """Announce, serve until SIGTERM, SIGINT or (on request) the parent's end, then close.
+    """Print the address and serve until SIGTERM, SIGINT or (optional) the parent's end; then close.
 
-    The signal handler only writes to a pipe: setting an Event there would deadlock whenever the
-    signal interrupts the main thread inside that Event's own lock.
+    The signal handler only writes to a pipe: setting an Event there would deadlock if the signal
+    interrupts the main thread inside that Event's own lock.
     """
     read_end, write_end = os.pipe()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -149,7 +149,7 @@ def run(server: Server, announcement: str, *, with_parent: bool) -> None:
 
 
 def head(response: Response) -> bytes:
-    """Status line and headers; the length announced includes the padding."""
+    """Status line and headers; Content-Length includes the padding."""
     try:
         phrase = HTTPStatus(response.status).phrase
     except ValueError:
@@ -165,6 +165,6 @@ def head(response: Response) -> bytes:
 
 
 def reset(connection: socket.socket) -> None:
-    """Close at once with RST: closing the descriptor itself forestalls the polite shutdown."""
+    """Close at once with RST: closing the descriptor itself avoids the orderly shutdown."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
     os.close(connection.detach())

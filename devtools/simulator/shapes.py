@@ -1,5 +1,6 @@
-"""Instances, products and prices as the service writes them: 64-bit numbers as decimal strings,
-Unix seconds as strings with "0" for never, empty strings for nothing."""
+"""Instances, products and prices in the service's form: 64-bit numbers as decimal strings, Unix
+seconds as strings with "0" for never, empty strings for missing values.
+"""
 
 from __future__ import annotations
 
@@ -85,7 +86,7 @@ def _common(world: World, instance: Instance, now_ms: int) -> Json:
 
 
 def _spot_shown(world: World, instance: Instance, now_ms: int) -> tuple[str, int]:
-    """Word and time of the reclaim, of which either may be missing in a notice."""
+    """Word and time of the reclaim; either may be missing in a notice."""
     word, reclaim_ms = instance.spot_state(now_ms)
     if word == "notified" and world.settings.spot_notice_without_time:
         return word, 0
@@ -114,7 +115,7 @@ def full_instance(world: World, instance: Instance, now_ms: int) -> Json:
 
 
 def is_published(world: World, instance: Instance, now_ms: int) -> bool:
-    """Whether the endpoints are out: running, for at least the endpoint lag."""
+    """True if the endpoints are published: running, for at least the endpoint lag."""
     phase = instance.phase(now_ms)
     lag_ms = round(world.settings.endpoint_lag_seconds * 1000)
     return phase.status == "running" and now_ms - phase.at_ms >= lag_ms

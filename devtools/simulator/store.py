@@ -1,7 +1,7 @@
-"""Durable state: whole records as JSON in SQLite, written through, read once at start.
+"""Durable state: records as JSON in SQLite, written at once, read only at the start.
 
-WAL with `synchronous=OFF` survives the death of the process at any instant, though not of the
-machine; a simulator needs no more, and gets thousands of commits a second for it.
+WAL with `synchronous=OFF` survives the death of the process at any time, but not that of the
+machine. That is enough for a simulator, and allows thousands of commits a second.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Store:
 
     def __init__(self, path: Path | str = ":memory:") -> None:
         if path != ":memory:":
-            # It holds registry passwords; SQLite gives its side files the mode of the main one.
+            # It contains registry passwords; SQLite gives its side files the mode of the main one.
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             Path(path).touch(mode=0o600)
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
@@ -42,7 +42,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commit at the end whatever was written, refusals included; reads alone begin nothing."""
+        """Commit all writes at the end, even after a refusal; reads alone begin no transaction."""
         try:
             yield
         finally:

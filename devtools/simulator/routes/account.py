@@ -1,4 +1,4 @@
-"""Balance, bills and metrics, which live under another base and count in another unit."""
+"""Balance, bills and metrics; they have another base path and another unit of money."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_POINTS = 2000
 
 
 def balance(world: World, now_ms: int, request: Request) -> Json:
-    """In 1/10,000 USD: a tenth of the precision that prices have."""
+    """In 1/10,000 USD, a tenth of the precision of prices."""
     available = forms.balance(world, world.purse.balance_e5() // 10)
     return {
         "availableBalance": available,
@@ -33,7 +33,7 @@ def balance(world: World, now_ms: int, request: Request) -> Json:
 
 
 def bills(world: World, now_ms: int, request: Request) -> Json:
-    """One bill per instance and cycle that cost anything; the last 24 hours by default."""
+    """One bill per instance and cycle with a cost; by default for the last 24 hours."""
     cycle_ms = CYCLE_MS.get(request.text("cycleType") or "Hour")
     if cycle_ms is None:
         raise invalid("cycleType", f"value must be in list {list(CYCLE_MS)}")
@@ -98,7 +98,7 @@ def _bill(instance: Instance, start_ms: int, end_ms: int, amount_e4: int) -> Jso
 
 
 def metrics(world: World, now_ms: int, request: Request) -> Json:
-    """Points while the instance ran, about a minute late; bad values fall back to defaults."""
+    """Points while the instance ran, about a minute late; invalid values become defaults."""
     instance, times = named(world, now_ms, request), list(_times(now_ms, request))
     times = [at for at in times if instance.created_ms <= at and instance.status(at) == "running"]
     gpus = range(instance.gpu_num)

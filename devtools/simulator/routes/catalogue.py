@@ -59,7 +59,7 @@ def _fits(product: Product, request: Request, cluster_id: str, mode: str) -> boo
 
 
 def product_row(world: World, product: Product, cluster_id: str, mode: str, gpu_num: int) -> Json:
-    """One product as seen from a cluster, or from everywhere when none is named."""
+    """One product in one cluster, or in all clusters if none is given."""
     places = [cluster_id] if cluster_id else list(product.capacity)
     free = [world.stock.free(product, place, mode) for place in places]
     deployable = max(free) >= gpu_num

@@ -1,4 +1,4 @@
-"""Changes to an instance that exists: size and ports, image, subscription."""
+"""Changes to an existing instance: size and ports, image, subscription."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from devtools.simulator.world.world import World
 
 
 def edit(world: World, now_ms: int, request: Request) -> Json:
-    """Ports are an array of objects here, unlike in create; the disk can only grow."""
+    """Here ports are an array of objects, unlike in create; the disk can only grow."""
     instance, body = named(world, now_ms, request), request.json()
     grow_gb = whole(body, "expandRootDisk", 0, 6144)
     limit_gb = world.products[instance.product_id].max_rootfs_gb
@@ -39,7 +39,7 @@ def edit(world: World, now_ms: int, request: Request) -> Json:
 
 
 def upgrade(world: World, now_ms: int, request: Request) -> Json:
-    """A new image on the same id; the documentation wants the full set of fields."""
+    """A new image on the same id; the documentation requires all fields."""
     instance, body = named(world, now_ms, request), request.json()
     image = text(body, "imageUrl", 1, 500)
     envs = parse_envs(body, 100)
@@ -107,7 +107,7 @@ def set_auto_renew(world: World, now_ms: int, request: Request) -> Json:
 
 
 def set_auto_migrate(world: World, now_ms: int, request: Request) -> Json:
-    """While it is open the service may move the instance by itself (order `move`)."""
+    """While this is on, the service may move the instance by itself (order `move`)."""
     instance, body = named(world, now_ms, request), request.json()
     for field in ("autoMigrateOpen", "autoMigrateSystemDisk"):
         if field not in body:

@@ -1,4 +1,4 @@
-"""Instances: create, read, and everything done to one that exists."""
+"""Instances: create, read, and actions on an existing one."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _matches(instance: Instance, now_ms: int, query: dict[str, str]) -> bool:
 
 
 def named(world: World, now_ms: int, request: Request) -> Instance:
-    """The instance a call is about; raises VALIDATOR_PARAM without an id, else not-found."""
+    """The instance of a call; raises VALIDATOR_PARAM without an id, else not-found."""
     instance_id = request.text("instanceId")
     if not instance_id:
         raise invalid("instanceId", "value length must be at least 1 runes")
@@ -65,7 +65,7 @@ def named(world: World, now_ms: int, request: Request) -> Instance:
 
 
 def action(name: str, perform: Callable[[World, Instance, int], None]) -> Callable[..., Json]:
-    """A call that moves an instance; may answer 400 although it happened, when told so."""
+    """A call that changes an instance; with a setting, it answers 400 although it took effect."""
 
     def handle(world: World, now_ms: int, request: Request) -> Json:
         instance = named(world, now_ms, request)

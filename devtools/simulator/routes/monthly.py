@@ -17,12 +17,12 @@ from devtools.simulator.world.timeline import DAY_MS
 from devtools.simulator.world.world import World
 
 FIRST_MONTH = (2025, 10)
-"""No bill is older (documented)."""
+"""The first month with a bill (documented)."""
 Month = tuple[int, int]
 
 
 def monthly_bills(world: World, now_ms: int, request: Request) -> Json:
-    """One bill for each month from `startMonth` (this one, if not given) to now."""
+    """One bill for each month from `startMonth` (default: this month) to now."""
     this_month = _month(now_ms)
     first = max(FIRST_MONTH, _parsed(request.text("startMonth"), this_month))
     bills = [_monthly_bill(world, month, now_ms) for month in _months(first, this_month)]
@@ -30,7 +30,7 @@ def monthly_bills(world: World, now_ms: int, request: Request) -> Json:
 
 
 def _monthly_bill(world: World, month: Month, now_ms: int) -> Json:
-    """The month that runs is `pending`; those before are `paid`, as from a full account."""
+    """The present month is `pending`; earlier ones are `paid`, as from an account with money."""
     start_ms, end_ms = _start_ms(month), _start_ms(_following(month))
     until_ms = min(end_ms - 1, now_ms)
     scaled = sum(it.cost_scaled(start_ms, until_ms) for it in _everyone(world))
@@ -99,7 +99,7 @@ def _term_bills(instance: Instance, since_ms: int, until_ms: int) -> Iterator[Js
 
 
 def user(world: World, now_ms: int, request: Request) -> Json:
-    """The older call: a whole number in 1/10,000 USD, beside what the account may use."""
+    """The older call: a whole number in 1/10,000 USD, and the features of the account."""
     balance = world.purse.balance_e5() // 10
     return {"credit_balance": balance, "free_trial": {}, "allow_features": ["gpu_instance"]}
 
@@ -113,7 +113,7 @@ def _everyone(world: World) -> list[Instance]:
 
 
 def _parsed(text: str, default: Month) -> Month:
-    """`2025-10`; raises VALIDATOR_PARAM for anything else."""
+    """Parse `2025-10`; raises VALIDATOR_PARAM for anything else."""
     if not text:
         return default
     year, _, month = text.partition("-")

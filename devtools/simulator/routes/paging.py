@@ -1,4 +1,4 @@
-"""Paging as the service does it: lenient parameters, 0 and 1 both the first page."""
+"""Paging as in the service: lenient parameters; 0 and 1 are both the first page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Item = TypeVar("Item")
 def page(
     settings: Settings, request: Request, found: list[Item], key: str = "pageNum"
 ) -> list[Item]:
-    """The page asked for; `page_overlap` makes later pages repeat (or skip) items."""
+    """The requested page; with `page_overlap`, later pages repeat (or skip) items."""
     size = request.number("pageSize", settings.default_page_size) or settings.default_page_size
     if settings.max_page_size:
         size = min(size, settings.max_page_size)

@@ -1,4 +1,4 @@
-"""Images laid ready in a cluster before an instance needs them."""
+"""Images that a cluster pulls before an instance needs them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LARGEST_IMAGE_GB = 50
 
 
 def list_tasks(world: World, now_ms: int, request: Request) -> Json:
-    """The page parameter is `page` here."""
+    """Here the page parameter is `page`."""
     query = request.query
     shown = [
         task
@@ -32,7 +32,7 @@ def list_tasks(world: World, now_ms: int, request: Request) -> Json:
 
 
 def create_task(world: World, now_ms: int, request: Request) -> Json:
-    """Of the whole cluster when no products are named."""
+    """Without products, for the whole cluster."""
     body = request.json()
     cluster_id, products = text(body, "clusterId", 1, 255), _products(world, body)
     if cluster_id not in world.clusters:
@@ -57,7 +57,7 @@ def create_task(world: World, now_ms: int, request: Request) -> Json:
 
 
 def edit_task(world: World, now_ms: int, request: Request) -> Json:
-    """Only the note can be changed; answers the whole task."""
+    """Only the note can be changed; returns the whole task."""
     body = request.json()
     known = _task(world, text(body, "id", 0, 255) or text(body, "task_id", 0, 255))
     changed = {**known, "note": text(body, "note", 0, 1023)}
@@ -66,7 +66,7 @@ def edit_task(world: World, now_ms: int, request: Request) -> Json:
 
 
 def delete_tasks(world: World, now_ms: int, request: Request) -> Json:
-    """`ids` by the documentation; a client in use sends `task_id`. All of them or none."""
+    """`ids` by the documentation; a client in use sends `task_id`. Deletes all of them or none."""
     body = request.json()
     ids = body.get("ids") or body.get("task_id") or body.get("id")
     ids = [ids] if isinstance(ids, str) else ids
@@ -78,7 +78,7 @@ def delete_tasks(world: World, now_ms: int, request: Request) -> Json:
 
 
 def quota(world: World, now_ms: int, request: Request) -> Json:
-    """How many there are and may be, and the largest image in GB."""
+    """The number of tasks, their limit, and the largest image in GB."""
     used = len(_newest_first(world))
     limit = world.settings.prewarm_limit
     return {"total": total(world, used), "limit": limit, "perImageSize": LARGEST_IMAGE_GB}
@@ -107,7 +107,7 @@ def _products(world: World, body: Json) -> list[str]:
 
 
 def _state(world: World, task: Json, now_ms: int) -> str:
-    """A quarter of its time it waits; an image whose pull fails fails here, too."""
+    """Pending for a quarter of its time; fails if a pull of its image fails."""
     if now_ms < task["end_ms"]:
         quarter_ms = (task["end_ms"] - task["created_ms"]) // 4
         return "Pending" if now_ms < task["created_ms"] + quarter_ms else "Running"

@@ -1,4 +1,4 @@
-"""Serverless endpoints, of which this account has none: clients that list everything ask."""
+"""Serverless endpoints. This account has none, but clients that list everything ask for them."""
 
 from __future__ import annotations
 

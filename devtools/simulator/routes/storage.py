@@ -19,7 +19,7 @@ MAX_STORAGE_GB = 10_240
 
 
 def list_storages(world: World, now_ms: int, request: Request) -> Json:
-    """The page parameter is `pageNo` here, and nowhere else."""
+    """Here the page parameter is `pageNo`, and nowhere else."""
     name, storage_id = request.text("storageName"), request.text("storageId")
     found = [
         body

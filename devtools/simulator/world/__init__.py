@@ -1,1 +1,1 @@
-"""The simulated cloud behind the API: no HTTP in here."""
+"""The simulated cloud behind the API; without HTTP."""

@@ -1,4 +1,4 @@
-"""What may be done to an instance, from which statuses, and where it leads."""
+"""Actions on an instance: the statuses that allow them, and the timelines that follow."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from devtools.simulator.world.world import World
 def find_instance(
     world: World, now_ms: int, instance_id: str, *, is_read: bool = False
 ) -> Instance:
-    """Raises the not-found in the status and words in force."""
+    """Raises not-found with the status and words of the settings."""
     instance = world.instances.get(instance_id)
     is_hidden = world.blindness.hides_directly(instance_id, now_ms, is_read=is_read)
     if instance is None or instance.is_gone(now_ms) or is_hidden:
@@ -23,14 +23,14 @@ def find_instance(
 
 
 def not_found(world: World, instance_id: str) -> ApiError:
-    """The refusal of an id that never was, is no more, or is hidden by a blindness."""
+    """The refusal of an id that never existed, is gone, or is hidden by a blindness."""
     settings = world.settings
     message = settings.not_found_message.replace("{id}", instance_id)
     return ApiError(settings.not_found_status, settings.not_found_reason, message)
 
 
 def start(world: World, instance: Instance, now_ms: int) -> None:
-    """Needs GPUs again: a stop gave them back."""
+    """Needs free GPUs again, since a stop released them."""
     _require(world, instance, now_ms, "exited")
     require_money(world)
     if _free(world, instance, instance.cluster_id) < instance.units():
@@ -52,7 +52,7 @@ def restart(world: World, instance: Instance, now_ms: int) -> None:
 
 
 def reset(world: World, instance: Instance, now_ms: int) -> None:
-    """The walk of an upgrade: a new container on the same id."""
+    """The steps of an upgrade: a new container on the same id."""
     _require(world, instance, now_ms, "running", "exited")
     require_money(world)
     needs_gpu = instance.status(now_ms) == "exited"
@@ -63,7 +63,7 @@ def reset(world: World, instance: Instance, now_ms: int) -> None:
 
 
 def migrate(world: World, instance: Instance, now_ms: int) -> None:
-    """To the same cluster if it has room again, else to the one with most; the id stays."""
+    """To the same cluster if it has room, else to the one with the most; the id stays."""
     _require(world, instance, now_ms, "exited")
     require_money(world)
     moving.migrate(world, instance, now_ms)
@@ -72,7 +72,7 @@ def migrate(world: World, instance: Instance, now_ms: int) -> None:
 
 
 def delete(world: World, instance: Instance, now_ms: int) -> None:
-    """From any status; once removed, the same refusal as for an id that never was."""
+    """Allowed in any status; once removed, refused like an id that never existed."""
     if instance.status(now_ms) == "removed":
         raise not_found(world, instance.id)
     if instance.billing_mode == "monthly" and now_ms < instance.end_ms:
@@ -97,7 +97,7 @@ def _free(world: World, instance: Instance, cluster_id: str) -> int:
 
 
 def _clear(world: World, instance: Instance, now_ms: int) -> None:
-    """A new life: no failure, no reclaim."""
+    """A new start: no failure, no reclaim."""
     instance.errors = [entry for entry in instance.errors if entry[0] <= now_ms]
     if instance.errors:
         instance.errors.append([now_ms, "", ""])

@@ -1,6 +1,6 @@
-"""Blindness: for a time the service does not see instances that live on and are billed.
+"""Blindness: for a time the service does not show instances that exist and are billed.
 
-Lists come up empty or lack some, looks by id answer not-found, and the world behind goes on.
+Lists are empty or incomplete, reads by id answer not-found, and the world goes on.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 from devtools.simulator.checked import build
 from devtools.simulator.errors import ControlError
 
-# Not spelled out below: there `list` is a field.
+# An alias, because in the class below `list` is a field.
 Ids = list[str] | str
 LISTS = ("normal", "empty", "without")
 ALL = "all"
@@ -19,20 +19,20 @@ ALL = "all"
 
 @dataclass
 class Blindness:
-    """What is not seen; the default hides nothing. Durations in simulated seconds."""
+    """What is hidden; by default nothing. Durations in simulated seconds."""
 
     list: str = "normal"
     """`empty`: no items and `total` 0; `without`: the items of `ids` are left out."""
     ids: Ids = ALL
-    """Ids, or "all", that is those to come as well."""
+    """Ids, or "all", which includes instances created later."""
     direct: bool = False
-    """Looks at these ids answer not-found, in the words of the settings."""
+    """Reads of these ids answer not-found, in the words of the settings."""
     actions: bool = False
-    """Start, stop, delete and all other calls about these ids answer not-found, undone."""
+    """Start, stop, delete and all other calls on these ids do nothing and answer not-found."""
     keep_total: bool = False
-    """`total` goes on counting what the list leaves out."""
+    """`total` still counts the items that the list leaves out."""
     for_seconds: float | None = None
-    """None: until it is ended."""
+    """None: until a call ends it."""
     since_ms: int = 0
 
     @classmethod
@@ -59,7 +59,7 @@ class Blindness:
         return self.list == "empty" or self._names(instance_id)
 
     def hides_directly(self, instance_id: str, now_ms: int, *, is_read: bool) -> bool:
-        """Whether a look at this id, or an action on it, answers not-found."""
+        """True if a read of this id, or an action on it, answers not-found."""
         is_hidden = self.direct if is_read else self.actions
         return is_hidden and self._names(instance_id) and self.holds(now_ms)
 

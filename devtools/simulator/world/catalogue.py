@@ -1,6 +1,6 @@
-"""The catalogue at first start: products as seen in public code, and clusters by their names.
+"""The catalogue at the first start: products as seen in public code, and clusters by their names.
 
-Ids, names and prices follow rows that users published; rows without a published price got a
+Ids, names and prices follow rows that users published; rows without a published price have a
 plausible one. Prices drift with simulated time, reproducibly from the seed.
 """
 
@@ -16,7 +16,7 @@ HOUR_MS = 3_600_000
 
 @dataclass(frozen=True)
 class Cluster:
-    """A cluster; products name it by `name`, instances by `id`."""
+    """A cluster; products refer to its `name`, instances to its `id`."""
 
     id: str
     name: str
@@ -81,7 +81,7 @@ PRODUCTS = {product.id: product for product in _ROWS}
 
 
 def drifted_e5(price_e5: int, key: str, elapsed_ms: int, percent: int) -> int:
-    """The price after some simulated time: a walk between hourly points, zero at the origin."""
+    """The price after some simulated time: a random walk with hourly points, zero at the start."""
     if not price_e5 or not percent:
         return price_e5
     hour, within_ms = divmod(max(0, elapsed_ms), HOUR_MS)
@@ -92,7 +92,7 @@ def drifted_e5(price_e5: int, key: str, elapsed_ms: int, percent: int) -> int:
 
 
 def _noise(key: str, hour: int) -> int:
-    """A reproducible figure in -1000..1000; 0 in hour 0, so that a fresh catalogue is exact."""
+    """A reproducible number in -1000..1000; 0 in hour 0, so that a new catalogue is exact."""
     if hour == 0:
         return 0
     digest = hashlib.blake2b(f"{key}/{hour}".encode(), digest_size=4).digest()

@@ -15,11 +15,11 @@ from devtools.simulator.world.world import World
 
 MONTH_MS = 30 * DAY_MS
 START_SHARES = (("pending", 0.0), ("toCreate", 0.05), ("creating", 0.1), ("pulling", 0.4))
-"""When each status on the way to running begins, as a share of the start time."""
+"""The time at which each status before running begins, as a share of the start time."""
 
 
 def create_instance(world: World, now_ms: int, body: Json, origin: str = "api") -> Instance:
-    """Raises ApiError when refused. Two equal calls make two instances: nothing is deduplicated."""
+    """Raises ApiError if refused. Two equal calls make two instances: nothing is deduplicated."""
     wish = parse_wish(body, strict_names=world.settings.strict_names)
     product = _product(world, wish)
     cluster_id = _place(world, wish, product)
@@ -37,7 +37,7 @@ def create_instance(world: World, now_ms: int, body: Json, origin: str = "api") 
 
 
 def start_steps(world: World, instance: Instance, first: str) -> list[tuple[int, str]]:
-    """Steps from `pending` (a create) or `toStart` to running, as slow as the image demands."""
+    """Steps from `pending` (a create) or `toStart` to running; the image sets the duration."""
     total_ms = round(image_rule(world, instance.image).get("start_seconds",
                      world.settings.start_seconds) * 1000)  # fmt: skip
     if first == "pending":
@@ -48,7 +48,7 @@ def start_steps(world: World, instance: Instance, first: str) -> list[tuple[int,
 
 
 def image_rule(world: World, image: str) -> dict[str, Any]:
-    """The settings of an image: its exact name, else the longest part of it that has any."""
+    """The settings of an image: for its exact name, else for the longest part of it."""
     rules = world.settings.images
     fitting = [part for part in rules if part in image]
     return rules[max(fitting, key=len)] if fitting else {}
@@ -74,7 +74,7 @@ def _plan_failure(world: World, instance: Instance, now_ms: int) -> None:
 
 
 def _plan_trouble(world: World, instance: Instance) -> None:
-    """The image's `trouble_in`: a `statusError` on the way that heals by itself."""
+    """The image's `trouble_in`: a temporary `statusError` during the start."""
     rule = image_rule(world, instance.image)
     reached = [phase.at_ms for phase in instance.timeline if phase.status == rule.get("trouble_in")]
     if reached:
@@ -84,7 +84,7 @@ def _plan_trouble(world: World, instance: Instance) -> None:
 
 
 def add_trouble(instance: Instance, begin_ms: int, end_ms: int, state: str, message: str) -> None:
-    """By default what a registry that throttles looks like."""
+    """By default the error of a registry that throttles."""
     text = message or f'Back-off pulling image "{instance.image}"'
     instance.errors += [[begin_ms, state or "ImagePullBackOff", text], [end_ms, "", ""]]
 
@@ -119,7 +119,7 @@ def _product(world: World, wish: Wish) -> Product:
 
 
 def _place(world: World, wish: Wish, product: Product) -> str:
-    """The cluster asked for, or any that has room; counts the attempt against stock rules."""
+    """The requested cluster, or any with room; counts the attempt for the stock rules."""
     if wish.cluster_id and wish.cluster_id not in world.clusters:
         raise refused("RESOURCE_NOT_FOUND", f"cluster {wish.cluster_id} not found")
     candidates = [wish.cluster_id] if wish.cluster_id else list(product.capacity)
@@ -149,7 +149,7 @@ def _check_means(world: World, wish: Wish, product: Product) -> None:
 
 
 def require_money(world: World) -> None:
-    """Also what stands in for it: any refusal for a reason of the account."""
+    """Refuse without money, or for another reason of the account that a setting names."""
     if world.settings.account_refusal is not None:
         raise refused_account(**world.settings.account_refusal)
     if world.purse.balance_e5() <= 0:
@@ -222,7 +222,7 @@ def _build(
 
 
 def subscribe(world: World, instance: Instance, now_ms: int, months: int) -> None:
-    """Pay for months in advance; the caller charges the purse when the instance is not new."""
+    """Pay for months in advance; for an existing instance, the caller charges the purse."""
     instance.billing_mode = "monthly"
     instance.end_ms = max(instance.end_ms, now_ms) + months * MONTH_MS
     instance.charges.append([now_ms, subscription_e5(world, instance.product_id, months)

@@ -1,4 +1,4 @@
-"""What an account finds at first start: templates of every channel, a registry auth, a volume."""
+"""Contents of an account at the first start: templates of every channel, a registry auth."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def initial_things(now_ms: int) -> Iterator[tuple[str, str, Json]]:
 
 
 def template(template_id: str, name: str, channel: str, image: str, **fields: object) -> Json:
-    """A template with every field the service emits, empty where nothing is given."""
+    """A template with every field of the service, empty if not given."""
     body: Json = {
         "Id": template_id,
         "user": OWNER_ID,

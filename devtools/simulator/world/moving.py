@@ -1,7 +1,7 @@
-"""Moves to another node or cluster: asked for while stopped, or by the service itself.
+"""Moves to another node or cluster: requested while stopped, or by the service itself.
 
 The id stays; addresses, ports and passwords are new. A move that fails leaves the instance in
-`migrating`, and only the jobs list tells.
+`migrating`, and only the list of jobs shows the failure.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from devtools.simulator.world.world import World
 
 
 def migrate(world: World, instance: Instance, now_ms: int) -> None:
-    """On request: the same cluster if it has room again, else the one with most."""
+    """On request: the same cluster if it has room, else the one with the most."""
     roomy = _roomy(world, instance)
     if not roomy:
         raise refused("MIGRATE_INSUFFICIENT_RESOURCE", "no resource to migrate to")
@@ -24,7 +24,7 @@ def migrate(world: World, instance: Instance, now_ms: int) -> None:
 
 
 def move(world: World, instance: Instance, now_ms: int, cluster_id: str, failure: str) -> None:
-    """By the service: a running instance goes to a cluster named, or to any other with room."""
+    """By the service: a running instance goes to a given cluster, or to any other with room."""
     if cluster_id and cluster_id not in world.clusters:
         raise ControlError(f"no cluster {cluster_id}")
     others = [place for place in _roomy(world, instance) if place != instance.cluster_id]
@@ -33,7 +33,7 @@ def move(world: World, instance: Instance, now_ms: int, cluster_id: str, failure
 
 
 def fail_move(world: World, instance: Instance, now_ms: int, failure: str) -> None:
-    """The move under way (or one that begins now) has failed: `migrating` for good."""
+    """The present move (or one that begins now) fails: the instance stays `migrating`."""
     if instance.status(now_ms) != "migrating":
         add_job(world, now_ms, MOVE, instance.id, 0, failure=failure)
     fail_moves(world, now_ms, instance.id, failure)

@@ -1,4 +1,4 @@
-"""Fate: what happens to an instance without the client's doing, ordered by a test."""
+"""Orders: a test makes something happen to an instance without an action of the client."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from devtools.simulator.world.world import World
 
 @dataclass
 class Order:
-    """An order and what some of the orders take; durations in simulated seconds."""
+    """An order and the fields of all orders; durations in simulated seconds."""
 
     order: str = ""
     status: str = ""
     state: str = ""
     message: str = ""
     cluster: str = ""
-    """Where `move` goes; empty: to any other cluster with room."""
+    """Target of `move`; empty: any other cluster with room."""
     after_seconds: float = 0.0
     for_seconds: float = 60.0
-    """How long `trouble` lasts."""
+    """Duration of `trouble`."""
     notice_seconds: float | None = None
     force: bool = False
     """Do not wait for the end of the protected time."""
@@ -46,7 +46,7 @@ def force(world: World, instance: Instance, now_ms: int, order: Json) -> None:
 
 
 def _stick(world: World, instance: Instance, now_ms: int, order: Order) -> None:
-    """Stay in a status for ever (until the next action or order)."""
+    """Stay in a status until the next action or order."""
     world.replan(instance, now_ms, [(0, order.status or instance.status(now_ms))])
 
 
@@ -58,7 +58,7 @@ def _fail(world: World, instance: Instance, now_ms: int, order: Order) -> None:
 
 
 def _trouble(world: World, instance: Instance, now_ms: int, order: Order) -> None:
-    """A `statusError` that comes and goes; the walk goes on as planned."""
+    """A temporary `statusError`; the timeline goes on as planned."""
     begin_ms = now_ms + round(order.after_seconds * 1000)
     end_ms = begin_ms + round(order.for_seconds * 1000)
     add_trouble(instance, begin_ms, end_ms, order.state, order.message)
@@ -97,7 +97,7 @@ def _withdraw(world: World, instance: Instance, now_ms: int, order: Order) -> No
 
 
 def _move(world: World, instance: Instance, now_ms: int, order: Order) -> None:
-    """As the service moves an instance by itself; with a message, the move fails in the end."""
+    """A move by the service itself; with a message, the move fails at its end."""
     move(world, instance, now_ms, order.cluster, order.message)
 
 

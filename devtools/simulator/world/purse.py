@@ -1,4 +1,4 @@
-"""The account's money: deposit minus what instances have cost, kept as one running total."""
+"""The account's money: the deposit minus the cost of instances, kept as one running total."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Purse:
         self.arrears_since_ms: int | None = None
 
     def accrue(self, until_ms: int) -> None:
-        """Charge the present rate up to an instant, noting when the money ran out."""
+        """Charge the present rate up to an instant, and note when the money ran out."""
         if until_ms <= self.accrued_until_ms:
             return
         run_out_ms = self.run_out_ms()
@@ -37,7 +37,7 @@ class Purse:
         return self._balance_scaled() // DAY_MS
 
     def run_out_ms(self) -> int | None:
-        """When the money ran or, at the present rate, will run out; None if never."""
+        """When the money ran out or, at the present rate, will run out; None if never."""
         if self.arrears_since_ms is not None:
             return self.arrears_since_ms
         if self.rate_e5_day <= 0:

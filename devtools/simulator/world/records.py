@@ -1,4 +1,4 @@
-"""The records of the world: what is kept about an instance and about a product."""
+"""The records of the world: instances and products."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DISK_E5_PER_GB_DAY = 500
 
 @dataclass(frozen=True)
 class Product:
-    """A row of the catalogue; prices are the undrifted ones, in 1/100,000 USD per GPU-hour."""
+    """A row of the catalogue; prices are without drift, in 1/100,000 USD per GPU-hour."""
 
     id: str
     name: str
@@ -42,7 +42,7 @@ class Product:
 
 @dataclass
 class Instance:
-    """Everything known about an instance, alive or long gone; JSON-able through `vars`."""
+    """All data of an instance, existing or gone; JSON-able through `vars`."""
 
     id: str
     uuid: str
@@ -75,14 +75,14 @@ class Instance:
     auto_migrate: bool = False
     auto_migrate_disk: bool = False
     moves: int = 0
-    """How often it has moved to another node; addresses and passwords change with each."""
+    """Number of moves to another node; each one changes addresses and passwords."""
     end_ms: int = -1
     charges: list[list[int]] = field(default_factory=list)
-    """One-off charges (subscriptions): [instant in ms, 1/100,000 USD]."""
+    """One-off charges (subscriptions): [time in ms, 1/100,000 USD]."""
     errors: list[list[Any]] = field(default_factory=list)
-    """What `statusError` says from an instant on: [ms, state, message]."""
+    """Values of `statusError`, each from a time on: [ms, state, message]."""
     spot: list[list[Any]] = field(default_factory=list)
-    """What `spotStatus` says from an instant on: [ms, word, reclaim instant in ms]."""
+    """Values of `spotStatus`, each from a time on: [ms, word, reclaim time in ms]."""
 
     @classmethod
     def load(cls, body: dict[str, Any]) -> Instance:
@@ -99,17 +99,17 @@ class Instance:
         return self.status(now_ms) == GONE
 
     def error(self, now_ms: int) -> tuple[str, str]:
-        """State and message of the failure in force, both empty when there is none."""
+        """State and message of the present failure; both empty if there is none."""
         begun = [entry for entry in self.errors if entry[0] <= now_ms]
         return (begun[-1][1], begun[-1][2]) if begun else ("", "")
 
     def spot_state(self, now_ms: int) -> tuple[str, int]:
-        """Word and reclaim instant (0 when none is under way); ("", 0) when not a spot one."""
+        """Word and time of the reclaim (0: none is planned); ("", 0) if it is no spot instance."""
         begun = [entry for entry in self.spot if entry[0] <= now_ms]
         return (begun[-1][1], begun[-1][2]) if begun else ("", 0)
 
     def rate_e5_day(self, status: str) -> int:
-        """What a day in this status costs: disk always, GPUs while charged and not prepaid."""
+        """The cost of a day in this status: disk always, GPUs while charged and not prepaid."""
         if status in ("removed", "removing", "toRemove", GONE):
             return 0
         disk = max(0, self.rootfs_gb - FREE_DISK_GB) * DISK_E5_PER_GB_DAY
@@ -123,5 +123,5 @@ class Instance:
         return cost_scaled(self.timeline, since_ms, until_ms) + once * DAY_MS
 
     def units(self) -> int:
-        """How much stock it takes: GPUs, or one CPU instance."""
+        """The stock that it uses: its GPUs, or 1 for a CPU instance."""
         return self.gpu_num or 1

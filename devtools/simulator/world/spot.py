@@ -1,4 +1,4 @@
-"""The walk of a reclaimed spot instance: notified, reclaiming, terminated (and exited)."""
+"""The steps of a reclaimed spot instance: notified, reclaiming, terminated (and exited)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def plan_reclaim(
     notice_ms: int,
     notice_seconds: float | None = None,
 ) -> None:
-    """Write the notice, the reclaim and the end into the future of the instance."""
+    """Add the notice, the reclaim and the end to the future of the instance."""
     settings = world.settings
     seconds = settings.spot_notice_seconds if notice_seconds is None else notice_seconds
     reclaim_ms = notice_ms + round(seconds * 1000)
@@ -35,7 +35,7 @@ def plan_reclaim(
 
 
 def withdraw(world: World, instance: Instance, now_ms: int) -> None:
-    """The notice is taken back: neither stop nor end comes."""
+    """Withdraw the notice: the instance is neither stopped nor ended."""
     begun = [entry for entry in instance.spot if entry[0] <= now_ms]
     instance.spot = [*begun, [now_ms, "running", 0]]
     ahead = instance.timeline[len(cut(instance.timeline, now_ms)) :]
@@ -44,7 +44,7 @@ def withdraw(world: World, instance: Instance, now_ms: int) -> None:
 
 
 def forget_reclaim(world: World, instance: Instance, now_ms: int, *, restart: bool) -> None:
-    """After a user's stop no reclaim is under way; after a start the walk begins anew."""
+    """After a user's stop no reclaim is planned; after a start the steps begin again."""
     instance.spot = [entry for entry in instance.spot if entry[0] <= now_ms]
     if world.settings.spot_status_left_over:
         return

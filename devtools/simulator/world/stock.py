@@ -1,4 +1,4 @@
-"""Stock: GPUs free per product and cluster, and the overrides a test lays over them."""
+"""Stock: free GPUs per product and cluster, and the overrides of a test."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ ANY = "*"
 
 @dataclass
 class StockRule:
-    """An override; `*` matches everything, later rules win field by field.
+    """An override; `*` matches everything, later rules have precedence field by field.
 
-    A hidden rule binds creates and starts only: the catalogue goes on showing the old figure,
-    which is how an offer vanishes (or a price rises) between reading and buying.
+    A hidden rule applies only to creates and starts; the catalogue still shows the old value. So an
+    offer vanishes (or a price rises) between reading and buying.
     """
 
     product_id: str = ANY
@@ -27,7 +27,7 @@ class StockRule:
     spot_price_e5: int | None = None
     hidden: bool = False
     times: int | None = None
-    """How many purchases it still binds; None for all."""
+    """Number of purchase attempts it still applies to; None for all."""
 
     def matches(self, product_id: str, cluster_id: str, mode: str) -> bool:
         return all(
@@ -44,7 +44,7 @@ class StockRule:
 
 
 class Stock:
-    """Counts what instances hold; what is left of the capacity is free."""
+    """Counts the GPUs that instances hold; the rest of the capacity is free."""
 
     def __init__(self, rules: list[StockRule]) -> None:
         self.rules = rules
@@ -64,7 +64,7 @@ class Stock:
         return max(0, free)
 
     def price_override(self, product_id: str, mode: str, *, buying: bool) -> int | None:
-        """The price a rule sets in this billing mode, for all clusters alike."""
+        """The price that a rule sets for this billing mode, in all clusters."""
         price: int | None = None
         for rule in self._rules(product_id, ANY, mode, buying=buying):
             ruled = rule.spot_price_e5 if mode == "spot" else rule.price_e5
@@ -72,7 +72,7 @@ class Stock:
         return price
 
     def spend(self, product_id: str, cluster_id: str, mode: str) -> bool:
-        """Count one purchase attempt against the limited rules; says whether any ran down."""
+        """Count one purchase attempt for rules with `times`; True if there were any."""
         limited = [
             rule
             for rule in self.rules

@@ -1,9 +1,8 @@
-"""Timelines: what an instance is at any instant, as a pure function of its list of phases.
+"""Timelines: the status of an instance at any time, as a pure function of its list of phases.
 
-A phase holds from its instant until the next one begins. The future is written down when an
-action is accepted, so no thread has to wake up for a status to change, and a restart forgets
-nothing. Each phase carries its own charge rate and GPU holding: later changes of price or size
-never rewrite the past.
+A phase holds until the next one begins. The future is stored when an action is accepted, so no
+thread has to wake up for a change of status, and a restart loses nothing. Each phase has its own
+charge rate and number of held GPUs: later changes of price or size never change the past.
 """
 
 from __future__ import annotations
@@ -18,22 +17,22 @@ HOLDING = frozenset(
     | {"toStart", "starting", "toStop", "stopping", "toRestart", "restarting"}
     | {"toReset", "resetting", "migrating", "toRemove", "removing"}
 )
-"""Statuses in which the GPUs are taken (removal keeps them only if they were taken before)."""
+"""Statuses that hold GPUs (removal holds them only if they were held before)."""
 
 CHARGED = frozenset(
     {"pulling", "running", "toStop", "stopping"}
     | {"toRestart", "restarting", "toReset", "resetting"}
 )
-"""Statuses billed by the GPU-second: from the pull of the image until the stop is complete."""
+"""Statuses with a charge for GPUs: from the pull of the image until the stop is complete."""
 
 GONE = "gone"
-"""Not an upstream word: the instance is no longer found."""
+"""Not a word of the service: the instance is no longer found."""
 
 REMOVAL = ("toRemove", "removing", "removed", GONE)
 
 
 class Phase(NamedTuple):
-    """One stretch of a timeline; the rate is in 1/100,000 USD a day for the whole instance."""
+    """One part of a timeline; the rate is in 1/100,000 USD a day for the whole instance."""
 
     at_ms: int
     status: str
@@ -45,7 +44,7 @@ Timeline = list[Phase]
 
 
 def phase_at(timeline: Timeline, now_ms: int) -> Phase:
-    """The phase in force; before the first one, the first one."""
+    """The phase at that time; before the first one, the first one."""
     index = bisect_right(timeline, now_ms, key=lambda phase: phase.at_ms)
     return timeline[max(0, index - 1)]
 
@@ -56,7 +55,7 @@ def next_change_ms(timeline: Timeline, now_ms: int) -> int | None:
 
 
 def cut(timeline: Timeline, now_ms: int) -> Timeline:
-    """Forget the future: only phases that have begun."""
+    """Only the phases that have begun, without the future."""
     return timeline[: bisect_right(timeline, now_ms, key=lambda phase: phase.at_ms)]
 
 
@@ -68,7 +67,7 @@ def spans(timeline: Timeline, until_ms: int) -> list[tuple[Phase, int, int]]:
 
 
 def cost_scaled(timeline: Timeline, since_ms: int, until_ms: int) -> int:
-    """Charges between two instants in 1/100,000 USD times DAY_MS, exact; divide when showing."""
+    """Exact charges between two times in 1/100,000 USD times DAY_MS; divide when showing."""
     return sum(
         phase.rate_e5_day * max(0, end - max(start, since_ms))
         for phase, start, end in spans(timeline, until_ms)
@@ -76,7 +75,7 @@ def cost_scaled(timeline: Timeline, since_ms: int, until_ms: int) -> int:
 
 
 def charged_ms(timeline: Timeline, until_ms: int) -> int:
-    """How long the GPUs were billed."""
+    """The time for which the GPUs were billed."""
     return sum(end - start for phase, start, end in spans(timeline, until_ms) if is_charged(phase))
 
 
@@ -85,7 +84,7 @@ def is_charged(phase: Phase) -> bool:
 
 
 def last_entered_ms(timeline: Timeline, status: str, now_ms: int) -> int | None:
-    """When the status was last entered; None if never."""
+    """The time of the last entry into the status; None if never."""
     entered = [phase.at_ms for phase in cut(timeline, now_ms) if phase.status == status]
     return entered[-1] if entered else None
 

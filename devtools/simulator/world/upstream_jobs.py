@@ -1,4 +1,4 @@
-"""Jobs of the service: an image saved, an instance moved by request or by the service itself."""
+"""Jobs of the service: saves of an image, moves by request or by the service itself."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def add_job(
     image: str = "",
     failure: str = "",
 ) -> str:
-    """A job that ends so many simulated seconds from now, failed if a text says why."""
+    """A job that ends after `seconds` of simulated time; failed if `failure` is not empty."""
     job_id = str(uuid.uuid4())
     made: Json = {
         "Id": job_id,
@@ -47,7 +47,7 @@ def job_state(job: Json, now_ms: int) -> str:
 
 
 def fail_moves(world: World, now_ms: int, instance_id: str, failure: str) -> None:
-    """The moves of this instance that are under way fail now."""
+    """End the present moves of this instance as failed."""
     for job in list(world.things.get("job", {}).values()):
         is_move = job["type"] in (MIGRATE, MOVE) and job["instanceId"] == instance_id
         if is_move and job_state(job, now_ms) == "running":

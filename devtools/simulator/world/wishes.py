@@ -1,4 +1,4 @@
-"""What a create call asks for, read from its body and checked field by field."""
+"""The body of a create call, parsed and checked field by field."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Wish:
 
 
 def parse_wish(body: Json, *, strict_names: bool = False) -> Wish:
-    """Raises ApiError VALIDATOR_PARAM naming the first field that breaks a rule."""
+    """Raises ApiError VALIDATOR_PARAM with the first invalid field."""
     name = text(body, "name", 0, 255)
     if strict_names and not STRICT_NAME.fullmatch(name):
         raise invalid("name", "value does not match regex pattern")

@@ -1,8 +1,7 @@
-"""The world: instances, catalogue, stock and money under one lock, written through to the store.
+"""The world: instances, catalogue, stock and money under one lock, written to the store at once.
 
-Statuses are pure functions of timelines. Only the totals (stock held, money spent) need upkeep:
-`settle` replays the phase changes that have come due, in their order, before anything is read
-or changed.
+Statuses are pure functions of timelines. Only the totals (stock held, money spent) must be updated:
+`settle` applies the phase changes that are due, in their order, before anything is read or changed.
 """
 
 from __future__ import annotations
@@ -36,14 +35,14 @@ from devtools.simulator.world.timeline import (
 
 
 class World:
-    """All state. Callers hold `session()`; methods assume it."""
+    """All state. Methods assume that the caller holds `session()`."""
 
     def __init__(self, store: Store, clock: SimulatedClock, seed: int = 0) -> None:
         self.store = store
         self.clock = clock
         self.products = PRODUCTS
         self.clusters: dict[str, Cluster] = CLUSTERS
-        # host:port under which this process is reached, if endpoints shall lead to it.
+        # host:port of this process, if the endpoints of instances are to lead to it.
         self.own_address = ""
         self._lock = threading.RLock()
         self._due: list[tuple[int, str]] = []
@@ -65,12 +64,12 @@ class World:
             yield self.settle()
 
     def close(self) -> None:
-        """Close the store and keep the lock: a thread still serving may write no more."""
+        """Close the store and keep the lock: a thread that still serves must not write any more."""
         self._lock.acquire()
         self.store.close()
 
     def settle(self) -> int:
-        """Replay what has come due; returns now in simulated milliseconds."""
+        """Apply all due phase changes; returns now in simulated milliseconds."""
         now_ms = self.clock.now_ms()
         while self._settle_step(now_ms):
             pass
@@ -91,7 +90,7 @@ class World:
         return True
 
     def _apply(self, instance: Instance, at_ms: int) -> None:
-        """Bring the totals in line with the phase that holds from this instant."""
+        """Update the totals to the phase that holds from this time on."""
         phase, old = instance.phase(at_ms), self._applied.get(instance.id)
         self.purse.accrue(at_ms)
         self.purse.rate_e5_day += phase.rate_e5_day - (old.rate_e5_day if old else 0)
@@ -107,10 +106,10 @@ class World:
             heapq.heappush(self._due, (following_ms, instance.id))
 
     def _freeze_ms(self) -> int | None:
-        """When unpaid instances are frozen, as far as can be told now.
+        """Time at which unpaid instances are frozen, by the present rate.
 
-        Never before what is settled already: an instance that an order brings back to life amid
-        arrears is frozen then, its past untouched.
+        Never before the time that is settled already: if an order starts an instance again during
+        arrears, it is frozen now, and its past does not change.
         """
         run_out_ms = self.purse.run_out_ms()
         if run_out_ms is None:
@@ -130,13 +129,13 @@ class World:
     # Instances
 
     def add(self, instance: Instance) -> None:
-        """Take in a new instance; it counts once `replan` has given it a timeline."""
+        """Add a new instance; it counts once `replan` has given it a timeline."""
         self.instances[instance.id] = instance
         for _, amount_e5 in instance.charges:
             self.purse.charge(amount_e5)
 
     def changed(self, instance: Instance, now_ms: int) -> None:
-        """Save an instance whose record changed, and bring the totals in line."""
+        """Save a changed instance and update the totals."""
         self.store.put_instance(instance.id, vars(instance))
         if instance.id in self.instances:
             self._apply(instance, now_ms)
@@ -144,7 +143,7 @@ class World:
     def replan(self, instance: Instance, now_ms: int, steps: list[tuple[int, str]]) -> None:
         """Replace the instance's future by (delay in ms from now, status) steps.
 
-        Whether a step holds GPUs follows from its status; removal holds only what was held.
+        The status of a step decides whether it holds GPUs; removal only keeps held ones.
         """
         past = cut(instance.timeline, now_ms)
         held = phase_at(past, now_ms).held if past else 0
@@ -156,7 +155,7 @@ class World:
         self.changed(instance, now_ms)
 
     def reprice(self, instance: Instance, now_ms: int) -> None:
-        """After a change of size or billing mode: new rates from now on, the past untouched."""
+        """After a change of size or billing mode: new rates from now on, the past is kept."""
         past, future = cut(instance.timeline, now_ms), instance.timeline[:]
         del future[: len(past)]
         ahead = [past[-1]._replace(at_ms=now_ms), *future]
@@ -166,7 +165,7 @@ class World:
         self.changed(instance, now_ms)
 
     def relocate(self, instance: Instance, cluster_id: str) -> None:
-        """To another cluster, with the stock that it holds now."""
+        """Move it to another cluster, with the stock that it holds now."""
         applied = self._applied.get(instance.id)
         held = applied.held if applied else 0
         self.stock.hold(instance.product_id, instance.cluster_id, -held)
@@ -191,7 +190,7 @@ class World:
         percent = self.settings.price_drift_percent
         return drifted_e5(product.price_for(mode), key, elapsed_ms, percent)
 
-    # Durable facts
+    # Stored facts
 
     def put_thing(self, kind: str, thing_id: str, body: Json) -> None:
         self.things.setdefault(kind, {})[thing_id] = body
@@ -244,7 +243,7 @@ class World:
 
 
 def holding(instance: Instance, status: str, held_before: int) -> int:
-    """How many units of stock a status holds."""
+    """The units of stock that a status holds."""
     if status not in HOLDING:
         return 0
     return held_before if status in REMOVAL else instance.units()
