@@ -1,1 +1,1 @@
-"""The fault suite: what the service promises, tested by force. Development only."""
+"""The fault suite: tests the promises of the service with injected faults. Development only."""

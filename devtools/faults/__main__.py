@@ -1,6 +1,6 @@
 """``make faults``: the long suite, one table, and docs/reliability.md.
 
-ONLY=F2 plays one fault (F2,F3 two), SEED=17 one seed, RUNS=50 so many seeds of each, QUICK=1 an
+ONLY=F2 runs one fault (F2,F3 two), SEED=17 one seed, RUNS=50 that many seeds of each, QUICK=1 an
 eighth. Only a full run writes the page. Exit code 1 on any violation.
 """
 
@@ -25,7 +25,7 @@ from devtools.faults.real.suite import SCENARIOS
 from devtools.faults.results import Row, is_broken
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
-# For logs, which have no width of their own.
+# Width of the output if it is not a terminal.
 WIDTH = 160
 
 Say = Callable[[str], None]
@@ -58,7 +58,7 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
 
 
 def run(plan: Plan, say: Say) -> list[Row]:
-    """The simulated seeds, then the real processes."""
+    """Run the simulated seeds, then the real processes."""
     rows = []
     with Arena.open() as arena:
         if plan.wants(SIMULATED):
@@ -70,7 +70,7 @@ def run(plan: Plan, say: Say) -> list[Row]:
 
 
 def _end(_: int, __: FrameType | None) -> None:
-    """At once, and with all that was started: the lanes' threads would play on to their ends."""
+    """End this process at once with all that it started: the threads would run to their ends."""
     kill_all(psutil.Process().children(recursive=True))
     for folder in open_folders:
         for server in (folder, *folder.iterdir()):

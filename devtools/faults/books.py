@@ -1,4 +1,4 @@
-"""What the invariants are read from: our database, Novita's ledger, what the receivers got."""
+"""Data that the promises are checked with: our database, Novita's ledger, received webhooks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _TABLES = {
 
 
 class Cursor(Protocol):
-    """What a cursor of psycopg and one of Django have in common."""
+    """The methods that cursors of psycopg and of Django have in common."""
 
     def execute(self, query: Any, params: Any = None, /) -> Any: ...
 
@@ -35,9 +35,9 @@ class Cursor(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """Our rows as they are, in the order of their ids, and the database's present.
+    """Our rows in the order of their ids, and the database's time.
 
-    Whole rows, so that a suite of one release reads the database of another; moments are ISO 8601.
+    Whole rows, so that a suite of one release can read the database of another; times are ISO 8601.
     """
 
     now: datetime
@@ -50,8 +50,8 @@ class Books:
 
     @classmethod
     def load(cls, cursor: Cursor, opened: Callable[[str], str]) -> Self:
-        """All of it in one snapshot if the caller's transaction gives one. ``opened``: a sealed
-        text as the service itself reads it.
+        """Load all rows; in one snapshot if the caller's transaction provides it. ``opened``
+        decrypts a sealed text.
         """
         cursor.execute("SELECT clock_timestamp()")
         ((now,),) = cursor.fetchall()
@@ -64,14 +64,14 @@ class Books:
         return cls(now, mark, **{name: _rows(cursor, table) for name, table in _TABLES.items()})
 
     def events_of(self) -> dict[int, list[Row]]:
-        """Events by their instance's key, in the order of their numbers."""
+        """Events by the id of their instance, in the order of their numbers."""
         return _grouped(self.events, "instance_id", order="sequence")
 
     def deliveries_of(self) -> dict[int, list[Row]]:
         return _grouped(self.deliveries, "instance_id", order="id")
 
     def held(self) -> dict[str, str]:
-        """Upstream ids that our rows hold as alive, each with the words for the row."""
+        """Upstream ids that our rows hold as alive, each with a description of the row."""
         found = {
             row["upstream_id"]: describe(row)
             for row in self.instances
@@ -86,13 +86,13 @@ class Books:
 
 
 def describe(row: Row) -> str:
-    """An instance in a few words."""
+    """Short description of an instance."""
     return f"{row['public_id']} ({row['name']}, {row['status']})"
 
 
 def _rows(cursor: Cursor, table: str) -> list[Row]:
     cursor.execute(f"SELECT to_jsonb(t) FROM {table} t ORDER BY id")  # noqa: S608 - constants
-    # Django's connections leave JSON as text, psycopg's own parse it.
+    # Django's connections return JSON as text, those of psycopg parse it.
     return [json.loads(row) if isinstance(row, str) else row for (row,) in cursor.fetchall()]
 
 
@@ -105,7 +105,7 @@ def _grouped(rows: Iterable[Row], key: str, *, order: str) -> dict[int, list[Row
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A webhook as a receiver got it. ``verified``: "ok", what is wrong, or None if not judged."""
+    """A received webhook. ``verified``: "ok", the signature's error, or None if not checked."""
 
     message_id: str
     body: Mapping[str, Any]
@@ -114,7 +114,7 @@ class Message:
 
     @classmethod
     def parse(cls, delivery: Mapping[str, Any]) -> Self:
-        """A delivery as ``devtools.simulator.control.ReceiverControl.deliveries`` gives it."""
+        """A delivery from ``devtools.simulator.control.ReceiverControl.deliveries``."""
         return cls(
             message_id=delivery["headers"].get("webhook-id", ""),
             body=json.loads(delivery["body"]),
@@ -125,14 +125,14 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """A delete that was sent to Novita, whatever became of it."""
+    """A delete that was sent to Novita, with any result."""
 
     upstream_id: str
     at_ms: int
 
     @classmethod
     def all_of(cls, calls: Iterable[Mapping[str, Any]]) -> list[Self]:
-        """Of a ledger's calls."""
+        """The deletes among a ledger's calls."""
         return [
             cls(call["instanceId"], call["realMs"])
             for call in calls
@@ -142,12 +142,12 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What really happened: every instance ever made upstream, every message in its order.
+    """The facts: every instance ever made upstream, and all received webhooks in order.
 
-    ``accepted``: the instance ids that callers got with a 2xx. ``asked``: those whose end callers
-    asked for, answered or not, with the first moment. ``start_seconds``: what the service must
-    let a start take before it may call it failed for that alone. ``blind``: the spans in which
-    looks by id answered not-found for what was there.
+    ``accepted``: instance ids that callers got with a 2xx. ``asked``: ids that callers asked to
+    end, answered or not, with the first time. ``start_seconds``: the shortest time after which the
+    service may fail a start only for its duration. ``blind``: periods in which GET by id answered
+    not-found for existing instances.
     """
 
     instances: Sequence[InstanceTruth]
@@ -159,17 +159,17 @@ class Truth:
     blind: Sequence[tuple[int, int]] = ()
 
     def is_blind_at(self, at_ms: float) -> bool:
-        """Or was just before: what was seen is told a moment later."""
+        """True during blindness and shortly after it: an observation is told a moment later."""
         return any(begin <= at_ms <= end + BLIND_AFTERWARDS_MS for begin, end in self.blind)
 
 
 def is_ours(made: InstanceTruth, books: Books) -> bool:
-    """Made over the API under a name that this installation signed."""
+    """True if it was made through the API, with a name that this installation signed."""
     signed = books.mark is not None and books.mark.reference_in(made.name) is not None
     return made.origin == "api" and signed
 
 
 def end_ms(made: InstanceTruth) -> int | None:
-    """When its end began."""
+    """Time at which its end began."""
     ends = (at_ms for at_ms, status in made.raw.get("phases", ()) if status in REMOVAL)
     return next(ends, made.removed_ms)

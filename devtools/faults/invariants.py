@@ -1,6 +1,6 @@
-"""The promises of the service, each a function from the ledgers to the ways in which it is broken.
+"""The promises of the service; each function returns the violations of one, found in the ledgers.
 
-To be asked once the settle time has passed since the last fault: meanwhile the service may be in
+Call them when the settle time has passed since the last fault: until then the service may be in
 doubt, afterwards never. An empty list means kept; each violation is a sentence that names the row.
 The numbers are those of docs/reliability.md.
 """
@@ -18,7 +18,7 @@ from devtools.simulator.control import InstanceTruth
 
 __all__ = ["Books", "Message", "Truth", "check_all"]
 
-# What a row may be late beyond its lease or its due time.
+# Time that a row may be late after its lease or its due time.
 LATE = timedelta(seconds=15)
 SETTLED = frozenset({"running", "stopped", "failed", "terminated"})
 
@@ -38,7 +38,7 @@ def check_all(books: Books, truth: Truth) -> list[str]:
 
 
 def check_upstream(books: Books, truth: Truth) -> list[str]:
-    """I1: what we made and what we hold as alive are the same; none lost, none doubled."""
+    """I1: the GPUs that exist are those that our rows hold; none is lost, none doubled."""
     ours = [each for each in truth.instances if is_ours(each, books)]
     return [
         *_left_running(books, ours),
@@ -67,7 +67,7 @@ def _lost(books: Books, truth: Truth) -> Iterator[str]:
 
 
 def _doubled(ours: Sequence[InstanceTruth]) -> Iterator[str]:
-    """Two lives of one name that overlap, even if one of them was ended again."""
+    """GPUs of one name whose lives overlap, even if one of them has ended."""
     lives: dict[str, list[InstanceTruth]] = defaultdict(list)
     for made in sorted(ours, key=lambda made: made.created_ms):
         lives[made.name].append(made)
@@ -79,7 +79,7 @@ def _doubled(ours: Sequence[InstanceTruth]) -> Iterator[str]:
 
 
 def _ended_too_early(books: Books, truth: Truth, ours: Sequence[InstanceTruth]) -> Iterator[str]:
-    """An end that was told must have come true by then, as far as anybody could see."""
+    """When an end was told, the GPU must have ended, as far as Novita showed it."""
     made = {each.id: each for each in ours}
     for event in books.events:
         if event["type"] != "instance.ending_confirmed":
@@ -102,8 +102,8 @@ def _shared_ids(books: Books) -> Iterator[str]:
 
 
 def check_endings(books: Books) -> list[str]:
-    """I2: whatever was accepted has come to rest, and what failed says why."""
-    # What Novita itself never moves is told as stuck, and waits for its owner.
+    """I2: everything accepted has reached a final or stable status, and failures have a reason."""
+    # A status that Novita itself never changes is reported as stuck, and waits for its owner.
     stuck = [
         row
         for row in books.instances
@@ -123,7 +123,7 @@ def check_endings(books: Books) -> list[str]:
 
 
 def check_events(books: Books) -> list[str]:
-    """I3: events are numbered without gaps, and their arrows lead to the row's status."""
+    """I3: events are numbered without gaps, and their transitions lead to the row's status."""
     events = books.events_of()
     return [text for row in books.instances for text in _history(row, events.get(row["id"], []))]
 
@@ -147,7 +147,7 @@ def _history(row: Row, events: Sequence[Row]) -> Iterator[str]:
 
 
 def check_webhooks(books: Books, truth: Truth) -> list[str]:
-    """I4: each change was told at least once, in order and signed, or has visibly failed."""
+    """I4: each change was told at least once, in order and signed, or its message has failed."""
     accepted: dict[str, int] = {}
     for place, message in enumerate(truth.messages):
         if message.is_accepted:
@@ -187,7 +187,7 @@ def _arrived(deliveries: Sequence[Row], accepted: dict[str, int]) -> Iterator[st
 
 
 def _strange(books: Books, truth: Truth) -> Iterator[str]:
-    """What receivers got is what the rows say: no word of what did not happen, none forged."""
+    """Received messages equal their rows: none about something that did not happen, none forged."""
     known = {row["public_id"]: row["payload"] for row in books.deliveries}
     numbers = {row["id"]: row["sequence"] for row in books.events}
     for delivery in books.deliveries:
@@ -201,13 +201,13 @@ def _strange(books: Books, truth: Truth) -> Iterator[str]:
 
 
 def check_accepted(books: Books, truth: Truth) -> list[str]:
-    """I7: what a caller was promised is there."""
+    """I7: every accepted instance exists."""
     known = {row["public_id"] for row in books.instances}
     return [f"{each} was accepted and is not there" for each in truth.accepted if each not in known]
 
 
 def check_queue(books: Books) -> list[str]:
-    """I8: nothing due waits, no lease is long lapsed, and no ending was given up."""
+    """I8: no due job waits, no lease lapsed long ago, and no termination was given up."""
     found = []
     for job in books.jobs:
         what = f"{job['type']} {job['public_id']} of {job['subject'] or 'nothing'}"

@@ -1,4 +1,4 @@
-"""On what the figures were measured."""
+"""Description of the machine on which the figures were measured."""
 
 import platform
 from pathlib import Path

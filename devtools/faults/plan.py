@@ -1,4 +1,4 @@
-"""What a run of the suite consists of: ONLY, SEED, RUNS and QUICK in the environment."""
+"""The selection of a run: ONLY, SEED, RUNS and QUICK in the environment."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ QUICK_SIMULATED_RUNS = 60
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """``only``: the faults to play, all if empty; ``seed``: this one alone."""
+    """``only``: the faults to run, all if empty; ``seed``: only this one."""
 
     only: tuple[str, ...] = ()
     seed: int | None = None
@@ -27,7 +27,7 @@ class Plan:
         return not self.only or fault in self.only
 
     def seeds(self, fault: str, runs: int) -> Sequence[int]:
-        """Which seeds to play, if a full run has so many."""
+        """The seeds to run. ``runs``: their number in a full run."""
         if self.seed is not None:
             return [self.seed]
         if self.runs is not None:
@@ -39,7 +39,7 @@ class Plan:
 
 
 def plan_from(environ: Mapping[str, str], known: Sequence[str]) -> Plan:
-    """Raises ValueError for what is no number, and for a fault that there is not."""
+    """Raises ValueError for an invalid number and for an unknown fault."""
     only = tuple(word.upper() for word in environ.get("ONLY", "").replace(",", " ").split())
     strange = [word for word in only if word not in known]
     if strange:

@@ -1,4 +1,4 @@
-"""The result on the terminal and on docs/reliability.md, between the page's own words."""
+"""The results on the terminal and in docs/reliability.md, between its other text."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -29,7 +29,7 @@ def show(rows: Sequence[Row], console: Console) -> None:
 
 
 def write(rows: Sequence[Row], page: Path, *, minutes: float) -> None:
-    """Put the figures where the old ones were; the rest of the page is a person's."""
+    """Replace the old figures; the rest of the page is written by people."""
     text = page.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)

@@ -10,7 +10,7 @@ KEPT, BROKEN, MISSED, NOT_YET = "kept", "BROKEN", "missed", "not yet"
 
 @dataclass(slots=True)
 class Row:
-    """``target_seconds``: what the 95th percentile of the recoveries may be."""
+    """``target_seconds``: limit for the 95th percentile of the recoveries."""
 
     fault: str
     title: str

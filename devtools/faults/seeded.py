@@ -1,6 +1,6 @@
-"""The simulated half in processes of its own: ``python -m devtools.faults.seeded FIRST COUNT``.
+"""The simulated part in processes of its own: ``python -m devtools.faults.seeded SEED ...``.
 
-Each process has a database of its own and as much of a core as it gets.
+Each process has its own database.
 """
 
 import json
@@ -23,7 +23,7 @@ SAID_EVERY = 50
 
 
 def run(arena: Arena, seeds: Sequence[int], say: Callable[[str], None]) -> Row:
-    """Play these seeds, shared out among some processes."""
+    """Run these seeds, divided among some processes."""
     row = Row(SIMULATED, "a whole life of the service from one seed, in one process", seeds=seeds)
     begun = time.monotonic()
     with ExitStack() as closing:
@@ -68,7 +68,7 @@ def _add(row: Row, report: dict[str, object]) -> None:
 
 
 def main(seeds: Sequence[int]) -> None:
-    """Play the seeds on the database in use; one line of JSON for each."""
+    """Run the seeds on the present database; prints one line of JSON for each."""
     import django
 
     django.setup()
@@ -78,7 +78,7 @@ def main(seeds: Sequence[int]) -> None:
 
     def tell(report: Report) -> None:
         if report.violations:
-            # Its whole story, for whoever wants to understand it.
+            # The whole story of the run, to find the cause.
             sys.stderr.write(f"{report}\n")
         line = {
             "seed": report.seed,

@@ -1,10 +1,10 @@
-"""The few figures that a table needs."""
+"""Statistics for the table."""
 
 from collections.abc import Sequence
 
 
 def quantile(values: Sequence[float], share: float) -> float:
-    """The value below which so large a share lies (nearest rank); 0 of nothing."""
+    """The value below which this share of the values lies (nearest rank); 0 for none."""
     if not values:
         return 0.0
     ordered = sorted(values)

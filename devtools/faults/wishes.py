@@ -1,8 +1,8 @@
-"""I9: nothing is ended that nobody asked to end, by Novita's ledger and the callers' own record.
+"""I9: no GPU is ended without a request, by Novita's ledger and the callers' own records.
 
-Our own reasons do not count here: a service that is wrong about an instance is wrong about why it
-ends it, too. What counts is what callers asked for (an end, a limit, a price), what they were made
-to pay for twice, and what Novita itself showed before it ever ran.
+Reasons of the service do not count: if it is wrong about an instance, it is also wrong about the
+reason for the end. Valid reasons are requests of callers (an end, a limit, a price), a second GPU
+that callers would pay for, and failures that Novita showed before the GPU ever ran.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from datetime import datetime
 from devtools.faults.books import Books, Delete, Row, Truth, describe, end_ms, is_ours
 from devtools.simulator.control import InstanceTruth
 
-# A clock of ours and Novita's are compared, in whole seconds.
+# Tolerance: our clock and Novita's are compared, in whole seconds.
 SLACK_MS = 1_000
-# Words that say that a GPU will not run; shown before any delete was sent.
+# Statuses that mean that a GPU will not run, if shown before a delete was sent.
 OVER = frozenset({"stopping", "exited", "freezing", "gone", "removed", "removing", "toRemove"})
 
 
 def check_wishes(books: Books, truth: Truth) -> list[str]:
-    """Each delete that was sent, whether it arrived or not, must follow from a wish."""
+    """Each delete that was sent, received or not, must have a valid reason."""
     made = {each.id: each for each in truth.instances}
     return [
         text
@@ -69,7 +69,7 @@ def _was_gone(delete: Delete, made: InstanceTruth) -> bool:
 
 
 def _is_a_double(delete: Delete, made: InstanceTruth, truth: Truth) -> bool:
-    """Another one was made under its name: one of the two is too many."""
+    """True if another GPU was made under its name: one of the two must end."""
     return any(
         each.id != made.id and each.name == made.name and each.created_ms <= delete.at_ms
         for each in truth.instances
@@ -91,8 +91,8 @@ def _is_too_dear(made: InstanceTruth, row: Row) -> bool:
 def _has_failed_to_start(
     delete: Delete, made: InstanceTruth, row: Row, books: Books, truth: Truth
 ) -> bool:
-    """It was called failed before it was ever told running, and Novita's word or its time was a
-    reason. What ran unseen, behind an edge, and then stopped has not started for its caller.
+    """It was called failed before it was told running, because of Novita's status or its duration.
+    A GPU that ran behind an edge, unseen, and then stopped has not started for its caller.
     """
     if row.get("on_start_failure") == "keep":
         return False
@@ -120,7 +120,7 @@ def _shows_failure(made: InstanceTruth, failed_ms: int) -> bool:
 
 
 def _is_late(failed_ms: int, row: Row, truth: Truth) -> bool:
-    """``start_seconds``: what a start, or a status on the way, may take at the least."""
+    """``start_seconds``: the shortest time that a start, or one of its statuses, may take."""
     patience_ms = round(truth.start_seconds * 1000)
     return failed_ms + SLACK_MS >= _ms(row["created_at"]) + patience_ms
 

@@ -1,1 +1,1 @@
-"""Real processes, real sockets, real deaths: the half of the suite that costs seconds a run."""
+"""The part of the suite with real processes, sockets and deaths; seconds for each run."""

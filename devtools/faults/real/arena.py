@@ -1,4 +1,4 @@
-"""Where scenarios are played: a Postgres, a migrated database to copy, a stack for each."""
+"""Runs scenarios: a Postgres, a migrated database to copy, a stack for each."""
 
 import shutil
 import tempfile
@@ -16,19 +16,19 @@ from devtools.faults.real.scenario import Outcome, Scenario
 from devtools.faults.real.stack import Stack
 from devtools.faults.results import Row
 
-# Two stacks side by side: most of a run is waiting for leases, looks and settle times.
+# Two stacks at once: a run mostly waits for leases, observations and settle times.
 LANES = 2
 
-# Figures of which the largest counts; all others are added up.
+# Of figures with these prefixes the largest is kept; all others are added up.
 EXTREMES = ("most ", "longest ")
 
-# What whoever ends this process at once has to remove.
+# Folders to remove if this process is ended at once.
 open_folders: list[Path] = []
 
 
 @dataclass(frozen=True, slots=True)
 class Arena:
-    """A throw-away Postgres; ``template`` holds the service's tables."""
+    """A temporary Postgres; ``template`` has the service's tables."""
 
     folder: Path
     server: Server
@@ -37,7 +37,7 @@ class Arena:
     @classmethod
     @contextmanager
     def open(cls) -> Iterator[Self]:
-        """Gone at the end, unless something went wrong in it: then the logs are worth reading."""
+        """Removed at the end. Folders of broken scenarios stay: their logs are needed."""
         folder = Path(tempfile.mkdtemp(prefix="novitai-faults-"))
         open_folders.append(folder)
         own = OwnServer(folder / "postgres")
@@ -50,7 +50,7 @@ class Arena:
                 folder.rmdir()
 
     def play(self, scenario: Scenario, seeds: Sequence[int], *, say: Say) -> Row:
-        """All seeds of a scenario on one stack. Its logs are kept if something is broken."""
+        """Run all seeds of a scenario on one stack. Its logs are kept if a promise is broken."""
         row = Row(
             scenario.fault,
             scenario.title,

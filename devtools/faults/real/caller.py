@@ -1,4 +1,4 @@
-"""What a caller of the service does and sees."""
+"""A client of the service, with its own record of what it was promised."""
 
 import hashlib
 import json
@@ -26,15 +26,15 @@ EXAMPLE: Mapping[str, Any] = {
 
 
 class RefusedError(AssertionError):
-    """The service answered a good request with something else than success."""
+    """The service did not accept a valid request."""
 
 
 class UnverifiedError(AssertionError):
-    """The receiver accepted a message whose signature does not hold."""
+    """The receiver accepted a message whose signature is wrong."""
 
 
 class Caller:
-    """A client with a key of its own, that remembers what it was promised."""
+    """A client with a key of its own that records the accepted instances."""
 
     simulator: SimulatorProcess
     receiver: ReceiverProcess
@@ -43,7 +43,7 @@ class Caller:
         self.url = ""
         self.key = ""
         self.accepted: list[str] = []
-        # Whose end was asked for, answered or not, and when first.
+        # Instances that it asked to end, answered or not, with the first time.
         self.asked: dict[str, int] = {}
 
     def call(self, method: str, path: str, **options: Any) -> requests.Response:
@@ -68,9 +68,9 @@ class Caller:
         return {**EXAMPLE, "name": name, "webhookUrl": hook, **changes}
 
     def create_insisting(self, *, seconds: float = 30, **changes: Any) -> str:
-        """As ``create``, again and again while the service is away, as a stubborn client does.
+        """Like ``create``, repeated while the service is unavailable, as a persistent client does.
 
-        An answer that is lost may leave an instance that the caller knows nothing of.
+        If an answer is lost, an instance may exist that the caller does not know.
         """
         wish = self.wish(**changes)
         deadline = time.monotonic() + seconds
@@ -104,7 +104,7 @@ class Caller:
         return [truth for truth in ledger.instances if truth.name.startswith(f"{name}-")]
 
     def messages(self, instance_id: str | None = None) -> list[dict[str, Any]]:
-        """What the receiver accepted, in order, each verified by it at the moment it arrived."""
+        """Accepted messages in order; the receiver verified each one when it arrived."""
         verified = []
         for delivery in self.receiver.control.deliveries("/hook"):
             if delivery["status"] != 200:
@@ -125,7 +125,7 @@ class Caller:
 
 
 def make_key(url: str, project: str = "default") -> str:
-    """A project and an API key, written as the service would write them."""
+    """Insert a project and an API key, as the service does."""
     key = f"nvt_{secrets.token_urlsafe(32)}"
     with psycopg.connect(url) as database:
         database.execute(

@@ -21,7 +21,7 @@ from devtools.faults.real.processes import ROOT, kill_all
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """How to reach a Postgres server; ``host`` may be the folder of its socket."""
+    """Address of a Postgres server; ``host`` may be the folder of its socket."""
 
     host: str
     port: str
@@ -42,7 +42,7 @@ class Server:
 
     @property
     def address(self) -> tuple[str, int] | str:
-        """What a proxy connects to: host and port, or the path of a socket."""
+        """The address for a proxy: host and port, or the path of a socket."""
         port = int(self.port or 5432)
         if self.host.startswith("/"):
             return f"{self.host}/.s.PGSQL.{port}"
@@ -51,7 +51,7 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """A database of its own for one stack."""
+    """A database for one stack."""
 
     server: Server
     name: str
@@ -63,10 +63,10 @@ class Database:
 
 @contextmanager
 def copy_of(server: Server, template: str) -> Iterator[Database]:
-    """A copy of a migrated database, dropped at the end. Nobody may be using the original."""
+    """A copy of a migrated database, dropped at the end. The original must not be in use."""
     name = f"{template}_{secrets.token_hex(4)}"
     with psycopg.connect(server.url("postgres"), autocommit=True) as maintenance:
-        # A template that is in use cannot be copied: a test may have left a session behind.
+        # A template in use cannot be copied: a test may have left a session.
         ended = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s"
         maintenance.execute(ended, [template])
         copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
@@ -81,7 +81,7 @@ def copy_of(server: Server, template: str) -> Iterator[Database]:
 
 
 class OwnServer:
-    """An embedded Postgres in a folder of its own, which ends with this process at the latest."""
+    """An embedded Postgres in a folder of its own; ends at the latest with this process."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -99,7 +99,7 @@ class OwnServer:
         return database
 
     def shut_down_immediately(self) -> None:
-        """What ``pg_ctl stop -m immediate`` does: no checkpoint, so that the start recovers."""
+        """Like ``pg_ctl stop -m immediate``: without a checkpoint, so the next start recovers."""
         postmaster = self._postmaster()
         family = [postmaster, *postmaster.children()]
         postmaster.send_signal(signal.SIGQUIT)

@@ -1,4 +1,4 @@
-"""Are the promises kept? Asked of a running stack, from the ledgers on both sides of it."""
+"""Checks the promises of a running stack, with the ledgers on both sides of it."""
 
 import time
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ def books_of(stack: Stack) -> Books:
 
 
 def truth_of(stack: Stack) -> Truth:
-    """What really was made upstream, what receivers got, what callers were promised."""
+    """Instances made upstream, received webhooks, and promises to callers."""
     deliveries = stack.receiver.control.deliveries()
     ledger = stack.simulator.control.ledger()
     return Truth(
@@ -36,12 +36,12 @@ def truth_of(stack: Stack) -> Truth:
 
 
 def violations_of(stack: Stack) -> list[str]:
-    """What is wrong at this moment; while something is under way there is always something."""
+    """The violations at this moment; while work is in progress there are always some."""
     return check_all(books_of(stack), truth_of(stack))
 
 
 def settle(stack: Stack, *, seconds: float) -> list[str]:
-    """Wait until nothing is wrong any more; returns what still is when the time is over."""
+    """Wait until there are no violations; returns those that remain when the time is over."""
     deadline = time.monotonic() + seconds
     while found := violations_of(stack):
         if time.monotonic() > deadline:
@@ -51,7 +51,7 @@ def settle(stack: Stack, *, seconds: float) -> list[str]:
 
 
 def counter(stack: Stack, name: str) -> int:
-    """One of jobs.counters, over all processes."""
+    """The value of one of jobs.counters, over all processes."""
     with stack.connect() as database:
         rows = database.execute(COUNTER, [name]).fetchall()
     value: int = rows[0][0]
@@ -59,6 +59,6 @@ def counter(stack: Stack, name: str) -> int:
 
 
 def rows(stack: Stack, statement: str, *parameters: Any) -> Sequence[tuple[Any, ...]]:
-    """A question to the database itself, past any proxy."""
+    """A query to the database itself, not through a proxy."""
     with stack.connect() as database:
         return database.execute(statement, parameters).fetchall()

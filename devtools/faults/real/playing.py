@@ -1,4 +1,4 @@
-"""Plays a scenario with several seeds on one stack, then ends everything and looks what is left."""
+"""Runs a scenario with several seeds on one stack, then ends everything and checks the rest."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ from devtools.faults.real.scenario import Outcome, Scenario, Trial, insist
 from devtools.faults.real.stack import Stack
 from devtools.simulator.control import InstanceTruth
 
-# Novita goes on charging for whole seconds: a cost that stands still for longer has stopped.
+# Novita charges for whole seconds: a cost that does not change for longer has stopped.
 COST_LOOK_SECONDS = 1.5
 ENDING_SECONDS = 90.0
 
@@ -20,7 +20,7 @@ Say = Callable[[str], None]
 def play(
     scenario: Scenario, stack: Stack, seeds: Sequence[int], *, say: Say = lambda text: None
 ) -> list[Outcome]:
-    """One outcome for each seed. What cannot be put to one seed is put to the last."""
+    """One outcome for each seed. A violation that fits no seed counts for the last one."""
     prepare(stack)
     outcomes = []
     for seed in seeds:
@@ -47,9 +47,9 @@ def play_once(scenario: Scenario, stack: Stack, seed: int) -> Outcome:
 def play_together(
     parts: Sequence[tuple[Scenario, Sequence[int]]], stack: Stack, *, settle_seconds: float = 60.0
 ) -> list[Outcome]:
-    """Several scenarios at once on one stack, each with its seeds in turn: a quick selection.
+    """Run several scenarios at once on one stack, each with its seeds in turn: a quick selection.
 
-    What is left alive is not ended; the scenarios about endings end their own.
+    Instances that still live are not ended; the scenarios about endings end their own.
     """
     prepare(stack)
 
@@ -64,12 +64,12 @@ def play_together(
 
 
 def prepare(stack: Stack) -> None:
-    """More stock than any run wants, so that nothing fails for want of GPUs alone."""
+    """Provide more stock than any run needs, so that no create fails for lack of GPUs alone."""
     stack.simulator.control.set_stock(free=100_000)
 
 
 def put_right(stack: Stack) -> None:
-    """What a run broke is whole again; what it left under way goes on."""
+    """Remove the faults of a run; its work in progress goes on."""
     control = stack.simulator.control
     control.clear_faults()
     control.clear_stock()
@@ -92,7 +92,7 @@ def put_right(stack: Stack) -> None:
 
 
 def end_everything(stack: Stack, *, seconds: float = ENDING_SECONDS) -> list[str]:
-    """DELETE every instance; then nothing may be left that lives, costs or is still promised."""
+    """DELETE every instance; afterwards none may live, cost money or be promised still."""
     for row in ledgers.books_of(stack).instances:
         if row["status"] != "terminated":
             insist(stack, "DELETE", f"/api/instances/{row['public_id']}")
@@ -130,14 +130,14 @@ def _cost(stack: Stack) -> int:
 
 
 def _ours(stack: Stack) -> list[InstanceTruth]:
-    """What carries this installation's signature."""
+    """Instances with this installation's signature."""
     mark = ledgers.books_of(stack).mark
     made = stack.simulator.control.ledger().instances
     return [each for each in made if mark is not None and mark.reference_in(each.name)]
 
 
 def attribute(violations: Sequence[str], outcomes: Sequence[Outcome]) -> None:
-    """To the run whose instances a violation names; else to the last, which it came after."""
+    """Assign each violation to the run whose instances it names, else to the last run."""
     for text in violations:
         owner = next(
             (each for each in outcomes if f"{each.fault.lower()}-{each.seed}-" in text),

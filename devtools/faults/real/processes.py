@@ -1,4 +1,4 @@
-"""Commands of the project as processes that are started, frozen, killed and never left behind."""
+"""Commands of the project as processes: started, frozen, killed, and never left behind."""
 
 import signal
 import socket
@@ -19,15 +19,15 @@ Found = TypeVar("Found")
 
 
 class WaitedInVainError(AssertionError):
-    """What had to come true in time did not."""
+    """The condition did not become true in time."""
 
 
 class LeakedError(AssertionError):
-    """A command that was told to stop left processes behind."""
+    """A command that was stopped left processes behind."""
 
 
 def wait_until(condition: Callable[[], Found], *, seconds: float = 30, what: str = "") -> Found:
-    """Poll until the condition holds, and return what it returned. Raises WaitedInVainError."""
+    """Poll until the condition holds, and return its result. Raises WaitedInVainError."""
     deadline = time.monotonic() + seconds
     while not (result := condition()):
         if time.monotonic() > deadline:
@@ -37,7 +37,7 @@ def wait_until(condition: Callable[[], Found], *, seconds: float = 30, what: str
 
 
 class Process:
-    """A command of the project in a process group of its own; ended with all its descendants."""
+    """A command of the project in its own process group; ended with all its descendants."""
 
     def __init__(
         self, name: str, command: list[str], environment: Mapping[str, str], log: Path
@@ -67,14 +67,14 @@ class Process:
         return []
 
     def freeze(self) -> None:
-        """As a paused machine would be: nothing of it runs until ``thaw``."""
+        """Stop all its processes until ``thaw``, as on a paused machine."""
         self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
         self._signal(signal.SIGCONT)
 
     def stop(self) -> int:
-        """SIGTERM; whoever is left after that is a leak, and reported as one."""
+        """Send SIGTERM; processes that still run afterwards are killed and reported as leaked."""
         if self.child is None:
             return 0
         family = self.family()
@@ -87,7 +87,7 @@ class Process:
         return code
 
     def kill(self) -> None:
-        """kill -9 of every process at once, as a power cut would."""
+        """kill -9 of every process at once, as in a power failure."""
         kill_at_once([self])
 
     def _signal(self, number: int) -> None:
@@ -97,7 +97,7 @@ class Process:
 
 
 def kill_at_once(commands: Sequence[Process]) -> float:
-    """kill -9 of all that belongs to any of them; returns when (time.monotonic)."""
+    """kill -9 of all processes of these commands; returns the time (time.monotonic)."""
     family = [process for command in commands for process in command.family()]
     died = time.monotonic()
     kill_all(family)
@@ -108,7 +108,7 @@ def kill_at_once(commands: Sequence[Process]) -> float:
 
 
 def kill_all(processes: Iterable[psutil.Process]) -> None:
-    """kill -9, and wait until nothing of them runs; those that are gone already count as well."""
+    """kill -9, and wait until none of them runs; those that have ended before are fine."""
     doomed = list(processes)
     for process in doomed:
         with suppress(psutil.NoSuchProcess):
@@ -117,7 +117,7 @@ def kill_all(processes: Iterable[psutil.Process]) -> None:
 
 
 def _runs(process: psutil.Process) -> bool:
-    """Orphans stay zombies for as long as whoever inherits them takes."""
+    """False for a zombie: an orphan stays one until its new parent collects it."""
     with suppress(psutil.NoSuchProcess):
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     return False

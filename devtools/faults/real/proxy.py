@@ -1,7 +1,7 @@
-"""A TCP proxy whose line can be made bad: before Postgres, before Novita.
+"""A TCP proxy with faults on demand, in front of Postgres or Novita.
 
-Threads, two for each connection: a suite has a few dozen connections, and a thread that waits is
-the simplest thing that can hold bytes back.
+Two threads for each connection: a suite has a few dozen connections, and a waiting thread is the
+simplest way to delay bytes.
 """
 
 import socket
@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import Self
 
 CHUNK_BYTES = 65_536
-# How often a line that is a black hole looks whether it has healed.
+# Interval at which a blacked-out line checks whether the blackout is over.
 LOOK_SECONDS = 0.02
-# SO_LINGER with no time to linger: close sends RST instead of FIN (socket(7)).
+# SO_LINGER with time 0: close sends RST instead of FIN (socket(7)).
 _ABORT = struct.pack("ii", 1, 0)
 
 Address = tuple[str, int] | str
@@ -30,7 +30,7 @@ class _Line:
     has_ended: threading.Event = field(default_factory=threading.Event)
 
     def abort(self) -> None:
-        """RST to both sides, as from a firewall that forgot the connection."""
+        """Send RST to both sides, as a firewall does that forgot the connection."""
         self.has_ended.set()
         for side in (self.client, self.server):
             with suppress(OSError):
@@ -39,7 +39,7 @@ class _Line:
             _wake_and_close(side)
 
     def half_close(self) -> None:
-        """The client is told that nothing more comes; what it sends still arrives."""
+        """Tell the client that no more data comes; data that it sends still arrives."""
         with suppress(OSError):
             self.client.shutdown(socket.SHUT_WR)
 
@@ -50,7 +50,7 @@ class _Line:
 
 
 class Proxy:
-    """Listens on 127.0.0.1 and passes everything on, as badly as it was told to."""
+    """Listens on 127.0.0.1 and forwards everything, with the faults that were set."""
 
     def __init__(self, target: Address) -> None:
         """``target``: host and port, or the path of a Unix socket."""
@@ -78,14 +78,14 @@ class Proxy:
         for line in self._open_lines():
             line.close()
 
-    # What it can be told
+    # Faults
 
     def set_latency(self, seconds: float) -> None:
-        """Everything arrives so much later, in each direction."""
+        """Delay all data by this time, in each direction."""
         self._latency_seconds = seconds
 
     def reset(self) -> int:
-        """Abort every connection that there is; returns how many."""
+        """Abort every connection; returns how many."""
         lines = self._open_lines()
         for line in lines:
             line.abort()
@@ -98,14 +98,14 @@ class Proxy:
         return len(lines)
 
     def black_out(self, seconds: float) -> None:
-        """Nothing passes, nobody is told; what was sent meanwhile arrives afterwards."""
+        """Forward nothing, without an error; data sent meanwhile arrives afterwards."""
         self._dark_until = time.monotonic() + seconds
 
     def heal(self) -> None:
         self._dark_until = 0.0
         self._latency_seconds = 0.0
 
-    # How it works
+    # Forwarding
 
     def _open_lines(self) -> list[_Line]:
         with self._guard:
@@ -125,7 +125,7 @@ class Proxy:
         try:
             server = self._connect()
         except OSError:
-            # Nobody is there: what the kernel would tell a client that connects directly.
+            # Nobody listens: reset, as the kernel would do for a direct connection.
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
             client.close()
             return
@@ -148,7 +148,7 @@ class Proxy:
         return server
 
     def _pump(self, line: _Line, source: socket.socket, sink: socket.socket) -> None:
-        """Pass on until one side has said its last word; then tell the other side."""
+        """Forward until one side has closed; then close the other side."""
         try:
             while data := source.recv(CHUNK_BYTES):
                 self._hold_back(line)
@@ -156,7 +156,7 @@ class Proxy:
                     return
                 sink.sendall(data)
             self._hold_back(line)
-            # An abort wakes this thread as an end does: FIN must not overtake its RST.
+            # An abort wakes this thread like a close does: FIN must not be sent before its RST.
             if not line.has_ended.is_set():
                 sink.shutdown(socket.SHUT_WR)
         except OSError:
@@ -175,10 +175,10 @@ class Proxy:
 
 
 def _wake_and_close(side: socket.socket) -> None:
-    """A thread that sleeps in ``recv`` or ``accept`` is woken by a shutdown, not by a close.
+    """A thread in ``recv`` or ``accept`` is woken by a shutdown, not by a close.
 
-    A shutdown of a connection that is to be aborted would send FIN before the RST, so there the
-    reading half alone is shut.
+    On a connection that is to be aborted, a full shutdown would send FIN before the RST, so only
+    the reading half is shut down.
     """
     with suppress(OSError):
         side.shutdown(socket.SHUT_RD)

@@ -1,6 +1,6 @@
-"""How long work that died with its process waits until somebody else has it.
+"""Measures how long jobs of a dead process wait until another process has them.
 
-Measured from the death until the row carries another token, or has ended.
+The time from the death until the row has another token or has ended.
 """
 
 import time
@@ -12,7 +12,7 @@ import psutil
 from devtools.faults.real import ledgers
 from devtools.faults.real.stack import Stack
 
-# Lease plus what I8 allows beyond it.
+# Lease plus the delay that I8 allows.
 LONGEST_SECONDS = 30.0
 LOOK_SECONDS = 0.03
 _HELD = "SELECT id, lease_token, worker FROM jobs_job WHERE status = 'processing'"
@@ -20,20 +20,20 @@ _HELD = "SELECT id, lease_token, worker FROM jobs_job WHERE status = 'processing
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """Seconds for each job that came back, and the jobs that nobody took in time."""
+    """Seconds for each job that was taken over, and the jobs that were not taken in time."""
 
     seconds: tuple[float, ...] = ()
     forgotten: tuple[int, ...] = ()
 
 
 def held_by_the_dead(stack: Stack) -> dict[int, int]:
-    """Jobs by their lease token whose process is no more."""
+    """Jobs whose process has ended, with their lease token."""
     held = ledgers.rows(stack, _HELD)
     return {job: token for job, token, worker in held if not _is_alive(worker)}
 
 
 def follow(stack: Stack, held: Mapping[int, int], *, since: float) -> Recovery:
-    """Wait until each of them is in other hands. ``since``: time.monotonic of the death."""
+    """Wait until each of them is taken over. ``since``: time.monotonic of the death."""
     waiting = dict(held)
     seconds: list[float] = []
     while waiting and time.monotonic() - since < LONGEST_SECONDS:

@@ -1,4 +1,4 @@
-"""A scenario is a fault, told as what happens to a running stack; a trial is one run of it."""
+"""A scenario is a fault on a running stack; a trial is one run of it."""
 
 import random
 import time
@@ -13,7 +13,7 @@ from devtools.faults.real import ledgers, recovery
 from devtools.faults.real.processes import Process, WaitedInVainError, kill_at_once, wait_until
 from devtools.faults.real.stack import Shape, Stack
 
-# One GPU of a product with large stock; no disk that would be charged beside it.
+# One GPU of a product with large stock; no disk with a charge.
 WISH: Mapping[str, Any] = {"gpuNum": 1, "rootfsSize": 60, "productName": "RTX 4090 24GB"}
 _UNSENT = (
     "SELECT id FROM instances_instance WHERE public_id = ANY(%s)"
@@ -24,7 +24,7 @@ _STATUSES = "SELECT public_id, status FROM instances_instance WHERE public_id = 
 
 @dataclass(slots=True)
 class Outcome:
-    """What one run showed. ``figures``: by their name in the table of the page."""
+    """Result of one run. ``figures``: by their name in the table of the page."""
 
     fault: str
     seed: int
@@ -36,7 +36,7 @@ class Outcome:
 
 
 class Trial:
-    """One run: a seed, a stack that others have used before, and what is found out."""
+    """One run: a seed, a stack that earlier runs have used, and the outcome."""
 
     def __init__(self, stack: Stack, fault: str, seed: int) -> None:
         self.stack, self.fault, self.seed = stack, fault, seed
@@ -48,25 +48,25 @@ class Trial:
 
     @property
     def tag(self) -> str:
-        """How the instances of this run are named, so that what goes wrong can be put to it."""
+        """Prefix of this run's instance names, which assigns violations to it."""
         return f"{self.fault.lower()}-{self.seed}-"
 
-    # What callers do
+    # Actions of callers
 
     def create(self, **changes: Any) -> str:
-        """One instance that this run answers for."""
+        """Create one instance of this run."""
         self.outcome.instances += 1
         name = f"{self.tag}{self.outcome.instances}"
         return self.stack.create_insisting(**{**WISH, "name": name, **changes})
 
     def create_once(self, **changes: Any) -> str:
-        """For a caller that takes no refusal. Raises RefusedError and what requests raises."""
+        """Like ``create``, without a retry. Raises RefusedError and the exceptions of requests."""
         self.outcome.instances += 1
         name = f"{self.tag}{self.outcome.instances}"
         return self.stack.create(**{**WISH, "name": name, **changes})
 
     def load(self, count: int, *, callers: int) -> "Future[list[str]]":
-        """So many requests by so many callers at once, in the background; each insists."""
+        """Send ``count`` creates from ``callers`` threads, in the background, with retries."""
         first = self.outcome.instances + 1
         self.outcome.instances += count
         names = [f"{self.tag}{number}" for number in range(first, first + count)]
@@ -91,7 +91,7 @@ class Trial:
         return dict(ledgers.rows(self.stack, _STATUSES, list(ids)))
 
     def wait_until_all(self, ids: Sequence[str], *statuses: str, seconds: float = 60) -> None:
-        """A run in which they do not get there has failed; the rest of it goes on."""
+        """If they do not reach a status in time, the run has a violation but goes on."""
 
         def are_there() -> bool:
             return set(self.statuses(ids).values()) <= set(statuses)
@@ -108,13 +108,13 @@ class Trial:
         )
 
     def wait_until_sent(self, ids: Sequence[str]) -> None:
-        """Each create has met the weather of this run, or was failed."""
+        """Wait until each create was sent under the faults of this run, or has failed."""
         wait_until(lambda: not ledgers.rows(self.stack, _UNSENT, list(ids)), seconds=30)
 
-    # What goes wrong
+    # Faults
 
     def add_fault(self, effect: str = "", **fields: Any) -> None:
-        """As the simulator's control takes it; ends with the run at the latest."""
+        """Fields as in the simulator's control; removed at the end of the run."""
         if "preset" in fields:
             made = self.control.edge(**fields)
         else:
@@ -122,16 +122,16 @@ class Trial:
         self._faults.append(made["id"])
 
     def clear_faults(self) -> None:
-        """This run's own; runs may go on side by side."""
+        """Remove only this run's faults; other runs may go on at the same time."""
         while self._faults:
             self.control.clear_faults(self._faults.pop())
 
     def arm(self, point: str) -> None:
-        """Whichever process reaches this point next dies there."""
+        """The next process that reaches this failpoint dies there."""
         (self.stack.crash_points / point).touch()
 
     def await_death(self, point: str, *, seconds: float = 20) -> bool:
-        """Wait for it, and until what died is in other hands; False if nobody came by."""
+        """Wait for the death and for the takeover of its jobs; False if no process reached it."""
         order = self.stack.crash_points / point
         try:
             wait_until(lambda: not order.exists(), seconds=seconds)
@@ -143,7 +143,7 @@ class Trial:
         return True
 
     def kill(self, processes: Iterable[Process], *, restart_after: float = 0.0) -> None:
-        """kill -9 of all of them, a start, and from then on until others have their work."""
+        """kill -9 of all, then a start; measures from there until others have their jobs."""
         doomed = list(processes)
         kill_at_once(doomed)
         self.outcome.deaths += len(doomed)
@@ -155,18 +155,18 @@ class Trial:
         self.follow(held, since=began)
 
     def follow_the_dead(self, died: float) -> None:
-        # A process that was just killed is still being taken apart.
+        # The process may still be a running one for a moment after its kill.
         time.sleep(recovery.LOOK_SECONDS)
         self.follow(recovery.held_by_the_dead(self.stack), since=died)
 
     def follow(self, held: Mapping[int, int], *, since: float) -> None:
-        """Wait until these jobs, by their tokens, are in other hands."""
+        """Wait until these jobs, given with their tokens, are taken over."""
         found = recovery.follow(self.stack, held, since=since)
         self.outcome.recovered_seconds += found.seconds
         for job in found.forgotten:
             self.object(f"I8: job {job} was not taken up {recovery.LONGEST_SECONDS:.0f} s after")
 
-    # What is found out
+    # Results
 
     def object(self, violation: str) -> None:
         self.outcome.violations.append(violation)
@@ -179,7 +179,7 @@ class Trial:
         self.outcome.figures[name] = self.outcome.figures.get(name, 0) + value
 
     def made(self) -> dict[str, int]:
-        """How often each upstream name of this run was made."""
+        """The number of GPUs made for each upstream name of this run."""
         counts: dict[str, int] = {}
         for truth in self.control.ledger().instances:
             if truth.name.startswith(self.tag):
@@ -189,7 +189,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """``runs``: how many seeds a full run has. ``not_yet``: why it cannot be played at all."""
+    """``runs``: number of seeds in a full run. ``not_yet``: why it cannot be run at all."""
 
     fault: str
     title: str
@@ -200,13 +200,13 @@ class Scenario:
     settle_seconds: float = 90.0
     ending_seconds: float = 90.0
     has_own_server: bool = False
-    # What the page promises of the 95th percentile over all runs.
+    # Limit that the page promises for the 95th percentile over all runs.
     recovery_target_seconds: float | None = None
     not_yet: str = ""
 
 
 def insist(stack: Stack, method: str, path: str, *, seconds: float = 30) -> None:
-    """Until the service has accepted it; a web process may be dead or the database away."""
+    """Retry until the service accepts; a web process may be dead or the database unavailable."""
 
     def is_accepted() -> bool:
         try:

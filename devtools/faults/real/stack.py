@@ -25,7 +25,7 @@ START_SECONDS = 90.0
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Of how many processes a stack consists, and what stands between them and the world."""
+    """The number of processes of a stack, and the proxies around it."""
 
     webs: int = 1
     clusters: int = 1
@@ -34,7 +34,7 @@ class Shape:
 
 
 class Stack(Caller):
-    """A running service over a database of its own, and the truth on both sides of it."""
+    """A running service on its own database, with the ledgers on both sides of it."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class Stack(Caller):
         self.webs: list[Process] = []
         self.clusters: list[Process] = []
         self.urls: list[str] = []
-        # The server, where a scenario may kill it.
+        # The database server, if a scenario may kill it.
         self.own_server: OwnServer | None = None
         self.database_proxy: Proxy | None = None
         self.upstream_proxy: Proxy | None = None
@@ -92,23 +92,23 @@ class Stack(Caller):
         return self.clusters[0]
 
     def another_worker(self, **environment: str) -> Process:
-        """One more cluster, as another host would run one; the caller starts and stops it."""
+        """Another cluster, as on another host; the caller starts and stops it."""
         log = self.folder / f"worker-{len(self.clusters) + 1}.log"
         variables = self.worker.environment | environment
         return Process("another worker", self.worker.command, variables, log)
 
     def connect(self) -> "psycopg.Connection[tuple[Any, ...]]":
-        """To the database itself, past any proxy."""
+        """Connect to the database itself, not through a proxy."""
         return psycopg.connect(self.database_url, autocommit=True)
 
     @property
     def start_seconds(self) -> float:
-        """What a start may take at the least before it is called failed."""
+        """The shortest time after which a start may be called failed."""
         limits = (("INSTANCE_START_TIMEOUT", "600"), ("INSTANCE_STUCK_TIMEOUT", "300"))
         return min(float(self._overrides.get(name, default)) for name, default in limits)
 
     def is_ready(self) -> bool:
-        """Every web process answers, and sees a worker."""
+        """True if every web process answers and sees a worker."""
         for process in (*self.webs, *self.clusters):
             if process.child is None or process.child.poll() is not None:
                 raise RuntimeError(f"{process.name} has ended: {self.log_tail()}")
@@ -155,7 +155,7 @@ class Stack(Caller):
         }
         return clean | {
             "DATABASE_URL": self._served_database_url(),
-            # What a killed process leaves behind goes with the folder.
+            # Files that a killed process leaves are removed with the folder.
             "TMPDIR": os.fspath(self.folder),
             "NOVITA_API_BASE_URL": self._served_upstream_url(),
             "NOVITA_API_KEY": self.simulator.api_key,
@@ -189,6 +189,6 @@ def _numbered(name: str, number: int) -> str:
 
 
 def _workers_seen_by(url: str) -> int:
-    """/health counts the workers, whatever else it says."""
+    """/health always contains the number of workers."""
     dependencies = requests.get(f"{url}/health", timeout=5).json()["dependencies"]
     return int(dependencies.get("jobQueue", {}).get("workers", 0))

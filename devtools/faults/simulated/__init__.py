@@ -1,8 +1,8 @@
-"""The deterministic half: the whole service in one process, under a virtual clock, from one seed.
+"""The deterministic part: the whole service in one process, with a virtual clock, from one seed.
 
 Real are the rows in Postgres, the queue, the executor, the handlers, the client with its parsers
-and the simulator's world. In place of the network, the processes and time stand a seed's decisions,
-so that a run of hours takes moments and a run that fails can be watched again.
+and the simulator's world. The network, the processes and the time are replaced by decisions of a
+seed, so that a run of hours takes moments and a failed run can be repeated.
 """
 
 from devtools.faults.simulated.many import Summary, run_many

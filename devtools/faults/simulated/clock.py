@@ -1,7 +1,7 @@
-"""One clock for Postgres, Python and the simulated world: it stands still until it is moved.
+"""One clock for Postgres, Python and the simulated world; it moves only when it is told to.
 
-Postgres finds its clock functions by the search path: a schema in front of its own catalogue
-gives the service's SQL, and Django's, the virtual time (see ``database``).
+Postgres finds its clock functions by the search path: a schema before its own catalogue gives the
+virtual time to the service's SQL, and Django's (see ``database``).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import time_machine
 from django.db import connection
 from django.db.backends.signals import connection_created
 
-# Far from the present, so that whatever reads the real clock is found out.
+# Far from the present, so that a read of the real clock is noticed.
 BEGINNING = datetime(2031, 3, 4, 5, 0, tzinfo=UTC)
 OURS = frozenset({"accounts", "egress", "instances", "jobs", "upstream"})
 _PATH = "virtual, public, pg_catalog"
@@ -29,7 +29,7 @@ _ON = (
 
 
 class VirtualClock:
-    """Milliseconds since 1970. ``each_beat`` is called every five seconds that pass."""
+    """Milliseconds since 1970. ``each_beat`` is called every five virtual seconds."""
 
     BEAT_MS = 5_000
 
@@ -40,14 +40,14 @@ class VirtualClock:
         self._traveller: Any = None
 
     def real_ms(self) -> int:
-        """What the simulator calls the real time."""
+        """The real time in the simulator's sense."""
         return self.now_ms
 
     def monotonic(self) -> float:
         return (self.now_ms - self._started_ms) / 1000
 
     def at(self, seconds: float) -> int:
-        """The moment so many seconds after the beginning."""
+        """The time ``seconds`` after the beginning."""
         return self._started_ms + round(seconds * 1000)
 
     @property
@@ -58,7 +58,7 @@ class VirtualClock:
         self.move_to(self.now_ms + max(round(seconds * 1000), 1))
 
     def move_to(self, moment_ms: int) -> None:
-        """Never inside a transaction: Postgres would take the new time back with it."""
+        """Never inside a transaction: its rollback would also reset the time in Postgres."""
         assert not connection.in_atomic_block, "time stands still inside a transaction"  # noqa: S101
         while self._next_beat_ms <= moment_ms:
             beat_ms = self._next_beat_ms
@@ -70,13 +70,13 @@ class VirtualClock:
     def _show(self, moment_ms: int) -> None:
         self.now_ms = max(self.now_ms, moment_ms)
         self._traveller.move_to(self.now)
-        # Past Django, whose cursors take longer than the statement: time moves at every step.
+        # Not through Django, whose cursors take longer than the statement.
         connection.ensure_connection()
         connection.connection.execute(f"SET virtual.now = '{self.now.isoformat()}'")
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """Everybody's clock, on this connection and on those that come after it."""
+        """Replace all clocks, on this connection and on later ones."""
         with ExitStack() as stack:
             traveller = stack.enter_context(time_machine.travel(self.now, tick=False))
             self._traveller = traveller
@@ -95,7 +95,7 @@ class VirtualClock:
 
 
 def _modules_that_tell_time() -> list[Any]:
-    """Those of the service that read the monotonic clock or sleep: time_machine leaves both."""
+    """Modules that use time.monotonic or sleep, which time_machine does not replace."""
     return [
         module
         for name, module in list(sys.modules.items())

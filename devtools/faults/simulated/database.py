@@ -1,4 +1,4 @@
-"""A database of the suite's own, whose clock is virtual and which is emptied between runs."""
+"""A database for the simulation, with a virtual clock, emptied between runs."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 from django.db import connection
 
-# The clock functions that Postgres looks up by name; the grammar's own words (CURRENT_TIMESTAMP)
-# would pass them by, and are used nowhere.
+# Clock functions that Postgres looks up by name. The words of the grammar (CURRENT_TIMESTAMP) are
+# not replaced, and are used nowhere.
 _CLOCKS = ("clock_timestamp", "now", "statement_timestamp", "transaction_timestamp")
 _CLOCK = """
 CREATE FUNCTION virtual.{name}() RETURNS timestamptz STABLE PARALLEL SAFE LANGUAGE sql AS
@@ -26,7 +26,7 @@ _KEPT = ("django_migrations", "django_content_type", "auth_permission")
 
 @contextmanager
 def copied() -> Iterator[str]:
-    """A copy of the database that the connection is of, prepared; yields its name."""
+    """A prepared copy of the connection's database; yields its name."""
     template = str(connection.settings_dict["NAME"])
     name = f"{template}_{secrets.token_hex(4)}"
     # Postgres copies a template only while nobody is connected to it.
@@ -57,7 +57,7 @@ def migrated() -> Iterator[None]:
 
 @contextmanager
 def using(name: str) -> Iterator[None]:
-    """The default connection, to another database for a while."""
+    """Connect the default connection to another database for a while."""
     before = connection.settings_dict["NAME"]
     connection.close()
     connection.settings_dict["NAME"] = name
@@ -69,7 +69,7 @@ def using(name: str) -> Iterator[None]:
 
 
 def prepare() -> None:
-    """Give the database its virtual clock, which a connection turns on by its search path."""
+    """Add the virtual clock to the database; a connection uses it by its search path."""
     with connection.cursor() as cursor:
         cursor.execute("CREATE SCHEMA virtual")
         for name in _CLOCKS:
@@ -84,8 +84,8 @@ def prepare() -> None:
 
 
 def empty(*, thoroughly: bool = True) -> None:
-    """Forget every row of earlier runs; not thoroughly, in a tenth of the time, as long as what
-    they leave behind in the tables does not pile up.
+    """Delete every row of earlier runs. Not ``thoroughly``: in a tenth of the time, but dead rows
+    stay in the tables.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
@@ -93,7 +93,7 @@ def empty(*, thoroughly: bool = True) -> None:
         if thoroughly:
             cursor.execute(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY")
         else:
-            # Foreign keys are triggers, too, and so is what keeps the events from being deleted.
+            # Foreign keys are triggers, and so is the rule that events are never deleted.
             deletes = (f"DELETE FROM {table};" for table in tables)
             cursor.execute(
                 f"SET session_replication_role = replica; {' '.join(deletes)}"

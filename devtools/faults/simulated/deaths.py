@@ -1,4 +1,4 @@
-"""When a process dies or stands still, chosen from the seed: at named points, calls, statements."""
+"""Chooses from the seed where a process dies or freezes: at failpoints, calls, statements."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ POINTS = (
     "statement.before",
     "statement.after",
 )
-# Points that nearly every run visits, so often at least.
+# Points that nearly every run reaches, with the least number of visits.
 SURE = {
     "call.before": 4,
     "call.after": 4,
@@ -54,17 +54,17 @@ SURE = {
     "create.after_intent": 1,
     "create.after_post": 1,
 }
-# How long a worker stands still at a point. Right before a create is sent it must not be for long:
-# the service allows so much, and no worker can look at its clock and send in one instant.
+# How long a worker is frozen at a point. Right before the POST of a create it must be short: the
+# service allows for this much, since no worker can read its clock and send at the same instant.
 FREEZE_SECONDS = (16.0, 25.0, 60.0, 100.0)
 BEFORE_POST_SECONDS = 16.0
 
 
 @dataclass(slots=True)
 class Deaths:
-    """What is planned: at the n-th visit of a point to die, to stand still or to lose the database.
+    """Plan: at the n-th visit of a point, the process dies, freezes or loses the database.
 
-    ``freeze`` lets the others go on for so many seconds.
+    ``freeze`` lets the others go on for the given seconds.
     """
 
     freeze: Callable[[float], None]
@@ -106,8 +106,8 @@ class Deaths:
 
 
 def planned(random: Random) -> dict[tuple[str, int], str]:
-    """One that hardly any run passes by, and up to six others of which every point is as likely,
-    however seldom it is visited.
+    """One point that nearly every run reaches, and up to six others, each point with the same
+    probability, however rarely it is reached.
     """
     sure = random.choice(list(SURE))
     plan: dict[tuple[str, int], str] = {(sure, random.randint(1, SURE[sure])): "die"}

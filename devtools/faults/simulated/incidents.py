@@ -1,5 +1,5 @@
-"""Incidents at Novita, chosen from the seed: it is blind, refuses the key or the account, or
-something in front of it answers; besides, how it words what nobody here has ever seen.
+"""Incidents at Novita, chosen from the seed: it is blind, refuses the key or the account, an edge
+answers in its place, or its answers have unusual words.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ NOT_FOUND_WORDS: tuple[tuple[int, str, str], ...] = (
     (400, "REQUEST", "no such instance"),
 )
 ENVELOPES = ("data", "data.list", "no_total", "zero_total", "null", "empty")
-# Of all the calls, of those about instances, or of writes alone.
+# The calls that an edge answers: all, those about instances, or only writes.
 REACHES: tuple[Mapping[str, Any], ...] = ({}, {"path": "/gpu/instance"}, {"method": "POST"})
 ORDERS: tuple[Mapping[str, object], ...] = (
     {"order": "move"},
@@ -45,7 +45,7 @@ ORDERS: tuple[Mapping[str, object], ...] = (
 
 
 def plan_incidents(users: Users, random: Random, ends_seconds: float) -> None:
-    """None in half of the lives; each has a beginning in the life and an end by itself."""
+    """None in half of the runs; each begins during the run and ends by itself."""
     if random.random() < 0.3:
         users.change_world(**_wording(random))
     for _ in range(random.choice((0, 0, 1, 1, 2))):
@@ -57,7 +57,7 @@ def plan_incidents(users: Users, random: Random, ends_seconds: float) -> None:
 
 
 def end_incidents(users: Users) -> None:
-    """What is still under way ends: nothing of it may need an operator."""
+    """End the present incidents: none of them may need an operator."""
     world, api = users.service.world, users.service.api
     with world.session():
         world.set_blindness(Blindness())
@@ -67,7 +67,7 @@ def end_incidents(users: Users) -> None:
 
 
 def hide_oldest(users: Users) -> None:
-    """The list lacks it and looks by id say not-found, until everything is mended."""
+    """Hide it from the list and from GET by id, until ``end_incidents``."""
     world = users.service.world
     with world.session() as now_ms:
         oldest = list(world.instances)[:1]
@@ -97,7 +97,7 @@ def _wording(random: Random) -> dict[str, Any]:
 
 
 def _blind(users: Users, random: Random) -> None:
-    """Of all instances, or of one or two; what is hidden lives on and can be ended."""
+    """Hide all instances, or one or two; they still exist and can be ended."""
     service = users.service
     with service.world.session() as now_ms:
         alive = sorted(each.id for each in service.world.instances.values())
@@ -109,8 +109,8 @@ def _blind(users: Users, random: Random) -> None:
             "for_seconds": random.choice(LENGTHS),
         }
         if not alive:
-            # Where nothing else is held no list can be caught being blind: a create in doubt relies
-            # on CREATE_SETTLE alone.
+            # With no other instance, a blind list cannot be noticed: a create in doubt relies on
+            # CREATE_SETTLE alone.
             body["for_seconds"] = min(float(str(body["for_seconds"])), SHORT_SECONDS)
         service.world.set_blindness(Blindness.parse(body, now_ms))
     if body["direct"]:
@@ -138,7 +138,7 @@ def _change_for(users: Users, random: Random, **settings: Any) -> None:
 
 
 def _stand_in_front(users: Users, random: Random) -> None:
-    """An edge answers in the place of Novita, before or after the call has acted."""
+    """An edge answers in place of Novita, before or after the call takes effect."""
     service, name = users.service, random.choice(sorted(PRESETS))
     when, reach = random.choice(("before", "before", "after")), random.choice(REACHES)
     body = {"preset": name, "when": when, "for_seconds": random.choice(LENGTHS), **reach}

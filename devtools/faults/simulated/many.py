@@ -1,4 +1,4 @@
-"""Many runs, one after the other, and what came of them."""
+"""Many runs one after the other, and their sums."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from devtools.faults.simulated.run import Report, run_seed
 
 @dataclass(slots=True)
 class Summary:
-    """``broken``: the seeds with violations, each with what was violated."""
+    """``broken``: the seeds with violations, each with its violations."""
 
     runs: int = 0
     instances: int = 0
@@ -35,7 +35,7 @@ class Summary:
 def run_many(
     first_seed: int, count: int, *, each: Callable[[Report], object] = lambda report: None
 ) -> Summary:
-    """Runs of consecutive seeds on the database in use; ``each`` hears of every one."""
+    """Run consecutive seeds on the present database; ``each`` is called with every report."""
     return run_seeds(range(first_seed, first_seed + count), each=each)
 
 

@@ -23,7 +23,7 @@ TIMEOUTS = frozenset({"timeout", "slow", "late"})
 
 @dataclass(slots=True)
 class Network:
-    """Stands in for the client's Transport. ``at_call`` may raise, where a process would die."""
+    """Replaces the client's Transport. ``at_call`` may raise where a process would die."""
 
     api: Api
     clock: VirtualClock
@@ -42,14 +42,14 @@ class Network:
         is_fresh: bool = False,
         **options: object,
     ) -> HttpResponse:
-        """What Transport.exchange does, with the errors that it raises."""
+        """Like Transport.exchange, with the same errors."""
         call = _parsed(request)
         kind = self.weather.strikes(call.path, self.clock.now_ms, is_write=call.method == "POST")
         if kind == "stale" and is_fresh:
             kind = "reset"
         self._note(call, kind)
         if not call.path.endswith("/instance/create"):
-            # A create has a point of its own there, where nobody stands still for long.
+            # A create has its own point there, where a process is frozen only for a short time.
             self.at_call("call.before")
         response = self._act(call, kind, deadline)
         self.at_call("call.after")
@@ -76,11 +76,11 @@ class Network:
             self.faults[kind] += 1
 
     def next_late_ms(self) -> int | None:
-        """When the next call arrives that its caller has given up."""
+        """Arrival time of the next call whose caller has given up."""
         return self._late[0][0] if self._late else None
 
     def deliver_late(self) -> None:
-        """Let arrive what is due by now."""
+        """Deliver the calls that are due by now."""
         while self._late and self._late[0][0] <= self.clock.now_ms:
             _, _, call = heapq.heappop(self._late)
             status = self.api.handle(call).response.status
@@ -103,7 +103,7 @@ def _named(call: Request) -> str:
 def _seen(
     kind: str, response: Response | None, deadline: Deadline, weather: Weather
 ) -> HttpResponse:
-    """What the caller gets: an answer, or one of the transport's errors."""
+    """The caller's result: an answer, or an error of the transport."""
     if (error := _error(kind, deadline)) is not None:
         raise error
     if response is None or kind.endswith("done"):

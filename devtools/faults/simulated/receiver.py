@@ -1,4 +1,4 @@
-"""The customer's end: a webhook receiver within the process, in the place of ``deliver``."""
+"""A webhook receiver within the process, in place of ``deliver``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ URL = "https://receiver.test/hook"
 
 @dataclass(slots=True)
 class Receiver:
-    """Accepts, refuses for a while, or accepts and loses its answer; ``share`` of the messages."""
+    """Accepts, refuses for a while, or accepts and loses the answer; ``share``: of the messages."""
 
     random: Random
     clock: VirtualClock
@@ -32,7 +32,7 @@ class Receiver:
     def deliver(
         self, url: str, body: bytes, headers: Mapping[str, str], **options: object
     ) -> DeliveryResult:
-        """What ``egress.webhooks.sending.deliver`` does."""
+        """Replaces ``egress.webhooks.sending.deliver``."""
         mood = self._mood()
         message = Message(
             message_id=headers["webhook-id"],

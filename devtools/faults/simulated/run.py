@@ -20,7 +20,7 @@ from devtools.simulator.world.stock import StockRule
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What happened, and which promises were broken; ``story`` tells it line by line."""
+    """What happened, and the broken promises; ``story`` describes it line by line."""
 
     seed: int
     crashes: Counter[str]
@@ -38,9 +38,9 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What is not left to the seed: faults of these kinds for so many of the writes, a Novita
-    that takes deletes and ignores them until everything is mended, or one that does not see the
-    oldest GPU from half a minute on until then.
+    """Fixed by the caller instead of the seed: these kinds of faults for the share ``harsh`` of the
+    writes; a Novita that accepts deletes and ignores them until ``heal``; or one that hides the
+    oldest GPU from second 30 on until then.
     """
 
     kinds: tuple[str, ...] = ()
@@ -50,7 +50,7 @@ class Profile:
 
 
 def run_seed(seed: int, profile: Profile | None = None) -> Report:
-    """On a database that ``database`` prepared, and which is emptied first."""
+    """Run on a database prepared by ``database``, which is emptied first."""
     service = Service(seed, worker_count=Random(f"{seed}/workers").choice((1, 2, 2, 3)))
     shape = service.stream("shape")
     with opened(service, novita_rate_limit=shape.choice((60, 300, 6000))) as project:
@@ -99,7 +99,7 @@ def _impose(profile: Profile, service: Service, users: Users) -> None:
 
 
 def _shape_world(users: Users, random: Random) -> None:
-    """How Novita behaves in this run where nobody knows how it does."""
+    """Choose Novita's behaviour where its real behaviour is not known."""
     changes: dict[str, Any] = {
         "images": {name: dict(rule) for name, rule in IMAGES.items()},
         "start_seconds": random.choice((5, 20, 45)),

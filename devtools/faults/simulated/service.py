@@ -1,4 +1,4 @@
-"""The service under a virtual clock: workers that take steps, a world, a receiver, and time."""
+"""The service under a virtual clock: workers with single steps, a world, a receiver, and time."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from jobs.engine import leasing
 from jobs.failpoints import CrashedHereError
 
 API_KEY = "simulated-key"
-# A run that takes more steps than this goes round in circles.
+# A run with more steps than this is in a loop.
 MOST_STEPS = 30_000
 LONGEST_SETTLING_SECONDS = 7200.0
-# What moves by itself at Novita is noticed by the reconciler, and what leaves in three passes.
+# The reconciler notices changes at Novita, and an absence after three passes.
 NOTICED_SECONDS = 260.0
 _NEXT = """
 SELECT (extract(epoch FROM least(
@@ -58,7 +58,7 @@ SELECT NOT EXISTS (
 
 @dataclass
 class Service:
-    """Everything of one run. ``open`` first (``devtools.faults.simulated.stage``)."""
+    """Everything of one run. Needs ``opened`` first (``devtools.faults.simulated.stage``)."""
 
     seed: int
     worker_count: int = 2
@@ -66,7 +66,7 @@ class Service:
     violations: list[str] = field(default_factory=list)
     accepted: list[str] = field(default_factory=list)
     asked: dict[str, int] = field(default_factory=dict)
-    # When looks by id did not see what was there.
+    # Periods in which GET by id did not find existing instances.
     blind_spans: list[tuple[int, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -90,7 +90,7 @@ class Service:
         self.workers: list[SimulatedWorker] = []
 
     def stream(self, name: str) -> Random:
-        """Chance of its own for each part, so that one more draw here changes nothing there."""
+        """A random generator for each part, so that a draw in one does not change the others."""
         return Random(f"{self.seed}/{name}")
 
     def tell(self, text: str) -> None:
@@ -98,17 +98,17 @@ class Service:
         self.story.append(f"{self.clock.monotonic():9.3f} {who:>9}  {text}")
 
     def hire(self) -> None:
-        """As many workers as there should be."""
+        """Add workers up to ``worker_count``."""
         while len(self.workers) < self.worker_count:
             name = next(self._names)
             self.workers.append(
                 SimulatedWorker(name, self.random, self.deaths.at, self.clock.sleep)
             )
 
-    # What happens by the clock
+    # Events by time
 
     def at(self, seconds: float, event: Callable[[], None]) -> None:
-        """Let something happen so many seconds after the beginning."""
+        """Schedule an event ``seconds`` after the beginning."""
         heapq.heappush(self._events, (self.clock.at(seconds), next(self._number), event))
 
     def _happen(self) -> None:
@@ -119,7 +119,7 @@ class Service:
             self._may_be_due = True
 
     def run_until(self, moment_ms: int) -> None:
-        """Take steps, and let time pass while there are none."""
+        """Take steps, and move the clock while there are none."""
         while self.clock.now_ms < moment_ms:
             if not self._step():
                 self.clock.move_to(min(moment_ms, self._next_ms()))
@@ -129,7 +129,7 @@ class Service:
         self.run_until(self.clock.now_ms + round(seconds * 1000))
 
     def _next_ms(self) -> int:
-        """When there is something to do again."""
+        """The time of the next possible step."""
         with connection.cursor() as cursor:
             cursor.execute(_NEXT)
             (due_ms,) = cursor.fetchone()
@@ -137,13 +137,13 @@ class Service:
         moments = [due_ms, self.network.next_late_ms(), *awake_ms]
         moments += [self._events[0][0]] if self._events else []
         soonest = min(moment for moment in moments if moment is not None)
-        # What is due already waits for something else: room in its type, a worker.
+        # Work that is due already waits for something else: room in its type, a worker.
         return soonest + 1 if soonest >= self.clock.now_ms else self.clock.now_ms + 500
 
     # Steps
 
     def _step(self) -> bool:
-        """One step of one worker, whichever; False when nobody has anything to do."""
+        """One random step of one worker; False if no worker has anything to do."""
         self._happen()
         awake = [worker for worker in self.workers if not self._is_frozen(worker)]
         choices = [(worker, name) for worker in awake for name in worker.steps()]
@@ -171,11 +171,11 @@ class Service:
             self._bury(worker)
         finally:
             self._at_work.pop()
-            # Below it may be one that stands still, and what others do meanwhile is not its work.
+            # A frozen worker may be below it; what others do meanwhile is not its work.
             self.deaths.is_worker = any(not self._is_frozen(each) for each in self._at_work)
 
     def _bury(self, worker: SimulatedWorker) -> None:
-        """Its rows wait for their leases, unless its cluster saw it die; another comes in."""
+        """Remove it and add another. Its leases lapse now if its cluster saw the death."""
         assert not connection.in_atomic_block, "a death leaves no transaction"  # noqa: S101
         self.workers.remove(worker)
         self.deaths.is_worker = False
@@ -185,7 +185,7 @@ class Service:
         self.hire()
 
     def _freeze(self, seconds: float) -> None:
-        """The worker at work stands still, and everything else goes on; one at a time."""
+        """Freeze the working worker, and let all others go on; one at a time."""
         if len(self._at_work) != 1:
             return
         worker = self._at_work[0]
@@ -213,7 +213,7 @@ class Service:
     # The end
 
     def heal(self) -> None:
-        """No more faults: what is broken now has to come right by itself."""
+        """End all faults: from here on everything must recover by itself."""
         self.tell("everything is mended")
         self.deaths.is_over = True
         self.network.weather = Weather(self.stream("fair weather"))
@@ -223,7 +223,7 @@ class Service:
             self.world.stock.rules.clear()
 
     def settle(self) -> None:
-        """Run until everything is at rest; at most two hours."""
+        """Run until no work is left; at most two hours."""
         latest_ms = self.clock.now_ms + round(LONGEST_SETTLING_SECONDS * 1000)
         self.run_for(NOTICED_SECONDS)
         while not self.is_quiet() and self.clock.now_ms < latest_ms:

@@ -1,4 +1,4 @@
-"""Puts a service on the stage: its settings, network, chance and clock in their place."""
+"""Sets up a service for simulation: its settings, network, random numbers and clock."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from jobs.models import Job, JobPriority
 from jobs.outcomes import Outcome
 
 URL = "http://novita.test/gpu-instance/openapi/v1"
-# Shorter than in service, so that what never happens is given up in fewer steps.
+# Shorter than in production, so that hopeless waits end in fewer steps.
 CONFIG: Mapping[str, Any] = {
     "novita_api_base_url": URL,
     "novita_api_key": SecretStr(API_KEY),
@@ -51,7 +51,7 @@ CONFIG: Mapping[str, Any] = {
 
 @contextmanager
 def opened(service: Service, **config: Any) -> Iterator[Project]:
-    """The service may be run in here, on an empty database prepared by ``database``."""
+    """Run the service inside this context, on an empty database prepared by ``database``."""
     with ExitStack() as stack:
         changed = settings.CONFIG.model_copy(update={**CONFIG, **config})
         stack.enter_context(override_settings(CONFIG=changed))
@@ -61,7 +61,7 @@ def opened(service: Service, **config: Any) -> Iterator[Project]:
         stack.enter_context(patch.object(client_factory, "_transport", lambda: service.network))
         stack.enter_context(patch.object(webhook, "deliver", service.receiver.deliver))
         stack.enter_context(patch.object(outcome_writer, "write_outcomes", _watched(service)))
-        # Every five seconds, in service: most of a run's steps would be these looks.
+        # Every five seconds in production: these jobs would be most of a run's steps.
         stack.enter_context(patch.object(limits, "EVERY", timedelta(seconds=20)))
         database.empty(thoroughly=service.seed % 50 == 0)
         project = _begin(service)
@@ -73,7 +73,7 @@ def opened(service: Service, **config: Any) -> Iterator[Project]:
 
 
 def _begin(service: Service) -> Project:
-    """A project, and the recurring work that a run needs: the rest only costs time."""
+    """A project, and the recurring jobs that a run needs: the others only cost time."""
     project = Project.objects.create(
         name="simulated", webhook_secret="whsec_c2ltdWxhdGVkLXNpbXVsYXRlZC1zaW11bGF0ZWQ="
     )
@@ -86,7 +86,7 @@ def _begin(service: Service) -> Project:
 
 @contextmanager
 def _seeded(chance: Random) -> Iterator[None]:
-    """Ids, tokens and jitter from the seed, so that a run can be repeated to the letter."""
+    """Ids, tokens and jitter from the seed, so that a run can be repeated exactly."""
     before = random.getstate()
     random.seed(chance.random())
     seeded = _Secrets(chance)
@@ -104,7 +104,7 @@ def _seeded(chance: Random) -> Iterator[None]:
 
 
 class _Secrets:
-    """What the service uses of the module, without secrecy."""
+    """The functions of the module that the service uses, without secrecy."""
 
     def __init__(self, chance: Random) -> None:
         self.token_bytes = chance.randbytes
@@ -122,7 +122,7 @@ def _quietly() -> Iterator[None]:
 
 
 def _watched(service: Service) -> Any:
-    """I5: whoever writes the outcome of a job must hold its token; the story tells the outcome."""
+    """I5: a writer of a job's outcome must hold its token. Also adds the outcome to the story."""
     real = outcome_writer.write_outcomes
 
     def watched(jobs: Mapping[int, Job], outcomes: Mapping[int, Outcome]) -> None:

@@ -1,4 +1,4 @@
-"""What users, and Novita, do in a run: a script from the seed."""
+"""Actions of users, and of Novita, in a run: a script from the seed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from instances.domain.errors import InstanceError
 from instances.domain.types import Cause, InstanceRequest
 from jobs.failpoints import CrashedHereError
 
-# Images whose fate is fixed from the beginning, by the templates that use them.
+# Images whose behaviour is fixed, for the templates that use them.
 IMAGES: Mapping[str, Mapping[str, object]] = {
     "pytorch": {"fail_in": "pulling"},
     "comfyui": {"stuck_in": "pulling"},
@@ -51,13 +51,13 @@ ORDERS: tuple[Mapping[str, object], ...] = (
     {"order": "fail", "message": "node lost"},
     {"order": "stick", "status": "stopping"},
 )
-# More at once would be Novita's mistake, and an operator's to judge (the brake).
+# More at once would be Novita's mistake, which an operator must judge (the mass guard).
 MOST_VANISHED = 2
 
 
 @dataclass(slots=True)
 class Users:
-    """Callers of the service's verbs, whose process may die under them."""
+    """Callers of the services, whose process may die during a call."""
 
     service: Service
     project: Project
@@ -66,7 +66,7 @@ class Users:
     vanished: int = 0
 
     def verbs(self) -> Mapping[str, Callable[[str], object]]:
-        """What may be asked of an instance, by name."""
+        """The actions on an instance, by name."""
         cause = Cause("key:simulated")
         return {
             "start": lambda name: services.start_instance(public_id=name, cause=cause),
@@ -97,7 +97,7 @@ class Users:
             self.service.accepted.append(made)
 
     def act(self, verb: str) -> None:
-        """On one of the instances that there are, whatever its state."""
+        """Act on one of the accepted instances, in any state."""
         if self.service.accepted:
             name = self.random.choice(self.service.accepted)
             if verb == "terminate":
@@ -117,7 +117,7 @@ class Users:
         return answer
 
     def order(self, order: Mapping[str, object]) -> None:
-        """Novita does something to an instance of ours by itself."""
+        """Novita does something to an instance by itself."""
         self.vanished += order["order"] == "vanish"
         if order["order"] == "vanish" and self.vanished > MOST_VANISHED:
             return
@@ -140,7 +140,7 @@ class Users:
 
 
 def write_script(users: Users, ends_seconds: float) -> None:
-    """One to five creates, a few verbs, a few acts of Novita, in any order."""
+    """One to five creates, some actions, some events at Novita, in any order."""
     service, random = users.service, users.random
     kinds = random.choices(list(WISHES), weights=[8, 2, 1, 2] + [1] * (len(WISHES) - 4), k=5)
     for kind in kinds[: random.choice((1, 1, 2, 3, 5))]:

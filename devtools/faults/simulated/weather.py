@@ -1,41 +1,41 @@
-"""What befalls a call on its way to Novita and back, chosen from the seed."""
+"""Faults of a call on its way to Novita and back, chosen from the seed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from random import Random
 
-# Whether the call acts, and what the caller learns of it.
+# Whether the call takes effect, and what the caller sees.
 KINDS = (
     "refused",  # no connection: nothing was sent
-    "reset",  # sent and broken off before it acted
+    "reset",  # sent, connection reset before it took effect
     "stale",  # a kept connection that the server had closed
-    "lost",  # acted, and the answer broken off
-    "timeout",  # no answer within the deadline, and it did not act
-    "slow",  # acted, and no answer within the deadline
-    "late",  # no answer within the deadline, and it acts only after that
+    "lost",  # took effect, connection reset before the answer
+    "timeout",  # no answer within the deadline, no effect
+    "slow",  # took effect, no answer within the deadline
+    "late",  # no answer within the deadline, takes effect only after it
     "500",
     "502",
     "503",
-    "500 done",  # acted, and answered 5xx all the same
+    "500 done",  # took effect, but answered 5xx
     "502 done",
     "429",
     "429 patient",  # with a Retry-After
     "403",
-    "garbage",  # acted, and answered what is no JSON
-    "empty",  # acted, and answered nothing
-    "broken",  # acted, and answered what is no HTTP
+    "garbage",  # took effect, answer is not JSON
+    "empty",  # took effect, answer is empty
+    "broken",  # took effect, answer is not HTTP
 )
-# A create that was sent may act so much later; with the list's lag and the time that a frozen
-# worker takes, less than the service allows for before it calls a create disproved.
+# Longest delay of a create that was sent. With the list's lag and the time of a frozen worker, it
+# is less than the time after which the service takes a create as disproved.
 LATEST_SECONDS = 10.0
 
 
 @dataclass(slots=True)
 class Weather:
-    """Fair, or a storm of some kinds of faults; ``outages``: spans in which nothing gets through.
+    """No faults, or a storm of some kinds of faults; ``outages``: periods in which all calls fail.
 
-    ``share`` of the reads and ``harsh`` of the writes are struck while it lasts.
+    While it lasts, the share ``share`` of reads and ``harsh`` of writes fail.
     """
 
     random: Random
@@ -61,7 +61,7 @@ class Weather:
 
 
 def storm(random: Random, begins_ms: int, ends_ms: int) -> Weather:
-    """As severe and as varied as the seed says: some storms are of one kind only."""
+    """A storm of random strength and kinds; some storms have only one kind."""
     kinds = tuple(random.sample(KINDS, random.choice((1, 2, 4, len(KINDS)))))
     weather = Weather(
         random,

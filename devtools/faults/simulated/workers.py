@@ -1,4 +1,4 @@
-"""A worker process within this one: the real executor, whose threads are steps to be taken."""
+"""A worker process within this one: the real executor, whose threads are single steps."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Step = Callable[[], None]
 
 
 class StepPool(futures.Executor):
-    """Calls that wait for somebody to make them."""
+    """Keeps submitted calls until a step executes them."""
 
     def __init__(self, calls: list[Step]) -> None:
         self._calls = calls
@@ -29,7 +29,7 @@ class StepPool(futures.Executor):
 
 
 class SimulatedWorker(Executor):
-    """Claims, loads, calls and writes when it is told to; nothing runs beside it."""
+    """Claims, loads, calls and writes only in steps; has no threads."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class SimulatedWorker(Executor):
         self._unwritten: list[Finished] = []
 
     def steps(self) -> Mapping[str, Step]:
-        """What it could do now, besides claiming."""
+        """The possible steps now, besides a claim."""
         self._unwritten += self.completer.take()
         can = {
             "start": (self._start_one, bool(self._inbox)),
@@ -60,13 +60,13 @@ class SimulatedWorker(Executor):
         return {name: step for name, (step, is_possible) in can.items() if is_possible}
 
     def claim(self, of: Sequence[JobType] | None = None) -> Claimed:
-        """What a wake makes it do; the batches wait for their own steps."""
+        """Claim, as after a wake; the batches are started in steps of their own."""
         claimed = super().claim(of)
         self._inbox += claimed.batches
         return claimed
 
     def beat(self) -> None:
-        """What the heartbeat thread does for the leases."""
+        """Renew the leases, as the heartbeat thread does."""
         if tokens := self.live.tokens():
             leasing.renew(tokens)
 
@@ -78,6 +78,6 @@ class SimulatedWorker(Executor):
         self._calls.pop(self._random.randrange(len(self._calls)))()
 
     def _write_all(self) -> None:
-        """What the completer does; what the database did not take stays for the next time."""
+        """Write, as the completer does; items that the database refused stay for the next step."""
         self._at("worker.before_write")
         self.completer.write(self._unwritten)

@@ -1,1 +1,1 @@
-"""A job that kills the worker which takes it: the service's settings with one more app."""
+"""A job that kills the worker that runs it: the service's settings with one more app."""

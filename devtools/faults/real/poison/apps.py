@@ -1,4 +1,4 @@
-"""Registers the poison with the queue."""
+"""Registers the poison job type."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Takes its process along, as a crash in a library or a lack of memory would."""
+"""Kills its process, as a crash in a library or a lack of memory would."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,7 +9,7 @@ from jobs.outcomes import Done, Outcome
 
 
 class Poison(Handler[str, None]):
-    """``way``: one of WAYS; ``step``: load, in the worker's main thread, or call, in a pool's."""
+    """``way``: one of WAYS; ``step``: ``load`` (the main thread) or ``call`` (a pool's thread)."""
 
     def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[str] | Resolved]:
         for job in jobs:

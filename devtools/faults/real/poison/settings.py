@@ -1,4 +1,4 @@
-"""The service's settings, and the poison."""
+"""The service's settings, and the poison job type."""
 
 from novitai.settings import *  # noqa: F403
 from novitai.settings import INSTALLED_APPS

@@ -1,4 +1,4 @@
-"""How a job can take its process along."""
+"""Ways in which a job can kill its process."""
 
 import os
 import signal

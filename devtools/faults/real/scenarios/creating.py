@@ -1,9 +1,9 @@
-"""F1 to F3: an instance is created exactly once, whatever dies or is lost on the way."""
+"""F1 to F3: an instance is created exactly once, whatever process dies or answer is lost."""
 
 from devtools.faults.real.scenario import Scenario, Trial
 from devtools.faults.real.scenarios import weather
 
-# Every line at which a worker, or a web process, may die between a request and its GPU.
+# Failpoints of a worker or a web process between a request and its GPU.
 POINTS = (
     *("create.after_intent", "create.after_post", "create.before_commit"),
     *("create.before_intent", "create.before_post", "create.before_refusal_commit"),
@@ -13,13 +13,13 @@ POINTS = (
     *("reconcile.after_look", "reconcile.before_commit"),
 )
 BATCH = 8
-# A list may lag so long that a look misses what is there, but less than the settle time, which
-# counts from the last moment the create can have acted.
+# A list may lag, so that a search misses a GPU; but by less than the settle time, which counts from
+# the last moment at which the create may have taken effect.
 LONGEST_LAG_SECONDS = 3.0
 
 
 def die_while_creating(trial: Trial) -> None:
-    """F1: kill -9 of whichever process reaches a point first, with a batch in flight."""
+    """F1: kill -9 of the process that reaches a failpoint first, with a batch in flight."""
     point = POINTS[trial.seed % len(POINTS)]
     _make_reachable(trial, point)
     early = trial.random.randrange(4)
@@ -27,7 +27,7 @@ def die_while_creating(trial: Trial) -> None:
     trial.arm(point)
     ids += trial.create_many(BATCH - early)
     trial.expect(trial.await_death(point), f"nobody came by {point}: the run proves nothing")
-    # The rest goes on while the next run begins.
+    # The other work goes on while the next run begins.
     trial.wait_until_sent(ids)
 
 

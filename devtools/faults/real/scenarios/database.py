@@ -1,4 +1,4 @@
-"""F7 and F8: a bad line to Postgres, and a Postgres that refuses what it would have done."""
+"""F7 and F8: a bad line to Postgres, and a Postgres that refuses statements."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -40,7 +40,7 @@ FOR EACH STATEMENT EXECUTE FUNCTION faults_strike()
 
 
 def have_a_bad_line(trial: Trial) -> None:
-    """F7: 200 ms for each round trip, resets, half-closes, ten seconds of nothing at all."""
+    """F7: 200 ms for each round trip, resets, half-closes, or ten seconds of blackout."""
     proxy = trial.stack.database_proxy
     assert proxy is not None  # noqa: S101 - the scenario asks for one
     kind = ("latency", "resets", "half-closes", "blackout")[trial.seed % 4]
@@ -64,7 +64,7 @@ def have_a_bad_line(trial: Trial) -> None:
 
 
 def _black_out(trial: Trial, proxy: Proxy) -> None:
-    """Whoever asks meanwhile gets an answer in bounded time, be it a refusal."""
+    """A request during the blackout must get an answer in limited time, even a refusal."""
     proxy.black_out(BLACKOUT_SECONDS)
     begun = time.monotonic()
     with suppress(requests.RequestException):
@@ -82,7 +82,7 @@ def _works_again(trial: Trial) -> None:
 
 
 def be_refused(trial: Trial) -> None:
-    """F8: statements fail as they do under contention; what they belong to is tried again."""
+    """F8: statements fail as they do under contention; their jobs are tried again."""
     code = CODES[trial.seed % len(CODES)]
     with trial.stack.connect() as database:
         database.execute(_INSTALL)
@@ -95,7 +95,7 @@ def be_refused(trial: Trial) -> None:
             if trial.seed % 2:
                 _hold_locks(trial)
             ids = load.result()
-            # In a quarter of all statements nothing may get through at once: most have by now.
+            # With a quarter of statements failing, not all work succeeds at once.
             time.sleep(3)
         finally:
             database.execute("DELETE FROM faults_plan")
@@ -103,7 +103,7 @@ def be_refused(trial: Trial) -> None:
 
 
 def _hold_locks(trial: Trial) -> None:
-    """A session in the way: it locks instances in an order of its own, and stays a while."""
+    """A session in the way: it locks instances in another order, for two seconds."""
 
     def hold() -> None:
         with trial.stack.connect() as database, database.transaction():

@@ -1,4 +1,4 @@
-"""F4 to F6: processes that stand still, die all at once, or lose their database."""
+"""F4 to F6: processes that are frozen, die all at once, or lose their database."""
 
 import time
 
@@ -11,13 +11,13 @@ from devtools.faults.real.scenarios import weather
 from devtools.faults.real.stack import Shape
 from jobs.counters import STALE_WRITES_REFUSED
 
-# Beyond the lease: whatever was held is in other hands by then.
+# Longer than the lease: all jobs are taken over by then.
 PAST_THE_LEASE_SECONDS = (16.0, 18.0)
 LOAD = 100
 
 
 def stand_still(trial: Trial) -> None:
-    """F4: a whole cluster in the middle of its calls, or one worker just before its call."""
+    """F4: freeze a whole cluster during its calls, or one worker just before its call."""
     before = ledgers.counter(trial.stack, STALE_WRITES_REFUSED)
     ids = _freeze_one_before_its_post(trial) if trial.seed % 2 else _freeze_a_cluster(trial)
     trial.wait_until_created(ids)
@@ -41,7 +41,7 @@ def _freeze_a_cluster(trial: Trial) -> list[str]:
 
 
 def _freeze_one_before_its_post(trial: Trial) -> list[str]:
-    """It wrote that it is about to send; the others find that out, and prove that it did not."""
+    """It has written its intent to send; others find the intent and prove that nothing was sent."""
     point = trial.stack.crash_points / "create.after_intent"
     point.write_text("freeze")
     ids = trial.create_many(2)
@@ -54,7 +54,7 @@ def _freeze_one_before_its_post(trial: Trial) -> list[str]:
 
 
 def _busy_cluster(trial: Trial) -> "tuple[Process, dict[int, int]] | None":
-    """A cluster that has sent creates and waits for their answers, with the jobs it holds."""
+    """A cluster that waits for the answers of creates, with the jobs that it holds."""
     sent = ledgers.rows(
         trial.stack,
         "SELECT j.id, j.lease_token, j.worker FROM jobs_job j"
@@ -75,7 +75,7 @@ def _stopped(trial: Trial) -> list[psutil.Process]:
 
 
 def _count_refusals(trial: Trial, before: int) -> None:
-    """Those who came back have tried to write, and were refused: else the run proves nothing."""
+    """Thawed processes must have tried to write and been refused: else the run proves nothing."""
 
     def refused() -> int:
         return ledgers.counter(trial.stack, STALE_WRITES_REFUSED) - before

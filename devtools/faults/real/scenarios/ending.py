@@ -1,4 +1,4 @@
-"""F12 to F14: what never runs, what does not end, what is not ours."""
+"""F12 to F14: instances that never run, do not end, or belong to others."""
 
 import time
 from datetime import datetime
@@ -12,12 +12,12 @@ from devtools.faults.real.stack import Stack
 from devtools.simulator.control import InstanceTruth
 from instances.novita.name_signing import NameSigner
 
-# Two looks that find nothing lie at least so far apart (design: absence).
+# Shortest time between two observations that prove absence (design: absence).
 BETWEEN_LOOKS_SECONDS = 10.0
 # The simulated start of these stacks: long enough to interfere with it.
 START_SECONDS = "3"
 START_TIMEOUT_SECONDS = 9.0
-# For a start that Novita shows no more: ABSENCE_AFTER, or the deadline and two minutes of grace.
+# For a start that Novita no longer shows: ABSENCE_AFTER, or the deadline plus two minutes of grace.
 GONE_SECONDS = 170
 REFUSALS: dict[str, dict[str, Any]] = {
     "404": {"effect": "status", "status": 404, "reason": "RESOURCE_NOT_FOUND"},
@@ -38,7 +38,7 @@ def never_run(trial: Trial) -> None:
     trial.control.order(made["vanish"].id, "vanish")
     others = [each for fate, each in ids.items() if fate != "vanish"]
     trial.wait_until_all(others, "failed", seconds=START_TIMEOUT_SECONDS + 25)
-    # Not having been seen is no end by itself: its deadline and the grace for what is unseen are.
+    # An instance that is not seen fails only at its deadline plus the grace for unseen ones.
     trial.stack.wait_for(ids["vanish"], "failed", "terminated", seconds=GONE_SECONDS)
     _run_late(trial, made["late"])
     for fate, each in ids.items():
@@ -49,7 +49,7 @@ def never_run(trial: Trial) -> None:
 
 
 def _run_late(trial: Trial, made: InstanceTruth) -> None:
-    """It comes up although nobody waits for it any more, unless it was ended before that."""
+    """It starts to run after it was given up, unless it was ended before that."""
     if any(each.id == made.id and each.is_alive for each in trial.control.ledger().instances):
         trial.control.order(made.id, "run")
 
@@ -83,7 +83,7 @@ def end_in_vain(trial: Trial) -> None:
 
 
 def _ended_before_it_was_said(trial: Trial, ids: list[str]) -> None:
-    """The word came after the fact, by two looks; all clocks are this machine's."""
+    """The end was told after it happened, by two observations; all clocks are this machine's."""
     gone = {each.id: each.removed_ms for each in trial.control.ledger().instances}
     said = ledgers.rows(
         trial.stack,
@@ -105,7 +105,7 @@ def _seconds(moment: datetime) -> float:
 
 
 def live_among_strangers(trial: Trial) -> None:
-    """F14: GPUs of others with our prefix, our installation's id, another's valid signature."""
+    """F14: GPUs of others with our prefix, our installation's id, or another valid signature."""
     strangers = _strangers(trial)
     weather.lose_creates(trial, when="after", share=0.5)
     ids = trial.create_many(4)
@@ -133,7 +133,7 @@ def _strangers(trial: Trial) -> list[InstanceTruth]:
 
 
 def _pass_by(stack: Stack) -> None:
-    """Two passes of the reconciler that began after this moment."""
+    """Wait for two passes of the reconciler that began after this moment."""
     count = "SELECT count(*) FROM instances_reconcilerun"
     before = ledgers.rows(stack, count)[0][0]
     wait_until(lambda: ledgers.rows(stack, count)[0][0] >= before + 3, seconds=60)

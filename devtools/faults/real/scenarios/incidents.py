@@ -1,4 +1,4 @@
-"""F23 to F25: Novita is blind, refuses the key, or something in front of it answers."""
+"""F23 to F25: Novita is blind, refuses the key, or an edge in front of it answers."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -10,12 +10,12 @@ from devtools.faults.real.scenario import Scenario, Trial
 from devtools.faults.real.scenarios import weather
 
 PATIENCE_SECONDS = 90.0
-# The least that ABSENCE_AFTER may be.
+# The lowest allowed value of ABSENCE_AFTER.
 ABSENCE_SECONDS = 60
-# With RECONCILE_INTERVAL at 2 s six passes: as many as in five minutes of service.
+# With RECONCILE_INTERVAL at 2 s, six passes: as many as in five minutes of production.
 BLIND_SECONDS = 12.0
 LONG_BLIND_SECONDS = ABSENCE_SECONDS + 25.0
-# As the page promises: all as before within a minute of the end.
+# As the page promises: the previous state within a minute of the end.
 BACK_SECONDS = 60.0
 FLEETS = (1, 2, 6, 6, 40, 200)
 REFUSED_SECONDS = 15.0
@@ -38,7 +38,7 @@ _TOLD = (
 
 
 def be_blind(trial: Trial) -> None:
-    """F23: lists come up empty or lack some, looks by id say not-found; all live on."""
+    """F23: lists are empty or incomplete, GET by id says not-found; but all instances exist."""
     ids = trial.create_many(FLEETS[trial.seed % len(FLEETS)])
     trial.wait_until_all(ids, "running", seconds=PATIENCE_SECONDS + len(ids))
     before = _held(trial, ids)
@@ -60,7 +60,7 @@ def be_blind(trial: Trial) -> None:
 
 
 def _go_blind(trial: Trial, held: Mapping[str, str], seconds: float) -> int:
-    """In one of the ways there are; how many are hidden from looks by id."""
+    """Start one kind of blindness; returns how many instances GET by id does not find."""
     of = trial.random.sample(sorted(held.values()), max(1, len(held) // 3))
     ways: tuple[dict[str, Any], ...] = (
         {"list": "empty", "ids": of, "direct": True},
@@ -76,7 +76,7 @@ def _go_blind(trial: Trial, held: Mapping[str, str], seconds: float) -> int:
 
 
 def _stay(trial: Trial, ids: Sequence[str], status: str, seconds: float) -> None:
-    """Nothing is concluded meanwhile; an object once is enough."""
+    """No conclusion may be drawn meanwhile; one violation is enough."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         words = {each: word for each, word in trial.statuses(ids).items() if word != status}
@@ -91,7 +91,7 @@ def _held(trial: Trial, ids: Sequence[str]) -> dict[str, str]:
 
 
 def _have_addresses(trial: Trial, ids: Sequence[str]) -> None:
-    """What is reached by nobody is of no use; a look by id may have to come first."""
+    """A running instance needs its addresses; a GET by id may have to come first."""
 
     def lack() -> list[str]:
         return [each for each in ids if not _addresses(trial.stack.get(each))]
@@ -108,7 +108,7 @@ def _addresses(details: Mapping[str, Any]) -> bool:
 
 
 def be_refused(trial: Trial) -> None:
-    """F24: the key is refused for a while: creates wait and say why, endings go on afterwards."""
+    """F24: the key is refused for a while: creates wait with a reason, endings go on afterwards."""
     running = trial.create_many(3)
     trial.wait_until_all(running, "running", seconds=PATIENCE_SECONDS)
     trial.control.refuse_key(**KEYS[trial.seed % len(KEYS)])
@@ -126,7 +126,7 @@ def be_refused(trial: Trial) -> None:
 
 
 def stand_behind_an_edge(trial: Trial) -> None:
-    """F25: a gateway or a login page answers, to all calls or to creates that have acted."""
+    """F25: a gateway or a login page answers, to all calls or to creates that took effect."""
     preset = FRONTS[trial.seed % len(FRONTS)]
     running = trial.create_many(3)
     trial.wait_until_all(running, "running", seconds=PATIENCE_SECONDS)

@@ -1,4 +1,4 @@
-"""F10 and F11: Novita says 429, is away, flaps; offers are gone before they are bought."""
+"""F10 and F11: Novita says 429, is unavailable, flaps; offers vanish before they are bought."""
 
 import time
 from bisect import bisect_right
@@ -10,9 +10,9 @@ from devtools.faults.real.scenario import Scenario, Trial
 RATE_LIMIT = 240
 WINDOW_MS = 60_000
 OUTAGE_SECONDS = 10.0
-# What the breaker needs to notice, and one try now and then; twenty wait meanwhile.
+# Calls until the breaker opens, plus a trial now and then, while twenty creates wait.
 CALLS_IN_AN_OUTAGE = 25
-# What was on its way when the 429 came.
+# For calls that were in flight when the 429 arrived.
 IN_FLIGHT_MS = 300
 DEFAULT_PAUSE_SECONDS = 5.0
 RETRY_AFTER_SECONDS = 4
@@ -20,11 +20,11 @@ PATIENCE_SECONDS = 90.0
 
 
 def be_unwell(trial: Trial) -> None:
-    """F10: five kinds of trouble, each with creates that wait and GPUs that are to end."""
+    """F10: five kinds of trouble, each with creates that wait and GPUs that must end."""
     kinds = (_told_when, _not_told_when, _away, _flapping, _busy)
     running = trial.create_many(3)
     trial.wait_until_all(running, "running", seconds=PATIENCE_SECONDS)
-    # What may be called in a minute counts the calls of earlier runs; all else does not.
+    # The calls of a minute include those of earlier runs; all other checks do not.
     trial.began_ms = int(time.time() * 1000)
     kinds[trial.seed % len(kinds)](trial, running)
     trial.clear_faults()
@@ -40,7 +40,7 @@ def _not_told_when(trial: Trial, running: list[str]) -> None:
 
 
 def _is_silent_after(trial: Trial, seconds: float, **header: int) -> None:
-    """One 429 to anything silences everybody for as long as it says."""
+    """One 429 to any call stops all calls for the given time."""
     trial.add_fault("status", status=429, reason="RATE_LIMIT_EXCEEDED", count=1, **header)
     ids = trial.create_many(5)
     refused = wait_until(lambda: _refused(trial), seconds=10, what="for a 429")[0]
@@ -77,7 +77,7 @@ def _flapping(trial: Trial, running: list[str]) -> None:
 
 
 def _busy(trial: Trial, running: list[str]) -> None:
-    """More creates than the budget allows at once: what ends a GPU does not wait behind them."""
+    """More creates than the budget allows at once: a delete must not wait behind them."""
     trial.control.settings(rate_limit_per_minute=RATE_LIMIT)
     ids = trial.create_many(60)
     time.sleep(1)
@@ -109,7 +109,7 @@ def _keeps_the_limit(trial: Trial) -> None:
 
 
 def _calls(trial: Trial) -> list[dict[str, Any]]:
-    """Of this run."""
+    """The calls of this run."""
     return [call for call in trial.control.calls()["log"] if call["realMs"] >= trial.began_ms]
 
 
@@ -134,7 +134,7 @@ def lose_offers(trial: Trial) -> None:
 
 
 def _grow_dearer(trial: Trial) -> None:
-    """The catalogue shows the old price; what is bought above the cap must not stay."""
+    """The catalogue shows the old price; a GPU bought above the cap must be ended."""
     trial.control.set_stock(spot_price_e5=90_000, price_e5=90_000, hidden=True)
     (dear,) = ids = [trial.create(maxPricePerHourUsd="0.30")]
     trial.wait_until_all(ids, "failed", seconds=40)

@@ -1,4 +1,4 @@
-"""The three experiments that made twelve GPUs of one, and left orphans, in the predecessor."""
+"""The three experiments in which the predecessor made twelve GPUs of one, and left orphans."""
 
 import time
 
@@ -18,7 +18,7 @@ def lose_a_third_of_twenty(trial: Trial) -> None:
 
 
 def pull_the_plug(trial: Trial) -> None:
-    """kill -9 of the cluster with fifty under way: 12 orphans and 50 ids that answered 404."""
+    """kill -9 of the cluster with fifty in flight: 12 orphans and 50 ids that answered 404."""
     weather.slow_creates(trial, 0.7)
     ids = trial.create_many(50)
     time.sleep(trial.random.uniform(0.0, 2.0))

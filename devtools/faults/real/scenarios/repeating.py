@@ -10,7 +10,7 @@ TIMES = 100
 
 
 def ask_a_hundred_times(trial: Trial) -> None:
-    """One key, one body: one instance, and the same answer for everybody."""
+    """One key, one body: one instance, and the same answer to all requests."""
     key = f"{trial.tag}{trial.random.getrandbits(64):x}"
     name = f"{trial.tag}1"
     body = trial.stack.wish(**{**WISH, "name": name})

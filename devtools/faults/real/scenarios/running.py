@@ -1,4 +1,4 @@
-"""F17, F19, F21: a wrong clock, an orderly stop, a job that kills."""
+"""F17, F19, F21: a wrong clock, an orderly stop, a job that kills its worker."""
 
 import signal
 import threading
@@ -31,7 +31,7 @@ _TRIED_AGAIN = (
 
 
 def have_a_wrong_clock(trial: Trial) -> None:
-    """F17: a cluster an hour ahead or behind, alone or beside one that is right."""
+    """F17: a cluster an hour ahead or behind, alone or beside one with the right clock."""
     off = trial.random.choice((HOUR_SECONDS, -HOUR_SECONDS))
     path = str(Path(skew.__file__).parent)
     wrong = trial.stack.another_worker(PYTHONPATH=path, CLOCK_OFF_SECONDS=str(off))
@@ -52,7 +52,7 @@ def have_a_wrong_clock(trial: Trial) -> None:
 
 
 def stop_in_order(trial: Trial) -> None:
-    """F19: SIGTERM in the middle of everything, one process after the other, under load."""
+    """F19: SIGTERM to one process after the other, under load."""
     before = ledgers.rows(trial.stack, _TRIED_AGAIN)[0][0]
     with demanding(trial) as ids:
         second = trial.stack.another_worker()
@@ -71,14 +71,14 @@ def stop_in_order(trial: Trial) -> None:
 
 
 def _reload(web: Process) -> None:
-    """The web server's own way: a new process first, then the old one finishes its requests."""
+    """The web server's reload: a new process first, then the old one finishes its requests."""
     assert web.child is not None  # noqa: S101 - it runs
     web.child.send_signal(signal.SIGHUP)
 
 
 @contextmanager
 def demanding(trial: Trial) -> Iterator[list[str]]:
-    """A caller that asks on and on and takes no refusal; yields what it was promised."""
+    """A caller that sends requests without retries; yields the accepted instances."""
     is_over = threading.Event()
     ids: list[str] = []
 
@@ -101,7 +101,7 @@ def demanding(trial: Trial) -> Iterator[list[str]]:
 
 
 def take_poison(trial: Trial) -> None:
-    """F21: a job kills whoever takes it; it fails alone, and the queue goes on."""
+    """F21: a job kills each worker that runs it; it fails alone, and the queue goes on."""
     way = sorted(WAYS)[trial.seed % len(WAYS)]
     step = trial.random.choice(("load", "call"))
     name = f"job_{trial.tag}{trial.random.getrandbits(64):x}"

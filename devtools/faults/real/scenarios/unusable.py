@@ -1,4 +1,4 @@
-"""F27: a database that is there and cannot be used: it turns read-only, or stands still."""
+"""F27: a database that cannot be used: it turns read-only, or does not respond."""
 
 import time
 from collections import Counter
@@ -23,7 +23,7 @@ _END_SESSIONS = (
 
 
 def be_unusable(trial: Trial) -> None:
-    """F27: requests are answered 503, probes soon and with a cause; then all is whole again."""
+    """F27: requests get 503, probes a quick answer with a cause; then everything works again."""
     ids = trial.create_many(3)
     trial.wait_until_all(ids, "running", seconds=90)
     if trial.seed % 2:
@@ -35,7 +35,7 @@ def be_unusable(trial: Trial) -> None:
 
 
 def _turn_read_only(trial: Trial) -> None:
-    """As a failover looks: sessions end, and those that come after them may only read."""
+    """As in a failover: sessions end, and new ones may only read."""
     _set_read_only(trial, is_on=True)
     try:
         _ask(trial, UNUSABLE_SECONDS)
@@ -44,7 +44,7 @@ def _turn_read_only(trial: Trial) -> None:
 
 
 def _set_read_only(trial: Trial, *, is_on: bool) -> None:
-    """Sessions that it finds keep what they began with; only when it begins are they ended."""
+    """Existing sessions keep the old setting; they are ended only when it is turned on."""
     with trial.stack.connect() as database:
         database.execute("SET default_transaction_read_only = off")
         name = sql.Identifier(database.info.dbname)
@@ -80,7 +80,7 @@ def _ask(trial: Trial, seconds: float) -> None:
 
 
 def _answer(trial: Trial, method: str, **options: object) -> str:
-    """The status; a 503 must say when to come again, and nothing may hang."""
+    """The status; a 503 must have Retry-After, and no request may hang."""
     begun = time.monotonic()
     try:
         answer = trial.stack.call(method, "/api/instances", **options)
@@ -105,7 +105,7 @@ def _probe(trial: Trial) -> None:
 
 def _is_whole_again(trial: Trial) -> None:
     begun = time.monotonic()
-    # No session of ours may be ended by hand: each has to find out by itself.
+    # Our sessions are not ended by hand: each must notice the loss by itself.
     (made,) = ids = [trial.create()]
     trial.outcome.recovered_seconds.append(time.monotonic() - begun)
     trial.wait_until_created(ids, seconds=60)

@@ -1,4 +1,4 @@
-"""Bad weather at Novita, for scenarios to choose from by their seed."""
+"""Bad network conditions at Novita; a scenario chooses them by its seed."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ DELETE = "/gpu/instance/delete$"
 # Longer than the client waits (NOVITA_TIMEOUT of stacks is 3 s).
 HANG_SECONDS = 8.0
 
-# How an answer can get lost; what the client sees of each differs, what it knows does not.
+# Ways to lose an answer: the client sees different errors, but knows equally little.
 LOSSES: tuple[dict[str, Any], ...] = (
     {"effect": "status", "status": 500},
     {"effect": "status", "status": 502, "answer": "<html>Bad gateway</html>"},
@@ -20,21 +20,21 @@ LOSSES: tuple[dict[str, Any], ...] = (
 
 
 def lose_creates(trial: Trial, *, when: str, share: float = 1.0, **limits: Any) -> None:
-    """This run's creates, their answers lost ``after`` or ``before`` they acted."""
+    """Lose the answers of this run's creates, ``before`` or ``after`` they take effect."""
     loss = trial.random.choice(LOSSES)
     whose = {"method": "POST", "path": CREATE, "body": trial.tag}
     trial.add_fault(**loss, **whose, when=when, probability=share, seed=trial.seed, **limits)
 
 
 def slow_creates(trial: Trial, seconds: float) -> None:
-    """So that a death finds some sent, some being sent and some not yet."""
+    """Slow creates, so that a death finds some sent, some being sent and some not yet."""
     trial.add_fault(
         when="after", method="POST", path=CREATE, body=trial.tag, latency_seconds=seconds
     )
 
 
 def change(trial: Trial) -> None:
-    """Any weather: fair, slow, or answers to creates lost before or after they acted."""
+    """Random conditions: fair, slow, or creates lost before or after they take effect."""
     kind = trial.random.choice(("fair", "slow", "after", "before"))
     if kind == "slow":
         slow_creates(trial, trial.random.uniform(0.2, 0.7))

@@ -1,1 +1,1 @@
-"""A clock that is off, for a process that has this folder on its path."""
+"""A wrong clock, for a process that has this folder on its path."""

@@ -1,6 +1,6 @@
-"""On the path of a process whose clock is to be wrong: Python imports this before all else.
+"""Python imports this first in a process that has this folder on its path.
 
-Only the clock of the day is moved, by CLOCK_OFF_SECONDS; it runs on at its usual pace.
+It moves only the wall clock, by CLOCK_OFF_SECONDS; the clock runs at its usual speed.
 """
 
 import os
