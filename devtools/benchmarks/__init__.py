@@ -1,6 +1,6 @@
-"""The job engine beside its peers, measured: ``make bench``.
+"""Benchmarks of the job engine and comparable systems: ``make bench``.
 
-``contenders`` holds one folder per system: how it is set up, and what its workers run. ``measures``
-puts the same questions to all of them, in turn; ``targets`` puts the engine's own. ``reporting``
-turns the raw figures into a table, a page and plots. Nothing imports this package.
+``contenders`` has one folder per system: its set-up and the code of its workers. ``measures`` runs
+the same measurements on all of them, in turn; ``targets`` runs those of the engine alone.
+``reporting`` makes a table, a page and plots of the raw figures. Nothing imports this package.
 """

@@ -1,8 +1,8 @@
-"""``python -m devtools.benchmarks``: measure, or make the page again from what was measured.
+"""``python -m devtools.benchmarks``: measure, or write the page again from earlier figures.
 
 QUICK=1 for a short run, ROUNDS=n for another number of rounds, PART=api|compare|recovery|engine for
 one part only. Quick and partial runs write to .data/benchmarks, so that they do not replace the
-figures of a full one.
+figures of a full run.
 """
 
 import argparse
@@ -51,7 +51,7 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
     if arguments.again:
         return _report(Results.load(arguments.again), folder, console)
     for number in _SIGNALS:
-        # nohup: whoever ignores this signal wants the run to outlive the terminal.
+        # An ignored SIGHUP (nohup) means that the run must survive its terminal.
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _interrupt)
     try:
@@ -66,7 +66,7 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
 
 
 def _parts(environ: Mapping[str, str]) -> Sequence[str]:
-    """Raises ValueError for a part that there is not."""
+    """Raises ValueError for an unknown part."""
     part = environ.get("PART")
     if not part:
         return ALL_PARTS
@@ -95,7 +95,7 @@ def _measure(plan: Plan, parts: Sequence[str], console: Console) -> Results:
 
 
 def _measure_api(plan: Plan, folder: Path, console: Console) -> None:
-    """Before the engine's parts, on a stage of its own: they keep the machine warm for long."""
+    """Before the engine's parts, with servers of its own: those parts heat the machine for long."""
     folder.mkdir(parents=True, exist_ok=True)
     with open_stage() as stage:
         found = measure_api(
@@ -120,7 +120,7 @@ def _report(results: Results, folder: Path, console: Console) -> int:
 
 
 def _interrupt(_: int, __: FrameType | None) -> None:
-    """Once: a second Ctrl-C must not leave half of what was started behind."""
+    """Handle the first signal only: a second Ctrl-C must not interrupt the clean-up."""
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt

@@ -1,6 +1,6 @@
-"""A program of Debian's for the benchmark alone: unpacked in its own folder, not installed.
+"""Unpacks a program of Debian for the benchmark in its own folder, without installing it.
 
-Needs no root and leaves the machine as it was; works where there is apt.
+Needs no root and does not change the machine; works on systems with apt.
 """
 
 import os
@@ -16,7 +16,7 @@ _FETCH_SECONDS = 120
 
 
 def fetch(package: str, folder: Path) -> None:
-    """Unpack a package, and what it needs and the machine lacks. Raises BenchError."""
+    """Unpack a package and its missing dependencies. Raises BenchError."""
     if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
         raise BenchError(f"there is no {package}, and no apt to get it with")
     archives = folder / "archives"
@@ -26,14 +26,14 @@ def fetch(package: str, folder: Path) -> None:
         for archive in sorted(archives.glob("*.deb")):
             _run(["dpkg-deb", "--extract", os.fspath(archive), os.fspath(folder)])
     except BenchError:
-        # Half of it would look like all of it the next time.
+        # The next run would take an incomplete folder for a complete one.
         shutil.rmtree(folder, ignore_errors=True)
         raise
     shutil.rmtree(archives)
 
 
 def _download(package: str, archives: Path) -> None:
-    """By the machine's package lists; where it has none, by lists of our own."""
+    """With the machine's package lists; if there are none, with lists of our own."""
     ours = ["-o", f"Dir::Cache::archives={archives}", "-o", "Debug::NoLocking=1"]
     install = ["install", "--yes", "--download-only", "--no-install-recommends", package]
     try:

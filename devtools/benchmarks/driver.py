@@ -1,7 +1,7 @@
-"""Works one contender's queue on request: ``python -m devtools.benchmarks.driver MODULE:CLASS``.
+"""Operates one contender's queue on request: ``python -m devtools.benchmarks.driver MODULE:CLASS``.
 
 Requests and answers are lines of JSON, so that the measuring process needs neither Django nor any
-of the peers. Everything is timed here, where it happens.
+of the compared systems. Times are taken here, in the process that does the work.
 """
 
 import json
@@ -19,7 +19,7 @@ POLL_SECONDS = 0.02
 
 
 class Actions:
-    """What may be asked."""
+    """The possible requests."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -34,7 +34,7 @@ class Actions:
         self._client.fill(task, count)
 
     def enqueue(self, task: str, count: int) -> float:
-        """Seconds for so many, one by one."""
+        """Seconds for ``count`` single enqueues."""
         begun = time.monotonic()
         for number in range(count):
             self._client.enqueue(task, number)
@@ -46,7 +46,7 @@ class Actions:
         return time.monotonic() - begun
 
     def await_drained(self, task: str, seconds: float) -> int:
-        """The moment (monotonic nanoseconds) at which nothing of it was left."""
+        """The time (monotonic nanoseconds) at which the queue was empty."""
         deadline = time.monotonic() + seconds
         while not self._client.is_drained(task):
             if time.monotonic() > deadline:
@@ -55,13 +55,13 @@ class Actions:
         return time.monotonic_ns()
 
     def call(self, method: str, **arguments: Any) -> Any:
-        """Something that only this client has."""
+        """Call a method that only this client has."""
         return getattr(self._client, method)(**arguments)
 
     def pace(self, task: str, first: int, count: int, per_second: float) -> list[int]:
-        """Enqueue at uneven intervals, lest they chime with somebody's polling.
+        """Enqueue at irregular intervals, so that they do not match the interval of a poll.
 
-        Returns the moments at which each enqueue had been committed.
+        Returns the time at which each enqueue was committed.
         """
         chance = random.Random(count)  # noqa: S311 - no secret
         moments = []
@@ -77,7 +77,7 @@ class Actions:
 def main() -> None:
     """Answer until the input ends."""
     answers = os.fdopen(os.dup(1), "w", buffering=1)
-    # Whatever a library prints must not be taken for an answer.
+    # Output of libraries goes to stderr: it must not be read as an answer.
     os.dup2(2, 1)
     module, _, name = sys.argv[1].partition(":")
     client: Client = getattr(import_module(module), name)()

@@ -1,4 +1,4 @@
-"""On what the figures were measured."""
+"""Description of the machine on which the figures were measured."""
 
 import platform
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ def describe() -> dict[str, str]:
 
 
 def versions() -> dict[str, str]:
-    """Of the packages that are compared, where they are installed."""
+    """Versions of the compared packages that are installed."""
     found = {}
     for name in _PACKAGES:
         try:
@@ -36,7 +36,7 @@ def today() -> str:
 
 
 def load_average() -> float:
-    """Of the last minute: what else the machine is busy with before a run."""
+    """Of the last minute: other load of the machine before a run."""
     return psutil.getloadavg()[0]
 
 

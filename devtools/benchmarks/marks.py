@@ -1,7 +1,7 @@
-"""How handlers say when they ran, without the database: lines in a file, appended.
+"""Handlers record their runs without the database: they append lines to a file.
 
-A short write to a file opened with O_APPEND lands whole, whoever else writes. time.monotonic_ns is
-CLOCK_MONOTONIC, the same in every process of the machine.
+A short write to a file opened with O_APPEND is not mixed with the writes of others.
+time.monotonic_ns is CLOCK_MONOTONIC, the same in every process of the machine.
 """
 
 import os
@@ -28,13 +28,13 @@ def now() -> int:
 
 
 def mark(numbers: Iterable[int]) -> None:
-    """Say that these jobs have reached this line, now."""
+    """Record that these jobs have reached this line now."""
     at = now()
     os.write(_descriptor(), "".join(f"{number} {at}\n" for number in numbers).encode())
 
 
 def release_file() -> Path:
-    """While this does not exist, hanging handlers hang."""
+    """Handlers hang as long as this file does not exist."""
     return Path(os.environ[VARIABLE] + ".release")
 
 

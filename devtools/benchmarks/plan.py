@@ -1,4 +1,4 @@
-"""How much is measured: the full run, and a quick one for trying."""
+"""The size of a run: the full one, and a quick one for tests."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Counts of jobs are per round; each contender scales its drains by its own speed."""
+    """Numbers of jobs are per round; each contender scales its drains to its speed."""
 
     rounds: int = 5
     drain_scale: float = 1.0

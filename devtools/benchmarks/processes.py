@@ -1,7 +1,6 @@
-"""Programs under measurement: started in sessions of their own, frozen, weighed, ended.
+"""Measured programs: started in sessions of their own, frozen, measured, ended.
 
-A session is found again by its id even when the process that made it was killed: nothing that a
-contender forked is missed.
+A session is found by its id even if its first process was killed: no forked process is missed.
 """
 
 import contextlib
@@ -39,7 +38,7 @@ def launch(command: Sequence[str], env: Mapping[str, str], log: Path, **how: Any
 
 @dataclass
 class Tree:
-    """A contender's worker processes and all that they have forked."""
+    """A contender's worker processes and all processes that they forked."""
 
     commands: Sequence[Sequence[str]]
     env: Mapping[str, str]
@@ -57,14 +56,14 @@ class Tree:
         return members([leader.pid for leader in self._leaders])
 
     def freeze(self) -> None:
-        """Let nothing run until ``thaw``: the queue is filled meanwhile."""
+        """Stop all its processes until ``thaw``; the queue is filled meanwhile."""
         self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
         self._signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        """All of them at once, with SIGKILL."""
+        """SIGKILL to all of them."""
         while self.members():
             self._signal(signal.SIGKILL)
             self._reap()
@@ -72,7 +71,7 @@ class Tree:
         self._reap()
 
     def stop(self, *, seconds: float = 5.0) -> None:
-        """Ask the leaders, wait, then kill what is left."""
+        """SIGTERM to the leaders, wait, then kill the remaining processes."""
         for leader in self._leaders:
             with contextlib.suppress(ProcessLookupError):
                 leader.terminate()
@@ -105,7 +104,7 @@ def members(sessions: Sequence[int]) -> list[psutil.Process]:
 
 
 def cpu_seconds(processes: Sequence[psutil.Process]) -> float:
-    """User and system time of the processes and of those they have outlived and waited for."""
+    """User and system time of the processes and of their ended children."""
     total = 0.0
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -114,7 +113,7 @@ def cpu_seconds(processes: Sequence[psutil.Process]) -> float:
 
 
 def memory_bytes(processes: Sequence[psutil.Process]) -> int:
-    """Proportional set size: what forked processes share counts once."""
+    """Proportional set size: memory that forked processes share counts once."""
     total = 0
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -124,7 +123,7 @@ def memory_bytes(processes: Sequence[psutil.Process]) -> int:
 
 
 def _die_with(parent: int) -> Callable[[], None] | None:
-    """Between fork and exec: have the kernel kill the child when we die (prctl(2); Linux only)."""
+    """Between fork and exec: the kernel is to kill the child when we die (prctl(2); Linux only)."""
     if _LIBC is None:
         return None
     prctl = _LIBC.prctl

@@ -1,4 +1,4 @@
-"""The measuring side of ``benchmarks/driver.py`` and of the programs that answer one question."""
+"""The measuring side of ``benchmarks/driver.py`` and of programs that answer one request."""
 
 import contextlib
 import json
@@ -44,7 +44,7 @@ class Driver:
         self._process.stdout.close()
 
     def send(self, action: str, **arguments: Any) -> None:
-        """Ask without waiting; ``receive`` has the answer."""
+        """Send a request without waiting; ``receive`` returns the answer."""
         request = json.dumps({"action": action, **arguments}) + "\n"
         try:
             self._process.stdin.write(request.encode())
@@ -56,7 +56,7 @@ class Driver:
         return self._answer()
 
     def ask(self, action: str, **arguments: Any) -> Any:
-        """Raises BenchError when the driver fails."""
+        """Raises BenchError if the driver fails."""
         self.send(action, **arguments)
         return self._answer()
 

@@ -1,4 +1,4 @@
-"""What a run found, raw: all rounds, in a file from which every page can be made again."""
+"""The raw figures of a run: all rounds, in a file from which every page can be made again."""
 
 import json
 from collections.abc import Sequence
@@ -12,9 +12,9 @@ from devtools.benchmarks.stats import Spread, percentile, ratios
 
 @dataclass
 class Results:
-    """``rounds``: by contender; ``recovery``: by case; ``targets``: by question.
+    """``rounds``: by contender; ``recovery``: by case; ``targets``: by measurement.
 
-    ``troubles`` says why something is missing.
+    ``troubles`` has the reasons for missing figures.
     """
 
     about: dict[str, Any] = field(default_factory=dict)
@@ -26,7 +26,7 @@ class Results:
     troubles: dict[str, str] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
-        """One line a part: thousands of figures, each on a line of its own, help nobody."""
+        """One line for each part: thousands of lines with one figure are not readable."""
         parts = [f"{json.dumps(k)}: {json.dumps(_rounded(v))}" for k, v in asdict(self).items()]
         path.write_text("{\n" + ",\n".join(parts) + "\n}\n")
 
@@ -35,7 +35,7 @@ class Results:
         return cls(**json.loads(path.read_text()))
 
     def rates(self, contender: str, measure: str) -> list[float]:
-        """One a round, jobs a second. Who has no batches runs a batched drain one by one."""
+        """One per round, jobs a second. A contender without batches uses its single-job rate."""
         rounds = self.rounds.get(contender, [])
         if measure == BATCHED and not self.has_batches(contender):
             measure = NOOP
@@ -45,7 +45,7 @@ class Results:
         return any(BATCHED in each["rates"] for each in self.rounds.get(contender, []))
 
     def rate_ratio(self, of: str, to: str, measure: str) -> Spread | None:
-        """Round by round; None when one of the two was not measured."""
+        """Round by round; None if one of the two was not measured."""
         found = ratios(self.rates(of, measure), self.rates(to, measure))
         return Spread.of(found) if found else None
 
@@ -55,7 +55,7 @@ class Results:
         return [each["pickup_ms"] for each in rounds if each["pickup_ms"]]
 
     def pickup(self, contender: str, share: float) -> tuple[float, Spread] | None:
-        """A percentile of all rounds together, and the spread of the rounds' own."""
+        """A percentile of all rounds together, and the spread of the rounds' percentiles."""
         rounds = self.pickups(contender)
         if not rounds:
             return None
@@ -63,7 +63,7 @@ class Results:
         return percentile(together, share), Spread.of([percentile(x, share) for x in rounds])
 
     def costs(self, contender: str, what: str, measure: str) -> list[float]:
-        """CPU seconds for 1,000 jobs; ``what`` names the workers' or the server's."""
+        """CPU seconds for 1,000 jobs; ``what`` is the workers' or the server's key."""
         rounds = self.rounds.get(contender, [])
         if measure == BATCHED and not self.has_batches(contender):
             measure = NOOP
@@ -74,7 +74,7 @@ class Results:
 
 
 def _rounded(value: Any) -> Any:
-    """To four decimals: more is noise."""
+    """To four decimals: more would be noise."""
     if isinstance(value, float):
         return round(value, 4)
     if isinstance(value, dict):

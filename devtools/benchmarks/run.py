@@ -19,7 +19,7 @@ from devtools.benchmarks.results import Results
 from devtools.benchmarks.stage import Stage, prepare
 from devtools.benchmarks.targets import load, safety
 
-# The engine and the floor are neighbours: their ratio is the one that is promised.
+# The engine and the floor run one after the other: the promise is about their ratio.
 CONTENDERS: Sequence[Contender] = (ENGINE, FLOOR, FLOOR_OWN, STOCK, PROCRASTINATE, CELERY)
 COMPARE, RECOVERY, TARGETS = "compare", "recovery", "engine"
 PARTS = (COMPARE, RECOVERY, TARGETS)
@@ -28,7 +28,7 @@ Say = Callable[[str], None]
 
 
 def run(stage: Stage, plan: Plan, parts: Sequence[str], say: Say) -> Results:
-    """Measure everything; what fails is written down and the rest goes on."""
+    """Measure everything; a failure is recorded and the rest goes on."""
     results = Results(about=_about(stage, plan))
     ready = _prepare(stage, results, say)
     if COMPARE in parts:

@@ -1,4 +1,4 @@
-"""The throw-away servers that the contenders share: a fresh Postgres, and Redis for Celery."""
+"""The temporary servers that the contenders share: a new Postgres, and Redis for Celery."""
 
 import os
 import shutil
@@ -23,9 +23,9 @@ _REPORTED = (
 
 
 class Postgres:
-    """The service's embedded server, in a folder of its own, with its settings as they are.
+    """The service's embedded server, in a folder of its own, with its usual settings.
 
-    It ends with this process, however that ends.
+    It ends with this process, in whatever way that ends.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -33,7 +33,7 @@ class Postgres:
         self.info: ConnectionInfo = ensure_running(folder)
 
     def database(self, name: str) -> str:
-        """The connection string of a database that is made if need be."""
+        """The connection string of a database, which is created if needed."""
         with self._connect() as connection:
             found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
             if found.fetchone() is None:
@@ -51,7 +51,7 @@ class Postgres:
             return dict(rows.fetchall())
 
     def processes(self) -> list[psutil.Process]:
-        """The server and its children; what a client cost is in them."""
+        """The server and its children; their CPU time includes the work for clients."""
         first_line = (self._folder / "cluster" / "postmaster.pid").read_text().splitlines()[0]
         postmaster = psutil.Process(int(first_line))
         return [postmaster, *postmaster.children()]
@@ -73,10 +73,10 @@ class Postgres:
 
 
 class Redis:
-    """Debian's redis-server on a Unix socket: no port, no service of the machine."""
+    """Debian's redis-server on a Unix socket: without a port, not a service of the machine."""
 
     def __init__(self, folder: Path, root: Path) -> None:
-        """Raises BenchError when there is none to run."""
+        """Raises BenchError if no redis-server can be run."""
         program, libraries = _find_redis(root)
         folder.mkdir()
         self.socket = folder / "redis.sock"
@@ -107,7 +107,7 @@ class Redis:
 
 
 def _find_redis(root: Path) -> tuple[str, str]:
-    """The program, and the folder of its libraries where it is not the machine's own."""
+    """The program, and the folder of its libraries unless it is installed."""
     installed = shutil.which("redis-server")
     if installed:
         return installed, ""

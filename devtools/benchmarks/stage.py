@@ -1,4 +1,4 @@
-"""Everything a run needs, in a temporary folder, and nothing of it afterwards."""
+"""The environment of a run, in a temporary folder that is removed at the end."""
 
 import contextlib
 import os
@@ -22,7 +22,7 @@ _DRAINED_SECONDS = 120.0
 
 @dataclass
 class Stage:
-    """Where contenders perform, one at a time or some at once."""
+    """The servers on which contenders run, one at a time or several at once."""
 
     folder: Path
     postgres: Postgres
@@ -30,7 +30,7 @@ class Stage:
     redis_trouble: str = ""
 
     def missing(self, contender: Contender) -> str | None:
-        """Why it cannot run; None when it can."""
+        """The reason why it cannot run; None if it can."""
         if contender.uses_redis and self.redis is None:
             return self.redis_trouble
         return contender.missing()
@@ -39,7 +39,7 @@ class Stage:
     def troupe(
         self, contender: Contender, name: str = "", env: Mapping[str, str] | None = None
     ) -> Iterator["Troupe"]:
-        """A contender with its driver, on a database of its own; ``name`` tells two apart."""
+        """A contender with its driver, on a database of its own; ``name`` distinguishes several."""
         troupe = Troupe(self, contender, name or contender.name, env or {})
         try:
             with troupe.driver:
@@ -53,7 +53,7 @@ class Stage:
 
 
 class Troupe:
-    """A contender on the stage: worker processes that can be started, and a client."""
+    """A contender with its worker processes, which can be started, and its client."""
 
     def __init__(
         self, stage: Stage, contender: Contender, name: str, env: Mapping[str, str]
@@ -73,7 +73,7 @@ class Troupe:
         self.driver = Driver(contender.client, self.env, self.log)
 
     def warm_up(self, tasks: Mapping[str, int]) -> None:
-        """Let the workers run some of each: imports, connections and plans are no part of it."""
+        """Run some jobs of each kind: imports, connections and plans are not to be measured."""
         for task, count in tasks.items():
             self.driver.ask("enqueue_many", task=task, count=count)
             self.driver.ask("await_drained", task=task, seconds=_DRAINED_SECONDS)
@@ -90,7 +90,7 @@ class Troupe:
 
 @contextlib.contextmanager
 def open_stage() -> Iterator[Stage]:
-    """Start the servers; end them and remove every file at the end, however it comes."""
+    """Start the servers; at the end, in whatever way, stop them and remove every file."""
     folder = Path(tempfile.mkdtemp(prefix="novitai-bench-"))
     postgres: Postgres | None = None
     redis, trouble = None, ""
@@ -110,6 +110,6 @@ def open_stage() -> Iterator[Stage]:
 
 
 def prepare(stage: Stage, contender: Contender, name: str = "") -> None:
-    """Make the contender's schema. Raises BenchError."""
+    """Create the contender's schema. Raises BenchError."""
     with stage.troupe(contender, name) as troupe:
         troupe.driver.ask("prepare")

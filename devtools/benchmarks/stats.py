@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """What several rounds of one measurement gave."""
+    """The spread of one measurement over several rounds."""
 
     median: float
     lowest: float
@@ -24,7 +24,7 @@ class Spread:
 def percentile(values: Sequence[float], share: float) -> float:
     """The smallest value that at least ``share`` (0 to 1) of the values do not exceed.
 
-    The nearest-rank method: always a value that was measured. Raises ValueError without values.
+    The nearest-rank method: always a measured value. Raises ValueError without values.
     """
     if not values:
         raise ValueError("no values")
@@ -34,7 +34,7 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def ratios(of: Sequence[float], to: Sequence[float]) -> list[float]:
-    """Round by round, so that what slowed the machine down for a while slowed both.
+    """Round by round, so that a temporary load of the machine affects both.
 
     Rounds that one of the two lacks are left out.
     """

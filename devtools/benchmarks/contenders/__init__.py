@@ -1,1 +1,1 @@
-"""The systems that are compared."""
+"""The compared systems."""

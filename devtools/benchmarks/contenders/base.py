@@ -1,4 +1,4 @@
-"""What every contender is to the measures: worker commands on one side, a client on the other."""
+"""The common interface of all contenders: commands of the workers, and a client of the queue."""
 
 import importlib.util
 import sys
@@ -8,37 +8,37 @@ from typing import Protocol
 
 WORKERS = 2
 
-# What a job can be. ``noop`` does nothing, and is one job a message where there are batches too;
-# ``batched`` does nothing to 200 rows at once; ``commit`` writes a row in a transaction of its
-# own; ``mark`` says when it ran; ``hang`` says so too and then waits for the release file.
+# Kinds of jobs. ``noop`` does nothing, in a message of its own even if the contender has batches;
+# ``batched`` does nothing to 200 rows at once; ``commit`` writes a row in a transaction of its own;
+# ``mark`` records its start; ``hang`` records it too, then waits for the release file.
 NOOP, BATCHED, COMMIT, MARK, HANG = "noop", "batched", "commit", "mark", "hang"
 BATCH = 200
 
 
 class Client(Protocol):
-    """Works the contender's queue, in a process of its own (``devtools.benchmarks.driver``)."""
+    """Operates the contender's queue, in a process of its own (``devtools.benchmarks.driver``)."""
 
     def prepare(self) -> None:
-        """Make the schema; the database is new."""
+        """Create the schema in a new database."""
 
     def clear(self) -> None:
         """Empty the queue."""
 
     def fill(self, task: str, count: int) -> None:
-        """Make this many jobs due at once, numbered from 0, as fast as can be: not measured."""
+        """Add ``count`` due jobs, numbered from 0, as fast as possible: not measured."""
 
     def enqueue(self, task: str, number: int) -> None:
-        """As an application would; committed when this returns."""
+        """Like an application; committed when this returns."""
 
     def enqueue_many(self, task: str, count: int) -> None:
-        """The contender's own idiom for many at once."""
+        """The contender's usual way to enqueue many jobs."""
 
     def is_drained(self, task: str) -> bool: ...
 
 
 @dataclass(frozen=True)
 class Contender:
-    """A system that runs jobs. ``drains``: jobs per task in a round, a few seconds' worth."""
+    """A system that runs jobs. ``drains``: jobs of each kind in a round, for a few seconds."""
 
     name: str
     title: str
@@ -53,7 +53,7 @@ class Contender:
     can_mark: bool = True
 
     def missing(self) -> str | None:
-        """Why it cannot run here; None when it can."""
+        """The reason why it cannot run here; None if it can."""
         absent = [name for name in self.needs if importlib.util.find_spec(name) is None]
         return f"not installed: {', '.join(absent)}" if absent else None
 

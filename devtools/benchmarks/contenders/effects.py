@@ -1,4 +1,4 @@
-"""The row that a ``commit`` job writes, the same for everybody whose work is in Postgres."""
+"""The row that a ``commit`` job writes, the same for all contenders."""
 
 TABLE = "CREATE TABLE IF NOT EXISTS bench_effect (id bigserial PRIMARY KEY, number int NOT NULL)"
 INSERT = "INSERT INTO bench_effect (number) VALUES (%s)"

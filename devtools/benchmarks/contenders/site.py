@@ -1,4 +1,4 @@
-"""Where a contender's queue lives, as its processes find it in their environment."""
+"""The addresses of a contender's database and Redis, from the environment of its processes."""
 
 import os
 from typing import Any

@@ -1,1 +1,1 @@
-"""The API beside a minimal FastAPI service and the bare transaction, through real servers."""
+"""The API, a minimal FastAPI service and the bare transaction, measured with real servers."""

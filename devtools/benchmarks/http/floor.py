@@ -1,4 +1,4 @@
-"""The same transaction without any service: pgbench, from the embedded Postgres' programs."""
+"""The same transaction without a service: pgbench, from the embedded Postgres's programs."""
 
 import os
 import re
@@ -17,9 +17,8 @@ _FAILED = re.compile(r"^number of failed transactions: (\d+)", re.MULTILINE)
 
 
 def run(postgres: Postgres, database: str, clients: int, seconds: int, folder: Path) -> Found:
-    """Transactions a second; pgbench tells the average latency, which stands in both places.
-
-    Raises BenchError.
+    """Transactions a second, and the average latency in place of both percentiles (pgbench has
+    none). Raises BenchError.
     """
     path = folder / "floor.sql"
     path.write_text(statements.AS_PGBENCH)

@@ -31,7 +31,7 @@ WEB_PROCESSES = 2
 WEB_THREADS = 8
 OURS, PEER, FLOOR = "novitai", "fastapi", "pgbench"
 POST, GET, LIST = "POST", "GET one", "GET list"
-# No answer of the measurement may be a refusal.
+# So high that no request of the measurement is refused.
 _RATE = 1_000_000
 _START_SECONDS = 60.0
 _WISH = {"name": "bench", "productName": "RTX 4090 24GB", "templateId": "tpl-1"}
@@ -39,7 +39,7 @@ _WISH = {"name": "bench", "productName": "RTX 4090 24GB", "templateId": "tpl-1"}
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measurement: requests a second, and how long they took in milliseconds."""
+    """One measurement: requests a second, and their latency in milliseconds."""
 
     who: str
     what: str
@@ -51,13 +51,13 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A server under measurement, and a key and an instance that it knows."""
+    """A measured server, with a key of it."""
 
     url: str
     key: str
 
     def post(self) -> str:
-        """The id of a new instance. Raises OSError while it does not answer."""
+        """The id of a new instance. Raises OSError while the server does not answer."""
         request = urllib.request.Request(  # noqa: S310 - our own server
             f"{self.url}/api/instances",
             data=json.dumps(_WISH).encode(),
@@ -72,7 +72,7 @@ class Site:
 
 
 def measure(stage: Stage, *, rounds: int, seconds: int, say: Callable[[str], None]) -> Any:
-    """All rounds, raw. Raises BenchError."""
+    """The raw figures of all rounds. Raises BenchError."""
     wrk_program = wrk.find(ROOT / DEBIAN_FOLDER)
     dsn = stage.postgres.database("bench_http")
     figures: list[Figure] = []

@@ -1,9 +1,8 @@
-"""A minimal FastAPI service over our tables: what the same work costs without the framework.
+"""A minimal FastAPI service on our tables: the cost of the same work without the framework.
 
-The same key check, validation, three inserts in one commit, one read and one list; an
-asynchronous psycopg pool, so concurrent commits share a flush of the disk. It has no rate limit,
-idempotency, metrics, request log or error format. Run by uvicorn as
-``devtools.benchmarks.http.peer:app``.
+The same key check, validation, three inserts in one commit, one read and one list; an asynchronous
+psycopg pool, so concurrent commits share a flush of the disk. It has no rate limit, idempotency,
+metrics, request log or error format. Run by uvicorn as ``devtools.benchmarks.http.peer:app``.
 """
 
 import hashlib
@@ -33,7 +32,7 @@ pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
 
 @asynccontextmanager
 async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-    """The pool lives as long as the server."""
+    """Open the pool with the server and close it with it."""
     async with pool:
         yield
 
@@ -42,7 +41,7 @@ app = FastAPI(lifespan=lifespan, openapi_url=None)
 
 
 class Wish(BaseModel):
-    """The request, by the same rules."""
+    """The request, with the same rules as ours."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -70,7 +69,7 @@ Caller = Annotated[dict[str, Any], Depends(caller)]
 
 @app.post("/api/instances", status_code=201)
 async def create(wish: Wish, who: Caller) -> dict[str, Any]:
-    """Instance, event and job in one commit."""
+    """Insert instance, event and job in one commit."""
     now = datetime.now(UTC)
     public_id = f"inst_{secrets.token_hex(12)}"
     row = {
@@ -118,7 +117,7 @@ async def create(wish: Wish, who: Caller) -> dict[str, Any]:
 
 @app.get("/api/instances/{public_id}")
 async def read(public_id: str, who: Caller) -> dict[str, Any]:
-    """One instance of the caller's."""
+    """One instance of the caller."""
     async with pool.connection() as connection:
         cursor = await connection.execute(statements.FIND, [public_id])
         row = await cursor.fetchone()
@@ -129,7 +128,7 @@ async def read(public_id: str, who: Caller) -> dict[str, Any]:
 
 @app.get("/api/instances")
 async def page(who: Caller, limit: int = 20) -> dict[str, Any]:
-    """The newest instances of the caller's, and how many there are."""
+    """The newest instances of the caller, and their number."""
     async with pool.connection() as connection:
         cursor = await connection.execute(statements.LIST, [who["project_id"], limit])
         rows = await cursor.fetchall()
@@ -139,7 +138,7 @@ async def page(who: Caller, limit: int = 20) -> dict[str, Any]:
 
 
 def details(row: dict[str, Any]) -> dict[str, Any]:
-    """The fields that a young instance has in our answers."""
+    """The fields of a new instance in our answers."""
     return {
         "id": row["public_id"],
         "name": row["name"],

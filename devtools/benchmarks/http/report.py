@@ -1,4 +1,4 @@
-"""docs/benchmarks-api.md: one table, as ratios; what was done about it is written by people below.
+"""docs/benchmarks-api.md: one table, as ratios. People write the text below it.
 
 Only the part between the two marks is replaced.
 """
@@ -17,7 +17,7 @@ _TARGETS = {POST: 1.0, GET: 1.0}
 
 
 def write(found: Mapping[str, Any], folder: Path) -> Path:
-    """Replace the measured part of the page; the page is made if there is none."""
+    """Replace the measured part of the page; creates the page if there is none."""
     path = folder / PAGE
     text = path.read_text() if path.exists() else f"# The API, measured\n\n{_BEGIN}\n{_END}\n"
     head, _, rest = text.partition(_BEGIN)

@@ -1,4 +1,4 @@
-"""The transaction under measurement as SQL: over our own tables, so indexes cost alike."""
+"""The measured transaction as SQL: on our own tables, so that indexes have the same cost."""
 
 FIND_KEY = """
 SELECT k.id, k.public_id, k.project_id, k.scopes FROM accounts_apikey k
@@ -40,8 +40,8 @@ INSERT INTO jobs_job (
 )
 """
 
-# By the id alone, as we do: a plan that the peer keeps from the first seconds would read all rows
-# of the project.
+# By the id alone, as the service does: a generic plan that the peer keeps from its first seconds
+# would read all rows of the project.
 FIND = "SELECT * FROM instances_instance WHERE public_id = %s"
 LIST = "SELECT * FROM instances_instance WHERE project_id = %s ORDER BY id DESC LIMIT %s"
 COUNT = """
@@ -50,7 +50,7 @@ SELECT count(*) FROM (SELECT 1 FROM instances_instance WHERE project_id = %s LIM
 
 
 def _as_pgbench() -> str:
-    """The key, the three inserts and the commit; random words where a service makes ids."""
+    """The key, the three inserts and the commit; with random words as ids."""
     word = "md5(random()::text || clock_timestamp()::text)"
     own = {
         "public_id": word,

@@ -1,4 +1,4 @@
-"""wrk, Debian's load generator in C: it costs the two cores little beside what is measured."""
+"""wrk, Debian's load generator in C: it uses little of the two cores."""
 
 import os
 import re
@@ -17,7 +17,7 @@ _MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}
 
 
 def find(unpacked: Path) -> tuple[str, str]:
-    """The program, and the folder of its libraries where it is not the machine's own.
+    """The program, and the folder of its libraries unless it is installed.
 
     Raises BenchError.
     """
@@ -32,7 +32,7 @@ def find(unpacked: Path) -> tuple[str, str]:
 
 
 def script(folder: Path, key: str, body: str = "") -> Path:
-    """What wrk sends: a GET, or a POST of this JSON."""
+    """A script for wrk: a GET, or a POST of this JSON."""
     lines = [f'wrk.headers["Authorization"] = "Bearer {key}"']
     if body:
         lines += ['wrk.method = "POST"', f"wrk.body = [[{body}]]"]
@@ -43,7 +43,7 @@ def script(folder: Path, key: str, body: str = "") -> Path:
 
 
 def run(program: tuple[str, str], url: str, path: Path, connections: int, seconds: int) -> Found:
-    """Requests a second, milliseconds of the median and of the 99th percentile, refusals.
+    """Requests a second, median and 99th percentile in milliseconds, refusals.
 
     Raises BenchError.
     """
@@ -59,7 +59,7 @@ def run(program: tuple[str, str], url: str, path: Path, connections: int, second
 
 
 def parse(output: str) -> Found:
-    """Raises BenchError for what is no report of wrk's."""
+    """Raises BenchError if this is not a report of wrk."""
     rate = _RATE.search(output)
     latency = {share: float(n) * _MILLISECONDS[unit] for share, n, unit in _LATENCY.findall(output)}
     if rate is None or set(latency) != {"50", "99"}:

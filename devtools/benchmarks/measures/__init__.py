@@ -1,1 +1,1 @@
-"""The questions that are put to every contender."""
+"""The measurements of all contenders."""

@@ -1,7 +1,7 @@
-"""kill -9 of all worker processes with hanging jobs in them, and how long until each runs again.
+"""kill -9 of all worker processes that run hanging jobs; the time until each job runs again.
 
-The cases run at the same time: they mostly wait for somebody's timeout, and what each waits for
-does not depend on the others. Each is killed as soon as all its slots are taken.
+All cases run at the same time: they mostly wait for a timeout of their own, independent of the
+others. Each is killed when all its slots are taken.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ _POLL_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class Case:
-    """A contender with the settings on which its recovery depends."""
+    """A contender with the settings that decide its recovery."""
 
     name: str
     title: str
@@ -64,7 +64,7 @@ CASES = (
 @dataclass
 class Recovery:
     """Seconds from the kill. ``restarted``: of the jobs that were running; ``all_started``: until
-    no job was left that had not been started since, the claimed but unstarted ones included.
+    every job had started again, including jobs that were claimed but not started.
     """
 
     running: int = 0
@@ -83,7 +83,7 @@ class _Victim:
 
 
 def prepare_recovery(stage: Stage) -> None:
-    """Make the schemas; once. Raises BenchError."""
+    """Create the schemas; once. Raises BenchError."""
     for case in _runnable(stage):
         prepare(stage, case.contender, _place(case))
 
@@ -120,9 +120,9 @@ def _begin(victim: _Victim, plan: Plan) -> None:
 
 
 def _kill_when_busy(victims: Sequence[_Victim]) -> None:
-    """Kill each once all its slots are taken: something has started, and then nothing for a while.
+    """Kill each case when all its slots are taken: jobs have started, then none for two seconds.
 
-    Waiting longer would favour those whose timeout counts from the claim.
+    A longer wait would be an advantage for systems whose timeout counts from the claim.
     """
     deadline = time.monotonic() + _START_SECONDS
     alive = {each.case.name: (each, 0, time.monotonic()) for each in victims}
@@ -139,7 +139,7 @@ def _kill_when_busy(victims: Sequence[_Victim]) -> None:
 
 
 def _kill(victim: _Victim) -> None:
-    """From here on hanging jobs end at once: those that come back need free slots to start."""
+    """From now on hanging jobs end at once: jobs that are run again need free slots."""
     troupe = victim.troupe
     troupe.tree.kill()
     victim.killed_at = marks.now()
@@ -161,7 +161,7 @@ def _watch(victims: Sequence[_Victim], plan: Plan) -> None:
 
 
 def started_since(seen: Sequence[marks.Mark], moment: int) -> dict[int, float]:
-    """The first start of each job after the moment, in seconds from it."""
+    """The first start of each job after ``moment``, in seconds from it."""
     found: dict[int, float] = {}
     for each in seen:
         if each.at > moment:

@@ -9,14 +9,14 @@ from devtools.benchmarks.processes import cpu_seconds, memory_bytes
 from devtools.benchmarks.stage import Stage, Troupe
 
 DRAIN_SECONDS = 180.0
-# Higher than the number of any other job, so that the warm-up's are told apart.
+# Higher than the numbers of the warm-up's jobs, so that these can be left out.
 FIRST_PACED = 1_000_000
 WARM_UP = {NOOP: 100, BATCHED: 1_000, COMMIT: 200, MARK: 20}
 
 
 @dataclass
 class Round:
-    """Rates are jobs a second; what a contender does not do is missing."""
+    """Rates are jobs a second; measurements that a contender does not support are missing."""
 
     rates: dict[str, float] = field(default_factory=dict)
     cpu_per_1000: dict[str, float] = field(default_factory=dict)
@@ -26,7 +26,7 @@ class Round:
 
 
 def measure_round(stage: Stage, troupe: Troupe, plan: Plan) -> Round:
-    """Enqueue rates without workers, then everything else with them, warmed up."""
+    """Enqueue rates without workers, then all others with workers, after a warm-up."""
     found = Round()
     contender = troupe.contender
     troupe.driver.ask("clear")
@@ -51,7 +51,7 @@ def _has(troupe: Troupe, task: str) -> bool:
 
 def measure_enqueue(troupe: Troupe, plan: Plan, found: Round) -> None:
     driver = troupe.driver
-    # The first ones pay for connections and plans.
+    # The first enqueues include the cost of connections and plans.
     driver.ask("enqueue", task=NOOP, count=20)
     seconds = driver.ask("enqueue", task=NOOP, count=plan.enqueue_one)
     found.rates["enqueue_one"] = plan.enqueue_one / seconds
@@ -71,14 +71,14 @@ def measure_pickup(troupe: Troupe, plan: Plan) -> list[float]:
     )
     troupe.driver.ask("await_drained", task=MARK, seconds=DRAIN_SECONDS)
     started = [each for each in marks.read_marks(troupe.marks) if each.number >= FIRST_PACED]
-    # A handler may begin before the committer's own process is told of its commit: that is zero.
+    # A handler may begin before the enqueuer's process sees the end of its commit: counts as 0.
     return [max(0.0, (each.at - committed[each.number - FIRST_PACED]) / 1e6) for each in started]
 
 
 def measure_drain(stage: Stage, troupe: Troupe, task: str, count: int, found: Round) -> None:
-    """Fill the queue while the workers are frozen; the clock runs from their thaw to the last job.
+    """Fill the queue while the workers are frozen; measure from their thaw to the last job.
 
-    So every contender has its processes up, its tables analysed and its pages written.
+    So every contender has its processes running, its tables analysed and its pages written.
     """
     driver, tree = troupe.driver, troupe.tree
     driver.ask("clear")

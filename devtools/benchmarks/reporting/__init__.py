@@ -1,1 +1,1 @@
-"""Raw figures to a table, a page and plots."""
+"""Makes a table, a page and plots of raw figures."""

@@ -1,4 +1,4 @@
-"""The table that puts the contenders side by side; terminal and page show the same cells."""
+"""The table that compares the contenders; terminal and page show the same cells."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ PERCENTILES = ((0.5, "p50"), (0.95, "p95"), (0.99, "p99"))
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A contender's line; ``cells`` in the order of the header."""
+    """The row of a contender; ``cells`` in the order of the header."""
 
     contender: str
     cells: Sequence[str]
@@ -30,7 +30,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """``unit`` says what the figures are."""
+    """``unit``: the unit of the figures."""
 
     title: str
     unit: str
@@ -39,7 +39,7 @@ class Table:
 
 
 def tables(results: Results) -> list[Table]:
-    """Everything but recovery and targets; nothing when the contenders were not compared."""
+    """All tables but recovery and targets; none if the contenders were not compared."""
     if not any(results.rounds.values()):
         return []
     rates = [_rate_table(results, measure, title) for measure, title in RATES]
@@ -47,7 +47,7 @@ def tables(results: Results) -> list[Table]:
 
 
 def trouble_of(results: Results, contender: str) -> str | None:
-    """Why a contender has no figures."""
+    """The reason why a contender has no figures."""
     if results.rounds.get(contender):
         return None
     own = [text for key, text in results.troubles.items() if key.startswith(contender)]

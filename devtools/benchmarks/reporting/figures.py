@@ -1,4 +1,4 @@
-"""Numbers as people read them."""
+"""Formats numbers for readers."""
 
 import math
 
@@ -6,7 +6,7 @@ from devtools.benchmarks.stats import Spread
 
 
 def number(value: float) -> str:
-    """Three significant digits, thousands apart: 41,300; 12.4; 0.52."""
+    """Three significant digits, with separators of thousands: 41,300; 12.4; 0.52."""
     if math.isinf(value):
         return "never"
     if value == 0:
@@ -17,12 +17,12 @@ def number(value: float) -> str:
 
 
 def spread(found: Spread) -> str:
-    """``median (lowest..highest)``; the median alone where there is no spread."""
+    """``median (lowest..highest)``; only the median if all values are equal."""
     if found.lowest == found.highest:
         return number(found.median)
     return f"{number(found.median)} ({number(found.lowest)}..{number(found.highest)})"
 
 
 def ratio(found: Spread | None) -> str:
-    """The median of the rounds' ratios; a dash without any."""
+    """The median of the rounds' ratios; a dash if there are none."""
     return "–" if found is None else number(found.median)

@@ -1,4 +1,4 @@
-"""The engine's promises, what was measured, and whether they were kept."""
+"""The engine's promises, their measured values, and whether they were kept."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ LEASE_SECONDS = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``is_met`` is None where there is no promise, or nothing was measured."""
+    """``is_met`` is None if there is no promise, or no measurement."""
 
     promise: str
     target: str
@@ -31,7 +31,7 @@ NOT_MEASURED: Found = ("not measured", None)
 
 
 def verdicts(results: Results) -> list[Verdict]:
-    """In the order in which they were promised."""
+    """In the order of the promises."""
     return [
         Verdict(promise, target, *judge(results))
         for promise, target, judge in (*_SPEED, *_CRASHES, *_LOAD, *_CLAIMS)

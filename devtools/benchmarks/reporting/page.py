@@ -1,4 +1,4 @@
-"""docs/benchmarks.md: the result as a page, all of it made from the raw figures."""
+"""docs/benchmarks.md: the whole page is made from the raw figures."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -54,7 +54,7 @@ What cannot be compared, and what the figures do not say:
 
 
 def write(results: Results, folder: Path, plots: Sequence[str], command: str) -> Path:
-    """The page beside its plots; returns its path."""
+    """Write the page beside its plots; returns its path."""
     page = folder / "benchmarks.md"
     page.write_text("\n\n".join(_parts(results, plots, command)) + "\n")
     return page

@@ -1,4 +1,4 @@
-"""The figures as pictures (SVG). Needs matplotlib, which only the benchmark's own venv has."""
+"""The figures as plots (SVG). Needs matplotlib, which only the benchmark's own venv has."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +21,7 @@ _DRAINS = (
     (BATCHED, "batches of 200", 1.0),
     (COMMIT, "a commit in each job", 0.65),
 )
-# What the claim's promise is, in milliseconds at p95.
+# With the limit of the claim's p95 in milliseconds.
 _SCENARIOS = {
     "plain": ("{finished:,} finished rows", 10),
     "paused": ("… a paused type at the head", 10),
@@ -33,7 +33,7 @@ _POINTS = 250
 
 
 def draw(results: Results, folder: Path) -> list[str]:
-    """Write benchmarks-NAME.svg for all that was measured; returns the names."""
+    """Write benchmarks-NAME.svg for all measurements; returns the names."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -61,7 +61,7 @@ def draw(results: Results, folder: Path) -> list[str]:
 
 
 def _drain(results: Results, axes: Any) -> bool:
-    """Rates differ by a factor of a hundred: bars on a logarithmic scale, lengths from 100."""
+    """Rates differ by a factor of a hundred: bars on a logarithmic scale that begins at 100."""
     names = [name for name in results.contenders if results.rounds.get(name)]
     height = 0.8 / len(_DRAINS)
     for place, name in enumerate(reversed(names)):
@@ -114,7 +114,7 @@ def _pickup(results: Results, axes: Any) -> bool:
     names = [name for name in results.contenders if results.pickups(name)]
     for name in names:
         values = sorted(value for each in results.pickups(name) for value in each)
-        # Some hundred points draw the same line as thousands.
+        # A few hundred points draw the same line as thousands.
         places = [*range(0, len(values), max(1, len(values) // _POINTS)), len(values) - 1]
         shares = [(place + 1) / len(values) for place in places]
         title = results.contenders[name]["title"]

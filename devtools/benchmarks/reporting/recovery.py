@@ -1,4 +1,4 @@
-"""How long each contender takes to come back."""
+"""The recovery time of each contender."""
 
 from collections.abc import Sequence
 

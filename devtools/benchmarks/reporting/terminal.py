@@ -12,7 +12,7 @@ _COLOURS = {"met": "green", "missed": "red", "–": "dim"}
 
 
 def show(results: Results, console: Console) -> None:
-    """All tables, then the promises."""
+    """Print all tables, then the promises."""
     for table in [*tables(results), recovery_table(results)]:
         console.print(_drawn(table))
     promises = RichTable(title="promises", title_justify="left")

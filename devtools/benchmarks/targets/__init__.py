@@ -1,1 +1,1 @@
-"""The engine's own promises, each put to the test that could break it."""
+"""Measurements of the engine's own promises."""

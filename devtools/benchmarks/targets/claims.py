@@ -1,4 +1,4 @@
-"""How long a claim of 100 rows takes in a big table: a program that answers one request.
+"""The time of a claim of 100 rows in a big table: a program that answers one request.
 
 ``python -m devtools.benchmarks.targets.claims`` with the engine's environment: a Plan as JSON on
 its input, milliseconds by scenario on its output.
@@ -29,7 +29,7 @@ from jobs.handler import get_type  # noqa: E402
 from jobs.models import JobPriority  # noqa: E402
 
 TYPES = [BATCHED, COMMIT, ONCE]
-# Of each of them; a claim takes a batch of every type.
+# Rows of each type; a claim takes a batch of every type.
 BATCHES = [34, 33, 33]
 ROWS = sum(BATCHES)
 PAUSED = HANG
@@ -56,9 +56,9 @@ UPDATE jobs_job SET status = 'completed', completed_at = clock_timestamp(), leas
 
 
 def main() -> None:
-    """All scenarios on one table, each with fresh due rows."""
+    """All scenarios on one table, each with new due rows."""
     plan = json.load(sys.stdin)
-    # It is filled in bulk, for longer than any statement of the service may take.
+    # Filling in bulk takes longer than the service allows for a statement.
     execute("SET statement_timeout = 0")
     execute("TRUNCATE jobs_job")
     _add(plan["claim_finished"], status="completed", offset="-1 day")
@@ -78,7 +78,7 @@ def _scenario(plan: dict[str, int], priorities: list[JobPriority]) -> list[float
 
 
 def _beside_a_paused_type(plan: dict[str, int]) -> list[float]:
-    """Its rows would all be handed out first."""
+    """Without the pause, its rows would be claimed first."""
     execute(
         "INSERT INTO jobs_pausedtype (type, paused_by, reason) VALUES (%s, 'bench', '')", [PAUSED]
     )
@@ -99,7 +99,7 @@ def _under_an_old_snapshot(plan: dict[str, int]) -> list[float]:
 
 @contextlib.contextmanager
 def _old_snapshot() -> Iterator[None]:
-    """A transaction that goes on seeing the rows as they were, so that none can be cleaned up."""
+    """A transaction with an old snapshot, so that no dead row can be removed."""
     with psycopg.connect(site.database()) as connection:
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         connection.execute("SELECT count(*) FROM jobs_worker")
@@ -114,9 +114,9 @@ def _make_due(count: int, priorities: list[JobPriority]) -> None:
 
 
 def _claim(times: int) -> list[float]:
-    """Milliseconds of each claim with its commit; what was claimed is done before the next.
+    """Milliseconds of each claim with its commit; the claimed rows are completed before the next.
 
-    None at all when a paused type's rows are handed out: then there is nothing to be measured.
+    An empty list if rows of a paused type were claimed: then the measurement is not valid.
     """
     found = []
     claimer = Claimer("bench")

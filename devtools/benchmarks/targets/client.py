@@ -1,4 +1,4 @@
-"""The engine's client with what only the engine's own targets need."""
+"""The engine's client with additional methods for the engine's own targets."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ FROM generate_series(0, %(count)s - 1) AS n
 
 
 class TargetClient(EngineClient):
-    """See Client; ``driver`` calls the rest by name."""
+    """See Client; ``driver`` calls the additional methods by name."""
 
     def fill_talks(self, task: str, count: int, hang_every: int) -> None:
-        """Every so manieth item hangs; 0 for none."""
+        """Every ``hang_every``-th item hangs; 0: none."""
         with transaction.atomic():
             execute(_FILL, {"task": task, "count": count, "hang_every": hang_every})
             queue.notify()
         settle_tables("jobs_job")
 
     def refused(self) -> int | None:
-        """How many stale writes have been refused since the database was made, if it is counted."""
+        """Number of stale writes refused since the database was created, if it is counted."""
         found = _rows("SELECT value FROM jobs_counter WHERE name = 'stale_writes_refused'")
         return found[0][0] if found else None
 
     def fingerprint(self, task: str) -> list[list[str]]:
-        """All that a stale write could change, as text."""
+        """All columns that a stale write could change, as text."""
         return [
             [str(value) for value in row]
             for row in _rows(

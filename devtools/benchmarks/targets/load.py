@@ -1,4 +1,4 @@
-"""Hanging items beside healthy ones: do they hold others back?"""
+"""Hanging items beside healthy ones: measures whether they delay others."""
 
 from dataclasses import replace
 
@@ -41,10 +41,10 @@ def pickup_beside_a_flood(stage: Stage, plan: Plan) -> list[float]:
 
 
 def healthy_rates(stage: Stage, plan: Plan) -> dict[str, list[float]]:
-    """Items a second whose calls take 50 ms: alone, and with every twentieth hanging for 10 s.
+    """Items a second with calls of 50 ms: alone, and with every twentieth hanging for 10 s.
 
-    The promise is for as long as slots suffice, so there are more of them than two cores can use
-    beside those that hang.
+    The promise holds as long as there are free slots, so there are more slots than two cores can
+    use beside the hanging items.
     """
     found: dict[str, list[float]] = {"none": [], "some": []}
     threads = {"JOB_THREADS": str(TALK_THREADS)}

@@ -1,4 +1,4 @@
-"""Kills, freezes and many clusters: is work lost, done twice, or left lying?"""
+"""Kills, freezes and many clusters: measures whether work is lost, done twice, or not done."""
 
 import contextlib
 import time
@@ -28,7 +28,7 @@ _AFTER_THAW_SECONDS = 6.0
 
 @dataclass
 class Once:
-    """How often jobs ran while four clusters shared them and nothing died."""
+    """Number of runs of jobs that four clusters shared, without a death."""
 
     jobs: int
     ran_once: int
@@ -68,7 +68,7 @@ def count_runs(seen: list[marks.Mark], jobs: int) -> Once:
 
 
 def write_stale(stage: Stage) -> dict[str, object]:
-    """Freeze a cluster past its lease, let another do its work, and wake it up."""
+    """Freeze a cluster past its lease, let another do its work, then thaw it."""
     with stage.troupe(TARGET_ENGINE, "engine") as troupe:
         driver, frozen = troupe.driver, troupe.tree
         successor = Tree(TARGET_ENGINE.commands, troupe.env, troupe.log)
@@ -100,11 +100,11 @@ def write_stale(stage: Stage) -> dict[str, object]:
 
 
 def kill_one_by_one(stage: Stage) -> dict[str, float]:
-    """SIGKILL to each process of an idle cluster but its command, one after the other.
+    """SIGKILL to each process of an idle cluster except its command, one after the other.
 
-    The workers wait on the queue meanwhile, so the one that reads it is among them. By the
-    process's place in the tree: the longest that a job enqueued after the kill waited, in seconds;
-    the patience's length when one never ran.
+    The workers wait at the pipe meanwhile, so the one that reads it is among them. By the process's
+    place in the tree: the longest wait in seconds of a job enqueued after the kill; _SERVED_SECONDS
+    if one never ran.
     """
     found: dict[str, float] = {}
     with stage.troupe(TARGET_ENGINE, "engine") as troupe:
@@ -122,13 +122,13 @@ def kill_one_by_one(stage: Stage) -> dict[str, float]:
 
 
 def _below_the_command(tree: Tree) -> list[psutil.Process]:
-    """All but the leader, oldest first."""
+    """All processes except the leader, oldest first."""
     found = sorted(tree.members(), key=lambda process: (process.create_time(), process.pid))
     return found[1:]
 
 
 def _longest_wait(troupe: Troupe, first: int) -> float:
-    """For some seconds: what the kill takes down may still serve the first one."""
+    """Measures for some seconds: processes that the kill affects may still run the first job."""
     committed = troupe.driver.ask(
         "pace", task=MARK, first=first, count=_JOBS_AFTER_KILL, per_second=_PER_SECOND_AFTER_KILL
     )

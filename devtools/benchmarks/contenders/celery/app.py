@@ -20,9 +20,9 @@ app.conf.update(
     worker_hijack_root_logger=False,
     broker_connection_retry_on_startup=True,
     broker_transport_options={
-        # Celery's own default is an hour.
+        # Celery's default is an hour.
         "visibility_timeout": int(os.environ.get("BENCH_RETRY", "3600")),
-        # Look for what has become visible every second; the defaults make it 100 seconds.
+        # Look for visible messages every second; with the defaults, every 100 seconds.
         "unacked_restore_interval": 1,
         "unacked_restore_throttle": 1,
     },
@@ -33,12 +33,12 @@ _connections: list[Any] = []
 
 @app.task(name="noop")
 def noop(_: int) -> None:
-    """Nothing."""
+    """Does nothing."""
 
 
 @app.task(name="commit")
 def commit(number: int) -> None:
-    """Each process of the pool has one connection, made at its first task."""
+    """Each process of the pool has one connection, opened by its first task."""
     if not _connections:
         _connections.append(psycopg.connect(site.database(), autocommit=True))
     _connections[0].execute(effects.INSERT, [number])
@@ -46,13 +46,13 @@ def commit(number: int) -> None:
 
 @app.task(name="mark")
 def mark(number: int) -> None:
-    """Say when it started."""
+    """Record the start."""
     put_mark([number])
 
 
 @app.task(name="hang")
 def hang(number: int) -> None:
-    """Say when it started, and hang until released."""
+    """Record the start, and hang until released."""
     put_mark([number])
     while not release_file().exists():
         time.sleep(0.2)

@@ -1,4 +1,4 @@
-"""Celery's queue in Redis."""
+"""Client of Celery's queue in Redis."""
 
 import time
 from typing import Any
@@ -36,13 +36,13 @@ class CeleryClient:
         app.send_task(task, [number])
 
     def enqueue_many(self, task: str, count: int) -> None:
-        """There is no call for many; one producer spares taking a connection each time."""
+        """Celery has no bulk call; with one producer, not every call takes a connection."""
         with app.producer_pool.acquire(block=True) as producer:
             for number in range(count):
                 app.send_task(task, [number], producer=producer)
 
     def is_drained(self, task: str) -> bool:
-        """Seen empty several times: between the queue and the unacked a message is in neither."""
+        """True if empty several times: a message on its way is neither queued nor unacked."""
         for _ in range(_LOOKS):
             if not self._is_empty():
                 return False

@@ -1,4 +1,4 @@
-"""This project's engine, through the real ``manage.py worker``."""
+"""This project's engine, with the real ``manage.py worker``."""
 
 from devtools.benchmarks.contenders.base import BATCHED, COMMIT, NOOP, WORKERS, Contender, python
 

@@ -1,4 +1,4 @@
-"""The engine's queue as the service uses it."""
+"""Client of the engine's queue, as the service uses it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class EngineClient:
                 queue.enqueue(task, payload={"n": number})
 
     def is_drained(self, task: str) -> bool:
-        # Two looks, so that each finds its partial index.
+        # Two subqueries, so that each uses its partial index.
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT NOT EXISTS (SELECT 1 FROM jobs_job WHERE status = 'pending' AND type = %s)"
@@ -66,7 +66,7 @@ def execute(statement: str, parameters: Any = None) -> None:
 
 
 def settle_tables(*tables: str) -> None:
-    """A backlog that has stood for a while: analysed and written to disk."""
+    """Analyse the tables and write them to disk, as after some time of operation."""
     for table in tables:
         execute(f"VACUUM ANALYZE {table}")
     execute("CHECKPOINT")

@@ -1,4 +1,4 @@
-"""What the engine's jobs do, as a handler of the service would be written."""
+"""Handlers of the engine's jobs, written like those of the service."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STALE_SECONDS = 4.0
 
 
 class Noop(Handler[Any, Any]):
-    """Each job a unit of its own, done at once."""
+    """Each job is a work item of its own, done at once."""
 
     def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[Any] | Resolved]:
         return [WorkItem([job], job.payload) for job in jobs]
@@ -34,7 +34,7 @@ class Noop(Handler[Any, Any]):
 
 
 class Batched(Noop):
-    """The whole batch is one unit."""
+    """The whole batch is one work item."""
 
     def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[Any] | Resolved]:
         return [WorkItem(jobs, None)]
@@ -51,7 +51,7 @@ class Commit(Noop):
 
 
 class Mark(Noop):
-    """Says when it started."""
+    """Records its start."""
 
     def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[Any] | Resolved]:
         mark(job.payload["n"] for job in jobs)
@@ -59,7 +59,7 @@ class Mark(Noop):
 
 
 class Hang(Noop):
-    """Says when it started, and never ends unless the release file is there."""
+    """Records its start, and hangs until the release file exists."""
 
     def call(self, work: Any) -> Any:
         mark([work["n"]])
@@ -68,7 +68,7 @@ class Hang(Noop):
 
 
 class Talker(Noop):
-    """Talks for 50 ms, or hangs for 10 s where its payload says so; says when it is through."""
+    """Calls for 50 ms, or hangs for 10 s if its payload says so; records the short calls."""
 
     def call(self, work: Any) -> Any:
         time.sleep(HANG_SECONDS if work.get("hang") else TALK_SECONDS)
@@ -77,7 +77,7 @@ class Talker(Noop):
 
 
 class Once(Batched):
-    """Says of every job that it ran."""
+    """Records each run of a job."""
 
     def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[Any] | Resolved]:
         mark(job.payload["n"] for job in jobs)
@@ -85,7 +85,7 @@ class Once(Batched):
 
 
 class Stale(Hang):
-    """Hangs long enough to be frozen in it, then writes a row together with its job's end."""
+    """Hangs long enough to be frozen meanwhile, then writes a row together with its job's end."""
 
     def call(self, work: Any) -> Any:
         mark([work["n"]])

@@ -1,7 +1,7 @@
-"""Bare psycopg: claim with SKIP LOCKED, say done, commit; as many clients as workers.
+"""Bare psycopg: claim with SKIP LOCKED, mark as done, commit; as many clients as workers.
 
 Twice: on the smallest table that can be a queue, and on the service's own table, with its indexes
-and checks, so that the cost of the schema and that of the code can be told apart.
+and checks. So the cost of the schema and that of the code can be compared.
 """
 
 from devtools.benchmarks.contenders.base import BATCHED, COMMIT, NOOP, WORKERS, Contender, python

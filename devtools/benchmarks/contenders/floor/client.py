@@ -1,4 +1,4 @@
-"""The smallest tables that can be queues: one per task, all alike."""
+"""Client of the smallest possible queues: one table for each kind of job, all alike."""
 
 import psycopg
 from psycopg.types.json import Jsonb
@@ -63,7 +63,7 @@ class FloorClient:
     def is_drained(self, task: str) -> bool:
         look = f"SELECT 1 FROM floor_{task} WHERE status <> 'done' LIMIT 1"
         pending = look.replace("<> 'done'", "= 'pending'")
-        # The second look reads the whole table: only once the first finds nothing.
+        # The second query reads the whole table: only if the first finds nothing.
         return self._finds_nothing(pending) and self._finds_nothing(look)
 
     def _finds_nothing(self, query: str) -> bool:

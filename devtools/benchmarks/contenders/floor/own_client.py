@@ -1,4 +1,4 @@
-"""The engine's table, worked by the floor's clients."""
+"""Client of the engine's table for the floor's workers."""
 
 from devtools.benchmarks.contenders.engine.client import EngineClient, execute
 from devtools.benchmarks.contenders.floor.client import CHANNEL

@@ -1,4 +1,4 @@
-"""One client of the floor: ``python -m devtools.benchmarks.contenders.floor.worker plain|own``."""
+"""One worker of the floor: ``python -m devtools.benchmarks.contenders.floor.worker plain|own``."""
 
 import sys
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Procrastinate's queue."""
+"""Client of Procrastinate's queue."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""django-q2 as it is, with its ORM broker, tuned."""
+"""django-q2 without changes, with its ORM broker, tuned."""
 
 from devtools.benchmarks.contenders.base import COMMIT, NOOP, WORKERS, Contender, python
 

@@ -1,4 +1,4 @@
-"""django-q2's own queue."""
+"""Client of django-q2's queue."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class StockClient:
         _execute(effects.EMPTY)
 
     def fill(self, task: str, count: int) -> None:
-        """The rows that async_task would write, in one go."""
+        """Insert the rows that async_task would write, at once."""
         now = timezone.now()
         packages = (
             SignedPackage.dumps(

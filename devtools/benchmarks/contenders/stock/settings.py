@@ -26,7 +26,7 @@ Q_CLUSTER = {
     "scheduler": False,
     "catch_up": False,
     "log_level": "WARNING",
-    # How long a claimed task stays hidden; must be longer than timeout, or tasks run twice.
+    # Seconds for which a claimed task is hidden; with less than timeout, tasks would run twice.
     "retry": int(os.environ.get("BENCH_RETRY", "60")),
     "timeout": int(os.environ.get("BENCH_RETRY", "60")) - 5,
 }

@@ -1,4 +1,4 @@
-"""What django-q2's workers run."""
+"""Tasks of django-q2's workers."""
 
 import time
 
@@ -10,7 +10,7 @@ from devtools.benchmarks.marks import release_file
 
 
 def noop(_: int) -> None:
-    """Nothing."""
+    """Does nothing."""
 
 
 def commit(number: int) -> None:
