@@ -10,45 +10,45 @@ from devtools.benchmarks.results import Results
 
 _PLOTS = {
     "drain": "Jobs a second by contender, on a logarithmic scale",
-    "pickup": "Share of jobs that were started within so many milliseconds of their commit",
+    "pickup": "Share of jobs that were started within a number of milliseconds after their commit",
     "recovery": "Seconds from kill -9 until every job was started again",
     "claims": "Milliseconds of a claim of 100 rows, by scenario",
 }
 
 _HOW = """
-All contenders had the same {workers} worker processes, the same Postgres with the same settings,
-and took turns: in each of the {rounds} rounds every one of them was measured before the next round
-began. A figure is the median of the rounds, with the lowest and the highest in brackets; a ratio
-is taken within each round before its median. Other work on the machine moves figures more than
+All contenders had the same {workers} worker processes and the same Postgres with the same settings,
+and took turns: each of the {rounds} rounds measured every contender before the next round began. A
+figure is the median of the rounds, with the lowest and the highest in brackets; a ratio is
+calculated within each round before the median. Other load of the machine changes figures more than
 ratios.
 
-- *Drain*: the worker processes are up and warm, then frozen (SIGSTOP) while the queue is filled,
-  analysed and written to disk; the clock runs from their thaw until nothing is left, looked for
-  every 20 ms. *One row a message* does nothing, one job at a time; *batches* do nothing to 200
-  rows at once; *a commit in each job* writes one row in a transaction of its own for every job,
-  through a claim of 200 where there are batches.
-- *Pickup*: {paced} jobs a round at {per_second:.0f} a second, at uneven intervals, from the return
-  of the enqueuer's COMMIT to the first line of the handler, both by CLOCK_MONOTONIC, which all
-  processes share. A handler that began before the enqueuer got its processor back counts as zero.
-  Percentiles are of all rounds together, in brackets the rounds' own.
-- *Recovery*: {hanging} hanging jobs, as many at work as there are slots; kill -9 of every worker
-  process, started again at once; seconds from the kill. Jobs that come back end at once, so that
-  all find a slot. What was renewed or claimed some seconds before the kill comes back that much
-  sooner than the lease or timeout is long.
+- *Drain*: the worker processes are started and warm, then frozen (SIGSTOP) while the queue is
+  filled, analysed and written to disk; the time runs from their thaw until the queue is empty,
+  which is checked every 20 ms. *One row a message* does nothing, one job at a time; *batches* do
+  nothing to 200 rows at once; *a commit in each job* writes one row in a transaction of its own for
+  every job, through a claim of 200 if the contender has batches.
+- *Pickup*: {paced} jobs a round at {per_second:.0f} a second, at irregular intervals, from the
+  return of the enqueuer's COMMIT to the first line of the handler, both by CLOCK_MONOTONIC, which
+  all processes share. A handler that began before the enqueuer was running again counts as zero.
+  Percentiles are of all rounds together, those of the rounds in brackets.
+- *Recovery*: {hanging} hanging jobs, as many running as there are slots; kill -9 of every worker
+  process, restarted at once; seconds from the kill. Jobs that are run again end at once, so that
+  all find a slot. A lease that was renewed or claimed some seconds before the kill lapses sooner
+  after it, by that time.
 - *CPU*: user and system time of all worker processes, and of all of Postgres (or Redis) during the
-  drain, the look-outs of the measurement included. *Memory*: proportional set size.
+  drain, the queries of the measurement included. *Memory*: proportional set size.
 """.strip()
 
 _CAVEATS = """
-What cannot be compared, and what the figures do not say:
+Limits of the comparison:
 
 - The floor promises nothing: no lease, no retry, no history; a client that dies leaves its rows.
-  It marks how fast this Postgres can hand out rows to Python at all.
-- django-q2, Procrastinate and Celery hand out one job at a time. Whoever puts 200 pieces of work
-  into one of their jobs saves as much, and retries and counts them as one.
+  It shows how fast this Postgres can deliver rows to Python at best.
+- django-q2, Procrastinate and Celery deliver one job at a time. An application that puts 200 pieces
+  of work into one of their jobs saves as much, but retries and counts them as one.
 - Celery's broker is not the database: its enqueues are not part of the transaction that caused
   them, and its writes are on disk within a second instead of at commit.
-- django-q2 and Celery delete what is done, this engine and Procrastinate keep it.
+- django-q2 and Celery delete completed jobs, this engine and Procrastinate keep them.
 - django-q2's pickup follows its poll interval; it was set to a tenth of the default.
 """.strip()
 
@@ -75,18 +75,18 @@ def _parts(results: Results, plots: Sequence[str], command: str) -> list[str]:
         "Made by the benchmark itself from `docs/benchmarks.json`; do not edit.",
         f"Repeat it with `{command}`.",
         _where(results),
-        "## What was promised",
+        "## Promises",
         _promises(results),
         *_drawn(plots, ["drain", "pickup", "recovery", "claims"]),
-        "## Side by side",
+        "## Comparison",
         *[part for table in tables(results) for part in (f"### {_title(table)}", _markdown(table))],
         f"### {_title(recovery_table(results))}",
         _markdown(recovery_table(results)),
         "## How it was measured",
         how,
-        "## What each was given",
+        "## Settings of each contender",
         _given(results),
-        "## Reading it fairly",
+        "## Limits",
         _CAVEATS,
         *_troubles(results),
     ]
@@ -146,4 +146,4 @@ def _troubles(results: Results) -> list[str]:
     if not results.troubles:
         return []
     lines = [f"- {what}: {trouble}" for what, trouble in results.troubles.items()]
-    return ["## What went wrong", "\n".join(lines)]
+    return ["## Errors", "\n".join(lines)]

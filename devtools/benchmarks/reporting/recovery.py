@@ -10,7 +10,7 @@ from devtools.benchmarks.stats import Spread
 
 def recovery_table(results: Results) -> Table:
     """Seconds from kill -9 of all workers, which were started again at once."""
-    header = ["running jobs started again by", "nothing left unstarted by", "what it rests on"]
+    header = ["running jobs started again", "all jobs started again", "depends on"]
     rows = [_row(results, name) for name in results.recovery_cases]
     return Table("recovery after kill -9", "seconds", header, rows)
 
