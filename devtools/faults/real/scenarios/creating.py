@@ -79,9 +79,9 @@ SCENARIOS = (
     ),
     Scenario(
         "F2",
-        "create acts, its answer is lost, the list lags",
+        "create takes effect, its answer is lost, the list lags",
         lose_answers_of_what_acted,
         runs=12,
     ),
-    Scenario("F3", "create does not act, its answer is lost", lose_creates_on_their_way, runs=8),
+    Scenario("F3", "create has no effect, its answer is lost", lose_creates_on_their_way, runs=8),
 )

@@ -118,7 +118,7 @@ def _hold_locks(trial: Trial) -> None:
 SCENARIOS = (
     Scenario(
         "F7",
-        "a bad line to Postgres: latency, resets, half-closes, blackout",
+        "a bad connection to Postgres: latency, resets, half-closes, blackout",
         have_a_bad_line,
         runs=8,
         shape=Shape(has_database_proxy=True),

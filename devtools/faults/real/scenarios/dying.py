@@ -122,7 +122,7 @@ def _sleep_until(moment: float) -> None:
 SCENARIOS = (
     Scenario(
         "F4",
-        "a worker stands still past its lease, then goes on",
+        "a worker is frozen past its lease, then goes on",
         stand_still,
         runs=6,
         shape=Shape(clusters=2),

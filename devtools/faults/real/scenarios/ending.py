@@ -142,7 +142,7 @@ def _pass_by(stack: Stack) -> None:
 SCENARIOS = (
     Scenario(
         "F12",
-        "stuck in pulling, an error, gone, running after it was given up",
+        "stuck in pulling, an error, gone, running after it had failed",
         never_run,
         runs=6,
         environment={

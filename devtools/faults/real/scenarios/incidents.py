@@ -151,7 +151,7 @@ def stand_behind_an_edge(trial: Trial) -> None:
 SCENARIOS = (
     Scenario(
         "F23",
-        "Novita is blind: empty lists, lists without some, not-found for what lives",
+        "Novita is blind: empty or incomplete lists, not-found for existing instances",
         be_blind,
         runs=6,
         environment={"RECONCILE_INTERVAL": "2", "ABSENCE_AFTER": str(ABSENCE_SECONDS)},
@@ -166,7 +166,7 @@ SCENARIOS = (
     ),
     Scenario(
         "F25",
-        "an edge stands in front: HTML, a gateway's JSON, answers after the create acted",
+        "an edge answers: HTML, a gateway's JSON, also after the create took effect",
         stand_behind_an_edge,
         runs=16,
         environment={"RECONCILE_INTERVAL": "2"},

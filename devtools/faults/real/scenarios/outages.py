@@ -155,7 +155,7 @@ SCENARIOS = (
     ),
     Scenario(
         "F11",
-        "offers sold out or dearer between look and create",
+        "offers sold out or dearer between catalogue and create",
         lose_offers,
         runs=6,
         recovery_target_seconds=2.0,

@@ -139,7 +139,7 @@ SCENARIOS = (
         runs=4,
         environment={"INSTANCE_START_TIMEOUT": "60", "RECONCILE_INTERVAL": "5"},
     ),
-    Scenario("F19", "SIGTERM in the middle, a rolling restart", stop_in_order, runs=5),
+    Scenario("F19", "SIGTERM under load, a rolling restart", stop_in_order, runs=5),
     Scenario(
         "F21",
         "a poison job that kills its worker",

@@ -123,7 +123,7 @@ def _has_job_done(trial: Trial, instance_id: str) -> bool:
 SCENARIOS = (
     Scenario(
         "F27",
-        "the database turns read-only, or stands still",
+        "the database turns read-only, or does not respond",
         be_unusable,
         runs=4,
         shape=Shape(has_database_proxy=True),
