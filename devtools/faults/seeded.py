@@ -24,9 +24,7 @@ SAID_EVERY = 50
 
 def run(arena: Arena, seeds: Sequence[int], say: Callable[[str], None]) -> Row:
     """Run these seeds, divided among some processes."""
-    row = Row(
-        SIMULATED, "a simulated life of the service from one seed", seeds=seeds
-    )
+    row = Row(SIMULATED, "a simulated life of the service from one seed", seeds=seeds)
     begun = time.monotonic()
     with ExitStack() as closing:
         shares = [share for share in (seeds[n::PROCESSES] for n in range(PROCESSES)) if share]
