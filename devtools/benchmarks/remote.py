@@ -67,7 +67,7 @@ class Driver:
         return json.loads(line)["value"]
 
     def _error(self) -> BenchError:
-        return BenchError(last_line(self._log) or "it ended without a word")
+        return BenchError(last_line(self._log) or "it ended without output")
 
 
 def answer_of(module: str, request: Any, env: Mapping[str, str], log: Path) -> Any:

@@ -56,7 +56,7 @@ def _left_running(books: Books, ours: Sequence[InstanceTruth]) -> Iterator[str]:
         if made.is_alive and made.id not in held:
             row = rows.get(made.name)
             whose = f"the row is {describe(row)}" if row else "there is no row for it"
-            yield f"{made.id} {made.name} runs ({made.status}) and nobody holds it: {whose}"
+            yield f"{made.id} {made.name} runs ({made.status}) and no row holds it: {whose}"
 
 
 def _lost(books: Books, truth: Truth) -> Iterator[str]:

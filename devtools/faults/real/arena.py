@@ -67,7 +67,7 @@ class Arena:
                 outcomes = play(scenario, stack, seeds, say=say)
         except Exception as error:  # noqa: BLE001 - the other scenarios go on
             outcomes = []
-            row.violations.append(f"the scenario broke off: {type(error).__name__}: {error}")
+            row.violations.append(f"the scenario raised an error: {type(error).__name__}: {error}")
         row.seeds, row.seconds = list(seeds), time.monotonic() - begun
         _sum_up(row, outcomes)
         if not row.violations:

@@ -164,7 +164,7 @@ class Trial:
         found = recovery.follow(self.stack, held, since=since)
         self.outcome.recovered_seconds += found.seconds
         for job in found.forgotten:
-            self.object(f"I8: job {job} was not taken up {recovery.LONGEST_SECONDS:.0f} s after")
+            self.object(f"I8: job {job} was not taken over {recovery.LONGEST_SECONDS:.0f} s after")
 
     # Results
 

@@ -73,7 +73,7 @@ def run_seed(seed: int, profile: Profile | None = None) -> Report:
             end_incidents(users)
             service.settle()
         except Exception as error:  # noqa: BLE001 - a run that breaks off is a finding
-            service.violations.append(f"the run broke off: {type(error).__name__}: {error}")
+            service.violations.append(f"the run raised an error: {type(error).__name__}: {error}")
             service.tell(traceback.format_exc())
         books, truth = service.books(), service.truth()
     return Report(

@@ -152,7 +152,7 @@ class Service:
         if not choices:
             return False
         self._steps += 1
-        assert self._steps < MOST_STEPS, "the run goes round in circles"  # noqa: S101
+        assert self._steps < MOST_STEPS, "the run is in a loop"  # noqa: S101
         worker, name = self.random.choice(choices)
         self._as_worker(worker, name)
         self.clock.sleep(0.001)
@@ -214,7 +214,7 @@ class Service:
 
     def heal(self) -> None:
         """End all faults: from here on everything must recover by itself."""
-        self.tell("everything is mended")
+        self.tell("all faults end")
         self.deaths.is_over = True
         self.network.weather = Weather(self.stream("fair weather"))
         self.receiver.share = 0.0

@@ -26,7 +26,7 @@ def die_while_creating(trial: Trial) -> None:
     ids = trial.create_many(early)
     trial.arm(point)
     ids += trial.create_many(BATCH - early)
-    trial.expect(trial.await_death(point), f"nobody came by {point}: the run proves nothing")
+    trial.expect(trial.await_death(point), f"no process reached {point}: the run proves nothing")
     # The other work goes on while the next run begins.
     trial.wait_until_sent(ids)
 

@@ -83,7 +83,7 @@ def _count_refusals(trial: Trial, before: int) -> None:
     try:
         wait_until(refused, seconds=15)
     except WaitedInVainError:
-        trial.object("I5: no stale write was refused: nobody tried, or nothing holds them back")
+        trial.object("I5: no stale write was refused: none was tried, or the fence does not work")
     trial.note("stale writes refused", refused())
 
 

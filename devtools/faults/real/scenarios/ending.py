@@ -72,10 +72,10 @@ def end_in_vain(trial: Trial) -> None:
         trial.arm(point)
     trial.end(ids)
     if point:
-        trial.expect(trial.await_death(point), f"nobody came by {point}")
+        trial.expect(trial.await_death(point), f"no process reached {point}")
     time.sleep(trial.random.uniform(3, 6))
     words = set(trial.statuses(ids).values())
-    trial.expect(words == {"terminating"}, f"I2: {kind}: called {words} while the GPU runs")
+    trial.expect(words == {"terminating"}, f"I2: {kind}: reported as {words} while the GPU runs")
     trial.clear_faults()
     trial.control.settings(delete_ignored=False)
     trial.wait_until_all(ids, "terminated", seconds=90)
@@ -115,7 +115,7 @@ def live_among_strangers(trial: Trial) -> None:
     trial.wait_until_all(ids[:2], "terminated", seconds=60)
     alive = {each.id for each in trial.control.ledger().instances if each.is_alive}
     for stranger in strangers:
-        trial.expect(stranger.id in alive, f"F14: {stranger.name} of somebody else was ended")
+        trial.expect(stranger.id in alive, f"F14: {stranger.name} of another owner was terminated")
     held = ledgers.books_of(trial.stack).held()
     for stranger in strangers:
         trial.expect(stranger.id not in held, f"F14: {stranger.name} was adopted")

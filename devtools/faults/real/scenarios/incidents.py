@@ -54,9 +54,9 @@ def be_blind(trial: Trial) -> None:
     _have_addresses(trial, ids)
     concluded = ledgers.rows(trial.stack, _TOLD, ids, "instance.terminated")[0][0]
     back = ledgers.rows(trial.stack, _TOLD, ids, "instance.reappeared")[0][0]
-    trial.expect(back == concluded, f"F23: {concluded} were called gone, {back} taken back")
+    trial.expect(back == concluded, f"F23: {concluded} counted as gone, {back} reappeared")
     trial.note("hidden", hidden)
-    trial.note("called gone and taken back", back)
+    trial.note("counted as gone and reappeared", back)
 
 
 def _go_blind(trial: Trial, held: Mapping[str, str], seconds: float) -> int:
@@ -118,7 +118,7 @@ def be_refused(trial: Trial) -> None:
     trial.expect(trial.statuses(running[2:]) == {running[2]: "running"}, "F24: it no longer runs")
     reasons = {each: trial.stack.get(each).get("waiting") for each in ids}
     silent = [each for each, waiting in reasons.items() if not waiting or not waiting.get("code")]
-    trial.expect(not silent, f"F24: these wait and do not say why: {silent}")
+    trial.expect(not silent, f"F24: these wait without a reason: {silent}")
     trial.control.accept_key()
     trial.wait_until_all(ids, "running", seconds=PATIENCE_SECONDS)
     trial.wait_until_all(running[:2], "terminated", seconds=PATIENCE_SECONDS)

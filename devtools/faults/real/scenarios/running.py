@@ -119,7 +119,7 @@ def take_poison(trial: Trial) -> None:
     others = ledgers.rows(
         trial.stack, "SELECT type, error FROM jobs_job WHERE status = 'failed' AND type <> 'poison'"
     )
-    trial.expect(not others, f"F21: failed for having been beside it: {others}")
+    trial.expect(not others, f"F21: failed because they ran beside it: {others}")
 
 
 @contextmanager
