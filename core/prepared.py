@@ -217,7 +217,7 @@ def _retried(
     cursor: type[psycopg.RawCursor[Any]], sql: str, values: Sequence[Any]
 ) -> list[tuple[Any, ...]]:
     """Once more on a new connection, if the server has closed this one, or if a migration has
-    changed a type that the kept plan had settled on. Only for what reads.
+    changed a type that the kept plan was made for. Only for what reads.
     """
     kept = connection.connection
     try:

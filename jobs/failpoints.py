@@ -1,6 +1,6 @@
 """Named lines at which the fault suite kills the process, as with kill -9.
 
-``CRASH_POINTS`` names a folder. A process that reaches ``crashpoint("create.after_post")`` while
+``CRASH_POINTS`` names a folder. A process that reaches ``failpoint("create.after_post")`` while
 the folder has a file of that name removes the file and dies. Only the process that removed it dies,
 so one file is one death. If the file contains ``freeze``, the process stops there until it gets a
 SIGCONT. Without the variable, or in production, a failpoint costs one comparison.
@@ -38,7 +38,7 @@ def simulate(decide: Callable[[str], None] | None) -> None:
     _simulated = decide
 
 
-def crashpoint(name: str) -> None:
+def failpoint(name: str) -> None:
     """Die here if this failpoint is requested."""
     if _simulated is not None:
         _simulated(name)

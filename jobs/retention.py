@@ -28,7 +28,7 @@ BITE_ROWS = 2_000
 RUN_SECONDS = 0.3
 # Pause while more is left: other jobs are served, and a million rows still go in a minute.
 BREATHER = timedelta(milliseconds=100)
-UNTIL_NEXT_LOOK = timedelta(minutes=5)
+UNTIL_NEXT_RUN = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +48,14 @@ class PruneJobs(Handler[None, None]):
         rate_limits.forget_old()
         audit.forget_old()
         is_finished = prune(_limits(), seconds=RUN_SECONDS)
-        pause = UNTIL_NEXT_LOOK if is_finished else BREATHER
+        pause = UNTIL_NEXT_RUN if is_finished else BREATHER
         return [Resolved({job.pk: Again(pause) for job in jobs})]
 
     def call(self, work: None) -> None:
         """Never used: ``load`` resolves all jobs."""
 
     def apply(self, jobs: Sequence[Job], work: None, result: None) -> Mapping[int, Outcome]:
-        return {job.pk: Again(UNTIL_NEXT_LOOK) for job in jobs}
+        return {job.pk: Again(UNTIL_NEXT_RUN) for job in jobs}
 
 
 def register_job_type() -> None:

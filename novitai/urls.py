@@ -8,7 +8,7 @@ from drf_spectacular.views import SpectacularRedocView, SpectacularSwaggerSplitV
 from novitai.monitoring.health import HealthView, LivezView, ReadyzView
 from novitai.monitoring.metrics import MetricsView
 from novitai.openapi.views import only_to_read, redoc_script_view, schema_view
-from novitai.rest.root import ApiNotFoundView, entrance
+from novitai.rest.root import ApiNotFoundView, api_root
 
 _docs = SpectacularSwaggerSplitView.as_view(url_name="schema")
 _redoc = SpectacularRedocView.as_view(url_name="schema", template_name="novitai/redoc.html")
@@ -19,8 +19,8 @@ urlpatterns = [
     path("api/", include("jobs.api.urls")),
     path("api/", include("accounts.api.urls")),
     path("", only_to_read(RedirectView.as_view(pattern_name="docs")), name="home"),
-    path("api", only_to_read(entrance)),
-    path("api/", only_to_read(entrance)),
+    path("api", only_to_read(api_root)),
+    path("api/", only_to_read(api_root)),
     path("docs", only_to_read(RedirectView.as_view(pattern_name="docs"))),
     path("health", HealthView.as_view(), name="health"),
     path("livez", LivezView.as_view(), name="livez"),

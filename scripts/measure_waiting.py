@@ -194,8 +194,8 @@ def _new_instance(project: Any) -> Any:
     from instances.domain.types import Cause, InstanceRequest
     from instances.services import create_instance
 
-    wish = InstanceRequest("measured", "RTX 4090", "1", "CN-HK-01")
-    return create_instance(project=project, wish=wish, cause=Cause("measure")).instance
+    spec = InstanceRequest("measured", "RTX 4090", "1", "CN-HK-01")
+    return create_instance(project=project, spec=spec, cause=Cause("measure")).instance
 
 
 def _tell(name: str, taken: list[float]) -> None:

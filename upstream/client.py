@@ -165,7 +165,7 @@ class NovitaClient:
             endpoint="get_instance",
             path="/gpu/instance",
             params={"instanceId": instance_id},
-            kind=CallKind.LOOK,
+            kind=CallKind.GET,
         )
         return self._caller.fetch(
             call, lambda body: _noted(call, answers.parse_instance(body, instance_id))

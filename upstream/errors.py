@@ -141,7 +141,7 @@ class NovitaServerError(NovitaUnavailable):
 class EdgeAnswered(NovitaUnavailable):
     """A gateway, proxy or page in front of Novita answered, with any status, 2xx included.
 
-    Proves nothing about any instance or request: wait and repeat. A write stays in doubt.
+    Proves nothing about any instance or request: wait and repeat. A write stays unconfirmed.
     """
 
     source = Source.EDGE

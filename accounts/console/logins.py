@@ -43,8 +43,8 @@ def user_name(request: HttpRequest, credentials: dict[str, Any] | None = None) -
     if "\0" not in typed and users.filter(username=typed).exists():
         return typed
     key = settings.SECRET_KEY.encode()
-    mark = hmac.new(key, typed.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
-    return f"unknown-{mark[:12]}"
+    digest = hmac.new(key, typed.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
+    return f"unknown-{digest[:12]}"
 
 
 def address(request: HttpRequest) -> str | None:

@@ -58,7 +58,7 @@ class Verdict:
 
 
 @dataclass(slots=True)
-class _Purse:
+class _Bucket:
     """Tokens of a key that this process has borrowed; ``rest``: tokens left in the bucket then."""
 
     tokens: int = 0
@@ -68,7 +68,7 @@ class _Purse:
     blocked_until: float = 0.0
 
 
-_purses: dict[int, _Purse] = {}
+_buckets: dict[int, _Bucket] = {}
 _lock = threading.Lock()
 
 
@@ -76,18 +76,18 @@ def spend(api_key_id: int, limit: int, *, clock: Callable[[], float] = time.mono
     """Count one request of a key that may make ``limit`` a minute (at least 1)."""
     now = clock()
     with _lock:
-        purse = _purses.setdefault(api_key_id, _Purse())
-        if purse.lapses_at <= now:
-            purse.tokens = 0
-        if purse.tokens > 0:
-            purse.tokens -= 1
-            return _verdict(purse, limit, now)
-        if now < purse.blocked_until:
-            return _verdict(purse, limit, now, is_allowed=False)
-    return _borrow(purse, api_key_id, limit, now)
+        bucket = _buckets.setdefault(api_key_id, _Bucket())
+        if bucket.lapses_at <= now:
+            bucket.tokens = 0
+        if bucket.tokens > 0:
+            bucket.tokens -= 1
+            return _verdict(bucket, limit, now)
+        if now < bucket.blocked_until:
+            return _verdict(bucket, limit, now, is_allowed=False)
+    return _borrow(bucket, api_key_id, limit, now)
 
 
-def _borrow(purse: _Purse, api_key_id: int, limit: int, now: float) -> Verdict:
+def _borrow(bucket: _Bucket, api_key_id: int, limit: int, now: float) -> Verdict:
     """Borrow tokens from the bucket. The query runs outside of the lock, so that requests of other
     keys do not wait for it.
     """
@@ -95,14 +95,14 @@ def _borrow(purse: _Purse, api_key_id: int, limit: int, now: float) -> Verdict:
     wanted = max(1, min(limit // _SHARE, _MOST_AT_ONCE))
     granted, until_full = _ask(api_key_id, wanted, step)
     with _lock:
-        purse.full_at = now + until_full / _MICROSECONDS
-        purse.rest = max((_WINDOW - until_full) // step, 0)
+        bucket.full_at = now + until_full / _MICROSECONDS
+        bucket.rest = max((_WINDOW - until_full) // step, 0)
         if not granted:
-            purse.blocked_until = now + (until_full + step - _WINDOW) / _MICROSECONDS
-            return _verdict(purse, limit, now, is_allowed=False)
-        purse.tokens += granted - 1
-        purse.lapses_at = now + _LOAN_SECONDS
-        return _verdict(purse, limit, now)
+            bucket.blocked_until = now + (until_full + step - _WINDOW) / _MICROSECONDS
+            return _verdict(bucket, limit, now, is_allowed=False)
+        bucket.tokens += granted - 1
+        bucket.lapses_at = now + _LOAN_SECONDS
+        return _verdict(bucket, limit, now)
 
 
 def _ask(api_key_id: int, wanted: int, step: int) -> tuple[int, int]:
@@ -115,13 +115,13 @@ def _ask(api_key_id: int, wanted: int, step: int) -> tuple[int, int]:
     return int(granted), max(int(until_full), 0)
 
 
-def _verdict(purse: _Purse, limit: int, now: float, *, is_allowed: bool = True) -> Verdict:
+def _verdict(bucket: _Bucket, limit: int, now: float, *, is_allowed: bool = True) -> Verdict:
     return Verdict(
         is_allowed,
         limit,
-        remaining=min(purse.tokens + purse.rest, limit) if is_allowed else 0,
-        full_in=math.ceil(max(purse.full_at - now, 0.0)),
-        retry_after=0 if is_allowed else max(1, math.ceil(purse.blocked_until - now)),
+        remaining=min(bucket.tokens + bucket.rest, limit) if is_allowed else 0,
+        full_in=math.ceil(max(bucket.full_at - now, 0.0)),
+        retry_after=0 if is_allowed else max(1, math.ceil(bucket.blocked_until - now)),
     )
 
 
@@ -135,4 +135,4 @@ def forget_old() -> int:
 def forget() -> None:
     """Reset the state of this process; for tests."""
     with _lock:
-        _purses.clear()
+        _buckets.clear()

@@ -19,12 +19,12 @@ trap finish EXIT
 trap 'exit 130' INT TERM
 
 # Should this script die, the instance still ends: maxRuntimeMinutes.
-wish='{"name": "my-gpu-instance", "productName": "A100-SXM4-40GB",
+body='{"name": "my-gpu-instance", "productName": "A100-SXM4-40GB",
        "templateId": "tf-training-template-1", "gpuNum": 2, "rootfsSize": 100,
        "region": "US-WEST-01", "maxRuntimeMinutes": 60'
-[ -z "${WEBHOOK_URL:-}" ] || wish="$wish, \"webhookUrl\": \"$WEBHOOK_URL\""
+[ -z "${WEBHOOK_URL:-}" ] || body="$body, \"webhookUrl\": \"$WEBHOOK_URL\""
 
-created=$(call POST /api/instances "$wish}")
+created=$(call POST /api/instances "$body}")
 id=$(printf '%s' "$created" | field instanceId)
 printf 'created %s\n' "$id"
 

@@ -49,8 +49,8 @@ export class Novitai {
     }
   }
 
-  async create(wish) {
-    return (await this.call("POST", "/api/instances", wish)).instanceId;
+  async create(body) {
+    return (await this.call("POST", "/api/instances", body)).instanceId;
   }
 
   get(id) {

@@ -2,7 +2,7 @@
 import { Novitai } from "./novitai.mjs";
 import { Receiver } from "./webhooks.mjs";
 
-const WISH = {
+const BODY = {
   name: "my-gpu-instance",
   productName: "A100-SXM4-40GB",
   templateId: "tf-training-template-1",
@@ -22,7 +22,7 @@ async function main() {
   const webhookUrl = WEBHOOK_URL || `http://127.0.0.1:${receiver.port}/webhook`;
   let id;
   try {
-    id = await api.create({ ...WISH, webhookUrl });
+    id = await api.create({ ...BODY, webhookUrl });
     console.log(`created ${id}`);
     const instance = await api.wait(id, "running");
     for (const [name, where] of Object.entries(instance.connectionDetails ?? {}))

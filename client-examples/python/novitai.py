@@ -51,8 +51,8 @@ class Novitai:
             time.sleep(float(answer.headers.get("Retry-After", 2**attempt)))
         raise AssertionError("unreachable")
 
-    def create(self, **wish):
-        return self.call("POST", "/api/instances", wish)["instanceId"]
+    def create(self, **body):
+        return self.call("POST", "/api/instances", body)["instanceId"]
 
     def get(self, instance_id):
         return self.call("GET", f"/api/instances/{instance_id}")

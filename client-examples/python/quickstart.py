@@ -6,7 +6,7 @@ import sys
 from novitai import ApiError, Novitai
 from webhooks import Receiver
 
-WISH = {
+BODY = {
     "name": "my-gpu-instance",
     "productName": "A100-SXM4-40GB",
     "templateId": "tf-training-template-1",
@@ -24,7 +24,7 @@ def main():
     address = os.environ.get("WEBHOOK_URL") or f"http://127.0.0.1:{receiver.port}/webhook"
     instance_id = None
     try:
-        instance_id = api.create(**WISH, webhookUrl=address)
+        instance_id = api.create(**BODY, webhookUrl=address)
         print(f"created {instance_id}", flush=True)
         instance = api.wait(instance_id, "running")
         for name, where in instance.get("connectionDetails", {}).items():

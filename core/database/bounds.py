@@ -86,13 +86,13 @@ class BoundedConnection(psycopg.Connection[Any]):
                 if not ready:
                     now = time.monotonic()
                     started = started or now
-                    self._look_at_clock(now, started)
+                    self._check_clock(now, started)
                 state = waiting.send(ready)
         except StopIteration as stop:
             result: R = stop.value
             return result
 
-    def _look_at_clock(self, now: float, started: float) -> None:
+    def _check_clock(self, now: float, started: float) -> None:
         # Waiting for notifications is not limited: it has its own timeout.
         if self.pgconn.transaction_status != TransactionStatus.ACTIVE:
             return

@@ -88,7 +88,7 @@ class Pulse(threading.Thread):
 class _Asking(BoundedConnection):
     """The connection of the pulse; its limit is the clock only, not the pulse itself."""
 
-    def _look_at_clock(self, now: float, started: float) -> None:
+    def _check_clock(self, now: float, started: float) -> None:
         if now - started > LIMIT_SECONDS:
             self._give_up()
 

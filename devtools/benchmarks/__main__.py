@@ -17,7 +17,7 @@ from types import FrameType
 
 from rich.console import Console
 
-from devtools.benchmarks.contenders.base import WORKERS
+from devtools.benchmarks.competitors.base import WORKERS
 from devtools.benchmarks.http import report as report_api
 from devtools.benchmarks.http.measure import measure as measure_api
 from devtools.benchmarks.plan import Plan, plan_from
@@ -25,7 +25,7 @@ from devtools.benchmarks.processes import ROOT
 from devtools.benchmarks.reporting import page, plots, terminal
 from devtools.benchmarks.results import Results
 from devtools.benchmarks.run import PARTS, run
-from devtools.benchmarks.stage import open_stage
+from devtools.benchmarks.setup import open_setup
 
 COMMAND = "make bench"
 _RAW = "benchmarks.json"
@@ -87,8 +87,8 @@ def _measure(plan: Plan, parts: Sequence[str], console: Console) -> Results:
         seconds = int(time.monotonic() - begun)
         console.print(f"{seconds // 60:02}:{seconds % 60:02}  {text}", markup=False)
 
-    with open_stage() as stage:
-        results = run(stage, plan, parts, say)
+    with open_setup() as setup:
+        results = run(setup, plan, parts, say)
         results.about["workers"] = WORKERS
         results.about["minutes"] = round((time.monotonic() - begun) / 60, 1)
         return results
@@ -97,9 +97,9 @@ def _measure(plan: Plan, parts: Sequence[str], console: Console) -> Results:
 def _measure_api(plan: Plan, folder: Path, console: Console) -> None:
     """Before the engine's parts, with servers of its own: those parts heat the machine for long."""
     folder.mkdir(parents=True, exist_ok=True)
-    with open_stage() as stage:
+    with open_setup() as setup:
         found = measure_api(
-            stage,
+            setup,
             rounds=plan.api_rounds,
             seconds=plan.api_seconds,
             say=lambda text: console.print(text, markup=False),

@@ -1,4 +1,4 @@
-"""Operates one contender's queue on request: ``python -m devtools.benchmarks.driver MODULE:CLASS``.
+"""Operates one competitor's queue: ``python -m devtools.benchmarks.driver MODULE:CLASS``.
 
 Requests and answers are lines of JSON, so that the measuring process needs neither Django nor any
 of the compared systems. Times are taken here, in the process that does the work.
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from devtools.benchmarks.contenders.base import Client
+from devtools.benchmarks.competitors.base import Client
 
 POLL_SECONDS = 0.02
 

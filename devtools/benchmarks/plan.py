@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Numbers of jobs are per round; each contender scales its drains to its speed."""
+    """Numbers of jobs are per round; each competitor scales its drains to its speed."""
 
     rounds: int = 5
     drain_scale: float = 1.0

@@ -38,7 +38,7 @@ def launch(command: Sequence[str], env: Mapping[str, str], log: Path, **how: Any
 
 @dataclass
 class Tree:
-    """A contender's worker processes and all processes that they forked."""
+    """A competitor's worker processes and all processes that they forked."""
 
     commands: Sequence[Sequence[str]]
     env: Mapping[str, str]

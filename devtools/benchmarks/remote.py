@@ -13,11 +13,11 @@ from devtools.benchmarks.processes import launch
 
 
 class BenchError(Exception):
-    """A contender cannot be measured; the text says why, with the end of its log."""
+    """A competitor cannot be measured; the text says why, with the end of its log."""
 
 
 class Driver:
-    """A client of one contender. Use as a context manager."""
+    """A client of one competitor. Use as a context manager."""
 
     def __init__(self, client: str, env: Mapping[str, str], log: Path) -> None:
         self._log = log

@@ -6,13 +6,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from devtools.benchmarks.contenders.base import BATCHED, NOOP
+from devtools.benchmarks.competitors.base import BATCHED, NOOP
 from devtools.benchmarks.stats import Spread, percentile, ratios
 
 
 @dataclass
 class Results:
-    """``rounds``: by contender; ``recovery``: by case; ``targets``: by measurement.
+    """``rounds``: by competitor; ``recovery``: by case; ``targets``: by measurement.
 
     ``troubles`` has the reasons for missing figures.
     """
@@ -34,43 +34,43 @@ class Results:
     def load(cls, path: Path) -> "Results":
         return cls(**json.loads(path.read_text()))
 
-    def rates(self, contender: str, measure: str) -> list[float]:
-        """One per round, jobs a second. A contender without batches uses its single-job rate."""
-        rounds = self.rounds.get(contender, [])
-        if measure == BATCHED and not self.has_batches(contender):
+    def rates(self, competitor: str, measure: str) -> list[float]:
+        """One per round, jobs a second. A competitor without batches uses its single-job rate."""
+        rounds = self.rounds.get(competitor, [])
+        if measure == BATCHED and not self.has_batches(competitor):
             measure = NOOP
         return [each["rates"][measure] for each in rounds if measure in each["rates"]]
 
-    def has_batches(self, contender: str) -> bool:
-        return any(BATCHED in each["rates"] for each in self.rounds.get(contender, []))
+    def has_batches(self, competitor: str) -> bool:
+        return any(BATCHED in each["rates"] for each in self.rounds.get(competitor, []))
 
     def rate_ratio(self, of: str, to: str, measure: str) -> Spread | None:
         """Round by round; None if one of the two was not measured."""
         found = ratios(self.rates(of, measure), self.rates(to, measure))
         return Spread.of(found) if found else None
 
-    def pickups(self, contender: str) -> list[list[float]]:
+    def pickups(self, competitor: str) -> list[list[float]]:
         """Milliseconds, by round."""
-        rounds = self.rounds.get(contender, [])
+        rounds = self.rounds.get(competitor, [])
         return [each["pickup_ms"] for each in rounds if each["pickup_ms"]]
 
-    def pickup(self, contender: str, share: float) -> tuple[float, Spread] | None:
+    def pickup(self, competitor: str, share: float) -> tuple[float, Spread] | None:
         """A percentile of all rounds together, and the spread of the rounds' percentiles."""
-        rounds = self.pickups(contender)
+        rounds = self.pickups(competitor)
         if not rounds:
             return None
         together = [value for each in rounds for value in each]
         return percentile(together, share), Spread.of([percentile(x, share) for x in rounds])
 
-    def costs(self, contender: str, what: str, measure: str) -> list[float]:
+    def costs(self, competitor: str, what: str, measure: str) -> list[float]:
         """CPU seconds for 1,000 jobs; ``what`` is the workers' or the server's key."""
-        rounds = self.rounds.get(contender, [])
-        if measure == BATCHED and not self.has_batches(contender):
+        rounds = self.rounds.get(competitor, [])
+        if measure == BATCHED and not self.has_batches(competitor):
             measure = NOOP
         return [each[what][measure] for each in rounds if measure in each[what]]
 
-    def memory(self, contender: str) -> list[float]:
-        return [each["memory_mib"] for each in self.rounds.get(contender, [])]
+    def memory(self, competitor: str) -> list[float]:
+        return [each["memory_mib"] for each in self.rounds.get(competitor, [])]
 
 
 def _rounded(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The temporary servers that the contenders share: a new Postgres, and Redis for Celery."""
+"""The temporary servers that the competitors share: a new Postgres, and Redis for Celery."""
 
 import os
 import shutil

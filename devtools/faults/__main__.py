@@ -19,7 +19,7 @@ from rich.console import Console
 from devtools.embedded_postgres import stop
 from devtools.faults import report, seeded
 from devtools.faults.plan import SIMULATED, SIMULATED_RUNS, Plan, plan_from
-from devtools.faults.real.arena import Arena, open_folders
+from devtools.faults.real.environment import Environment, open_folders
 from devtools.faults.real.processes import kill_all
 from devtools.faults.real.suite import SCENARIOS
 from devtools.faults.results import Row, is_broken
@@ -60,11 +60,11 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
 def run(plan: Plan, say: Say) -> list[Row]:
     """Run the simulated seeds, then the real processes."""
     rows = []
-    with Arena.open() as arena:
+    with Environment.open() as environment:
         if plan.wants(SIMULATED):
-            rows.append(seeded.run(arena, plan.seeds(SIMULATED, SIMULATED_RUNS), say))
+            rows.append(seeded.run(environment, plan.seeds(SIMULATED, SIMULATED_RUNS), say))
         wanted = [each for each in SCENARIOS if plan.wants(each.fault)]
-        return rows + arena.play_all(
+        return rows + environment.play_all(
             [(each, plan.seeds(each.fault, each.runs)) for each in wanted], say
         )
 

@@ -12,46 +12,46 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from devtools.faults.books import Books, Message, Row, Truth, describe, end_ms, is_ours
-from devtools.faults.wishes import check_wishes
+from devtools.faults.decisions import check_decisions
+from devtools.faults.ledger import Ledger, Message, Row, Truth, describe, end_ms, is_ours
 from devtools.simulator.control import InstanceTruth
 
-__all__ = ["Books", "Message", "Truth", "check_all"]
+__all__ = ["Ledger", "Message", "Truth", "check_all"]
 
 # Time that a row may be late after its lease or its due time.
 LATE = timedelta(seconds=15)
-SETTLED = frozenset({"running", "stopped", "failed", "terminated"})
+FINAL_STATUSES = frozenset({"running", "stopped", "failed", "terminated"})
 
 
-def check_all(books: Books, truth: Truth) -> list[str]:
+def check_all(ledger: Ledger, truth: Truth) -> list[str]:
     """Every violation of every promise, each with its number in front."""
     checks = {
-        "I1": check_upstream(books, truth),
-        "I2": check_endings(books),
-        "I3": check_events(books),
-        "I4": check_webhooks(books, truth),
-        "I7": check_accepted(books, truth),
-        "I8": check_queue(books),
-        "I9": check_wishes(books, truth),
+        "I1": check_upstream(ledger, truth),
+        "I2": check_endings(ledger),
+        "I3": check_events(ledger),
+        "I4": check_webhooks(ledger, truth),
+        "I7": check_accepted(ledger, truth),
+        "I8": check_queue(ledger),
+        "I9": check_decisions(ledger, truth),
     }
     return [f"{number}: {text}" for number, found in checks.items() for text in found]
 
 
-def check_upstream(books: Books, truth: Truth) -> list[str]:
+def check_upstream(ledger: Ledger, truth: Truth) -> list[str]:
     """I1: the GPUs that exist are those that our rows hold; none is lost, none doubled."""
-    ours = [each for each in truth.instances if is_ours(each, books)]
+    ours = [each for each in truth.instances if is_ours(each, ledger)]
     return [
-        *_left_running(books, ours),
-        *_lost(books, truth),
+        *_left_running(ledger, ours),
+        *_lost(ledger, truth),
         *_doubled(ours),
-        *_shared_ids(books),
-        *_ended_too_early(books, truth, ours),
+        *_shared_ids(ledger),
+        *_ended_too_early(ledger, truth, ours),
     ]
 
 
-def _left_running(books: Books, ours: Sequence[InstanceTruth]) -> Iterator[str]:
-    held = books.held()
-    rows = {row["upstream_name"]: row for row in books.instances if row["upstream_name"]}
+def _left_running(ledger: Ledger, ours: Sequence[InstanceTruth]) -> Iterator[str]:
+    held = ledger.held()
+    rows = {row["upstream_name"]: row for row in ledger.instances if row["upstream_name"]}
     for made in ours:
         if made.is_alive and made.id not in held:
             row = rows.get(made.name)
@@ -59,9 +59,9 @@ def _left_running(books: Books, ours: Sequence[InstanceTruth]) -> Iterator[str]:
             yield f"{made.id} {made.name} runs ({made.status}) and no row holds it: {whose}"
 
 
-def _lost(books: Books, truth: Truth) -> Iterator[str]:
+def _lost(ledger: Ledger, truth: Truth) -> Iterator[str]:
     alive = {made.id: made for made in truth.instances if made.is_alive}
-    for upstream_id, whose in books.held().items():
+    for upstream_id, whose in ledger.held().items():
         if upstream_id not in alive:
             yield f"{whose} is held as alive, but {upstream_id} is gone upstream"
 
@@ -78,10 +78,10 @@ def _doubled(ours: Sequence[InstanceTruth]) -> Iterator[str]:
                 yield f"{name} was made twice: {first.id} lived when {second.id} was made"
 
 
-def _ended_too_early(books: Books, truth: Truth, ours: Sequence[InstanceTruth]) -> Iterator[str]:
+def _ended_too_early(ledger: Ledger, truth: Truth, ours: Sequence[InstanceTruth]) -> Iterator[str]:
     """When an end was told, the GPU must have ended, as far as Novita showed it."""
     made = {each.id: each for each in ours}
-    for event in books.events:
+    for event in ledger.events:
         if event["type"] != "instance.ending_confirmed":
             continue
         gpu = made.get(event["data"]["novitaInstanceId"])
@@ -94,27 +94,27 @@ def _ended_too_early(books: Books, truth: Truth, ours: Sequence[InstanceTruth]) 
             yield f"the end of {gpu.id} was told while it lived"
 
 
-def _shared_ids(books: Books) -> Iterator[str]:
-    counts = Counter(row["upstream_id"] for row in books.instances if row["upstream_id"])
+def _shared_ids(ledger: Ledger) -> Iterator[str]:
+    counts = Counter(row["upstream_id"] for row in ledger.instances if row["upstream_id"])
     for upstream_id, count in counts.items():
         if count > 1:
             yield f"{count} instances claim {upstream_id}"
 
 
-def check_endings(books: Books) -> list[str]:
+def check_endings(ledger: Ledger) -> list[str]:
     """I2: everything accepted has reached a final or stable status, and failures have a reason."""
     # A status that Novita itself never changes is reported as stuck, and waits for its owner.
     stuck = [
         row
-        for row in books.instances
-        if row["status"] not in SETTLED and row.get("reason_code") != "STUCK"
+        for row in ledger.instances
+        if row["status"] not in FINAL_STATUSES and row.get("reason_code") != "STUCK"
     ]
     unsaid = [
         row
-        for row in books.instances
+        for row in ledger.instances
         if row["status"] == "failed" and not (row["error_code"] and row["error_message"])
     ]
-    open_endings = [row["upstream_id"] for row in books.endings if not row["confirmed_at"]]
+    open_endings = [row["upstream_id"] for row in ledger.endings if not row["confirmed_at"]]
     return [
         *(f"{describe(row)} has not come to rest" for row in stuck),
         *(f"{describe(row)} does not say why" for row in unsaid),
@@ -122,10 +122,10 @@ def check_endings(books: Books) -> list[str]:
     ]
 
 
-def check_events(books: Books) -> list[str]:
+def check_events(ledger: Ledger) -> list[str]:
     """I3: events are numbered without gaps, and their transitions lead to the row's status."""
-    events = books.events_of()
-    return [text for row in books.instances for text in _history(row, events.get(row["id"], []))]
+    events = ledger.events_of()
+    return [text for row in ledger.instances for text in _history(row, events.get(row["id"], []))]
 
 
 def _history(row: Row, events: Sequence[Row]) -> Iterator[str]:
@@ -146,18 +146,18 @@ def _history(row: Row, events: Sequence[Row]) -> Iterator[str]:
         yield f"{describe(row)}: its events end in {status!r}"
 
 
-def check_webhooks(books: Books, truth: Truth) -> list[str]:
+def check_webhooks(ledger: Ledger, truth: Truth) -> list[str]:
     """I4: each change was told at least once, in order and signed, or its message has failed."""
     accepted: dict[str, int] = {}
     for place, message in enumerate(truth.messages):
         if message.is_accepted:
             accepted.setdefault(message.message_id, place)
-    deliveries, events = books.deliveries_of(), books.events_of()
-    told = [row for row in books.instances if row["webhook_url"]]
+    deliveries, events = ledger.deliveries_of(), ledger.events_of()
+    told = [row for row in ledger.instances if row["webhook_url"]]
     return [
         *(text for row in told for text in _told(row, events.get(row["id"], []), deliveries)),
         *(text for row in deliveries.values() for text in _arrived(row, accepted)),
-        *_strange(books, truth),
+        *_strange(ledger, truth),
     ]
 
 
@@ -186,11 +186,11 @@ def _arrived(deliveries: Sequence[Row], accepted: dict[str, int]) -> Iterator[st
         yield f"{deliveries[0]['payload']['instanceId']} was told out of order: {places}"
 
 
-def _strange(books: Books, truth: Truth) -> Iterator[str]:
+def _strange(ledger: Ledger, truth: Truth) -> Iterator[str]:
     """Received messages equal their rows: none about something that did not happen, none forged."""
-    known = {row["public_id"]: row["payload"] for row in books.deliveries}
-    numbers = {row["id"]: row["sequence"] for row in books.events}
-    for delivery in books.deliveries:
+    known = {row["public_id"]: row["payload"] for row in ledger.deliveries}
+    numbers = {row["id"]: row["sequence"] for row in ledger.events}
+    for delivery in ledger.deliveries:
         if delivery["payload"]["sequence"] != numbers.get(delivery["event_id"]):
             yield f"{delivery['public_id']} carries another number than its event"
     for message in truth.messages:
@@ -200,20 +200,20 @@ def _strange(books: Books, truth: Truth) -> Iterator[str]:
             yield f"{message.message_id} is not validly signed: {message.verified}"
 
 
-def check_accepted(books: Books, truth: Truth) -> list[str]:
+def check_accepted(ledger: Ledger, truth: Truth) -> list[str]:
     """I7: every accepted instance exists."""
-    known = {row["public_id"] for row in books.instances}
+    known = {row["public_id"] for row in ledger.instances}
     return [f"{each} was accepted and is not there" for each in truth.accepted if each not in known]
 
 
-def check_queue(books: Books) -> list[str]:
+def check_queue(ledger: Ledger) -> list[str]:
     """I8: no due job waits, no lease lapsed long ago, and no termination was given up."""
     found = []
-    for job in books.jobs:
+    for job in ledger.jobs:
         what = f"{job['type']} {job['public_id']} of {job['subject'] or 'nothing'}"
-        if job["status"] == "pending" and _moment(job["run_at"]) < books.now - LATE:
-            found.append(f"{what} is due since {job['run_at']} (now {books.now})")
-        if job["status"] == "processing" and _moment(job["lease_expires_at"]) < books.now - LATE:
+        if job["status"] == "pending" and _moment(job["run_at"]) < ledger.now - LATE:
+            found.append(f"{what} is due since {job['run_at']} (now {ledger.now})")
+        if job["status"] == "processing" and _moment(job["lease_expires_at"]) < ledger.now - LATE:
             found.append(f"{what} has a lease that lapsed at {job['lease_expires_at']}")
         if job["status"] == "failed" and job["type"] == "terminate_instance":
             found.append(f"{what} gave up: {job['error']}")

@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 from devtools.faults.plan import SIMULATED
-from devtools.faults.real.arena import Arena
 from devtools.faults.real.databases import Database, copy_of
+from devtools.faults.real.environment import Environment
 from devtools.faults.real.processes import ROOT
 from devtools.faults.results import Row
 
@@ -22,14 +22,15 @@ PROCESSES = 2
 SAID_EVERY = 50
 
 
-def run(arena: Arena, seeds: Sequence[int], say: Callable[[str], None]) -> Row:
+def run(environment: Environment, seeds: Sequence[int], say: Callable[[str], None]) -> Row:
     """Run these seeds, divided among some processes."""
     row = Row(SIMULATED, "a simulated life of the service from one seed", seeds=seeds)
     begun = time.monotonic()
     with ExitStack() as closing:
         shares = [share for share in (seeds[n::PROCESSES] for n in range(PROCESSES)) if share]
         databases = [
-            closing.enter_context(copy_of(arena.server, arena.template.name)) for _ in shares
+            closing.enter_context(copy_of(environment.server, environment.template.name))
+            for _ in shares
         ]
         pool = closing.enter_context(ThreadPoolExecutor(PROCESSES))
         for _ in pool.map(lambda pair: _play(row, say, *pair), zip(shares, databases, strict=True)):

@@ -13,13 +13,13 @@ from typing import Any
 
 from devtools.launcher.client import Unanswered, call
 from devtools.launcher.demo_report import Report
-from devtools.launcher.ending import Ending
+from devtools.launcher.environment import Credentials, hermetic_environment, keep_credentials
 from devtools.launcher.errors import DemoError, LaunchError, ToldToEnd
 from devtools.launcher.ports import free_port
 from devtools.launcher.process import Process
 from devtools.launcher.service import start_service, start_simulator
+from devtools.launcher.shutdown import Shutdown
 from devtools.launcher.stack import Stack, say
-from devtools.launcher.surroundings import Credentials, hermetic_environment, keep_credentials
 from devtools.launcher.webhook import Webhook, find_webhook
 from novitai.env.config import load_config
 
@@ -43,14 +43,17 @@ def demo(environ: Mapping[str, str]) -> int:
     """Run the demo; returns the exit code. Raises LaunchError if a step fails."""
     # A terminal that cannot show the tick mark must not end the demo.
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    with Ending(environ) as ending, tempfile.TemporaryDirectory(prefix="novitai-demo-") as folder:
+    with (
+        Shutdown(environ) as shutdown,
+        tempfile.TemporaryDirectory(prefix="novitai-demo-") as folder,
+    ):
         data_dir = Path(folder).resolve()
         try:
-            with Stack(data_dir, _environment(environ, data_dir), ending) as stack:
+            with Stack(data_dir, _environment(environ, data_dir), shutdown) as stack:
                 _tell_with_logs(stack)
         except ToldToEnd:
             say("\nThe demo was stopped. Nothing is left running.")
-            return 128 + (ending.signal or 1)
+            return 128 + (shutdown.signal or 1)
     return 0
 
 

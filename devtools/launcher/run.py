@@ -4,12 +4,7 @@ import os
 import sys
 from collections.abc import Mapping
 
-from devtools.launcher.ending import Ending
-from devtools.launcher.errors import LaunchError, ToldToEnd
-from devtools.launcher.ports import kept_port
-from devtools.launcher.service import Addresses, start_service, start_simulator
-from devtools.launcher.stack import Stack, say
-from devtools.launcher.surroundings import (
+from devtools.launcher.environment import (
     ADMIN,
     Credentials,
     base_environment,
@@ -18,6 +13,11 @@ from devtools.launcher.surroundings import (
     open_data_dir,
     take_data_dir,
 )
+from devtools.launcher.errors import LaunchError, ToldToEnd
+from devtools.launcher.ports import kept_port
+from devtools.launcher.service import Addresses, start_service, start_simulator
+from devtools.launcher.shutdown import Shutdown
+from devtools.launcher.stack import Stack, say
 from novitai.env.config import ConfigError, load_config
 from novitai.env.fields import Config
 
@@ -32,7 +32,10 @@ def run(environ: Mapping[str, str]) -> int:
     check_port(config)
     credentials = keep_credentials(data_dir, config)
     try:
-        with Ending(environ) as ending, Stack(data_dir, base_environment(environ), ending) as stack:
+        with (
+            Shutdown(environ) as shutdown,
+            Stack(data_dir, base_environment(environ), shutdown) as stack,
+        ):
             _serve(stack, config, credentials)
     except ToldToEnd:
         return 0

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from devtools.launcher.environment import ADMIN, Credentials
 from devtools.launcher.stack import Stack
-from devtools.launcher.surroundings import ADMIN, Credentials
 
 SIMULATOR_KEY = "sim-key"
 

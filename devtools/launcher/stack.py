@@ -10,10 +10,10 @@ from pathlib import Path
 
 from devtools.embedded_postgres import EmbeddedPostgresError, stop
 from devtools.launcher.client import Unanswered, call
-from devtools.launcher.ending import Ending
 from devtools.launcher.errors import LaunchError
 from devtools.launcher.logs import LogFollower, fresh_log, tail
 from devtools.launcher.process import Process
+from devtools.launcher.shutdown import Shutdown
 
 START_SECONDS = 120.0
 # The worker cluster stops within ten seconds.
@@ -47,7 +47,7 @@ class Stack:
         self,
         data_dir: Path,
         environ: Mapping[str, str],
-        ending: Ending,
+        shutdown: Shutdown,
         *,
         stop_seconds: float = STOP_SECONDS,
         max_deaths: int = MAX_DEATHS,
@@ -56,7 +56,7 @@ class Stack:
         self._stop_seconds = stop_seconds
         self._max_deaths = max_deaths
         self.environ = dict(environ)
-        self._ending = ending
+        self._shutdown = shutdown
         self._parts: list[Part] = []
 
     def start(self, name: str, *command: str) -> Process:
@@ -102,14 +102,14 @@ class Stack:
         Raises ToldToEnd at the end, or LaunchError if a part does not stay alive.
         """
         while True:
-            self._ending.sleep(0.3)
+            self._shutdown.sleep(0.3)
             for part in self._parts:
                 self._show_errors(part)
                 self._keep_alive(part)
 
     def sleep(self, seconds: float) -> None:
         """Raises ToldToEnd if the launcher must end, LaunchError if a part died."""
-        self._ending.sleep(seconds)
+        self._shutdown.sleep(seconds)
         for part in self._parts:
             if not (part.process.is_running or part.may_end):
                 raise LaunchError(_obituary(part))

@@ -8,16 +8,16 @@ from typing import Any
 
 from devtools.simulator import endpoints
 from devtools.simulator.api import Answer, Api
-from devtools.simulator.checked import build
 from devtools.simulator.errors import ApiError, ControlError
 from devtools.simulator.faults import Fault
 from devtools.simulator.forms import check_choices
 from devtools.simulator.http import Json, Request, json_response
 from devtools.simulator.ledger import instance_truth
+from devtools.simulator.validation import build
 from devtools.simulator.world.blindness import Blindness
 from devtools.simulator.world.creation import create_instance
 from devtools.simulator.world.defaults import template
-from devtools.simulator.world.orders import force
+from devtools.simulator.world.scheduled_events import force
 from devtools.simulator.world.stock import StockRule
 from devtools.simulator.world.world import World
 
@@ -25,7 +25,7 @@ PREFIX = "/_sim"
 
 
 @dataclass
-class ClockOrder:
+class ClockChange:
     """Move the simulated clock ahead, or change its speed (0 stops it)."""
 
     advance_seconds: float = 0.0
@@ -88,7 +88,7 @@ class ControlApi:
         made.sort(key=lambda instance: instance.created_ms)
         return {
             "simMs": now_ms,
-            "balanceE5Usd": self.world.purse.balance_e5(),
+            "balanceE5Usd": self.world.balance.balance_e5(),
             "instances": [instance_truth(instance, now_ms) for instance in made],
             "calls": self.world.store.ledger(),
         }
@@ -152,14 +152,14 @@ class ControlApi:
         return {"simMs": clock.now_ms(), "scale": clock.scale, "originMs": self.world.origin_ms}
 
     def _set_clock(self, now_ms: int, request: Request) -> Json:
-        orders = build(ClockOrder, request.json())
-        if orders.advance_seconds < 0 or (orders.scale or 0) < 0:
+        change = build(ClockChange, request.json())
+        if change.advance_seconds < 0 or (change.scale or 0) < 0:
             raise ControlError("the clock does not run backwards")
-        if orders.scale is not None:
-            self.world.clock.set_scale(orders.scale)
-        self.world.clock.advance(orders.advance_seconds)
+        if change.scale is not None:
+            self.world.clock.set_scale(change.scale)
+        self.world.clock.advance(change.advance_seconds)
         self.world.save_clock()
-        self.world.settle()
+        self.world.replay_due()
         return self._get_clock(now_ms, request)
 
     def _make_instance(self, now_ms: int, request: Request) -> Json:

@@ -7,10 +7,10 @@ import re
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from devtools.simulator.checked import build
 from devtools.simulator.errors import ControlError
 from devtools.simulator.http import Request
 from devtools.simulator.presets import PRESETS
+from devtools.simulator.validation import build
 
 EFFECTS = ("delay", "status", "reset", "close", "hang", "drip")
 

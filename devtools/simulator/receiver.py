@@ -19,13 +19,13 @@ from standardwebhooks import Webhook
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from devtools.simulator.api import Answer
-from devtools.simulator.checked import build
 from devtools.simulator.clock import real_now_ms
 from devtools.simulator.errors import ApiError, ControlError
 from devtools.simulator.faults import Fault
 from devtools.simulator.http import Json, Request, Response, json_response
 from devtools.simulator.secret import secret
 from devtools.simulator.server import Server, run
+from devtools.simulator.validation import build
 
 PREFIX = "/_receiver"
 KEPT = 100_000

@@ -53,30 +53,30 @@ class ProductFilter(serializers.Serializer[Any]):
         super().__init__(**kwargs)
         self.fields["region"].choices = list(settings.CONFIG.regions)  # type: ignore[attr-defined]
 
-    def choose(self, articles: Sequence[RegionalProduct]) -> list[RegionalProduct]:
+    def choose(self, products: Sequence[RegionalProduct]) -> list[RegionalProduct]:
         """Those that the parameters name, sorted; ``is_valid`` was called."""
         given = self.validated_data
         modes = [given["billingMode"]] if "billingMode" in given else list(BillingMode)
         chosen = [
-            article
-            for article in articles
-            if any(article.price_e5_usd(mode) is not None for mode in modes)
-            and ("name" not in given or is_same_name(article.product.name, given["name"]))
+            regional
+            for regional in products
+            if any(regional.price_e5_usd(mode) is not None for mode in modes)
+            and ("name" not in given or is_same_name(regional.product.name, given["name"]))
             and (
                 "available" not in given
-                or any(map(article.is_available, modes)) == (given["available"] == "true")
+                or any(map(regional.is_available, modes)) == (given["available"] == "true")
             )
         ]
         # Twice, since ties go by id whichever way the prices do.
-        chosen.sort(key=lambda article: (article.product.id, article.region))
+        chosen.sort(key=lambda regional: (regional.product.id, regional.region))
         chosen.sort(
-            key=lambda article: _lowest(article, modes), reverse=given["sort"].startswith("-")
+            key=lambda regional: _lowest(regional, modes), reverse=given["sort"].startswith("-")
         )
         return chosen
 
 
-def _lowest(article: RegionalProduct, modes: Sequence[str]) -> int:
-    prices = (article.price_e5_usd(mode) for mode in modes)
+def _lowest(regional: RegionalProduct, modes: Sequence[str]) -> int:
+    prices = (regional.price_e5_usd(mode) for mode in modes)
     return min((price for price in prices if price is not None), default=_NO_PRICE)
 
 
@@ -89,9 +89,9 @@ class ProductsView(APIView):
         _check_parameters(request, asked.fields)
         asked.is_valid(raise_exception=True)
         region = asked.validated_data.get("region")
-        goods = browse.goods(None if region is None else [region])
-        rows = [ListedProduct.of(article) for article in asked.choose(goods.articles)]
-        as_of, seconds = goods.as_of, age(goods.as_of, database_now())
+        product_listing = browse.product_listing(None if region is None else [region])
+        rows = [ListedProduct.of(regional) for regional in asked.choose(product_listing.products)]
+        as_of, seconds = product_listing.as_of, age(product_listing.as_of, database_now())
         answer = ProductList(products=rows, total=len(rows), asOf=as_of, ageSeconds=seconds)
         return Response(answer.as_json())
 

@@ -61,15 +61,15 @@ class ListedProduct(Answer):
     onDemandPricePerGpuHourUsd: Usd | None = None
 
     @classmethod
-    def of(cls, article: RegionalProduct) -> Self:
-        product = article.product
-        prices = {mode.value: article.price_e5_usd(mode) for mode in BillingMode}
-        available = {mode.value: article.is_available(mode) for mode in BillingMode}
-        stock = {mode: each.inventory_state or None for mode, each in article.listed.items()}
+    def of(cls, regional: RegionalProduct) -> Self:
+        product = regional.product
+        prices = {mode.value: regional.price_e5_usd(mode) for mode in BillingMode}
+        available = {mode.value: regional.is_available(mode) for mode in BillingMode}
+        stock = {mode: each.inventory_state or None for mode, each in regional.listed.items()}
         return cls(
             id=product.id,
             name=product.name,
-            region=article.region,
+            region=regional.region,
             billingModes=[mode for mode, price in prices.items() if price is not None],
             available=ByMode(**available),
             minRootfsSize=product.min_rootfs_gb,
@@ -170,7 +170,7 @@ class RegionList(Answer):
 
 
 class PlannedOffer(Answer):
-    """An offer that fits, at its price in the wished billing mode."""
+    """An offer that fits, at its price in the requested billing mode."""
 
     productId: str
     productName: str
@@ -240,20 +240,20 @@ class InstancePlan(Answer):
 
     @classmethod
     def of(cls, plan: Plan) -> Self:
-        wish = plan.wish
-        offers = [PlannedOffer.of(offer, wish.gpu_num) for offer in plan.ranking.offers]
+        spec = plan.spec
+        offers = [PlannedOffer.of(offer, spec.gpu_num) for offer in plan.ranking.offers]
         return cls(
             wouldBeAccepted=not plan.refusals,
             wouldBePlaced=plan.is_placeable,
             templateChecked=plan.is_template_checked,
             reasons=[PlanReason.of(each) for each in (*plan.refusals, *plan.obstacles)],
             warnings=[PlanReason.of(each) for each in plan.warnings],
-            rootfsSize=wish.rootfs_size_gb,
+            rootfsSize=spec.rootfs_size_gb,
             offers=offers,
             rejected=[RejectedOffer.of(each) for each in plan.ranking.rejections],
             estimatedReadyTime=plan.estimated_ready_at,
-            maxPricePerHourUsd=wish.max_price_per_hour_e5_usd,
-            maxRuntimeMinutes=wish.max_runtime_minutes,
+            maxPricePerHourUsd=spec.max_price_per_hour_e5_usd,
+            maxRuntimeMinutes=spec.max_runtime_minutes,
             asOf=plan.prices_as_of,
             ageSeconds=age(plan.prices_as_of, plan.now),
             chosen=offers[0] if plan.is_placeable else None,

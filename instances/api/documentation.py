@@ -164,8 +164,8 @@ RESTART = _verb(
 TERMINATE = _verb(
     "terminate",
     "Terminate an instance",
-    "From any status. Goes on until two looks prove that nothing is left at Novita; only then is "
-    "it terminated. Its disk is lost.",
+    "From any status. Goes on until two observations prove that nothing is left at Novita; only "
+    "then is it terminated. Its disk is lost.",
     "terminating",
 )
 EVENTS: dict[str, Any] = {

@@ -20,7 +20,7 @@ class PlanView(APIView):
 
     @extend_schema(**documentation.PLAN)
     def post(self, request: Request) -> Response:
-        wish = CreateInstance.wish(request.data)
-        services.find_template(wish.template_id, request_id=getattr(request, "request_id", ""))
-        plan = services.plan_instance(project=caller_of(request).project, wish=wish)
+        spec = CreateInstance.spec(request.data)
+        services.find_template(spec.template_id, request_id=getattr(request, "request_id", ""))
+        plan = services.plan_instance(project=caller_of(request).project, spec=spec)
         return Response(InstancePlan.of(plan).as_json())

@@ -154,7 +154,7 @@ def runtime_field(**options: Any) -> IntegerField:
 
 
 class CreateInstance(StrictSerializer):
-    """The wish for an instance."""
+    """The request for an instance."""
 
     name = name_field(required=True)
     productName = TextField(
@@ -226,7 +226,7 @@ class CreateInstance(StrictSerializer):
     tags = TagsField(label="Tags", default=dict)
 
     @classmethod
-    def wish(cls, data: Any) -> InstanceRequest:
+    def spec(cls, data: Any) -> InstanceRequest:
         """The request as the services know it. Raises ValidationError."""
         fields = dict(cls.read(data))
         if "rootfs_size_gb" not in fields:

@@ -68,11 +68,11 @@ class InstanceViewSet(GenericViewSet[Instance]):
     @idempotent
     def create(self, request: Request) -> Response:
         caller = caller_of(request)
-        wish = CreateInstance.wish(request.data)
+        spec = CreateInstance.spec(request.data)
         with translated_errors():
             created = services.create_instance(
                 project=caller.project,
-                wish=wish,
+                spec=spec,
                 cause=_cause_of(request),
                 now=caller.database_now(),
             )

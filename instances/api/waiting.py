@@ -166,7 +166,7 @@ def _position(project_id: int, last_event_id: str) -> tuple[str, Key]:
     would leave out something that the client believes it has seen.
     """
     if not last_event_id:
-        return queries.newest_settled(project_id) or ("start", BEGINNING)
+        return queries.newest_final(project_id) or ("start", BEGINNING)
     if last_event_id == "start":
         return "start", BEGINNING
     row = InstanceEvent.objects.filter(project_id=project_id, public_id=last_event_id)
@@ -178,7 +178,7 @@ def _position(project_id: int, last_event_id: str) -> tuple[str, Key]:
 
 def _later(client: Wait | Stream, content_type: str) -> DeferredResponse:
     try:
-        release = process.hub().seats.take(client.project_id)
+        release = process.hub().connection_limits.take(client.project_id)
     except LimitReached as full:
         raise (_TooMany() if full.is_of_project else _Full()) from None
     return DeferredResponse(client, release=release, content_type=content_type)

@@ -61,7 +61,7 @@ class RegionalProduct:
 class ProductListing:
     """Products, and the time of the oldest list behind them; None if there is none."""
 
-    articles: Sequence[RegionalProduct]
+    products: Sequence[RegionalProduct]
     as_of: datetime | None
 
 
@@ -76,7 +76,7 @@ def regions() -> tuple[Sequence[Region], datetime | None]:
     return found, min((row.fetched_at for row in rows), default=None)
 
 
-def goods(codes: Iterable[str] | None = None) -> ProductListing:
+def product_listing(codes: Iterable[str] | None = None) -> ProductListing:
     """Products sold in these regions (None: in all), in the order of regions and product ids."""
     wanted = None if codes is None else set(codes)
     places = [
@@ -90,15 +90,15 @@ def goods(codes: Iterable[str] | None = None) -> ProductListing:
     ).order_by("product_id", "-billing_mode")
     by_cluster: dict[str, dict[str, dict[str, novita.Product]]] = {}
     for row in rows:
-        shelf = by_cluster.setdefault(row.cluster_id, {})
-        shelf.setdefault(row.product_id, {})[row.billing_mode] = product_of(row)
-    articles = [
+        listed_here = by_cluster.setdefault(row.cluster_id, {})
+        listed_here.setdefault(row.product_id, {})[row.billing_mode] = product_of(row)
+    products = [
         RegionalProduct(code, listed)
         for code, place in places
         for listed in by_cluster.get(place.cluster.id, {}).values()
         if _is_sold_in(place, listed)
     ]
-    return ProductListing(articles, min((row.fetched_at for row in rows), default=None))
+    return ProductListing(products, min((row.fetched_at for row in rows), default=None))
 
 
 def products_of(

@@ -78,7 +78,7 @@ class CatalogueReader:
         self._count("templates", is_hit=template is not None)
         return template
 
-    def book(self) -> None:
+    def record_usage(self) -> None:
         """Save the hits and misses, once for the batch."""
         metric_counters.add(self._counts)
         self._counts.clear()

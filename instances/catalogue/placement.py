@@ -48,7 +48,7 @@ class Ranking:
 
 def rank(
     products: Iterable[Product],
-    wish: InstanceRequest,
+    spec: InstanceRequest,
     *,
     place: Place,
     refused: Iterable[tuple[str, str]] = (),
@@ -62,10 +62,10 @@ def rank(
     offers: list[Offer] = []
     rejections: list[Rejection] = []
     for product in products:
-        if not is_same_name(product.name, wish.product_name):
+        if not is_same_name(product.name, spec.product_name):
             continue
-        rejection = _rejection(product, wish, place, turned_down.get(product.id))
-        price = _price(product, wish.billing_mode)
+        rejection = _rejection(product, spec, place, turned_down.get(product.id))
+        price = _price(product, spec.billing_mode)
         if rejection is None and price is not None:
             offers.append(Offer(product.id, product.name, price, product.on_demand_price_e5_usd))
         else:
@@ -80,18 +80,18 @@ def _order(offer: Offer) -> tuple[int, int, str]:
 
 
 def _rejection(
-    product: Product, wish: InstanceRequest, place: Place, refusal: str | None
+    product: Product, spec: InstanceRequest, place: Place, refusal: str | None
 ) -> Rejection | None:
     if refusal:
         return Rejection(product.id, refusal)
-    misfit = _misfit(product, wish, place)
+    misfit = _misfit(product, spec, place)
     return None if misfit is None else Rejection(product.id, misfit[1], misfit[0])
 
 
 def _misfit(
-    product: Product, wish: InstanceRequest, place: Place
+    product: Product, spec: InstanceRequest, place: Place
 ) -> tuple[RejectionCode, str] | None:
-    mode = wish.billing_mode
+    mode = spec.billing_mode
     if place.is_surely_not(product.regions):
         return RejectionCode.NOT_IN_REGION, f"not sold in {place.cluster.name}"
     unreadable = product.unreadable_price(is_spot=mode == BillingMode.SPOT)
@@ -102,23 +102,23 @@ def _misfit(
         return RejectionCode.NOT_IN_BILLING_MODE, f"not offered as {mode}"
     if not product.available_deploy:
         return RejectionCode.SOLD_OUT, SOLD_OUT
-    if (reason := above_cap(_price(product, mode), wish)) is not None:
+    if (reason := above_cap(_price(product, mode), spec)) is not None:
         return RejectionCode.PRICE_ABOVE_CAP, reason
-    if wish.rootfs_size_gb < product.min_rootfs_gb:
+    if spec.rootfs_size_gb < product.min_rootfs_gb:
         least = product.min_rootfs_gb
         return RejectionCode.ROOTFS_SIZE, f"needs at least {least} GB of root disk"
-    if product.max_rootfs_gb is not None and wish.rootfs_size_gb > product.max_rootfs_gb:
+    if product.max_rootfs_gb is not None and spec.rootfs_size_gb > product.max_rootfs_gb:
         most = product.max_rootfs_gb
         return RejectionCode.ROOTFS_SIZE, f"allows at most {most} GB of root disk"
     return None
 
 
-def above_cap(price_e5_usd: int | None, wish: InstanceRequest) -> str | None:
+def above_cap(price_e5_usd: int | None, spec: InstanceRequest) -> str | None:
     """The reason, if this price per GPU-hour exceeds the request's price cap for all GPUs."""
-    cap = wish.max_price_per_hour_e5_usd
-    if cap is None or price_e5_usd is None or price_e5_usd * wish.gpu_num <= cap:
+    cap = spec.max_price_per_hour_e5_usd
+    if cap is None or price_e5_usd is None or price_e5_usd * spec.gpu_num <= cap:
         return None
-    total = usd_text(price_e5_usd * wish.gpu_num)
+    total = usd_text(price_e5_usd * spec.gpu_num)
     return f"{ABOVE_CAP}: {total} USD an hour; at most {usd_text(cap)} is allowed"
 
 
@@ -139,13 +139,13 @@ def is_same_name(one: str, other: str) -> bool:
     return one.split() == other.split() or one.casefold().split() == other.casefold().split()
 
 
-def explain(ranking: Ranking, wish: InstanceRequest) -> dict[str, Any]:
+def explain(ranking: Ranking, spec: InstanceRequest) -> dict[str, Any]:
     """JSON for callers and operators: the chosen offer, alternatives, rejections."""
     best = ranking.offers[0]
     others = len(ranking.offers) - 1
     beaten = f"cheapest of {others + 1} offers" if others else "the only offer"
     return {
-        "reason": f"{beaten} for {wish.product_name} as {wish.billing_mode} in {wish.region}",
+        "reason": f"{beaten} for {spec.product_name} as {spec.billing_mode} in {spec.region}",
         "chosen": _offer_json(best),
         "alternatives": [_offer_json(offer) for offer in ranking.offers[1:6]],
         "rejected": [

@@ -25,23 +25,23 @@ def probe_failure(template: Template, probe: Mapping[str, Any]) -> Failure | Non
     return Failure(FailureCode.PROBE_PORT_NOT_PUBLISHED, message)
 
 
-def sized(wish: InstanceRequest, template: Template) -> InstanceRequest:
+def sized(spec: InstanceRequest, template: Template) -> InstanceRequest:
     """A request without a size gets the default or the template's size, whichever is larger."""
-    if not wish.has_default_rootfs or template.rootfs_size_gb <= wish.rootfs_size_gb:
-        return wish
-    return replace(wish, rootfs_size_gb=template.rootfs_size_gb)
+    if not spec.has_default_rootfs or template.rootfs_size_gb <= spec.rootfs_size_gb:
+        return spec
+    return replace(spec, rootfs_size_gb=template.rootfs_size_gb)
 
 
-def notes_on(template: Template, wish: InstanceRequest) -> list[tuple[str, str, str]]:
+def notes_on(template: Template, spec: InstanceRequest) -> list[tuple[str, str, str]]:
     """Notes on the template for the caller: code, sentence, field of the request."""
-    asked, found = wish.rootfs_size_gb, template.rootfs_size_gb
+    asked, found = spec.rootfs_size_gb, template.rootfs_size_gb
     notes = []
-    if not wish.has_default_rootfs and asked < found:
+    if not spec.has_default_rootfs and asked < found:
         text = (
             f"Template {template.id} requires {found} GB of root disk; the request has {asked} GB."
         )
         notes.append(("ROOTFS_BELOW_TEMPLATE", text, "rootfsSize"))
-    if wish.has_default_rootfs and found > DEFAULT_ROOTFS_GB:
+    if spec.has_default_rootfs and found > DEFAULT_ROOTFS_GB:
         text = f"The root disk gets {found} GB, as template {template.id} requires."
         notes.append(("ROOTFS_OF_TEMPLATE", text, "rootfsSize"))
     for name in template.unused:

@@ -55,9 +55,9 @@ def reachable_from(status: str) -> frozenset[str]:
 
 PENDING_STATUSES = (_S.CREATING, _S.STARTING)
 # About to change at Novita: observed every INSTANCE_POLL_INTERVAL seconds.
-MOVING_STATUSES = (_S.STARTING, _S.STOPPING, _S.MIGRATING)
+TRANSITIONAL_STATUSES = (_S.STARTING, _S.STOPPING, _S.MIGRATING)
 # Stable until somebody acts: observed by the reconciler.
-SETTLED_STATUSES = (_S.RUNNING, _S.STOPPED)
+STEADY_STATUSES = (_S.RUNNING, _S.STOPPED)
 ENDED_STATUSES = (_S.TERMINATED, _S.FAILED)
 
 
@@ -79,7 +79,7 @@ class OnStartFailure(TextChoices):
     KEEP = "keep"
 
 
-class EndingWish(TextChoices):
+class EndingDecision(TextChoices):
     """Origin of a decision to delete a GPU at Novita. Absence from a list is none of them."""
 
     CALLER = "caller"

@@ -7,7 +7,7 @@ from django.conf import settings
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def next_look(now: datetime, *, pause: timedelta = timedelta(0)) -> datetime:
+def next_observation(now: datetime, *, pause: timedelta = timedelta(0)) -> datetime:
     """Next multiple of the poll interval after ``now``, later if ``pause`` is longer than it."""
     interval = timedelta(seconds=settings.CONFIG.instance_poll_interval)
     earliest = now + max(pause - interval, timedelta(0))

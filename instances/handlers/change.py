@@ -13,8 +13,8 @@ from django.conf import settings
 
 from core.clock import database_now
 from instances.domain.enums import Action
-from instances.domain.schedule import next_look
-from instances.handlers.changed import Changed, conclude
+from instances.domain.schedule import next_observation
+from instances.handlers.changed import Changed, apply_result
 from instances.lifecycle.jobs import ACTION_JOBS, enqueue_monitor
 from instances.models import Instance
 from instances.models.locking import instances_of, locked_instances
@@ -22,7 +22,7 @@ from instances.novita import client_factory, installation, limiter
 from instances.novita.limiter import Permit
 from instances.services.power_actions import VERBS
 from jobs.engine import leasing
-from jobs.failpoints import crashpoint
+from jobs.failpoints import failpoint
 from jobs.handler import Handler, Resolved, WorkItem
 from jobs.models import Job
 from jobs.outcomes import Again, Done, Outcome
@@ -61,7 +61,7 @@ class ChangeInstance(Handler[ChangeWork, Changed]):
     """Handler of the three actions; the job's type is the action."""
 
     def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[ChangeWork] | Resolved]:
-        held = installation.held_back(jobs)
+        held = installation.paused_if_copy(jobs)
         if held:
             return held
         instances = instances_of(jobs)
@@ -95,9 +95,9 @@ class ChangeInstance(Handler[ChangeWork, Changed]):
             if _is_under_way(work, seen):
                 return Changed(client.calls, seen, is_under_way=True)
             if seen.status in POSSIBLE[work.action] and time.monotonic() <= work.not_after:
-                crashpoint("action.before_post")
+                failpoint("action.before_post")
                 _send(client, work)
-                crashpoint("action.after_post")
+                failpoint("action.after_post")
                 return Changed(client.calls, seen, is_under_way=True)
         except NovitaError as error:
             return Changed(client.calls, seen, error=error)
@@ -111,8 +111,8 @@ class ChangeInstance(Handler[ChangeWork, Changed]):
     ) -> Mapping[int, Outcome]:
         (job,) = jobs
         instance = locked_instances(jobs)[job.subject]
-        outcome = conclude(instance, result, job) if _is_wanted(instance, job) else Done()
-        crashpoint("action.before_commit")
+        outcome = apply_result(instance, result, job) if _is_wanted(instance, job) else Done()
+        failpoint("action.before_commit")
         return {job.pk: outcome}
 
     def on_give_up(self, job: Job, error: str) -> None:
@@ -121,7 +121,7 @@ class ChangeInstance(Handler[ChangeWork, Changed]):
         if instance is not None and _is_wanted(instance, job):
             instance.action_accepted_at = database_now()
             instance.save(update_fields=["action_accepted_at"])
-            enqueue_monitor(instance, at=next_look(database_now()))
+            enqueue_monitor(instance, at=next_observation(database_now()))
 
 
 def _is_wanted(instance: Instance, job: Job) -> bool:

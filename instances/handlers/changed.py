@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from core.clock import database_now
 from instances.domain.enums import Action, InstanceStatus, StatusReason
-from instances.domain.schedule import next_look
+from instances.domain.schedule import next_observation
 from instances.domain.types import Reason
 from instances.lifecycle.jobs import enqueue_monitor
 from instances.lifecycle.transitions import change_status
@@ -43,13 +43,13 @@ class Changed:
     error: NovitaError | None = None
 
 
-def conclude(instance: Instance, result: Changed, job: Job) -> Outcome:
+def apply_result(instance: Instance, result: Changed, job: Job) -> Outcome:
     """Apply the result. The instance is locked, and the action is still requested."""
     now = database_now()
     if result.seen is not None and not result.seen.is_gone_word:
-        snapshot.take(instance, Observation(result.seen), now)
+        snapshot.apply(instance, Observation(result.seen), now)
     if result.is_under_way or _is_missing(result):
-        return _left_to_the_watch(instance, job, now)
+        return _left_to_monitoring(instance, job, now)
     error = result.error
     if error is not None and _is_final(instance, error):
         return _back(instance, InstanceStatus.STOPPED, _refusal(error), job, now)
@@ -64,11 +64,11 @@ def conclude(instance: Instance, result: Changed, job: Job) -> Outcome:
     )
 
 
-def _left_to_the_watch(instance: Instance, job: Job, now: datetime) -> Outcome:
+def _left_to_monitoring(instance: Instance, job: Job, now: datetime) -> Outcome:
     """In progress, or the instance may be gone: the monitor job observes what happens."""
     instance.action_accepted_at = now
     instance.save()
-    enqueue_monitor(instance, at=next_look(now), request_id=job.request_id)
+    enqueue_monitor(instance, at=next_observation(now), request_id=job.request_id)
     return Done()
 
 
@@ -123,14 +123,14 @@ def _give_up(
     """Set the status that Novita shows; while that is changing, leave it to the monitor job."""
     if seen.is_running:
         # The instance was read by id: access and addresses need no second read.
-        snapshot.take(instance, Observation(seen, has_details=True), now)
+        snapshot.apply(instance, Observation(seen, has_details=True), now)
         snapshot.keep_access([instance], now=now)
         return _back(instance, InstanceStatus.RUNNING, _in_vain(seen, error), job, now)
     if seen.status in FROZEN or (instance.action == Action.RESTART and seen.is_stopped):
         return _back(instance, InstanceStatus.STOPPED, why_stopped(instance, seen, now), job, now)
     if seen.is_stopped or seen.status == MIGRATING:
         return _back(instance, InstanceStatus.STOPPED, _in_vain(seen, error), job, now)
-    return _left_to_the_watch(instance, job, now)
+    return _left_to_monitoring(instance, job, now)
 
 
 def _in_vain(seen: UpstreamInstance, error: NovitaError | None) -> Reason:

@@ -17,9 +17,9 @@ from instances.models.locking import cause_of, instances_of
 from instances.novita import installation, limiter
 from instances.provisioning import prefetch, recover, results, submit
 from instances.provisioning.common import failure_of
-from instances.provisioning.prefetch import Fetched, FetchWork
-from instances.provisioning.recover import LookedUp, LookUpWork
-from instances.provisioning.submit import Posted, PostWork
+from instances.provisioning.prefetch import PrefetchResult, PrefetchWork
+from instances.provisioning.recover import RecoverResult, RecoverWork
+from instances.provisioning.submit import SubmitResult, SubmitWork
 from jobs.handler import Handler, Resolved, WorkItem
 from jobs.models import Job
 from jobs.outcomes import Done, Outcome
@@ -29,8 +29,8 @@ HELD_BACK = Wait(
     "The database of this service was moved or copied: nothing is created until its operator "
     "accepts it (manage.py reconcile --accept).",
 )
-Work = FetchWork | PostWork | LookUpWork
-Result = Fetched | Posted | LookedUp
+Work = PrefetchWork | SubmitWork | RecoverWork
+Result = PrefetchResult | SubmitResult | RecoverResult
 
 
 class CreateInstance(Handler[Work, Result]):
@@ -38,7 +38,7 @@ class CreateInstance(Handler[Work, Result]):
 
     def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[Work] | Resolved]:
         instances = instances_of(jobs)
-        held = installation.held_back(jobs)
+        held = installation.paused_if_copy(jobs)
         if held:
             note_waits(jobs, instances, HELD_BACK)
             return held
@@ -56,11 +56,11 @@ class CreateInstance(Handler[Work, Result]):
 
     def call(self, work: Work) -> Result:
         match work:
-            case FetchWork():
+            case PrefetchWork():
                 return prefetch.call(work)
-            case PostWork():
+            case SubmitWork():
                 return submit.call(work)
-            case LookUpWork():
+            case RecoverWork():
                 return recover.call(work)
 
     def record_usage(self, calls: Sequence[tuple[Work, Result]]) -> None:
@@ -68,11 +68,11 @@ class CreateInstance(Handler[Work, Result]):
 
     def apply(self, jobs: Sequence[Job], work: Work, result: Result) -> Mapping[int, Outcome]:
         match work, result:
-            case FetchWork(), Fetched():
+            case PrefetchWork(), PrefetchResult():
                 return prefetch.apply(jobs, work, result)
-            case PostWork(), Posted():
+            case SubmitWork(), SubmitResult():
                 return results.apply(jobs, work, result)
-            case LookUpWork(), LookedUp():
+            case RecoverWork(), RecoverResult():
                 return recover.apply(jobs, work, result)
             case _:
                 raise TypeError(f"{type(work).__name__} with {type(result).__name__}")
@@ -93,7 +93,7 @@ class CreateInstance(Handler[Work, Result]):
 
 def _has_work(instance: Instance) -> bool:
     """Whether the create goes on: also for an ended or failed instance that may be at Novita."""
-    return instance.status == InstanceStatus.CREATING or instance.is_in_doubt
+    return instance.status == InstanceStatus.CREATING or instance.has_unconfirmed_create
 
 
 def _step(instance: Instance) -> str:

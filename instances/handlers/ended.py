@@ -20,7 +20,7 @@ from instances.monitoring import (
     list_word,
     weigh_asked,
 )
-from instances.monitoring.absence import BETWEEN_LOOKS
+from instances.monitoring.absence import BETWEEN_OBSERVATIONS
 from instances.novita.limiter import Permit
 from instances.novita.witnesses import lacks_all
 from jobs.models import Job
@@ -33,7 +33,7 @@ AFTER_DELETE = timedelta(seconds=3)
 AFTER_ERROR = timedelta(seconds=15)
 # Longest pause between deletes without effect.
 LONGEST_PAUSE = timedelta(seconds=30)
-QUICK_LOOKS = 5
+QUICK_ATTEMPTS = 5
 # Age of an ending at which the instance's events show Novita's answer.
 HELD_UP_AFTER = timedelta(minutes=5)
 _HELD_UP = StatusReason.ENDING_HELD_UP
@@ -57,7 +57,7 @@ class EndWork:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class DeleteAttempt:
     """Result of a get by id, and whether Novita accepted the delete after it."""
 
     evidence: Evidence
@@ -67,11 +67,11 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class EndResult:
     """Results by Novita's id; a GPU without an entry was not read, for lack of calls."""
 
     calls: Sequence[CallRecord]
-    looks: Mapping[str, Look] = field(default_factory=dict)
+    attempts: Mapping[str, DeleteAttempt] = field(default_factory=dict)
     listing: Listing | None = None
     list_error: str = ""
     is_list_readable: bool = True
@@ -99,22 +99,22 @@ def trail_of(ending: UpstreamEnding) -> AskedTrail:
     )
 
 
-def conclude(
-    job: Job, instance: Instance, work: EndWork, result: Looked, *, now: datetime
+def apply_result(
+    job: Job, instance: Instance, work: EndWork, result: EndResult, *, now: datetime
 ) -> Outcome:
     """Apply the result of one run. The instance is locked."""
     ending = ending_of(job)
     if ending is None:
         return Done()
-    look = result.looks.get(ending.upstream_id)
-    if look is None:
+    attempt = result.attempts.get(ending.upstream_id)
+    if attempt is None:
         return Again(AFTER_DELETE)
-    _note(instance, ending, look, now)
+    _note(instance, ending, attempt, now)
     is_own = instance.upstream_id == ending.upstream_id
-    is_unseen = look.evidence in (Evidence.SAID_GONE, Evidence.REFUSED)
+    is_unseen = attempt.evidence in (Evidence.SAID_GONE, Evidence.REFUSED)
     if is_unseen and is_own and is_perhaps_too_young(instance, now):
-        return Again(BETWEEN_LOOKS)
-    outcome = _judge(ending, look, work, result, now)
+        return Again(BETWEEN_OBSERVATIONS)
+    outcome = _evaluate(ending, attempt, work, result, now)
     if ending.confirmed_at is not None:
         _confirmed(instance, ending, job, now)
     else:
@@ -123,49 +123,53 @@ def conclude(
     return outcome
 
 
-def _judge(
-    ending: UpstreamEnding, look: Look, work: EndWork, result: Looked, now: datetime
+def _evaluate(
+    ending: UpstreamEnding, attempt: DeleteAttempt, work: EndWork, result: EndResult, now: datetime
 ) -> Outcome:
     ending.looks += 1
     before = trail_of(ending)
-    seen = _pass(ending, look, work, result)
+    seen = _pass(ending, attempt, work, result)
     trail, is_gone = weigh_asked(before, seen, now, absence_after())
     ending.absence_seen_at, ending.refused_since = trail.said_gone_at, trail.refused_since
     ending.refused_looks = trail.refusals
     ending.lists_without, ending.list_without_at = trail.lists, trail.list_at
-    is_leaving = look.seen is not None and look.seen.is_leaving_word
-    ending.deletes_accepted = 0 if is_leaving else ending.deletes_accepted + look.is_deleted
-    _explain(ending, look, seen, result, now)
+    is_leaving = attempt.seen is not None and attempt.seen.is_leaving_word
+    ending.deletes_accepted = 0 if is_leaving else ending.deletes_accepted + attempt.is_deleted
+    _explain(ending, attempt, seen, result, now)
     if is_gone:
         ending.confirmed_at = now
         return Done()
-    return Again(_pause(ending, look))
+    return Again(_pause(ending, attempt))
 
 
-def _pass(ending: UpstreamEnding, look: Look, work: EndWork, result: Looked) -> Pass:
+def _pass(ending: UpstreamEnding, attempt: DeleteAttempt, work: EndWork, result: EndResult) -> Pass:
     if not work.has_list:
-        return Pass(look.evidence, ListWord.FAILED)
+        return Pass(attempt.evidence, ListWord.FAILED)
     listing = result.listing
     is_blind = listing is not None and lacks_all(listing, work.known)
     is_doubted = is_blind or not result.is_list_readable
-    return Pass(look.evidence, list_word(listing, ending.upstream_id), is_doubted)
+    return Pass(attempt.evidence, list_word(listing, ending.upstream_id), is_doubted)
 
 
-def _pause(ending: UpstreamEnding, look: Look) -> timedelta:
-    if look.evidence == Evidence.NOTHING or (look.error is not None and look.seen is not None):
+def _pause(ending: UpstreamEnding, attempt: DeleteAttempt) -> timedelta:
+    if attempt.evidence == Evidence.NOTHING or (
+        attempt.error is not None and attempt.seen is not None
+    ):
         return AFTER_ERROR
-    if look.evidence == Evidence.SEEN:
-        return min(AFTER_DELETE * max(1, ending.looks - QUICK_LOOKS), LONGEST_PAUSE)
-    slower = BETWEEN_LOOKS * max(1, ending.refused_looks // QUICK_LOOKS)
+    if attempt.evidence == Evidence.SEEN:
+        return min(AFTER_DELETE * max(1, ending.looks - QUICK_ATTEMPTS), LONGEST_PAUSE)
+    slower = BETWEEN_OBSERVATIONS * max(1, ending.refused_looks // QUICK_ATTEMPTS)
     return min(slower, LONGEST_PAUSE)
 
 
 # Explanation for people
 
 
-def _explain(ending: UpstreamEnding, look: Look, seen: Pass, result: Looked, now: datetime) -> None:
+def _explain(
+    ending: UpstreamEnding, attempt: DeleteAttempt, seen: Pass, result: EndResult, now: datetime
+) -> None:
     """Save Novita's answer, how often it was repeated, and since when."""
-    text = _words(ending, look, seen, result)
+    text = _words(ending, attempt, seen, result)
     is_same = bool(text) and _kind(text) == _kind(ending.last_error)
     ending.error_count = ending.error_count + 1 if is_same else int(bool(text))
     ending.error_since = (ending.error_since or now) if is_same else (now if text else None)
@@ -174,19 +178,19 @@ def _explain(ending: UpstreamEnding, look: Look, seen: Pass, result: Looked, now
     ending.last_error = text[:500]
 
 
-def _words(ending: UpstreamEnding, look: Look, seen: Pass, result: Looked) -> str:
-    if look.seen is not None and ending.deletes_accepted >= DELETES_IGNORED:
-        count, status = ending.deletes_accepted, look.seen.status
+def _words(ending: UpstreamEnding, attempt: DeleteAttempt, seen: Pass, result: EndResult) -> str:
+    if attempt.seen is not None and ending.deletes_accepted >= DELETES_IGNORED:
+        count, status = ending.deletes_accepted, attempt.seen.status
         return f"Novita accepted {count} deletes and still says {status}"
-    error = str(look.error or "")
-    if look.evidence not in (Evidence.SAID_GONE, Evidence.REFUSED):
+    error = str(attempt.error or "")
+    if attempt.evidence not in (Evidence.SAID_GONE, Evidence.REFUSED):
         return error
     answer = error or "it is removed"
     if seen.list_word == ListWord.SHOWS:
         return f"Novita's list shows it, and GET by id says: {answer}"
     if result.list_error:
         return f"Novita's list fails ({result.list_error}), and GET by id says: {answer}"
-    return answer if look.evidence == Evidence.REFUSED else ""
+    return answer if attempt.evidence == Evidence.REFUSED else ""
 
 
 def _kind(text: str) -> str:
@@ -219,19 +223,21 @@ def _tell_if_held_up(instance: Instance, ending: UpstreamEnding, job: Job, now: 
 # Cost
 
 
-def _note(instance: Instance, ending: UpstreamEnding, look: Look, now: datetime) -> None:
+def _note(
+    instance: Instance, ending: UpstreamEnding, attempt: DeleteAttempt, now: datetime
+) -> None:
     """Update the charged period by the last observation.
 
     Novita stops charging when it accepts a delete, but charges for a GPU that it then still shows
     as running. Each run that saw the GPU sent a delete: if it is leaving, the charge ended at that
     run, even if the answer was lost.
     """
-    seen = look.seen
+    seen = attempt.seen
     if seen is not None:
         ending.upstream_status = seen.status[:40]
     if instance.upstream_id != ending.upstream_id:
         return
-    is_gone = look.evidence == Evidence.SAID_GONE
+    is_gone = attempt.evidence == Evidence.SAID_GONE
     is_leaving = is_gone or (seen is not None and seen.is_leaving_word)
     if is_leaving and ending.looks:
         charges.close(instance, instance.upstream_seen_at or now)
@@ -256,7 +262,7 @@ def _confirmed(instance: Instance, ending: UpstreamEnding, job: Job, now: dateti
         instance.upstream_status = "removed"
     record_event(instance, "instance.ending_confirmed", cause=cause, now=now, data=data)
     others = instance.endings.filter(confirmed_at=None).exclude(pk=ending.pk)
-    is_left = instance.is_holding or instance.is_in_doubt or others.exists()
+    is_left = instance.is_holding or instance.has_unconfirmed_create or others.exists()
     if instance.status == InstanceStatus.TERMINATING and not is_left:
         why = reason_of(instance)
         if why is not None and why.code == _HELD_UP:

@@ -37,7 +37,7 @@ class EnforceLimits(Handler[None, None]):
     """Uses only the rows and the clock; no network."""
 
     def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[None] | Resolved]:
-        held = installation.held_back(jobs)
+        held = installation.paused_if_copy(jobs)
         if held:
             return held
         for job in jobs:

@@ -46,8 +46,8 @@ def calls_for(upstream_ids: Collection[str]) -> int:
 
 
 def _is_time(instance: Instance, now: datetime) -> bool:
-    since, looked_at = instance.status_changed_at, instance.upstream_seen_at or now
-    before = (looked_at - since).total_seconds() // EVERY_SECONDS
+    since, observed_at = instance.status_changed_at, instance.upstream_seen_at or now
+    before = (observed_at - since).total_seconds() // EVERY_SECONDS
     return (now - since).total_seconds() // EVERY_SECONDS > max(before, 0)
 
 

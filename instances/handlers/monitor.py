@@ -12,18 +12,17 @@ from django.conf import settings
 
 from core.clock import database_now
 from instances import monitoring
-from instances.domain.enums import MOVING_STATUSES, InstanceStatus
-from instances.domain.schedule import next_look
+from instances.domain.enums import TRANSITIONAL_STATUSES, InstanceStatus
+from instances.domain.schedule import next_observation
 from instances.handlers import migrations, probing
 from instances.handlers.probing import Probe
 from instances.models import Instance
 from instances.models.locking import instances_of, locked_instances
 from instances.monitoring import Observation
-from instances.novita import client_factory, limiter
-from instances.novita import listing_profile as habits
+from instances.novita import client_factory, limiter, listing_profile
 from instances.novita.limiter import Permit
-from instances.novita.listing_profile import Habits
-from jobs.failpoints import crashpoint
+from instances.novita.listing_profile import ListingProfile
+from jobs.failpoints import failpoint
 from jobs.handler import CompletedCall, Handler, Resolved, WorkItem
 from jobs.models import Job
 from jobs.outcomes import Again, Done, Outcome
@@ -36,12 +35,12 @@ from upstream.types import UpstreamJob
 # facts.
 FEW = 2
 # Gets by id in a run with a list, for instances that the list lacks.
-SINGLE_LOOKS = 5
+SINGLE_READS = 5
 OTHER_ACCOUNT = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
-class WatchWork:
+class MonitorWork:
     """Novita's ids to observe, longest unseen first.
 
     ``is_listing``: all by one list, filtered by ``search_word`` if given; else each by id.
@@ -59,7 +58,7 @@ class WatchWork:
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class MonitorResult:
     """Observations by Novita's id; an id without one was not observed, which proves nothing.
 
     ``probes``: error of each readiness probe, "" if it passed. ``failed_moves``: Novita's failed
@@ -67,23 +66,23 @@ class Watched:
     """
 
     calls: Sequence[CallRecord]
-    sightings: Mapping[str, Observation] = field(default_factory=dict)
+    observations: Mapping[str, Observation] = field(default_factory=dict)
     probes: Mapping[str, str] = field(default_factory=dict)
     failed_moves: Mapping[str, UpstreamJob] = field(default_factory=dict)
-    habits: Habits | None = None
+    profile: ListingProfile | None = None
 
 
-class MonitorInstance(Handler[WatchWork, Watched]):
+class MonitorInstance(Handler[MonitorWork, MonitorResult]):
     """One list for all pending instances, one get by id for each that runs."""
 
-    def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[WatchWork] | Resolved]:
+    def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[MonitorWork] | Resolved]:
         instances = instances_of(jobs)
         pending: list[Job] = []
         arrived: list[Job] = []
         outcomes: dict[int, Outcome] = {}
         for job in jobs:
             instance = instances.get(job.subject)
-            if instance is None or not monitoring.is_watched(instance):
+            if instance is None or not monitoring.is_monitored(instance):
                 outcomes[job.pk] = Done()
             elif instance.upstream_account != settings.CONFIG.upstream_account:
                 outcomes[job.pk] = Again(OTHER_ACCOUNT)
@@ -95,35 +94,37 @@ class MonitorInstance(Handler[WatchWork, Watched]):
             *_get_each(arrived, instances),
         ]
 
-    def call(self, work: WatchWork) -> Watched:
+    def call(self, work: MonitorWork) -> MonitorResult:
         client = client_factory.client(work.permit, request_id=work.request_id)
-        watched = _list_and_get(client, work) if work.is_listing else _get_and_probe(client, work)
+        result = _list_and_get(client, work) if work.is_listing else _get_and_probe(client, work)
         moves = migrations.failed_moves(client, work.migrating_ids)
-        return replace(watched, failed_moves=moves)
+        return replace(result, failed_moves=moves)
 
-    def record_usage(self, calls: Sequence[tuple[WatchWork, Watched]]) -> None:
+    def record_usage(self, calls: Sequence[tuple[MonitorWork, MonitorResult]]) -> None:
         limiter.report((work.permit, result.calls) for work, result in calls)
 
-    def apply(self, jobs: Sequence[Job], work: WatchWork, result: Watched) -> Mapping[int, Outcome]:
+    def apply(
+        self, jobs: Sequence[Job], work: MonitorWork, result: MonitorResult
+    ) -> Mapping[int, Outcome]:
         return self.apply_all([CompletedCall(jobs, work, result)])
 
     def apply_all(
-        self, calls: Sequence[CompletedCall[WatchWork, Watched]]
+        self, calls: Sequence[CompletedCall[MonitorWork, MonitorResult]]
     ) -> Mapping[int, Outcome]:
         """Apply all results under one lock of the instances, taken in the common order."""
         instances = locked_instances(job for call in calls for job in call.jobs)
         now = database_now()
         outcomes: dict[int, Outcome] = {}
-        noted: list[Instance] = []
+        changed: list[Instance] = []
         seen: list[Instance] = []
         for call in calls:
-            next_at = next_look(now, pause=limiter.fair_pause(len(call.result.calls)))
+            next_at = next_observation(now, pause=limiter.fair_pause(len(call.result.calls)))
             for job in call.jobs:
                 instance = instances[job.subject]
-                sighting = call.result.sightings.get(instance.upstream_id)
-                look = monitoring.observe(
+                observation = call.result.observations.get(instance.upstream_id)
+                observed = monitoring.observe(
                     instance,
-                    sighting,
+                    observation,
                     job=job,
                     now=now,
                     next_at=next_at,
@@ -131,14 +132,14 @@ class MonitorInstance(Handler[WatchWork, Watched]):
                     unusable=call.result.probes.get(instance.upstream_id),
                     failed_move=call.result.failed_moves.get(instance.upstream_id),
                 )
-                outcomes[job.pk] = look.outcome
-                noted += [instance] if look.is_to_be_saved else []
-                has_seen = sighting is not None and not sighting.is_gone
+                outcomes[job.pk] = observed.outcome
+                changed += [instance] if observed.is_to_be_saved else []
+                has_seen = observation is not None and not observation.is_gone
                 seen += [instance] if has_seen else []
-            if call.result.habits is not None:
-                habits.learn(call.result.habits)
-        monitoring.save_notes(noted, seen, now=now)
-        crashpoint("monitor.before_commit")
+            if call.result.profile is not None:
+                listing_profile.learn(call.result.profile)
+        monitoring.save_observations(changed, seen, now=now)
+        failpoint("monitor.before_commit")
         return outcomes
 
     def on_give_up(self, job: Job, error: str) -> None:
@@ -146,35 +147,37 @@ class MonitorInstance(Handler[WatchWork, Watched]):
         instance = Instance.objects.select_for_update().filter(public_id=job.subject).first()
         is_starting = instance is not None and instance.status == InstanceStatus.STARTING
         if instance is not None and is_starting and instance.ready_at is None:
-            monitoring.fail_unwatched(instance, error, job=job, now=database_now())
+            monitoring.fail_unmonitored(instance, error, job=job, now=database_now())
 
     def is_redrivable(self, job: Job) -> bool:
-        return Instance.objects.filter(public_id=job.subject, status__in=MOVING_STATUSES).exists()
+        return Instance.objects.filter(
+            public_id=job.subject, status__in=TRANSITIONAL_STATUSES
+        ).exists()
 
 
 def _list(
     jobs: Sequence[Job], instances: Mapping[str, Instance]
-) -> Sequence[WorkItem[WatchWork] | Resolved]:
+) -> Sequence[WorkItem[MonitorWork] | Resolved]:
     if not jobs:
         return []
-    known = habits.recall()
+    known = listing_profile.recall()
     pages = max(known.pages, _pages_of_ours())
     is_few = len(jobs) <= max(pages, FEW)
     migrating_ids = migrations.to_ask_about(
         (instances[job.subject] for job in jobs), database_now()
     )
-    looks = len(jobs) if is_few else pages + 1 + SINGLE_LOOKS
+    calls = len(jobs) if is_few else pages + 1 + SINGLE_READS
     permit = limiter.reserve(
-        looks + migrations.calls_for(migrating_ids), at_least=1 if is_few else 2
+        calls + migrations.calls_for(migrating_ids), at_least=1 if is_few else 2
     )
     if not permit.is_granted:
         return [Resolved({job.pk: Again(permit.wait) for job in jobs})]
     longest_unseen = sorted((instances[job.subject] for job in jobs), key=_last_seen)
-    work = WatchWork(
+    work = MonitorWork(
         tuple(instance.upstream_id for instance in longest_unseen),
         permit,
         is_listing=not is_few,
-        search_word=client_factory.mark().search_word if known.has_name_filter else "",
+        search_word=client_factory.name_signer().search_word if known.has_name_filter else "",
         migrating_ids=migrating_ids,
     )
     return [WorkItem(jobs, work)]
@@ -188,23 +191,23 @@ def _pages_of_ours() -> int:
     """Pages of a list filtered by our search word: running instances are in it, too."""
     account = settings.CONFIG.upstream_account
     ours = Instance.objects.not_ended().filter(upstream_account=account).exclude(upstream_id="")
-    return ours.count() // habits.PAGE_SIZE + 1
+    return ours.count() // listing_profile.PAGE_SIZE + 1
 
 
 def _get_each(
     jobs: Sequence[Job], instances: Mapping[str, Instance]
-) -> Sequence[WorkItem[WatchWork] | Resolved]:
+) -> Sequence[WorkItem[MonitorWork] | Resolved]:
     """One get by id each, as the budget allows.
 
     The others become running without the connect blocks, so that their webhook does not wait, and
     are read later.
     """
     permit = limiter.reserve(len(jobs), at_least=1, is_spare=True) if jobs else Permit(0)
-    parts: list[WorkItem[WatchWork] | Resolved] = []
+    parts: list[WorkItem[MonitorWork] | Resolved] = []
     for number, job in enumerate(jobs):
         instance = instances[job.subject]
         mine = Permit(1 if number < permit.calls else 0)
-        work = WatchWork(
+        work = MonitorWork(
             (instance.upstream_id,),
             mine,
             must_get=True,
@@ -215,45 +218,45 @@ def _get_each(
     return parts
 
 
-def _get_and_probe(client: NovitaClient, work: WatchWork) -> Watched:
-    sightings = _get(client, work.upstream_ids) if work.permit.calls else {}
-    probes = probing.ask(work.probe, work.upstream_ids, sightings)
-    return Watched(client.calls, sightings, probes)
+def _get_and_probe(client: NovitaClient, work: MonitorWork) -> MonitorResult:
+    observations = _get(client, work.upstream_ids) if work.permit.calls else {}
+    probes = probing.ask(work.probe, work.upstream_ids, observations)
+    return MonitorResult(client.calls, observations, probes)
 
 
 def _get(client: NovitaClient, upstream_ids: Sequence[str]) -> dict[str, Observation]:
-    sightings: dict[str, Observation] = {}
+    observations: dict[str, Observation] = {}
     for upstream_id in upstream_ids:
         try:
             seen = client.get_instance(upstream_id)
-            sightings[upstream_id] = Observation(seen, has_details=True)
+            observations[upstream_id] = Observation(seen, has_details=True)
         except InstanceNotFound:
-            sightings[upstream_id] = Observation(None)
+            observations[upstream_id] = Observation(None)
         except NovitaError as error:
             # Unknown otherwise, until the next observation; the limiter gets the error.
             if error.refuses_the_id:
-                sightings[upstream_id] = Observation(None, is_refused=True)
-    return sightings
+                observations[upstream_id] = Observation(None, is_refused=True)
+    return observations
 
 
-def _list_and_get(client: NovitaClient, work: WatchWork) -> Watched:
+def _list_and_get(client: NovitaClient, work: MonitorWork) -> MonitorResult:
     """One list, then gets by id for instances that it lacks."""
     try:
         listing = client.list_all_instances(
             name=work.search_word or None,
-            page_size=habits.PAGE_SIZE,
-            max_pages=max(work.permit.calls - SINGLE_LOOKS - 1, 1),
+            page_size=listing_profile.PAGE_SIZE,
+            max_pages=max(work.permit.calls - SINGLE_READS - 1, 1),
         )
     except NovitaError:
-        return Watched(client.calls)
-    taught = habits.taught_by(
+        return MonitorResult(client.calls)
+    taught = listing_profile.taught_by(
         listing,
         calls=len(client.calls),
         expected=work.upstream_ids,
         was_filtered=bool(work.search_word),
     )
     listed = {each: listing.instances.get(each) for each in work.upstream_ids}
-    sightings = {each: Observation(seen) for each, seen in listed.items() if seen is not None}
-    missing = [each for each in work.upstream_ids if each not in sightings]
-    looks = _get(client, missing[: work.permit.calls - len(client.calls)])
-    return Watched(client.calls, sightings | looks, habits=taught)
+    observations = {each: Observation(seen) for each, seen in listed.items() if seen is not None}
+    missing = [each for each in work.upstream_ids if each not in observations]
+    by_id = _get(client, missing[: work.permit.calls - len(client.calls)])
+    return MonitorResult(client.calls, observations | by_id, profile=taught)

@@ -28,7 +28,7 @@ def probe_of(instance: Instance) -> Probe | None:
 
 
 def ask(
-    probe: Probe | None, upstream_ids: Sequence[str], sightings: Mapping[str, Observation]
+    probe: Probe | None, upstream_ids: Sequence[str], observations: Mapping[str, Observation]
 ) -> dict[str, str]:
     """Error of the probe by Novita's id, "" if it passed; the newest address is used.
 
@@ -37,8 +37,8 @@ def ask(
     if probe is None:
         return {}
     (upstream_id,) = upstream_ids
-    seen = sightings[upstream_id].seen if upstream_id in sightings else None
-    if upstream_id in sightings and (seen is None or not seen.is_running):
+    seen = observations[upstream_id].seen if upstream_id in observations else None
+    if upstream_id in observations and (seen is None or not seen.is_running):
         return {}
     addresses = _addresses(seen) if seen else {}
     error = readiness.check(

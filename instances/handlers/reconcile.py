@@ -9,7 +9,7 @@ from instances import reconciliation
 from instances.models.locking import cause_of
 from instances.novita import limiter
 from instances.reconciliation import ReconcileWork, Seen
-from jobs.failpoints import crashpoint
+from jobs.failpoints import failpoint
 from jobs.handler import Handler, Resolved, WorkItem
 from jobs.models import Job
 from jobs.outcomes import Again, Outcome
@@ -25,8 +25,8 @@ class Reconcile(Handler[ReconcileWork, Seen]):
         return [WorkItem(jobs, work)]
 
     def call(self, work: ReconcileWork) -> Seen:
-        seen = reconciliation.look(work)
-        crashpoint("reconcile.after_look")
+        seen = reconciliation.scan_account(work)
+        failpoint("reconcile.after_look")
         return seen
 
     def record_usage(self, calls: Sequence[tuple[ReconcileWork, Seen]]) -> None:
@@ -36,14 +36,14 @@ class Reconcile(Handler[ReconcileWork, Seen]):
         self, jobs: Sequence[Job], work: ReconcileWork, result: Seen
     ) -> Mapping[int, Outcome]:
         job = jobs[0]
-        reconciliation.conclude(
+        reconciliation.apply_pass(
             work,
             result,
             account=settings.CONFIG.upstream_account,
             cause=cause_of(job, "the reconciler"),
             job=job,
         )
-        crashpoint("reconcile.before_commit")
+        failpoint("reconcile.before_commit")
         pause = max(_pause(result), limiter.fair_pause(len(result.calls)))
         return {each.pk: Again(pause) for each in jobs}
 

@@ -17,7 +17,7 @@ from upstream.types import Template
 
 
 @dataclass(frozen=True, slots=True)
-class LookUp:
+class TemplateWork:
     """A template to read, with the permit."""
 
     template_id: str
@@ -26,7 +26,7 @@ class LookUp:
 
 
 @dataclass(frozen=True, slots=True)
-class LookedUp:
+class TemplateResult:
     """The template, or why it cannot be used; neither if Novita did not answer."""
 
     calls: Sequence[CallRecord]
@@ -34,33 +34,35 @@ class LookedUp:
     failure: Failure | None = None
 
 
-class LookUpTemplate(Handler[LookUp, LookedUp]):
+class LookUpTemplate(Handler[TemplateWork, TemplateResult]):
     """One attempt with spare calls only: plans wait briefly and buy nothing."""
 
-    def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[LookUp] | Resolved]:
+    def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[TemplateWork] | Resolved]:
         return [self._work(job) for job in jobs]
 
-    def _work(self, job: Job) -> WorkItem[LookUp] | Resolved:
+    def _work(self, job: Job) -> WorkItem[TemplateWork] | Resolved:
         template_id = job.payload["templateId"]
         if cache.known_template(template_id) is not None:
             return Resolved({job.pk: Done()})
         permit = limiter.reserve(MOST_CALLS, is_spare=True)
         if not permit.is_granted:
             return Resolved({job.pk: Done()})
-        return WorkItem([job], LookUp(template_id, permit, job.request_id))
+        return WorkItem([job], TemplateWork(template_id, permit, job.request_id))
 
-    def call(self, work: LookUp) -> LookedUp:
+    def call(self, work: TemplateWork) -> TemplateResult:
         client = client_factory.client(work.permit, request_id=work.request_id)
         try:
             template, failure = read_template(client, work.template_id)
         except NovitaError:
-            return LookedUp(client.calls)
-        return LookedUp(client.calls, template, failure)
+            return TemplateResult(client.calls)
+        return TemplateResult(client.calls, template, failure)
 
-    def record_usage(self, calls: Sequence[tuple[LookUp, LookedUp]]) -> None:
+    def record_usage(self, calls: Sequence[tuple[TemplateWork, TemplateResult]]) -> None:
         limiter.report((work.permit, result.calls) for work, result in calls)
 
-    def apply(self, jobs: Sequence[Job], work: LookUp, result: LookedUp) -> Mapping[int, Outcome]:
+    def apply(
+        self, jobs: Sequence[Job], work: TemplateWork, result: TemplateResult
+    ) -> Mapping[int, Outcome]:
         if result.template is not None:
             cache.keep_template(work.template_id, result.template)
         if result.failure is not None:

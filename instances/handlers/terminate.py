@@ -12,14 +12,14 @@ from django.conf import settings
 
 from core.clock import database_now
 from instances.handlers import ended
-from instances.handlers.ended import EndWork, Looked
+from instances.handlers.ended import EndResult, EndWork
 from instances.lifecycle.terminations import drop_if_unasked
 from instances.models import UpstreamEnding
 from instances.models.locking import cause_of, locked_instances
 from instances.monitoring import Evidence, ListWord, evidence_of, list_word
 from instances.novita import client_factory, installation, limiter, listing_profile
 from instances.novita.witnesses import known_to_live
-from jobs.failpoints import crashpoint
+from jobs.failpoints import failpoint
 from jobs.handler import Handler, Resolved, WorkItem
 from jobs.models import Job
 from jobs.outcomes import Again, Done, Outcome
@@ -32,11 +32,11 @@ OTHER_ACCOUNT = timedelta(minutes=1)
 TOGETHER = 5
 
 
-class TerminateInstance(Handler[EndWork, Looked]):
+class TerminateInstance(Handler[EndWork, EndResult]):
     """Get by id, delete, get again, until the absence is proven."""
 
     def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[EndWork] | Resolved]:
-        held = installation.held_back(jobs)
+        held = installation.paused_if_copy(jobs)
         if held:
             return held
         parts: list[WorkItem[EndWork] | Resolved] = []
@@ -53,29 +53,31 @@ class TerminateInstance(Handler[EndWork, Looked]):
                 parts.append(_alone(job, ending))
         return [*parts, *_together(suspects)]
 
-    def call(self, work: EndWork) -> Looked:
+    def call(self, work: EndWork) -> EndResult:
         client = client_factory.client(work.permit, request_id=work.request_id)
         listing, list_error, is_readable = None, "", True
         if work.has_list:
             listing, list_error, is_readable = _list(client, work)
-        found: dict[str, ended.Look] = {}
+        found: dict[str, ended.DeleteAttempt] = {}
         for upstream_id in work.upstream_ids:
             if work.permit.calls - len(client.calls) < 1:
                 break
             is_listed = list_word(listing, upstream_id) == ListWord.SHOWS
             found[upstream_id] = _end(client, upstream_id, is_listed=is_listed)
-        return Looked(client.calls, found, listing, list_error, is_readable)
+        return EndResult(client.calls, found, listing, list_error, is_readable)
 
-    def record_usage(self, calls: Sequence[tuple[EndWork, Looked]]) -> None:
+    def record_usage(self, calls: Sequence[tuple[EndWork, EndResult]]) -> None:
         limiter.report((work.permit, result.calls) for work, result in calls)
 
-    def apply(self, jobs: Sequence[Job], work: EndWork, result: Looked) -> Mapping[int, Outcome]:
+    def apply(self, jobs: Sequence[Job], work: EndWork, result: EndResult) -> Mapping[int, Outcome]:
         instances = locked_instances(jobs)
         outcomes = {
-            job.pk: ended.conclude(job, instances[job.subject], work, result, now=database_now())
+            job.pk: ended.apply_result(
+                job, instances[job.subject], work, result, now=database_now()
+            )
             for job in jobs
         }
-        crashpoint("terminate.before_commit")
+        failpoint("terminate.before_commit")
         return outcomes
 
     def is_redrivable(self, job: Job) -> bool:
@@ -127,7 +129,7 @@ def _list(client: NovitaClient, work: EndWork) -> tuple[Listing | None, str, boo
     return listing, "", True
 
 
-def _end(client: NovitaClient, upstream_id: str, *, is_listed: bool) -> ended.Look:
+def _end(client: NovitaClient, upstream_id: str, *, is_listed: bool) -> ended.DeleteAttempt:
     """Get by id, and delete if the GPU may exist.
 
     It may exist if it is seen, is in the list, or if its id is refused in unknown words.
@@ -146,14 +148,14 @@ def _end(client: NovitaClient, upstream_id: str, *, is_listed: bool) -> ended.Lo
     is_there = evidence in (Evidence.SEEN, Evidence.REFUSED)
     is_there |= is_listed
     if not is_there or is_leaving:
-        return ended.Look(evidence, seen, error)
+        return ended.DeleteAttempt(evidence, seen, error)
     try:
-        crashpoint("terminate.before_delete")
+        failpoint("terminate.before_delete")
         client.delete_instance(upstream_id)
-        crashpoint("terminate.after_delete")
+        failpoint("terminate.after_delete")
     except InstanceNotFound:
         # It may be leaving already: the next run decides.
-        return ended.Look(evidence, seen, error)
+        return ended.DeleteAttempt(evidence, seen, error)
     except NovitaError as caught:
-        return ended.Look(evidence, seen, error or caught)
-    return ended.Look(evidence, seen, error, is_deleted=True)
+        return ended.DeleteAttempt(evidence, seen, error or caught)
+    return ended.DeleteAttempt(evidence, seen, error, is_deleted=True)

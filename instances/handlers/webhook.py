@@ -19,7 +19,7 @@ from instances.lifecycle.transitions import record_event
 from instances.models import Instance, WebhookDelivery
 from instances.models.locking import cause_of, locked_instances
 from instances.novita import installation, metric_counters
-from jobs.failpoints import crashpoint
+from jobs.failpoints import failpoint
 from jobs.handler import CompletedCall, Handler, Resolved, WorkItem, get_type
 from jobs.models import Job
 from jobs.outcomes import Done, GiveUp, Outcome, Retry
@@ -27,7 +27,7 @@ from jobs.outcomes import Done, GiveUp, Outcome, Retry
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 
 _NO_MESSAGE = "the job's payload names no message (deliveryId)"
-NOTED = ["attempts", "last_status_code", "last_error", "status", "ended_at"]
+SAVED_FIELDS = ["attempts", "last_status_code", "last_error", "status", "ended_at"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class SendWebhook(Handler[Message, DeliveryResult]):
 
     def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[Message] | Resolved]:
         # A copy of the database has the original's messages: they must not be sent twice.
-        if held := installation.held_back(jobs):
+        if held := installation.paused_if_copy(jobs):
             return held
         deliveries = _deliveries(jobs)
         now = database_now()
@@ -80,7 +80,7 @@ class SendWebhook(Handler[Message, DeliveryResult]):
             allowed_networks=allowed_networks(),
             timeout_seconds=settings.CONFIG.webhook_timeout,
         )
-        crashpoint("webhook.after_send")
+        failpoint("webhook.after_send")
         return result
 
     def record_usage(self, calls: Sequence[tuple[Message, DeliveryResult]]) -> None:
@@ -113,7 +113,7 @@ class SendWebhook(Handler[Message, DeliveryResult]):
             delivery, job = deliveries[call.work.message_id], jobs[call.work.message_id]
             _note(delivery, call.result)
             outcomes[job.pk] = Done() if call.result.is_delivered else _retry(job, call.result)
-        WebhookDelivery.objects.bulk_update(deliveries.values(), NOTED)
+        WebhookDelivery.objects.bulk_update(deliveries.values(), SAVED_FIELDS)
         outbox.enqueue_next(
             {d.instance_id: jobs[key].request_id for key, d in deliveries.items() if d.ended_at}
         )

@@ -81,7 +81,7 @@ def are_complete(instance: Instance) -> bool:
     return is_published and "ssh" in instance.connection
 
 
-def is_watch_needed(instance: Instance) -> bool:
+def is_monitoring_needed(instance: Instance) -> bool:
     """Whether the monitor job must go on: no get by id yet, or addresses missing for < PATIENCE."""
     since, seen_at = instance.details_missing_since, instance.details_seen_at
     is_patient = since is not None and seen_at is not None and seen_at - since < PATIENCE

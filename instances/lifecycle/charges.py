@@ -33,7 +33,7 @@ def note(instance: Instance, seen: UpstreamInstance, *, now: datetime) -> None:
         instance.billing_since = began
         _begin_lifetime(instance, began)
     elif seen.status in FREE_WORDS:
-        close(instance, _between(_last_look(instance), now, seen.last_stopped_at))
+        close(instance, _between(_last_observation(instance), now, seen.last_stopped_at))
 
 
 def close(instance: Instance, at: datetime) -> None:
@@ -85,7 +85,7 @@ def cost_so_far_e5_usd(instance: Instance, now: datetime) -> int:
 
 
 def _left_at(instance: Instance, now: datetime) -> datetime:
-    return _between(_last_look(instance), instance.absence_seen_at or now, None)
+    return _between(_last_observation(instance), instance.absence_seen_at or now, None)
 
 
 def _begin_lifetime(instance: Instance, began: datetime) -> None:
@@ -108,12 +108,12 @@ def _reprice(instance: Instance, price_e5_usd: int, now: datetime) -> None:
 
 def _began(instance: Instance, seen: UpstreamInstance, now: datetime) -> datetime:
     """Middle between the last observation and Novita's start time, or now: pulls are charged."""
-    earlier, told = _last_look(instance), seen.last_started_at
+    earlier, told = _last_observation(instance), seen.last_started_at
     is_told = seen.is_running and told is not None and earlier <= told <= now
     return _between(earlier, told if is_told and told else now, None)
 
 
-def _last_look(instance: Instance) -> datetime:
+def _last_observation(instance: Instance) -> datetime:
     return instance.upstream_seen_at or instance.posted_at or instance.created_at
 
 

@@ -168,8 +168,8 @@ class InstanceDetails(Answer):
     pricePerHourUsd: Usd | None = Field(None, description="all GPUs together")
     costUsd: Usd | None = Field(
         None,
-        description="so far, by Novita's clock where it tells; else exact to about a look per "
-        "start",
+        description="so far, by Novita's clock where it tells; else exact to about an observation "
+        "per start",
     )
 
     @classmethod

@@ -30,14 +30,14 @@ _CHARGED_DUPLICATE = _DUPLICATE & ~Q(upstream_status__in=FREE_WORDS)
 
 
 @dataclass(frozen=True, slots=True)
-class Burn:
+class SpendRate:
     """Sum of known prices in 1/100,000 USD an hour, and the number of GPUs without a price."""
 
     e5_usd: int = 0
     unpriced: int = 0
 
-    def __add__(self, other: "Burn") -> "Burn":
-        return Burn(self.e5_usd + other.e5_usd, self.unpriced + other.unpriced)
+    def __add__(self, other: "SpendRate") -> "SpendRate":
+        return SpendRate(self.e5_usd + other.e5_usd, self.unpriced + other.unpriced)
 
     @property
     def text(self) -> str:
@@ -46,7 +46,7 @@ class Burn:
         return f"{usd_text(self.e5_usd)}{more}"
 
 
-def of_project(project: Project | None = None) -> Burn:
+def of_project(project: Project | None = None) -> SpendRate:
     """Of one project; of everything, orphans included, if ``project`` is None."""
     rows, endings = Instance.objects.all(), UpstreamEnding.objects.all()
     if project is None:
@@ -54,18 +54,18 @@ def of_project(project: Project | None = None) -> Burn:
     return of_instances(rows.of(project)) + of_duplicates(endings.filter(project=project))
 
 
-def of_instances(rows: QuerySet[Instance]) -> Burn:
+def of_instances(rows: QuerySet[Instance]) -> SpendRate:
     """Of the own GPUs of these instances."""
     return _sum(rows.filter(CHARGED), "price_e5_usd", "gpu_num")
 
 
-def of_duplicates(endings: QuerySet[UpstreamEnding]) -> Burn:
+def of_duplicates(endings: QuerySet[UpstreamEnding]) -> SpendRate:
     """Of terminations beside an instance's own GPU (duplicates), at the instance's price."""
     rows = endings.filter(_CHARGED_DUPLICATE)
     return _sum(rows, "instance__price_e5_usd", "instance__gpu_num")
 
 
-def of_orphans() -> Burn:
+def of_orphans() -> SpendRate:
     """Of GPUs with this installation's signature and no instance row."""
     account = settings.CONFIG.upstream_account
     rows = Orphan.objects.filter(account=account, state=OrphanState.SEEN).exclude(
@@ -74,11 +74,11 @@ def of_orphans() -> Burn:
     return _sum(rows, "price_e5_usd", "gpu_num")
 
 
-def of_confirmation(rows: Iterable[Instance]) -> Burn:
+def of_confirmation(rows: Iterable[Instance]) -> SpendRate:
     """USD an hour saved by ending these instances and their duplicates."""
     rows = list(rows)
     duplicates = UpstreamEnding.objects.filter(instance__in=[row.pk for row in rows])
-    return sum((of(row) for row in rows), Burn()) + of_duplicates(duplicates)
+    return sum((of(row) for row in rows), SpendRate()) + of_duplicates(duplicates)
 
 
 def is_charged(instance: Instance) -> bool:
@@ -86,32 +86,32 @@ def is_charged(instance: Instance) -> bool:
     return instance.is_holding and (is_open or instance.upstream_status in CHARGED_WORDS)
 
 
-def of(instance: Instance) -> Burn:
+def of(instance: Instance) -> SpendRate:
     """Of one instance's own GPU."""
     if not is_charged(instance):
-        return Burn()
+        return SpendRate()
     return _one(instance.price_e5_usd, instance.gpu_num)
 
 
-def of_ending(ending: UpstreamEnding) -> Burn:
+def of_ending(ending: UpstreamEnding) -> SpendRate:
     """Of a GPU that must end, until its absence is proven."""
     instance = ending.instance
     if ending.confirmed_at is not None:
-        return Burn()
+        return SpendRate()
     if instance.upstream_id == ending.upstream_id:
         return of(instance)
     if ending.upstream_status in FREE_WORDS:
-        return Burn()
+        return SpendRate()
     return _one(instance.price_e5_usd, instance.gpu_num)
 
 
-def _one(price_e5_usd: int | None, gpu_num: int) -> Burn:
-    return Burn(unpriced=1) if price_e5_usd is None else Burn(price_e5_usd * gpu_num)
+def _one(price_e5_usd: int | None, gpu_num: int) -> SpendRate:
+    return SpendRate(unpriced=1) if price_e5_usd is None else SpendRate(price_e5_usd * gpu_num)
 
 
-def _sum(rows: "QuerySet[Model]", price: str, gpus: str) -> Burn:
+def _sum(rows: "QuerySet[Model]", price: str, gpus: str) -> SpendRate:
     found = rows.order_by().aggregate(
         total=Sum(F(price) * F(gpus), default=0),
         unpriced=Count("pk", filter=Q(**{f"{price}__isnull": True})),
     )
-    return Burn(int(found["total"]), int(found["unpriced"]))
+    return SpendRate(int(found["total"]), int(found["unpriced"]))

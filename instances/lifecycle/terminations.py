@@ -10,21 +10,21 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Q
 
-from instances.domain.enums import EndingWish, InstanceStatus, StatusReason
+from instances.domain.enums import EndingDecision, InstanceStatus, StatusReason
 from instances.domain.errors import NotAsked
 from instances.domain.types import Cause
 from instances.lifecycle.jobs import enqueue_termination
 from instances.lifecycle.transitions import change_status, record_event
 from instances.models import Instance, UpstreamEnding
 
-_WISHES_BY_REASON: dict[str, EndingWish] = {
-    StatusReason.RUNTIME_LIMIT: EndingWish.LIMIT,
-    StatusReason.ORPHANED: EndingWish.ORPHAN,
+_DECISIONS_BY_REASON: dict[str, EndingDecision] = {
+    StatusReason.RUNTIME_LIMIT: EndingDecision.LIMIT,
+    StatusReason.ORPHANED: EndingDecision.ORPHAN,
 }
-_WISHES_BY_STATUS: dict[str, EndingWish] = {
-    InstanceStatus.TERMINATING: EndingWish.CALLER,
-    InstanceStatus.TERMINATED: EndingWish.CALLER,
-    InstanceStatus.FAILED: EndingWish.FAILED_START,
+_DECISIONS_BY_STATUS: dict[str, EndingDecision] = {
+    InstanceStatus.TERMINATING: EndingDecision.CALLER,
+    InstanceStatus.TERMINATED: EndingDecision.CALLER,
+    InstanceStatus.FAILED: EndingDecision.FAILED_START,
 }
 
 # Release 0.5.0 began endings without a decision, for GPUs that it had wrongly concluded to be gone.
@@ -45,12 +45,12 @@ def begin_ending(instance: Instance, upstream_id: str, *, cause: Cause, now: dat
             "project": instance.project,
             "instance": instance,
             "reason": cause.reason[:300],
-            "wish": wish_of(instance, upstream_id),
+            "wish": decision_of(instance, upstream_id),
         },
     )
     if not is_new and not ending.wish:
         # Begun before 0.6.0 without a decision: it gets the present one.
-        ending.wish, ending.reason = wish_of(instance, upstream_id), cause.reason[:300]
+        ending.wish, ending.reason = decision_of(instance, upstream_id), cause.reason[:300]
         ending.save(update_fields=["wish", "reason"])
     if not is_new and ending.confirmed_at is None:
         return
@@ -61,29 +61,29 @@ def begin_ending(instance: Instance, upstream_id: str, *, cause: Cause, now: dat
     enqueue_termination(ending, instance, request_id=cause.request_id)
 
 
-def wish_of(instance: Instance, upstream_id: str) -> EndingWish:
+def decision_of(instance: Instance, upstream_id: str) -> EndingDecision:
     """The decision behind an ending of this GPU. Raises NotAsked if there is none."""
     is_another = upstream_id != instance.upstream_id
     if is_another and (instance.upstream_id or not instance.has_ended):
-        return EndingWish.DUPLICATE
-    wish = _WISHES_BY_STATUS.get(instance.status)
-    if wish is None:
+        return EndingDecision.DUPLICATE
+    decision = _DECISIONS_BY_STATUS.get(instance.status)
+    if decision is None:
         raise NotAsked(instance.public_id, instance.status)
-    return _WISHES_BY_REASON.get(instance.reason_code, wish)
+    return _DECISIONS_BY_REASON.get(instance.reason_code, decision)
 
 
-def keep_wish(instance: Instance, *, cause: Cause, now: datetime) -> None:
+def keep_decision(instance: Instance, *, cause: Cause, now: datetime) -> None:
     """Record a caller's request to end an instance that is gone, in case it reappears.
 
     Does nothing if an ending was requested before. The instance is locked and terminated.
     """
-    if not instance.upstream_id or is_ended_by_wish(instance):
+    if not instance.upstream_id or is_end_decided(instance):
         return
     asked = {
         "project": instance.project,
         "instance": instance,
         "reason": cause.reason[:300],
-        "wish": EndingWish.CALLER,
+        "wish": EndingDecision.CALLER,
     }
     UpstreamEnding.objects.update_or_create(
         account=instance.upstream_account,
@@ -95,7 +95,7 @@ def keep_wish(instance: Instance, *, cause: Cause, now: datetime) -> None:
     record_event(instance, "instance.end_asked_later", cause=cause, now=now, data=data)
 
 
-def is_ended_by_wish(instance: Instance) -> bool:
+def is_end_decided(instance: Instance) -> bool:
     """Whether an ending of the instance's own GPU was ever requested."""
     mine = UpstreamEnding.objects.filter(
         account=instance.upstream_account, upstream_id=instance.upstream_id

@@ -69,7 +69,7 @@ INSTANCE_INDEXES: list[models.Index] = [
         condition=Q(expires_at__isnull=False, upstream_gone_at__isnull=True),
         name="instance_expiring",
     ),
-    # Creates in doubt, for operators and the reconciler: few of all rows.
+    # Unconfirmed creates, for operators and the reconciler: few of all rows.
     models.Index(
         fields=["create_step"],
         condition=Q(create_step__in=["post", "look_up"]),

@@ -289,6 +289,6 @@ class Instance(models.Model):
         return bool(self.upstream_id) and self.upstream_gone_at is None
 
     @property
-    def is_in_doubt(self) -> bool:
+    def has_unconfirmed_create(self) -> bool:
         """Whether a create was, or may have been, sent and its outcome is unknown."""
         return self.create_step in (CreateStep.POST, CreateStep.LOOK_UP)

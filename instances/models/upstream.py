@@ -7,7 +7,7 @@ from django.db.models.functions import Now
 
 from accounts.models import Project
 from core.sealed_fields import SealedTextField
-from instances.domain.enums import EndingWish, Hold
+from instances.domain.enums import EndingDecision, Hold
 from instances.models.instance import Instance
 
 
@@ -107,7 +107,7 @@ class UpstreamEnding(models.Model):
     reason = models.CharField(max_length=300)
     # Empty: begun by a release before 0.6.0.
     wish = models.CharField(
-        max_length=20, choices=EndingWish.choices, blank=True, default="", db_default=""
+        max_length=20, choices=EndingDecision.choices, blank=True, default="", db_default=""
     )
     # Novita's word in the last get by id; empty before the first.
     upstream_status = models.CharField(max_length=40, blank=True, default="", db_default="")

@@ -5,9 +5,9 @@ from instances.monitoring.absence import (
     AskedTrail,
     Limits,
     absence_after,
+    evaluate_unasked,
     is_perhaps_too_young,
-    judge_unasked,
-    note_sighting,
+    note_observation,
     weigh_asked,
 )
 from instances.monitoring.absence import limits as absence_limits
@@ -18,15 +18,15 @@ from instances.monitoring.evidence import (
     Pass,
     contradicted,
     evidence_of,
-    is_brake_on,
+    is_mass_guard_on,
     list_word,
 )
 from instances.monitoring.observation import Observation, ObservationResult
 from instances.monitoring.reappearance import status_shown, take_back
-from instances.monitoring.snapshot import keep_access, save_notes
-from instances.monitoring.startup import fail_unwatched
-from instances.monitoring.steady import settle
-from instances.monitoring.transitional import is_watched, observe
+from instances.monitoring.snapshot import keep_access, save_observations
+from instances.monitoring.startup import fail_unmonitored
+from instances.monitoring.steady import evaluate as evaluate_steady
+from instances.monitoring.transitional import is_monitored, observe
 
 __all__ = [
     "MANY",
@@ -41,18 +41,18 @@ __all__ = [
     "absence_after",
     "absence_limits",
     "contradicted",
+    "evaluate_steady",
+    "evaluate_unasked",
     "evidence_of",
-    "fail_unwatched",
-    "is_brake_on",
+    "fail_unmonitored",
+    "is_mass_guard_on",
+    "is_monitored",
     "is_perhaps_too_young",
-    "is_watched",
-    "judge_unasked",
     "keep_access",
     "list_word",
-    "note_sighting",
+    "note_observation",
     "observe",
-    "save_notes",
-    "settle",
+    "save_observations",
     "status_shown",
     "take_back",
     "weigh_asked",

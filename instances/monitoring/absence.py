@@ -19,7 +19,7 @@ from instances.models import Instance
 from instances.monitoring.evidence import Evidence, ListWord, Pass
 
 # Gets by id closer together than this count as one.
-BETWEEN_LOOKS = timedelta(seconds=10)
+BETWEEN_OBSERVATIONS = timedelta(seconds=10)
 BETWEEN_LISTS = timedelta(seconds=30)
 # Agreeing passes needed to conclude that an instance is gone without a request to end it.
 PASSES = 3
@@ -75,7 +75,7 @@ def weigh(trail: Trail, seen: Pass, now: datetime, limits: Limits) -> tuple[Trai
         return Trail(), False
     if not seen.is_absence or (seen.is_doubted and trail.since is None):
         return trail, False
-    if trail.last_at is not None and now - trail.last_at < BETWEEN_LOOKS:
+    if trail.last_at is not None and now - trail.last_at < BETWEEN_OBSERVATIONS:
         return trail, False
     if trail.last_at is not None and now - trail.last_at > limits.longest_gap:
         trail = Trail()
@@ -126,8 +126,8 @@ def _listed(trail: AskedTrail, seen: Pass, now: datetime) -> AskedTrail:
     """Count lists that lack the GPU, at intervals of BETWEEN_LISTS or more."""
     if seen.list_word == ListWord.SHOWS:
         return replace(trail, lists=0, list_at=None)
-    is_news = trail.list_at is None or now - trail.list_at >= BETWEEN_LISTS
-    if seen.list_word == ListWord.LACKS and not seen.is_doubted and is_news:
+    is_apart = trail.list_at is None or now - trail.list_at >= BETWEEN_LISTS
+    if seen.list_word == ListWord.LACKS and not seen.is_doubted and is_apart:
         return replace(trail, lists=trail.lists + 1, list_at=now)
     return trail
 
@@ -138,10 +138,10 @@ def _is_unlisted_long(trail: AskedTrail, after: timedelta) -> bool:
 
 
 def _is_said_gone(trail: AskedTrail, seen: Pass, now: datetime, after: timedelta) -> bool:
-    """Novita said so twice, BETWEEN_LOOKS apart, while the list works."""
+    """Novita said so twice, BETWEEN_OBSERVATIONS apart, while the list works."""
     if seen.evidence != Evidence.SAID_GONE or trail.said_gone_at is None:
         return False
-    return now - trail.said_gone_at >= (after if seen.is_doubted else BETWEEN_LOOKS)
+    return now - trail.said_gone_at >= (after if seen.is_doubted else BETWEEN_OBSERVATIONS)
 
 
 def _is_refused_long(trail: AskedTrail, seen: Pass, now: datetime, after: timedelta) -> bool:
@@ -186,7 +186,7 @@ def suspect(instance: Instance, *, cause: Cause, now: datetime) -> None:
     record_event(instance, "instance.unseen", cause=cause, now=now)
 
 
-def note_sighting(instance: Instance, *, now: datetime) -> None:
+def note_observation(instance: Instance, *, now: datetime) -> None:
     """Record that Novita shows the instance: clear the trail of absence, restore its reason."""
     if instance.absence_seen_at is None:
         return
@@ -199,7 +199,7 @@ def note_sighting(instance: Instance, *, now: datetime) -> None:
     record_event(instance, "instance.seen_again", cause=cause, now=now, data=data)
 
 
-def judge_unasked(
+def evaluate_unasked(
     instance: Instance, seen: Pass, *, cause: Cause, now: datetime, limits: Limits
 ) -> bool:
     """Evaluate one pass of the reconciler and save the result. True if concluded to be gone."""

@@ -98,6 +98,6 @@ def contradicted(listing: Listing, alive: Collection[str]) -> list[str]:
     return [each for each in alive if each not in listing.instances] if listing.is_complete else []
 
 
-def is_brake_on(*, vanished: int, held: int) -> bool:
+def is_mass_guard_on(*, vanished: int, held: int) -> bool:
     """The mass guard's condition: MANY or more, and over a fifth of all held instances."""
     return vanished >= MANY and vanished * LARGE_SHARE > held

@@ -20,9 +20,9 @@ from upstream.facts import Fact
 from upstream.types import Cluster, UpstreamInstance
 
 
-def follow(instance: Instance, sighting: Observation, cause: Cause, now: datetime) -> None:
+def follow(instance: Instance, observation: Observation, cause: Cause, now: datetime) -> None:
     """Update the place. Call first: after a move, the addresses of the old place are deleted."""
-    seen = sighting.seen
+    seen = observation.seen
     place = _place(seen) if seen is not None else None
     if seen is None or place is None:
         return
@@ -31,7 +31,7 @@ def follow(instance: Instance, sighting: Observation, cause: Cause, now: datetim
         return
     if not _is_elsewhere(instance, place):
         _forget_doubt(instance)
-    elif sighting.has_details or _is_told_again(instance, place):
+    elif observation.has_details or _is_told_again(instance, place):
         _move(instance, place, cause, now)
 
 

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from core.clock import iso
-from instances.domain.enums import MOVING_STATUSES, InstanceStatus
-from instances.domain.schedule import next_look
+from instances.domain.enums import TRANSITIONAL_STATUSES, InstanceStatus
+from instances.domain.schedule import next_observation
 from instances.domain.types import Cause
 from instances.lifecycle import charges
 from instances.lifecycle.jobs import enqueue_monitor
@@ -45,8 +45,8 @@ def take_back(instance: Instance, seen: UpstreamInstance, *, cause: Cause, now: 
     # In the same save as the status: a constraint requires terminated rows to be gone.
     instance.upstream_gone_at = None
     change_status(instance, to, cause=cause, now=now, is_comeback=True)
-    if to in MOVING_STATUSES or to == InstanceStatus.RUNNING:
-        enqueue_monitor(instance, at=next_look(now))
+    if to in TRANSITIONAL_STATUSES or to == InstanceStatus.RUNNING:
+        enqueue_monitor(instance, at=next_observation(now))
 
 
 def status_shown(seen: UpstreamInstance, *, has_run: bool) -> InstanceStatus:

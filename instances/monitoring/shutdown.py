@@ -24,11 +24,11 @@ EFFECT = timedelta(seconds=15)
 NOTICED_LATE = timedelta(minutes=10)
 
 
-def judge(
-    instance: Instance, sighting: Observation | None, job: Job, now: datetime
+def evaluate(
+    instance: Instance, observation: Observation | None, job: Job, now: datetime
 ) -> Outcome | None:
     """Evaluate an observation; None: observe again."""
-    seen = sighting.seen if sighting is not None else None
+    seen = observation.seen if observation is not None else None
     if seen is not None and seen.is_stopped:
         return stopped(instance, job, now, _why(instance, seen, now), seen)
     if seen is not None and (seen.status in FROZEN or _is_undone(instance, seen, now)):
@@ -43,14 +43,14 @@ def judge(
 
 
 def has_failed_to_move(
-    instance: Instance, sighting: Observation | None, failed: UpstreamJob, now: datetime
+    instance: Instance, observation: Observation | None, failed: UpstreamJob, now: datetime
 ) -> bool:
     """Whether Novita's failed job belongs to this migration, and the status is still migrating.
 
     A job from long before does not count, unless the migration makes no progress for
     INSTANCE_STUCK_TIMEOUT.
     """
-    seen = sighting.seen if sighting is not None else None
+    seen = observation.seen if observation is not None else None
     is_migrating = instance.status == InstanceStatus.MIGRATING
     if not is_migrating or seen is None or seen.status != MIGRATING:
         return False
@@ -111,7 +111,7 @@ def reason_of(instance: Instance) -> Reason | None:
 def _moved(instance: Instance, job: Job, now: datetime) -> Outcome | None:
     cause = cause_of(job, "Novita shows it running again")
     change_status(instance, InstanceStatus.RUNNING, cause=cause, now=now)
-    return None if addresses.is_watch_needed(instance) else Done()
+    return None if addresses.is_monitoring_needed(instance) else Done()
 
 
 def act_again(instance: Instance, now: datetime) -> None:

@@ -14,7 +14,7 @@ from instances.monitoring.observation import Observation
 from upstream.facts import Fact
 
 # Columns that an observation may change, with their Postgres types.
-NOTED = {
+OBSERVED_COLUMNS = {
     "upstream_status": "text",
     "upstream_changed_at": "timestamptz",
     "started_at": "timestamptz",
@@ -44,36 +44,38 @@ NOTED = {
 _JSON = ("port_mappings", "connection", "trouble_told")
 
 
-def take(instance: Instance, sighting: Observation, now: datetime) -> None:
+def apply(instance: Instance, observation: Observation, now: datetime) -> None:
     """Copy status, price, charge and addresses of an observation. Saves nothing.
 
     Facts that the answer does not contain stay. ``upstream_seen_at`` is set last: the changes
     happened between that time and now.
     """
-    seen = sighting.seen
+    seen = observation.seen
     assert seen is not None  # noqa: S101 - absence is noted elsewhere
-    absence.note_sighting(instance, now=now)
+    absence.note_observation(instance, now=now)
     if Fact.STATUS in seen.facts:
         if instance.upstream_status != seen.status:
             instance.upstream_status = seen.status
             instance.upstream_changed_at = now
         charges.note(instance, seen, now=now)
     if seen.is_running:
-        addresses.merge(instance, seen, is_by_id=sighting.has_details, now=now)
+        addresses.merge(instance, seen, is_by_id=observation.has_details, now=now)
     elif seen.status in addresses.OUT_OF_REACH:
         addresses.forget(instance)
     instance.upstream_seen_at = now
 
 
-def noted(instance: Instance) -> tuple[object, ...]:
+def observed_values(instance: Instance) -> tuple[object, ...]:
     """Values that an observation may change; compared to avoid a write without a change."""
-    return tuple(getattr(instance, name) for name in NOTED)
+    return tuple(getattr(instance, name) for name in OBSERVED_COLUMNS)
 
 
-def save_notes(changed: Sequence[Instance], seen: Sequence[Instance], *, now: datetime) -> None:
+def save_observations(
+    changed: Sequence[Instance], seen: Sequence[Instance], *, now: datetime
+) -> None:
     """Save the observations of a whole list in two statements, and access data in a third."""
     if changed:
-        _save_noted(changed)
+        _save_changed(changed)
     keep_access({*changed, *seen}, now=now)
     Instance.objects.filter(pk__in=[instance.pk for instance in seen]).update(upstream_seen_at=now)
 
@@ -87,18 +89,18 @@ def keep_access(instances: Iterable[Instance], *, now: datetime) -> None:
 
 # Raw SQL: Django's bulk_update builds a CASE for each row and field, and was the slowest part when
 # two hundred instances came to run at once.
-_SAVE_NOTED = f"""
-UPDATE instances_instance i SET {", ".join(f"{name} = n.{name}" for name in NOTED)}
-FROM unnest(%s::bigint[], {", ".join(f"%s::{kind}[]" for kind in NOTED.values())})
-    AS n(id, {", ".join(NOTED)})
+_SAVE_CHANGED = f"""
+UPDATE instances_instance i SET {", ".join(f"{name} = n.{name}" for name in OBSERVED_COLUMNS)}
+FROM unnest(%s::bigint[], {", ".join(f"%s::{kind}[]" for kind in OBSERVED_COLUMNS.values())})
+    AS n(id, {", ".join(OBSERVED_COLUMNS)})
 WHERE i.id = n.id
 """  # noqa: S608 - constants
 
 
-def _save_noted(changed: Sequence[Instance]) -> None:
-    columns = [[_column(instance, name) for instance in changed] for name in NOTED]
+def _save_changed(changed: Sequence[Instance]) -> None:
+    columns = [[_column(instance, name) for instance in changed] for name in OBSERVED_COLUMNS]
     with connection.cursor() as cursor:
-        cursor.execute(_SAVE_NOTED, [[instance.pk for instance in changed], *columns])
+        cursor.execute(_SAVE_CHANGED, [[instance.pk for instance in changed], *columns])
 
 
 def _column(instance: Instance, name: str) -> Any:

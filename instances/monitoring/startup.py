@@ -12,7 +12,7 @@ from instances.domain.enums import (
     StatusReason,
 )
 from instances.domain.money import usd_text
-from instances.domain.schedule import next_look
+from instances.domain.schedule import next_observation
 from instances.domain.types import Failure, Reason
 from instances.lifecycle import addresses
 from instances.lifecycle.terminations import begin_ending
@@ -39,9 +39,9 @@ START_SHOWS = timedelta(seconds=60)
 _NO_WORK = (STATUSES.words | {"nothing"}) - {"pulling", "running"}
 
 
-def judge(
+def evaluate(
     instance: Instance,
-    sighting: Observation | None,
+    observation: Observation | None,
     job: Job,
     now: datetime,
     *,
@@ -52,17 +52,17 @@ def judge(
 
     ``is_usable``: no readiness probe, or it has just passed.
     """
-    is_last_resort = is_last_resort and sighting is None
+    is_last_resort = is_last_resort and observation is None
     is_ready = is_usable and _is_ready(instance, is_last_resort=is_last_resort)
     if instance.ready_at is not None:
-        return _judge_again(instance, sighting, job, now, is_ready=is_ready)
-    failure = _failure(instance, sighting, now)
+        return _evaluate_restart(instance, observation, job, now, is_ready=is_ready)
+    failure = _failure(instance, observation, now)
     if failure is not None:
         return _fail(instance, failure, job, now)
     if is_ready:
         return _arrive(instance, job, now)
-    has_just_arrived = sighting is not None and sighting.is_of_a_running_instance
-    late = None if has_just_arrived and is_usable else _lateness(instance, sighting, now)
+    has_just_arrived = observation is not None and observation.is_of_a_running_instance
+    late = None if has_just_arrived and is_usable else _lateness(instance, observation, now)
     return _fail(instance, late, job, now) if late else None
 
 
@@ -76,15 +76,15 @@ def disappeared(instance: Instance, job: Job, now: datetime) -> Outcome | None:
     return _fail(instance, late, job, now) if late else None
 
 
-def fail_unwatched(instance: Instance, error: str, *, job: Job, now: datetime) -> None:
-    """The watch itself failed for good: end what nobody would look at any more."""
+def fail_unmonitored(instance: Instance, error: str, *, job: Job, now: datetime) -> None:
+    """The monitor job failed permanently: end the GPU, which is no longer observed."""
     failure = Failure(FailureCode.INTERNAL_ERROR, f"Monitoring failed permanently: {error[:500]}")
     _fail(instance, failure, job, now)
 
 
-def _failure(instance: Instance, sighting: Observation | None, now: datetime) -> Failure | None:
+def _failure(instance: Instance, observation: Observation | None, now: datetime) -> Failure | None:
     """Why it can never run or must not run, by this observation."""
-    seen = sighting.seen if sighting is not None else None
+    seen = observation.seen if observation is not None else None
     if seen is None:
         return None
     is_at_its_end = seen.is_stopped or seen.is_leaving_word
@@ -119,12 +119,12 @@ def _arrive(instance: Instance, job: Job, now: datetime) -> Outcome:
     words = "and its readiness probe passed" if instance.readiness_probe else ""
     cause = cause_of(job, f"Novita shows it running {words}".strip())
     change_status(instance, InstanceStatus.RUNNING, cause=cause, now=now, data=data)
-    return Again(at=next_look(now)) if addresses.is_watch_needed(instance) else Done()
+    return Again(at=next_observation(now)) if addresses.is_monitoring_needed(instance) else Done()
 
 
-def _lateness(instance: Instance, sighting: Observation | None, now: datetime) -> Failure | None:
+def _lateness(instance: Instance, observation: Observation | None, now: datetime) -> Failure | None:
     """Failure past the start deadline, or without progress for INSTANCE_STUCK_TIMEOUT."""
-    grace = timedelta(0) if sighting is not None else UNSEEN_GRACE
+    grace = timedelta(0) if observation is not None else UNSEEN_GRACE
     deadline, last = instance.start_deadline_at, instance.upstream_status or "nothing"
     if deadline is not None and deadline + grace <= now:
         limit = (deadline - instance.created_at).total_seconds()
@@ -132,7 +132,7 @@ def _lateness(instance: Instance, sighting: Observation | None, now: datetime) -
         return Failure(FailureCode.STARTUP_TIMEOUT, message)
     stuck = timedelta(seconds=settings.CONFIG.instance_stuck_timeout)
     since = instance.upstream_changed_at
-    is_waiting = sighting is not None and last in _NO_WORK
+    is_waiting = observation is not None and last in _NO_WORK
     if is_waiting and since is not None and now - since >= stuck:
         message = f"No progress for {stuck.total_seconds():.0f} s: Novita still says {last}."
         return Failure(FailureCode.STARTUP_TIMEOUT, message)
@@ -162,19 +162,19 @@ def _must_end(instance: Instance, failure: Failure) -> bool:
     return not is_kept or is_too_dear
 
 
-def _judge_again(
+def _evaluate_restart(
     instance: Instance,
-    sighting: Observation | None,
+    observation: Observation | None,
     job: Job,
     now: datetime,
     *,
     is_ready: bool,
 ) -> Outcome | None:
     """Evaluate a later start or restart: on a failure, its disk is kept."""
-    seen = sighting.seen if sighting is not None else None
+    seen = observation.seen if observation is not None else None
     if seen is not None and seen.is_stopped:
         return _stays_stopped(instance, seen, job, now)
-    if is_ready and _has_begun_anew(instance, sighting, now):
+    if is_ready and _has_begun_anew(instance, observation, now):
         return _arrive(instance, job, now)
     if is_ready:
         # The addresses are from before the restart.
@@ -212,15 +212,15 @@ def _stays_stopped(
     return shutdown.stopped(instance, job, now, reason, seen)
 
 
-def _has_begun_anew(instance: Instance, sighting: Observation | None, now: datetime) -> bool:
+def _has_begun_anew(instance: Instance, observation: Observation | None, now: datetime) -> bool:
     """Whether `running` is newer than the restart: after another word, or after RESTART_SHOWS.
 
     Novita's times are not used: they are whole seconds of another clock.
     """
     if instance.action != Action.RESTART:
         return not instance.action or instance.action_accepted_at is not None
-    accepted, looked = instance.action_accepted_at, instance.upstream_seen_at
-    if accepted is None or (sighting is None and (looked is None or looked <= accepted)):
+    accepted, seen_at = instance.action_accepted_at, instance.upstream_seen_at
+    if accepted is None or (observation is None and (seen_at is None or seen_at <= accepted)):
         return False
     changed = instance.upstream_changed_at
     has_changed = changed is not None and changed > accepted

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from instances.domain.enums import InstanceStatus, StatusReason
-from instances.domain.schedule import next_look
+from instances.domain.schedule import next_observation
 from instances.domain.types import Cause, Reason
 from instances.lifecycle import addresses
 from instances.lifecycle.jobs import enqueue_monitor
@@ -31,9 +31,9 @@ FROZEN = frozenset({"freezing"})
 MIGRATING = "migrating"
 
 
-def settle(
+def evaluate(
     instance: Instance,
-    sighting: Observation,
+    observation: Observation,
     *,
     job: Job | None,
     now: datetime,
@@ -46,27 +46,27 @@ def settle(
     other.
     """
     cause = cause_of(job, "") if job is not None else Cause("operator:reconcile")
-    if sighting.is_gone:
+    if observation.is_gone:
         # What this proves, and when, the reconciler weighs.
         absence.suspect(instance, cause=_because(cause, "Novita did not find its id"), now=now)
         return False
-    assert sighting.seen is not None  # noqa: S101 - not gone
-    location.follow(instance, sighting, cause, now)
-    snapshot.take(instance, sighting, now)
+    assert observation.seen is not None  # noqa: S101 - not gone
+    location.follow(instance, observation, cause, now)
+    snapshot.apply(instance, observation, now)
     if instance.status == InstanceStatus.FAILED:
         return False
-    trouble.note(instance, sighting.seen, cause, now)
-    if _follow(instance, sighting.seen, cause, now, is_in_arrears=is_in_arrears):
+    trouble.note(instance, observation.seen, cause, now)
+    if _follow(instance, observation.seen, cause, now, is_in_arrears=is_in_arrears):
         return True
     is_running = instance.status == InstanceStatus.RUNNING
-    if is_running and (_is_doubtful(instance, sighting) or addresses.are_due(instance, now)):
+    if is_running and (_is_doubtful(instance, observation) or addresses.are_due(instance, now)):
         _read_again(instance, now)
     return False
 
 
-def _is_doubtful(instance: Instance, sighting: Observation) -> bool:
-    seen = sighting.seen
-    if seen is None or sighting.has_details:
+def _is_doubtful(instance: Instance, observation: Observation) -> bool:
+    seen = observation.seen
+    if seen is None or observation.has_details:
         return False
     return addresses.doubt(instance, seen, place=location.place_in_doubt(instance, seen))
 
@@ -141,7 +141,7 @@ def _set_off(
         limit = timedelta(seconds=settings.CONFIG.instance_start_timeout)
         instance.start_deadline_at = now + limit
     _change(instance, to, reason, cause, now)
-    enqueue_monitor(instance, at=next_look(now))
+    enqueue_monitor(instance, at=next_observation(now))
 
 
 def _change(

@@ -2,8 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from instances.domain.enums import MOVING_STATUSES, InstanceStatus
-from instances.domain.schedule import next_look
+from instances.domain.enums import TRANSITIONAL_STATUSES, InstanceStatus
+from instances.domain.schedule import next_observation
 from instances.lifecycle import addresses
 from instances.models import Instance
 from instances.models.locking import cause_of
@@ -17,16 +17,16 @@ from upstream.types import UpstreamJob
 UNSEEN_PAUSE = timedelta(seconds=20)
 
 
-def is_watched(instance: Instance) -> bool:
+def is_monitored(instance: Instance) -> bool:
     """Whether it is in transition, or running with addresses still to be read by id."""
     if instance.status == InstanceStatus.RUNNING:
-        return addresses.is_watch_needed(instance)
-    return instance.status in MOVING_STATUSES
+        return addresses.is_monitoring_needed(instance)
+    return instance.status in TRANSITIONAL_STATUSES
 
 
 def observe(
     instance: Instance,
-    sighting: Observation | None,
+    observation: Observation | None,
     *,
     job: Job,
     now: datetime,
@@ -37,39 +37,39 @@ def observe(
 ) -> ObservationResult:
     """Update the locked instance by an observation, and decide the outcome of the job.
 
-    A change of status is saved at once; other changes are left to ``save_notes``, for all rows
-    together. ``next_at``: next observation, if not by the poll interval. ``is_last_resort``: a list
-    showed it running and this is the get by id for its connect blocks; without them, it becomes
-    running and is read again later. ``unusable``: error of the readiness probe, "" if it passed,
-    None if it did not run. ``failed_move``: Novita's failed migration job.
+    A change of status is saved at once; other changes are left to ``save_observations``, for all
+    rows together. ``next_at``: next observation, if not by the poll interval. ``is_last_resort``: a
+    list showed it running and this is the get by id for its connect blocks; without them, it
+    becomes running and is read again later. ``unusable``: error of the readiness probe, "" if it
+    passed, None if it did not run. ``failed_move``: Novita's failed migration job.
     """
-    if not is_watched(instance):
+    if not is_monitored(instance):
         return ObservationResult(Done())
-    before = snapshot.noted(instance)
+    before = snapshot.observed_values(instance)
     if unusable is not None:
         instance.probe_error = unusable[:300]
     if failed_move is not None and shutdown.has_failed_to_move(
-        instance, sighting, failed_move, now
+        instance, observation, failed_move, now
     ):
         return ObservationResult(shutdown.stay_behind(instance, failed_move, job, now))
     outcome = _decide(
-        instance, sighting, job, now, is_last_resort=is_last_resort, unusable=unusable
+        instance, observation, job, now, is_last_resort=is_last_resort, unusable=unusable
     )
     if outcome is None:
-        has_arrived = sighting is not None and sighting.is_of_a_running_instance
+        has_arrived = observation is not None and observation.is_of_a_running_instance
         is_to_be_asked = bool(instance.readiness_probe) and unusable is None
-        is_shown_by_list = sighting is not None and not sighting.has_details
+        is_shown_by_list = observation is not None and not observation.has_details
         is_unread = is_shown_by_list and not instance.has_details
         is_to_be_read = has_arrived and (is_unread or is_to_be_asked)
-        outcome = Again() if is_to_be_read else Again(at=next_at or next_look(now))
+        outcome = Again() if is_to_be_read else Again(at=next_at or next_observation(now))
         if instance.absence_seen_at is not None:
             outcome = Again(UNSEEN_PAUSE)
-    return ObservationResult(outcome, is_to_be_saved=snapshot.noted(instance) != before)
+    return ObservationResult(outcome, is_to_be_saved=snapshot.observed_values(instance) != before)
 
 
 def _decide(
     instance: Instance,
-    sighting: Observation | None,
+    observation: Observation | None,
     job: Job,
     now: datetime,
     *,
@@ -78,33 +78,37 @@ def _decide(
 ) -> Outcome | None:
     """Evaluate an observation; None: observe again. Saves whole rows."""
     is_first_start = instance.status == InstanceStatus.STARTING and instance.ready_at is None
-    if sighting is not None and sighting.is_gone:
+    if observation is not None and observation.is_gone:
         if is_first_start:
             return startup.disappeared(instance, job, now)
         _gone(instance, job, now)
         return None
-    if sighting is not None and sighting.seen is not None:
-        location.follow(instance, sighting, cause_of(job, ""), now)
-        snapshot.take(instance, sighting, now)
+    if observation is not None and observation.seen is not None:
+        location.follow(instance, observation, cause_of(job, ""), now)
+        snapshot.apply(instance, observation, now)
         if instance.status != InstanceStatus.RUNNING:
-            trouble.note(instance, sighting.seen, cause_of(job, ""), now)
+            trouble.note(instance, observation.seen, cause_of(job, ""), now)
     if instance.status == InstanceStatus.STARTING:
         is_usable = not instance.readiness_probe or unusable == ""
-        return startup.judge(
-            instance, sighting, job, now, is_last_resort=is_last_resort, is_usable=is_usable
+        return startup.evaluate(
+            instance, observation, job, now, is_last_resort=is_last_resort, is_usable=is_usable
         )
     if instance.status == InstanceStatus.RUNNING:
-        return _read(instance, sighting, job, now)
-    return _stop(instance, sighting, job, now)
+        return _read(instance, observation, job, now)
+    return _stop(instance, observation, job, now)
 
 
 def _stop(
-    instance: Instance, sighting: Observation | None, job: Job, now: datetime
+    instance: Instance, observation: Observation | None, job: Job, now: datetime
 ) -> Outcome | None:
     """Follow an instance that is already starting again when its stop is noticed."""
-    outcome = shutdown.judge(instance, sighting, job, now)
+    outcome = shutdown.evaluate(instance, observation, job, now)
     is_stopped = instance.status == InstanceStatus.STOPPED
-    if is_stopped and sighting is not None and steady.settle(instance, sighting, job=job, now=now):
+    if (
+        is_stopped
+        and observation is not None
+        and steady.evaluate(instance, observation, job=job, now=now)
+    ):
         return None
     return outcome
 
@@ -115,9 +119,9 @@ def _gone(instance: Instance, job: Job, now: datetime) -> None:
 
 
 def _read(
-    instance: Instance, sighting: Observation | None, job: Job, now: datetime
+    instance: Instance, observation: Observation | None, job: Job, now: datetime
 ) -> Outcome | None:
     """Read the connect blocks of a running instance, or follow it if it no longer runs."""
-    if sighting is not None and steady.settle(instance, sighting, job=job, now=now):
+    if observation is not None and steady.evaluate(instance, observation, job=job, now=now):
         return Done()
-    return None if addresses.is_watch_needed(instance) else Done()
+    return None if addresses.is_monitoring_needed(instance) else Done()

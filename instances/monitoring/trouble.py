@@ -22,7 +22,7 @@ from upstream.types import UpstreamInstance
 MOST_TOLD = 5
 _DAY = timedelta(days=1)
 # Observations that must show an error before it ends a first start.
-FEWEST_LOOKS = 3
+FEWEST_OBSERVATIONS = 3
 # Final words: the error is then the reason of the change of status.
 _END_WORDS = frozenset({"exited", "freezing", "removed"})
 _ERRORS = (StatusReason.STARTUP_TROUBLE, StatusReason.NOVITA_REPORTS)
@@ -52,7 +52,7 @@ def has_lasted(instance: Instance, now: datetime) -> bool:
     if instance.trouble_code not in _ERRORS or since is None:
         return False
     limit = timedelta(seconds=settings.CONFIG.startup_trouble_after)
-    return instance.trouble_looks >= FEWEST_LOOKS and now - since >= limit
+    return instance.trouble_looks >= FEWEST_OBSERVATIONS and now - since >= limit
 
 
 def _reported(instance: Instance, seen: UpstreamInstance) -> Reason | None:

@@ -43,7 +43,7 @@ def log_unknown_values(calls: Iterable[CallRecord]) -> None:
     """One line for each word or price that this release cannot read."""
     for call in calls:
         for unknown in call.unknown_values:
-            if _is_news(unknown):
+            if _is_first_sight(unknown):
                 logger.warning(
                     "novita_value_unknown",
                     endpoint=call.endpoint,
@@ -52,7 +52,7 @@ def log_unknown_values(calls: Iterable[CallRecord]) -> None:
                 )
 
 
-def _is_news(unknown: UnknownValue) -> bool:
+def _is_first_sight(unknown: UnknownValue) -> bool:
     now = time.monotonic()
     with _lock:
         last = _unknown_told.get(unknown)

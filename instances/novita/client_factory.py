@@ -35,7 +35,7 @@ def client(permit: Permit, *, request_id: str = "") -> NovitaClient:
     )
 
 
-def mark() -> NameSigner:
+def name_signer() -> NameSigner:
     """Name signer of this installation, which is created at the first use. For ``load``."""
     row, _ = Installation.objects.get_or_create(id=1)
     return NameSigner(row.installation_id, row.signing_key)

@@ -65,12 +65,12 @@ def accept() -> None:
     is_ours()
     with transaction.atomic():
         Installation.objects.filter(id=1).update(environment=fingerprint())
-        _settle_events_of_elsewhere()
+        _reset_events_of_elsewhere()
         audit.record("installation.accept", actor=COMMAND, subject="installation")
     logger.warning("installation_accepted")
 
 
-def _settle_events_of_elsewhere() -> None:
+def _reset_events_of_elsewhere() -> None:
     """Reset the transaction ids of events from another server.
 
     A new server counts transactions from the start: events from a dump would seem to belong to
@@ -84,19 +84,19 @@ def _settle_events_of_elsewhere() -> None:
         )
 
 
-def is_brake_off() -> bool:
+def is_mass_guard_off() -> bool:
     """Whether an operator has switched the mass guard off in the last ACCEPTED_FOR."""
     return Installation.objects.filter(id=1, brake_off_until__gt=database_now()).exists()
 
 
-def release_brake() -> None:
+def release_mass_guard() -> None:
     """Switch the mass guard off for ACCEPTED_FOR: an operator knows that the GPUs are gone."""
     Installation.objects.filter(id=1).update(
         braked_at=None, brake_reason="", brake_off_until=database_now() + ACCEPTED_FOR
     )
 
 
-def held_back(jobs: Sequence[Job]) -> Sequence[Resolved]:
+def paused_if_copy(jobs: Sequence[Job]) -> Sequence[Resolved]:
     """Postpones the jobs if this database is a copy; empty for the original. For ``load``."""
     if not jobs or is_ours():
         return []

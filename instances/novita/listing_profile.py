@@ -17,23 +17,23 @@ MOST_PAGES = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Habits:
+class ListingProfile:
     """``pages`` of the last list, computed for the whole list if it was not read to its end."""
 
     pages: int = 1
     has_name_filter: bool = True
 
 
-def recall() -> Habits:
+def recall() -> ListingProfile:
     """The known profile; one page and a working filter before the first list."""
     pages, has_name_filter = cache.get(_key(), (1, True))
-    return Habits(pages, has_name_filter)
+    return ListingProfile(pages, has_name_filter)
 
 
-def learn(habits: Habits) -> None:
+def learn(profile: ListingProfile) -> None:
     """Save a profile if it differs from the known one."""
-    if habits != recall():
-        cache.set(_key(), (habits.pages, habits.has_name_filter), timeout=KEPT_SECONDS)
+    if profile != recall():
+        cache.set(_key(), (profile.pages, profile.has_name_filter), timeout=KEPT_SECONDS)
 
 
 def recall_whole() -> int:
@@ -48,14 +48,14 @@ def learn_whole(pages: int) -> None:
 
 def taught_by(
     listing: Listing, *, calls: int, expected: Collection[str], was_filtered: bool
-) -> Habits:
+) -> ListingProfile:
     """Profile after a list: page count, and whether the name filter found any expected id.
 
     One id is enough, since others may be missing for other reasons.
     """
     finds_ours = any(upstream_id in listing.instances for upstream_id in expected)
     pages = pages_of(listing, calls=calls)
-    return Habits(pages, has_name_filter=was_filtered and finds_ours)
+    return ListingProfile(pages, has_name_filter=was_filtered and finds_ours)
 
 
 def pages_of(listing: Listing, *, calls: int) -> int:

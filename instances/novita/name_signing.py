@@ -21,9 +21,9 @@ class NameSigner:
     installation_id: str
     signing_key: str
 
-    def name(self, wished_name: str, reference: str) -> str:
+    def name(self, chosen_name: str, reference: str) -> str:
         """Name at Novita for an instance; consists of [a-z0-9-]."""
-        slug = re.sub(r"[^a-z0-9]+", "-", wished_name.lower()).strip("-")[:SLUG_LENGTH].strip("-")
+        slug = re.sub(r"[^a-z0-9]+", "-", chosen_name.lower()).strip("-")[:SLUG_LENGTH].strip("-")
         tail = f"{self.installation_id}-{reference}-{self._mac(reference, slug)}"
         return f"{slug}-{tail}" if slug else tail
 

@@ -10,7 +10,7 @@ from jobs.outcomes import GiveUp
 RETRY_AFTER = timedelta(seconds=2)
 
 
-def wish_of(instance: Instance) -> InstanceRequest:
+def spec_of(instance: Instance) -> InstanceRequest:
     return InstanceRequest(
         name=instance.name,
         product_name=instance.product_name,

@@ -14,7 +14,7 @@ from instances.models import Instance
 from instances.models.locking import instances_of, locked_instances
 from instances.novita import client_factory
 from instances.novita.limiter import Permit
-from instances.provisioning.common import given_up, wish_of
+from instances.provisioning.common import given_up, spec_of
 from instances.provisioning.rejection import rejected
 from instances.provisioning.templates import read_template
 from instances.provisioning.waiting import wait_for
@@ -33,7 +33,7 @@ _NO_CLUSTER = Failure(
 
 
 @dataclass(frozen=True, slots=True)
-class FetchWork:
+class PrefetchWork:
     """What a group of requests has in common; ``template`` is set if the cache has it."""
 
     region: str
@@ -46,13 +46,13 @@ class FetchWork:
 
     @property
     def key(self) -> str:
-        wished = f"{self.region}:{self.billing_mode}:{self.template_id}:{self.product_name}"
-        wished += "" if self.template is None else ":cached"
-        return hashlib.sha256(wished.encode()).hexdigest()[:32]
+        key = f"{self.region}:{self.billing_mode}:{self.template_id}:{self.product_name}"
+        key += "" if self.template is None else ":cached"
+        return hashlib.sha256(key.encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
+class PrefetchResult:
     """Result: data, a failure that is final for these requests, or an error that may pass."""
 
     calls: Sequence[CallRecord]
@@ -64,15 +64,15 @@ class Fetched:
     error: NovitaError | None = None
 
 
-def call(work: FetchWork) -> Fetched:
+def call(work: PrefetchWork) -> PrefetchResult:
     client = client_factory.client(work.permit, request_id=work.request_id)
     try:
         return _fetch(client, work)
     except NovitaError as error:
-        return Fetched(client.calls, error=error)
+        return PrefetchResult(client.calls, error=error)
 
 
-def _fetch(client: NovitaClient, work: FetchWork) -> Fetched:
+def _fetch(client: NovitaClient, work: PrefetchWork) -> PrefetchResult:
     clusters = client.list_clusters()
     if not clusters:
         raise UnreadableAnswer("Novita lists no cluster at all")
@@ -83,17 +83,17 @@ def _fetch(client: NovitaClient, work: FetchWork) -> Fetched:
             FailureCode.NO_OPTIMAL_PRODUCT,
             f"Novita lists no cluster for region {work.region}; it lists {names}.",
         )
-        return Fetched(client.calls, clusters, failure=failure)
+        return PrefetchResult(client.calls, clusters, failure=failure)
     template, problem = work.template, None
     if template is None:
         template, problem = read_template(client, work.template_id)
     products = client.list_products(cluster_id=cluster.id, billing_mode=work.billing_mode)
     if problem is None and not _has(products, work.product_name):
         problem = _not_sold_here(client, work, cluster)
-    return Fetched(client.calls, clusters, cluster, products, template, problem)
+    return PrefetchResult(client.calls, clusters, cluster, products, template, problem)
 
 
-def _not_sold_here(client: NovitaClient, work: FetchWork, cluster: Cluster) -> Failure:
+def _not_sold_here(client: NovitaClient, work: PrefetchWork, cluster: Cluster) -> Failure:
     """Failure: unknown product, or sold elsewhere. Raises UnreadableAnswer if nothing is sold."""
     anywhere = [*client.list_products(billing_mode=work.billing_mode), *client.list_products()]
     if not anywhere:
@@ -114,7 +114,7 @@ def _has(products: Sequence[Product], name: str) -> bool:
     return any(is_same_name(product.name, name) for product in products)
 
 
-def apply(jobs: Sequence[Job], work: FetchWork, result: Fetched) -> Mapping[int, Outcome]:
+def apply(jobs: Sequence[Job], work: PrefetchWork, result: PrefetchResult) -> Mapping[int, Outcome]:
     cache.release_fetch(work.key)
     if result.error is not None:
         return _after_error(jobs, result.error, result.calls)
@@ -125,7 +125,7 @@ def apply(jobs: Sequence[Job], work: FetchWork, result: Fetched) -> Mapping[int,
     if result.template is not None and work.template is None:
         cache.keep_template(work.template_id, result.template)
     instances = instances_of(jobs)
-    return {job.pk: _judge(instances[job.subject], result) for job in jobs}
+    return {job.pk: _evaluate(instances[job.subject], result) for job in jobs}
 
 
 def _after_error(
@@ -139,7 +139,7 @@ def _after_error(
     return {job.pk: wait_for(job, instances[job.subject], error) for job in jobs}
 
 
-def _judge(instance: Instance, result: Fetched) -> Outcome:
+def _evaluate(instance: Instance, result: PrefetchResult) -> Outcome:
     """Fail a request that fresh data cannot place; the others are submitted in the next run."""
     if result.failure is not None or result.cluster is None:
         return given_up(result.failure or _NO_CLUSTER)
@@ -149,18 +149,18 @@ def _judge(instance: Instance, result: Fetched) -> Outcome:
         )
         if failure is not None:
             return given_up(failure)
-    wish = wish_of(instance)
+    spec = spec_of(instance)
     if result.template is not None:
-        wish = sized(wish, result.template)
+        spec = sized(spec, result.template)
     place = place_of(result.cluster, result.clusters)
-    ranking = rank(result.products, wish, place=place, refused=instance.refused_offers.items())
+    ranking = rank(result.products, spec, place=place, refused=instance.refused_offers.items())
     if ranking.offers:
         return Again()
-    return given_up(_nothing_fits(wish, ranking, refused=instance.refused_offers))
+    return given_up(_nothing_fits(spec, ranking, refused=instance.refused_offers))
 
 
 def _nothing_fits(
-    wish: InstanceRequest, ranking: Ranking, *, refused: Mapping[str, str]
+    spec: InstanceRequest, ranking: Ranking, *, refused: Mapping[str, str]
 ) -> Failure:
     """Failure by cause: sold out on create, above the price cap, refused, or no fitting offer."""
     tried = [refused[item.product_id] for item in ranking.rejections if item.product_id in refused]
@@ -173,7 +173,7 @@ def _nothing_fits(
     else:
         code, what = FailureCode.NO_OPTIMAL_PRODUCT, "has no offer that fits"
     reasons = "; ".join(f"{item.product_id}: {item.reason}" for item in ranking.rejections[:10])
-    message = f"{wish.product_name} {what} in {wish.region} as {wish.billing_mode} ({reasons})."
-    if wish.has_default_rootfs and wish.rootfs_size_gb > DEFAULT_ROOTFS_GB:
-        message += f" The template requires {wish.rootfs_size_gb} GB of root disk."
+    message = f"{spec.product_name} {what} in {spec.region} as {spec.billing_mode} ({reasons})."
+    if spec.has_default_rootfs and spec.rootfs_size_gb > DEFAULT_ROOTFS_GB:
+        message += f" The template requires {spec.rootfs_size_gb} GB of root disk."
     return Failure(code, message)

@@ -18,7 +18,7 @@ from instances.novita.limiter import Permit
 from instances.novita.witnesses import known_to_live, lacks_any
 from instances.provisioning.common import RETRY_AFTER, count_unanswered
 from instances.provisioning.results import never_created, placed
-from jobs.failpoints import crashpoint
+from jobs.failpoints import failpoint
 from jobs.handler import Resolved, WorkItem
 from jobs.models import Job
 from jobs.outcomes import Again, Outcome
@@ -28,7 +28,7 @@ from upstream.errors import NovitaError
 from upstream.types import Listing, UpstreamInstance
 
 # A new instance may be missing from Novita's list for a while: one list proves no absence.
-LOOKS_TO_PROVE_ABSENCE = 3
+LISTS_TO_PROVE_ABSENCE = 3
 OTHER_ACCOUNT = timedelta(minutes=1)
 # Beyond the expected pages: for growth, and for an API whose pages start at 0.
 SPARE_CALLS = 3
@@ -36,7 +36,7 @@ NAMED_CALLS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class LookUpWork:
+class RecoverWork:
     """Names to find.
 
     Thorough: read the whole list, since Novita's name filter may miss instances; one list serves
@@ -54,11 +54,11 @@ class LookUpWork:
 
 
 @dataclass(frozen=True, slots=True)
-class LookedUp:
+class RecoverResult:
     """Instances that carry the names.
 
-    Names neither found nor in ``absent`` stay in doubt. ``has_failed``: Novita did not answer, so
-    that the next try may come soon.
+    Names neither found nor in ``absent`` stay unconfirmed. ``has_failed``: Novita did not answer,
+    so that the next try may come soon.
     """
 
     calls: Sequence[CallRecord]
@@ -70,11 +70,11 @@ class LookedUp:
 
 def prepare(
     jobs: Sequence[Job], instances: Mapping[str, Instance]
-) -> Sequence[WorkItem[LookUpWork] | Resolved]:
+) -> Sequence[WorkItem[RecoverWork] | Resolved]:
     account = settings.CONFIG.upstream_account
     # A list of another account proves nothing: these jobs wait for the configured key to return.
     strange = [job for job in jobs if instances[job.subject].upstream_account != account]
-    parts: list[WorkItem[LookUpWork] | Resolved] = [
+    parts: list[WorkItem[RecoverWork] | Resolved] = [
         Resolved({job.pk: Again(OTHER_ACCOUNT) for job in strange})
     ]
     thorough: list[Job] = []
@@ -84,26 +84,26 @@ def prepare(
                 # Only a whole list can prove absence.
                 thorough.append(job)
             else:
-                parts.append(_look([job], instances, NAMED_CALLS, pages=1, is_thorough=False))
+                parts.append(_recovery([job], instances, NAMED_CALLS, pages=1, is_thorough=False))
     if thorough:
         pages = listing_profile.recall_whole()
         calls = pages + SPARE_CALLS + 2 * len(thorough)
-        parts.append(_look(thorough, instances, calls, pages=pages, is_thorough=True))
+        parts.append(_recovery(thorough, instances, calls, pages=pages, is_thorough=True))
     return parts
 
 
-def _look(
+def _recovery(
     jobs: Sequence[Job],
     instances: Mapping[str, Instance],
     calls: int,
     *,
     pages: int,
     is_thorough: bool,
-) -> WorkItem[LookUpWork] | Resolved:
+) -> WorkItem[RecoverWork] | Resolved:
     permit = limiter.reserve(calls, at_least=NAMED_CALLS if is_thorough else 2)
     if not permit.is_granted:
         return Resolved({job.pk: Again(permit.wait) for job in jobs})
-    work = LookUpWork(
+    work = RecoverWork(
         tuple(instances[job.subject].upstream_name for job in jobs),
         is_thorough,
         permit,
@@ -115,7 +115,7 @@ def _look(
     return WorkItem(jobs, work)
 
 
-def call(work: LookUpWork) -> LookedUp:
+def call(work: RecoverWork) -> RecoverResult:
     client = client_factory.client(work.permit, request_id=work.request_id)
     names = frozenset(work.upstream_names)
     try:
@@ -123,16 +123,16 @@ def call(work: LookUpWork) -> LookedUp:
             return _read_whole(client, work, names)
         listing = _list_all(client, work.permit.calls - 1, name=work.upstream_names[0])
     except NovitaError:
-        return LookedUp(client.calls, has_failed=True)
+        return RecoverResult(client.calls, has_failed=True)
     found = _named(listing, names)
-    return LookedUp(client.calls, found, names if listing.is_complete else frozenset())
+    return RecoverResult(client.calls, found, names if listing.is_complete else frozenset())
 
 
-def _read_whole(client: NovitaClient, work: LookUpWork, names: Set[str]) -> LookedUp:
+def _read_whole(client: NovitaClient, work: RecoverWork, names: Set[str]) -> RecoverResult:
     """Read the whole list if the budget allows; else its first page and then each name by filter.
 
     The filter is used only if it finds a name that is in the list. This keeps creates of accounts
-    with thousands of instances from staying in doubt for ever.
+    with thousands of instances from staying unconfirmed for ever.
     """
     is_enough = work.permit.calls >= work.pages + SPARE_CALLS
     listing = _list_all(client, work.permit.calls - SPARE_CALLS if is_enough else 1)
@@ -141,7 +141,7 @@ def _read_whole(client: NovitaClient, work: LookUpWork, names: Set[str]) -> Look
     if listing.is_complete:
         # A list without a witness proves no absence, or a create could be sent twice.
         absent_names = frozenset() if lacks_any(listing, work.known) else names
-        return LookedUp(client.calls, found, absent_names, pages)
+        return RecoverResult(client.calls, found, absent_names, pages)
     absent: set[str] = set()
     try:
         if _has_working_filter(client, listing):
@@ -150,9 +150,9 @@ def _read_whole(client: NovitaClient, work: LookUpWork, names: Set[str]) -> Look
                 found += _named(by_name, names)
                 absent |= {name} if by_name.is_complete else set()
     except NovitaError:
-        # Names not reached stay in doubt until the next try.
+        # Names not reached stay unconfirmed until the next try.
         pass
-    return LookedUp(client.calls, found, absent, pages)
+    return RecoverResult(client.calls, found, absent, pages)
 
 
 def _has_working_filter(client: NovitaClient, listing: Listing) -> bool:
@@ -175,15 +175,15 @@ def _named(listing: Listing, names: Set[str]) -> list[UpstreamInstance]:
     return [item for item in listing.instances.values() if item.name in names]
 
 
-def apply(jobs: Sequence[Job], work: LookUpWork, result: LookedUp) -> Mapping[int, Outcome]:
+def apply(jobs: Sequence[Job], work: RecoverWork, result: RecoverResult) -> Mapping[int, Outcome]:
     if work.is_thorough and not result.has_failed:
         listing_profile.learn_whole(result.pages)
-    crashpoint("look_up.before_commit")
+    failpoint("look_up.before_commit")
     instances = locked_instances(jobs)
-    return {job.pk: _judge(job, instances[job.subject], work, result) for job in jobs}
+    return {job.pk: _evaluate(job, instances[job.subject], work, result) for job in jobs}
 
 
-def _judge(job: Job, instance: Instance, work: LookUpWork, result: LookedUp) -> Outcome:
+def _evaluate(job: Job, instance: Instance, work: RecoverWork, result: RecoverResult) -> Outcome:
     now = database_now()
     alive = [
         item
@@ -221,12 +221,12 @@ def _adopt(job: Job, instance: Instance, found: Sequence[UpstreamInstance]) -> O
     return placed(job, instance, keep.id, "found at Novita by its name")
 
 
-def _is_absent(instance: Instance, looked_at: datetime) -> bool:
+def _is_absent(instance: Instance, listed_at: datetime) -> bool:
     """Enough lists, the last begun ``create_settle`` after the create can last have acted."""
-    if instance.posted_at is None or instance.lookup_count < LOOKS_TO_PROVE_ABSENCE:
+    if instance.posted_at is None or instance.lookup_count < LISTS_TO_PROVE_ABSENCE:
         return False
     deadline = timedelta(seconds=settings.CONFIG.novita_timeout)
-    return looked_at >= instance.posted_at + deadline + _settle()
+    return listed_at >= instance.posted_at + deadline + _settle_time()
 
 
 def _create_anew(job: Job, instance: Instance, now: datetime) -> Outcome:
@@ -250,8 +250,8 @@ def _pause(instance: Instance, *, is_soon: bool) -> timedelta:
     """
     if is_soon and instance.lookup_count < 2:
         return RETRY_AFTER
-    return max(_settle() / LOOKS_TO_PROVE_ABSENCE, timedelta(seconds=1))
+    return max(_settle_time() / LISTS_TO_PROVE_ABSENCE, timedelta(seconds=1))
 
 
-def _settle() -> timedelta:
+def _settle_time() -> timedelta:
     return timedelta(seconds=settings.CONFIG.create_settle)

@@ -1,4 +1,4 @@
-"""Applies the result of a create: placed, refused, or in doubt."""
+"""Applies the result of a create: placed, refused, or unconfirmed."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -6,7 +6,7 @@ from datetime import timedelta
 from core.clock import database_now
 from instances.catalogue.placement import SOLD_OUT
 from instances.domain.enums import CreateStep, InstanceStatus, WaitCode
-from instances.domain.schedule import next_look
+from instances.domain.schedule import next_observation
 from instances.lifecycle.jobs import enqueue_monitor
 from instances.lifecycle.terminations import begin_ending
 from instances.lifecycle.transitions import change_status, reason_of, record_event
@@ -15,17 +15,17 @@ from instances.models import Instance
 from instances.models.locking import cause_of, locked_instances
 from instances.provisioning.common import count_unanswered, given_up
 from instances.provisioning.rejection import rejected
-from instances.provisioning.submit import Posted, PostWork
+from instances.provisioning.submit import SubmitResult, SubmitWork
 from instances.provisioning.waiting import code_of, doubt, wait_for
-from jobs.failpoints import crashpoint
+from jobs.failpoints import failpoint
 from jobs.models import Job
 from jobs.outcomes import Again, Done, Outcome
 from upstream.errors import Blame, InsufficientResource, NovitaError
 
-LOOK_UP_AFTER = timedelta(seconds=1)
+RECOVER_AFTER = timedelta(seconds=1)
 
 
-def apply(jobs: Sequence[Job], work: PostWork, result: Posted) -> Mapping[int, Outcome]:
+def apply(jobs: Sequence[Job], work: SubmitWork, result: SubmitResult) -> Mapping[int, Outcome]:
     (job,) = jobs
     instance = locked_instances(jobs)[job.subject]
     if instance.create_step != CreateStep.POST:
@@ -48,11 +48,11 @@ def placed(job: Job, instance: Instance, upstream_id: str, reason: str) -> Outco
     data = {"novitaInstanceId": upstream_id, "productId": instance.product_id}
     if instance.status == InstanceStatus.CREATING:
         change_status(instance, InstanceStatus.STARTING, cause=cause, now=now, data=data)
-        enqueue_monitor(instance, at=next_look(now), request_id=job.request_id)
+        enqueue_monitor(instance, at=next_observation(now), request_id=job.request_id)
     else:
         record_event(instance, "instance.arrived_late", cause=cause, now=now, data=data)
         begin_ending(instance, upstream_id, cause=cause, now=now)
-    crashpoint("create.before_commit")
+    failpoint("create.before_commit")
     return Done()
 
 
@@ -77,10 +77,10 @@ def _doubt(job: Job, instance: Instance, error: NovitaError) -> Outcome:
         set_wait(instance, doubt(error), now)
     cause = cause_of(job, f"the answer to the create was lost: {error}")
     record_event(instance, "instance.create_ambiguous", cause=cause, now=now)
-    return Again(LOOK_UP_AFTER)
+    return Again(RECOVER_AFTER)
 
 
-def _not_created(job: Job, instance: Instance, result: Posted) -> Outcome:
+def _not_created(job: Job, instance: Instance, result: SubmitResult) -> Outcome:
     """Nothing was created, which is certain; the error's blame decides what follows."""
     error = result.error
     instance.create_step = CreateStep.CHOOSE
@@ -95,7 +95,7 @@ def _not_created(job: Job, instance: Instance, result: Posted) -> Outcome:
     if not result.is_of_a_read and code_of(error) == WaitCode.CREATE_REFUSED:
         count_unanswered(instance)
     outcome = wait_for(job, instance, error)
-    crashpoint("create.before_refusal_commit")
+    failpoint("create.before_refusal_commit")
     return outcome
 
 
@@ -109,5 +109,5 @@ def _next_offer(instance: Instance, offer_lost: str, error: NovitaError | None) 
         instance.refused_offers[instance.product_id] = refusal
     end_wait(instance)
     instance.save()
-    crashpoint("create.before_refusal_commit")
+    failpoint("create.before_refusal_commit")
     return Again()

@@ -20,11 +20,11 @@ from instances.models.locking import locked_instances
 from instances.novita import client_factory, limiter
 from instances.novita.limiter import Permit
 from instances.novita.name_signing import NameSigner
-from instances.provisioning.common import given_up, wish_of
-from instances.provisioning.prefetch import MOST_CALLS, FetchWork
+from instances.provisioning.common import given_up, spec_of
+from instances.provisioning.prefetch import MOST_CALLS, PrefetchWork
 from instances.provisioning.waiting import too_late, wait_for_permit
 from jobs.engine import leasing
-from jobs.failpoints import crashpoint
+from jobs.failpoints import failpoint
 from jobs.handler import Resolved, WorkItem
 from jobs.models import Job
 from jobs.outcomes import Again
@@ -40,10 +40,10 @@ _NO_ANSWER = "its last creates got no clear answer"
 
 
 @dataclass(frozen=True, slots=True)
-class PostWork:
+class SubmitWork:
     """A create that may be sent until ``not_after`` (monotonic seconds).
 
-    Later, the rest of the job's lease would be shorter than the call may take. ``wish``: set if its
+    Later, the rest of the job's lease would be shorter than the call may take. ``spec``: set if its
     price cap is to be checked against a fresh list before the create.
     """
 
@@ -51,11 +51,11 @@ class PostWork:
     permit: Permit
     not_after: float
     request_id: str = ""
-    wish: InstanceRequest | None = None
+    spec: InstanceRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Posted:
+class SubmitResult:
     """Novita's id or the error; with neither, the create was not sent.
 
     ``offer_lost``: the price check found that the offer has changed. ``is_of_a_read``: the error is
@@ -74,7 +74,7 @@ class _Plan:
     """A request with an offer from the cache."""
 
     job: Job
-    wish: InstanceRequest
+    spec: InstanceRequest
     ranking: Ranking
     cluster_id: str
     template: Template
@@ -82,7 +82,7 @@ class _Plan:
 
 def prepare(
     jobs: Sequence[Job], instances: Mapping[str, Instance]
-) -> Sequence[WorkItem[PostWork] | WorkItem[FetchWork] | Resolved]:
+) -> Sequence[WorkItem[SubmitWork] | WorkItem[PrefetchWork] | Resolved]:
     """Choose offers from the cache and commit the intents; prefetch what the cache lacks.
 
     Writes instances (posted_at, offer) and the shared call budget, each in its own transaction.
@@ -90,16 +90,16 @@ def prepare(
     now = database_now()
     late = [job for job in jobs if _is_late(instances[job.subject], now)]
     plans: list[_Plan] = []
-    shelf = cache.CatalogueReader()
-    missing: dict[str, tuple[FetchWork, list[Job]]] = {}
+    reader = cache.CatalogueReader()
+    missing: dict[str, tuple[PrefetchWork, list[Job]]] = {}
     for job in (job for job in jobs if job not in late):
-        found = _plan(job, instances[job.subject], shelf)
+        found = _plan(job, instances[job.subject], reader)
         if isinstance(found, _Plan):
             plans.append(found)
         else:
             missing.setdefault(found.key, (found, []))[1].append(job)
-    shelf.book()
-    parts: list[WorkItem[PostWork] | WorkItem[FetchWork] | Resolved] = [
+    reader.record_usage()
+    parts: list[WorkItem[SubmitWork] | WorkItem[PrefetchWork] | Resolved] = [
         _fetch(work, waiting, instances) for work, waiting in missing.values()
     ]
     ended = {job.pk: given_up(too_late(instances[job.subject], job.error)) for job in late}
@@ -110,25 +110,25 @@ def _is_late(instance: Instance, now: datetime) -> bool:
     return instance.start_deadline_at is not None and instance.start_deadline_at <= now
 
 
-def _plan(job: Job, instance: Instance, shelf: cache.CatalogueReader) -> _Plan | FetchWork:
+def _plan(job: Job, instance: Instance, reader: cache.CatalogueReader) -> _Plan | PrefetchWork:
     """An offer from the cache, or what to fetch in order to find one.
 
     A cached template without the probed port is read again: the port may have been added.
     """
-    template = shelf.template(instance.template_id)
+    template = reader.template(instance.template_id)
     if template is not None and (
         allowed_templates.refusal(instance.project, template)
         or probe_failure(template, instance.readiness_probe)
     ):
         template = None
-    place = shelf.place(instance.region)
-    products = shelf.products(place.cluster.id, instance.billing_mode) if place else []
+    place = reader.place(instance.region)
+    products = reader.products(place.cluster.id, instance.billing_mode) if place else []
     if template is not None and place is not None and products:
-        wish = sized(wish_of(instance), template)
-        ranking = _ranked(products, instance, wish, place)
+        spec = sized(spec_of(instance), template)
+        ranking = _ranked(products, instance, spec, place)
         if ranking.offers:
-            return _Plan(job, wish, ranking, place.cluster.id, template)
-    return FetchWork(
+            return _Plan(job, spec, ranking, place.cluster.id, template)
+    return PrefetchWork(
         region=instance.region,
         billing_mode=instance.billing_mode,
         template_id=instance.template_id,
@@ -140,20 +140,20 @@ def _plan(job: Job, instance: Instance, shelf: cache.CatalogueReader) -> _Plan |
 
 
 def _ranked(
-    products: Sequence[Product], instance: Instance, wish: InstanceRequest, place: Place
+    products: Sequence[Product], instance: Instance, spec: InstanceRequest, place: Place
 ) -> Ranking:
     """Offers ranked; those whose creates stayed unanswered are used only if there are no others."""
     refused, unanswered = instance.refused_offers, instance.unanswered_offers
     silent = {key: _NO_ANSWER for key, times in unanswered.items() if times >= MOST_UNANSWERED}
-    ranking = rank(products, wish, place=place, refused=(silent | refused).items())
+    ranking = rank(products, spec, place=place, refused=(silent | refused).items())
     if ranking.offers or not silent:
         return ranking
-    return rank(products, wish, place=place, refused=refused.items())
+    return rank(products, spec, place=place, refused=refused.items())
 
 
 def _fetch(
-    work: FetchWork, waiting: Sequence[Job], instances: Mapping[str, Instance]
-) -> WorkItem[FetchWork] | Resolved:
+    work: PrefetchWork, waiting: Sequence[Job], instances: Mapping[str, Instance]
+) -> WorkItem[PrefetchWork] | Resolved:
     """One job asks Novita; jobs that need the same read the cache again after WAIT_FOR_FETCH."""
     if not cache.claim_fetch(work.key):
         return Resolved({job.pk: Again(WAIT_FOR_FETCH) for job in waiting})
@@ -166,7 +166,7 @@ def _fetch(
 
 def _post(
     plans: Sequence[_Plan], instances: Mapping[str, Instance]
-) -> Sequence[WorkItem[PostWork] | Resolved]:
+) -> Sequence[WorkItem[SubmitWork] | Resolved]:
     if not plans:
         return []
     # Leave calls for monitoring: a burst of creates would otherwise delay the event of instances
@@ -180,14 +180,14 @@ def _post(
     go, wait = _as_far_as(permit, plans, instances)
     told = permit if permit.wait else replace(permit, wait=limiter.time_for(1))
     waiting = wait_for_permit([plan.job for plan in wait], instances, told)
-    parts: list[WorkItem[PostWork] | Resolved] = [Resolved(waiting)]
-    mark = client_factory.mark()
-    crashpoint("create.before_intent")
+    parts: list[WorkItem[SubmitWork] | Resolved] = [Resolved(waiting)]
+    signer = client_factory.name_signer()
+    failpoint("create.before_intent")
     with transaction.atomic():
         ours = leasing.lock_owned(plan.job for plan in go)
         locked = locked_instances(plan.job for plan in go)
-        parts += [_intend(p, locked[p.job.subject], mark) for p in go if p.job.pk in ours]
-    crashpoint("create.after_intent")
+        parts += [_intend(p, locked[p.job.subject], signer) for p in go if p.job.pk in ours]
+    failpoint("create.after_intent")
     return parts
 
 
@@ -207,7 +207,7 @@ def _as_far_as(
     return plans, []
 
 
-def _intend(plan: _Plan, instance: Instance, mark: NameSigner) -> WorkItem[PostWork] | Resolved:
+def _intend(plan: _Plan, instance: Instance, signer: NameSigner) -> WorkItem[SubmitWork] | Resolved:
     """Save that a create is about to be sent, and its offer.
 
     Not if the instance was ended in the meantime: its termination relies on nothing being sent.
@@ -219,23 +219,23 @@ def _intend(plan: _Plan, instance: Instance, mark: NameSigner) -> WorkItem[PostW
     instance.product_id = best.product_id
     instance.price_e5_usd = best.price_e5_usd
     instance.cluster_id = plan.cluster_id
-    instance.rootfs_size_gb = plan.wish.rootfs_size_gb
-    instance.placement = explain(plan.ranking, plan.wish)
-    if notes := notes_on(plan.template, plan.wish):
+    instance.rootfs_size_gb = plan.spec.rootfs_size_gb
+    instance.placement = explain(plan.ranking, plan.spec)
+    if notes := notes_on(plan.template, plan.spec):
         instance.placement["notes"] = [text for _, text, _ in notes]
     instance.upstream_account = settings.CONFIG.upstream_account
-    instance.upstream_name = mark.name(instance.name, instance.reference)
+    instance.upstream_name = signer.name(instance.name, instance.reference)
     instance.create_step = CreateStep.POST
     instance.posted_at = database_now()
     instance.lookup_count = 0
     instance.save()
     spare = leasing.LEASE.total_seconds() - settings.CONFIG.novita_timeout
-    work = PostWork(
+    work = SubmitWork(
         request=create_request(instance, plan.template),
         permit=Permit(1 if instance.max_price_per_hour_e5_usd is None else 2),
         not_after=time.monotonic() + max(spare / 2, 0.5),
         request_id=plan.job.request_id,
-        wish=None if instance.max_price_per_hour_e5_usd is None else wish_of(instance),
+        spec=None if instance.max_price_per_hour_e5_usd is None else spec_of(instance),
     )
     return WorkItem([plan.job], work)
 
@@ -261,25 +261,27 @@ def create_request(instance: Instance, template: Template) -> CreateRequest:
     )
 
 
-def call(work: PostWork) -> Posted:
+def call(work: SubmitWork) -> SubmitResult:
     if time.monotonic() > work.not_after:
-        return Posted()
+        return SubmitResult()
     client = client_factory.client(work.permit, request_id=work.request_id)
-    if work.wish is not None:
-        checked = _check_price(client, work, work.wish)
-        if checked is not None:
-            return checked
-    crashpoint("create.before_post")
+    if work.spec is not None:
+        failed = _check_price(client, work, work.spec)
+        if failed is not None:
+            return failed
+    failpoint("create.before_post")
     try:
         upstream_id = client.create_instance(work.request)
     except NovitaError as error:
-        return Posted(client.calls, error=error)
+        return SubmitResult(client.calls, error=error)
     finally:
-        crashpoint("create.after_post")
-    return Posted(client.calls, upstream_id)
+        failpoint("create.after_post")
+    return SubmitResult(client.calls, upstream_id)
 
 
-def _check_price(client: NovitaClient, work: PostWork, wish: InstanceRequest) -> Posted | None:
+def _check_price(
+    client: NovitaClient, work: SubmitWork, spec: InstanceRequest
+) -> SubmitResult | None:
     """Why nothing is sent if the price now exceeds the cap; None: send the create.
 
     The check takes time, so the deadline ``not_after`` is checked again.
@@ -290,10 +292,10 @@ def _check_price(client: NovitaClient, work: PostWork, wish: InstanceRequest) ->
             cluster_id=request.cluster_id, billing_mode=request.billing_mode
         )
     except NovitaError as error:
-        return Posted(client.calls, error=error, is_of_a_read=True)
+        return SubmitResult(client.calls, error=error, is_of_a_read=True)
     price = price_in(products, request.product_id, request.billing_mode)
     if price is None:
-        return Posted(client.calls, offer_lost="no longer offered")
-    if (reason := above_cap(price, wish)) is not None:
-        return Posted(client.calls, offer_lost=reason)
-    return Posted(client.calls) if time.monotonic() > work.not_after else None
+        return SubmitResult(client.calls, offer_lost="no longer offered")
+    if (reason := above_cap(price, spec)) is not None:
+        return SubmitResult(client.calls, offer_lost=reason)
+    return SubmitResult(client.calls) if time.monotonic() > work.not_after else None

@@ -4,11 +4,11 @@
 the result. Run every RECONCILE_INTERVAL and by ``manage.py reconcile``.
 """
 
-from instances.reconciliation.apply import conclude
+from instances.reconciliation.apply import apply_pass
 from instances.reconciliation.findings import STANDING
 from instances.reconciliation.plan import plan_pass
 from instances.reconciliation.report import Finding, Report
-from instances.reconciliation.scan import Held, ReconcileWork, Seen, look
+from instances.reconciliation.scan import Held, ReconcileWork, Seen, scan_account
 
 __all__ = [
     "STANDING",
@@ -17,7 +17,7 @@ __all__ = [
     "ReconcileWork",
     "Report",
     "Seen",
-    "conclude",
-    "look",
+    "apply_pass",
     "plan_pass",
+    "scan_account",
 ]

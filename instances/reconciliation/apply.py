@@ -7,13 +7,13 @@ from django.db import transaction
 
 from core.clock import database_now
 from instances import monitoring
-from instances.domain.enums import MOVING_STATUSES, InstanceStatus
+from instances.domain.enums import TRANSITIONAL_STATUSES, InstanceStatus
 from instances.domain.types import Cause
 from instances.models import Installation, Instance, ReconcileRun
 from instances.monitoring import Evidence, Limits, Observation, Pass
 from instances.novita import installation, listing_profile
 from instances.reconciliation import duplicates, findings, orphans, requeue
-from instances.reconciliation.plan import EXPECTED, watched_here
+from instances.reconciliation.plan import EXPECTED, monitored_here
 from instances.reconciliation.report import KEPT_FINDINGS, Report
 from instances.reconciliation.scan import ReconcileWork, Seen
 from jobs.models import Job
@@ -28,7 +28,7 @@ class _DryRunError(Exception):
     """Raised to roll back everything that a pass wrote."""
 
 
-def conclude(
+def apply_pass(
     work: ReconcileWork,
     seen: Seen,
     *,
@@ -46,7 +46,7 @@ def conclude(
     is_ours = installation.is_ours()
     try:
         with transaction.atomic():
-            _conclude(work, seen, report, account=account, cause=cause, job=job)
+            _apply(work, seen, report, account=account, cause=cause, job=job)
             if is_dry or not is_ours:
                 raise _DryRunError
     except _DryRunError:
@@ -61,7 +61,7 @@ def conclude(
     return report
 
 
-def _conclude(
+def _apply(
     work: ReconcileWork,
     seen: Seen,
     report: Report,
@@ -79,8 +79,8 @@ def _conclude(
     listing_profile.learn_whole(seen.pages)
     limits = _limits(work, seen, report, now)
     _follow(work, seen, limits, report, cause=cause, job=job, now=now)
-    duplicates.settle(seen, work, report, account=account, cause=cause, now=now)
-    orphans.settle(seen, work, report, account=account, cause=cause, now=now)
+    duplicates.handle(seen, work, report, account=account, cause=cause, now=now)
+    orphans.handle(seen, work, report, account=account, cause=cause, now=now)
     _tell_unknown_words(seen, report)
     requeue.resume(report)
     report.counts = _counts(work, seen)
@@ -92,7 +92,7 @@ def _limits(work: ReconcileWork, seen: Seen, report: Report, now: datetime) -> L
         count = len(seen.contradicting)
         text = f"GET by id finds {count} instances that the list lacks: this pass proves no absence"
         report.add("contradiction", text)
-    is_accepted = installation.is_brake_off()
+    is_accepted = installation.is_mass_guard_off()
     is_mass = _is_mass(work, seen, report, now) and not is_accepted
     return monitoring.absence_limits(is_mass=is_mass, is_accepted=is_accepted)
 
@@ -103,16 +103,16 @@ def _is_mass(work: ReconcileWork, seen: Seen, report: Report, now: datetime) -> 
     GPUs that a whole list lacks count even without a get by id: otherwise a small call budget would
     switch the guard off.
     """
-    vanished = sum(sighting.is_gone for sighting in seen.sightings.values())
+    vanished = sum(observation.is_gone for observation in seen.observations.values())
     if seen.is_complete:
         vanished = max(vanished, seen.unfound)
     row = Installation.objects.get(id=1)
-    is_on = monitoring.is_brake_on(vanished=vanished, held=len(work.held))
+    is_on = monitoring.is_mass_guard_on(vanished=vanished, held=len(work.held))
     # Once on, it stays on until fewer than MANY are missing: endings by others meanwhile do not
     # confirm the rest.
     is_back = seen.is_complete and vanished < monitoring.MANY
     is_on |= row.braked_at is not None and not is_back
-    if not is_on or installation.is_brake_off():
+    if not is_on or installation.is_mass_guard_off():
         if row.braked_at is not None:
             Installation.objects.filter(id=1).update(braked_at=None, brake_reason="")
         return False
@@ -147,36 +147,36 @@ def _follow(
     rows = (
         Instance.objects.select_for_update(of=["self"])
         .select_related("project")
-        .filter(upstream_id__in=list(seen.sightings), status_changed_at__lt=work.begun_at)
-        .filter(pk__in=watched_here().values("pk"))
+        .filter(upstream_id__in=list(seen.observations), status_changed_at__lt=work.begun_at)
+        .filter(pk__in=monitored_here().values("pk"))
         .exclude(upstream_seen_at__gt=work.begun_at)
         .order_by("public_id")
     )
-    noted: list[Instance] = []
+    changed: list[Instance] = []
     for instance in rows:
-        sighting, before = seen.sightings[instance.upstream_id], instance.status
-        if _is_perhaps_stale(instance, sighting, work):
+        observation, before = seen.observations[instance.upstream_id], instance.status
+        if _is_perhaps_stale(instance, observation, work):
             continue
-        if sighting.is_gone:
-            has_changed = _weigh(instance, sighting, seen, limits, report, cause=cause, now=now)
-        elif before in MOVING_STATUSES:
+        if observation.is_gone:
+            has_changed = _weigh(instance, observation, seen, limits, report, cause=cause, now=now)
+        elif before in TRANSITIONAL_STATUSES:
             # Everything else is left to its monitor job.
-            monitoring.note_sighting(instance, now=now)
+            monitoring.note_observation(instance, now=now)
             continue
         else:
-            has_changed = monitoring.settle(
-                instance, sighting, job=job, now=now, is_in_arrears=seen.is_in_arrears
+            has_changed = monitoring.evaluate_steady(
+                instance, observation, job=job, now=now, is_in_arrears=seen.is_in_arrears
             )
-            noted += [] if has_changed else [instance]
+            changed += [] if has_changed else [instance]
         if has_changed:
             text = f"{before} -> {instance.status}: {instance.reason_message or 'gone'}"
             _found(report, "followed", text, instance)
-    monitoring.save_notes(noted, noted, now=now)
+    monitoring.save_observations(changed, changed, now=now)
 
 
 def _weigh(
     instance: Instance,
-    sighting: Observation,
+    observation: Observation,
     seen: Seen,
     limits: Limits,
     report: Report,
@@ -184,21 +184,21 @@ def _weigh(
     cause: Cause,
     now: datetime,
 ) -> bool:
-    evidence = Evidence.REFUSED if sighting.is_refused else Evidence.SAID_GONE
+    evidence = Evidence.REFUSED if observation.is_refused else Evidence.SAID_GONE
     word = seen.list_words[instance.upstream_id]
     pass_ = Pass(evidence, word, is_doubted=bool(seen.contradicting))
     because = Cause(cause.actor, "not found at Novita", cause.request_id, cause.job_id)
-    is_gone = monitoring.judge_unasked(instance, pass_, cause=because, now=now, limits=limits)
+    is_gone = monitoring.evaluate_unasked(instance, pass_, cause=because, now=now, limits=limits)
     if not is_gone and instance.absence_seen_at is not None:
         _found(report, "vanished", instance.reason_message, instance)
     return is_gone
 
 
-def _is_perhaps_stale(instance: Instance, sighting: Observation, work: ReconcileWork) -> bool:
+def _is_perhaps_stale(instance: Instance, observation: Observation, work: ReconcileWork) -> bool:
     """A list does not contradict a change within LIST_LAG before the pass: it may be old."""
-    is_by_list = sighting.seen is not None and not sighting.has_details
+    is_by_list = observation.seen is not None and not observation.has_details
     expected = EXPECTED.get(InstanceStatus(instance.status), "")
-    if not is_by_list or sighting.seen is None or sighting.seen.status == expected:
+    if not is_by_list or observation.seen is None or observation.seen.status == expected:
         return False
     return instance.status_changed_at > work.begun_at - LIST_LAG
 
@@ -225,7 +225,7 @@ def _counts(work: ReconcileWork, seen: Seen) -> dict[str, object]:
         "foreign": seen.listed - seen.signed,
         "held": len(work.held),
         "missing": seen.missing,
-        "vanished": sum(found.is_gone for found in seen.sightings.values()),
+        "vanished": sum(found.is_gone for found in seen.observations.values()),
     }
 
 

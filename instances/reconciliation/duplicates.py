@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from instances.domain.enums import InstanceStatus, OnStartFailure
 from instances.domain.types import Cause
-from instances.lifecycle.terminations import begin_ending, is_ended_by_wish
+from instances.lifecycle.terminations import begin_ending, is_end_decided
 from instances.lifecycle.transitions import record_event
 from instances.models import Instance, UpstreamEnding
 from instances.monitoring import take_back
@@ -18,7 +18,7 @@ from upstream.types import UpstreamInstance
 LISTED_AFTER_END = timedelta(seconds=60)
 
 
-def settle(
+def handle(
     seen: Seen, work: ReconcileWork, report: Report, *, account: str, cause: Cause, now: datetime
 ) -> None:
     """End duplicates and late arrivals; end or take back GPUs that reappeared. Locks the rows.
@@ -35,7 +35,7 @@ def settle(
     for instance in rows:
         for item in seen.ours[instance.reference]:
             kind = _what_is_wrong(instance, item, work)
-            if kind == "came_back" and not is_ended_by_wish(instance):
+            if kind == "came_back" and not is_end_decided(instance):
                 _take_back(instance, item, report, cause=cause, now=now)
             elif kind is not None:
                 _end(instance, item, kind, report, cause=cause, now=now)
@@ -59,20 +59,20 @@ def _what_is_wrong(instance: Instance, item: UpstreamInstance, work: ReconcileWo
     if item.name != instance.upstream_name:
         # A copy that somebody made in the console has another name: not ours to end.
         return None
-    is_settled_before = instance.status_changed_at < work.begun_at
-    if instance.is_in_doubt or instance.status == InstanceStatus.CREATING:
+    is_unchanged = instance.status_changed_at < work.begun_at
+    if instance.has_unconfirmed_create or instance.status == InstanceStatus.CREATING:
         # The create job looks for it and decides which GPU to keep; requeue replaces a lost job.
         return None
     if instance.upstream_id and instance.upstream_id.casefold() != item.id.casefold():
         return "double"
     if not instance.upstream_id:
-        return "late_arrival" if is_settled_before else None
+        return "late_arrival" if is_unchanged else None
     if instance.upstream_gone_at is not None:
-        lag = LISTED_AFTER_END if is_ended_by_wish(instance) else timedelta(0)
+        lag = LISTED_AFTER_END if is_end_decided(instance) else timedelta(0)
         return "came_back" if instance.upstream_gone_at + lag < work.begun_at else None
     is_unwanted = instance.status == InstanceStatus.FAILED
     is_unwanted &= instance.on_start_failure == OnStartFailure.TERMINATE
-    return "left_running" if is_unwanted and is_settled_before else None
+    return "left_running" if is_unwanted and is_unchanged else None
 
 
 _WORDS: Mapping[str, str] = {
@@ -91,7 +91,7 @@ def _take_back(
     cause: Cause,
     now: datetime,
 ) -> None:
-    """Its end was not asked for: its absence was a wrong conclusion, and is no wish."""
+    """Its end was not asked for: its absence was a wrong conclusion, and no decision."""
     words = "Novita shows it again, and nobody asked to terminate it"
     because = Cause(cause.actor, words, cause.request_id, cause.job_id)
     take_back(instance, item, cause=because, now=now)

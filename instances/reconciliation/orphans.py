@@ -8,7 +8,7 @@ from django.utils.text import slugify
 from accounts.services import get_default_project
 from core.clock import iso
 from instances.domain.enums import (
-    MOVING_STATUSES,
+    TRANSITIONAL_STATUSES,
     BillingMode,
     CreateStep,
     InstanceStatus,
@@ -16,7 +16,7 @@ from instances.domain.enums import (
     OrphanState,
     StatusReason,
 )
-from instances.domain.schedule import next_look
+from instances.domain.schedule import next_observation
 from instances.domain.types import Cause, Reason
 from instances.lifecycle.charges import CHARGED_WORDS
 from instances.lifecycle.jobs import enqueue_monitor
@@ -32,7 +32,7 @@ from upstream.types import UpstreamInstance
 FORGOTTEN_AFTER = timedelta(minutes=10)
 
 
-def settle(
+def handle(
     seen: Seen, work: ReconcileWork, report: Report, *, account: str, cause: Cause, now: datetime
 ) -> None:
     """Record every orphan; after ORPHAN_GRACE, apply the policy."""
@@ -43,7 +43,7 @@ def settle(
         first, *others = [(_note(item, account, now), item) for item in seen.ours[reference]]
         for orphan, item in [first, *others][: 1 if _acts() else None]:
             if orphan.state == OrphanState.SEEN:
-                _judge(orphan, item, reference, report, cause=cause, now=now)
+                _apply_policy(orphan, item, reference, report, cause=cause, now=now)
     if seen.is_complete:
         _forget(account, now)
 
@@ -79,7 +79,7 @@ def _note(item: UpstreamInstance, account: str, now: datetime) -> Orphan:
     return orphan
 
 
-def _judge(
+def _apply_policy(
     orphan: Orphan,
     item: UpstreamInstance,
     reference: str,
@@ -149,8 +149,8 @@ def _adopt(item: UpstreamInstance, reference: str, *, cause: Cause, now: datetim
     because = Cause(cause.actor, "found at Novita with our signature", "", cause.job_id)
     data = {"novitaInstanceId": item.id, "isOrphan": True}
     record_event(instance, f"instance.{status}", cause=because, now=now, after=status, data=data)
-    if status in MOVING_STATUSES:
-        enqueue_monitor(instance, at=next_look(now))
+    if status in TRANSITIONAL_STATUSES:
+        enqueue_monitor(instance, at=next_observation(now))
     return instance
 
 

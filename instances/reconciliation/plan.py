@@ -5,8 +5,8 @@ from django.db.models.functions import Coalesce
 
 from core.clock import database_now
 from instances.domain.enums import (
-    MOVING_STATUSES,
-    SETTLED_STATUSES,
+    STEADY_STATUSES,
+    TRANSITIONAL_STATUSES,
     InstanceStatus,
     OnStartFailure,
 )
@@ -16,11 +16,11 @@ from instances.novita import client_factory, limiter, listing_profile
 from instances.reconciliation.scan import Held, ReconcileWork
 
 # Gets by id in a pass, for GPUs that the list lacks or shows in another status.
-SINGLE_LOOKS = 25
+SINGLE_READS = 25
 EXPECTED: dict[str, str] = {InstanceStatus.RUNNING: "running", InstanceStatus.STOPPED: "exited"}
 
 
-def watched_here() -> InstanceQuerySet:
+def monitored_here() -> InstanceQuerySet:
     """Rows that the reconciler observes.
 
     Stable ones, failed ones with the GPU kept, and those in transition that their monitor job did
@@ -28,17 +28,17 @@ def watched_here() -> InstanceQuerySet:
     """
     account = settings.CONFIG.upstream_account
     mine = Instance.objects.holding().filter(upstream_account=account)
-    unseen = mine.filter(status__in=MOVING_STATUSES, absence_seen_at__isnull=False)
+    unseen = mine.filter(status__in=TRANSITIONAL_STATUSES, absence_seen_at__isnull=False)
     kept = mine.filter(status=InstanceStatus.FAILED, on_start_failure=OnStartFailure.KEEP)
-    return mine.filter(status__in=SETTLED_STATUSES) | kept | unseen
+    return mine.filter(status__in=STEADY_STATUSES) | kept | unseen
 
 
 def plan_pass(*, request_id: str = "") -> ReconcileWork:
     """Reserve the calls of a pass; if refused, ``permit.wait`` of the result says how long."""
     pages = listing_profile.recall_whole()
-    permit = limiter.reserve(2 * pages + 3 + SINGLE_LOOKS, at_least=2, is_spare=True)
-    looked_at = Coalesce("absence_looked_at", "upstream_seen_at")
-    longest_unseen = watched_here().order_by(looked_at, "pk")
+    permit = limiter.reserve(2 * pages + 3 + SINGLE_READS, at_least=2, is_spare=True)
+    observed_at = Coalesce("absence_looked_at", "upstream_seen_at")
+    longest_unseen = monitored_here().order_by(observed_at, "pk")
     held = tuple(
         Held(upstream_id, EXPECTED.get(status, ""))
         for upstream_id, status in longest_unseen.values_list("upstream_id", "status")
@@ -46,7 +46,7 @@ def plan_pass(*, request_id: str = "") -> ReconcileWork:
     return ReconcileWork(
         permit=permit,
         pages=pages,
-        mark=client_factory.mark(),
+        signer=client_factory.name_signer(),
         held=held,
         begun_at=database_now(),
         request_id=request_id,

@@ -11,8 +11,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Concat
 
 from core.clock import database_now
-from instances.domain.enums import MOVING_STATUSES, CreateStep, InstanceStatus
-from instances.domain.schedule import next_look
+from instances.domain.enums import TRANSITIONAL_STATUSES, CreateStep, InstanceStatus
+from instances.domain.schedule import next_observation
 from instances.lifecycle.jobs import (
     enqueue_action,
     enqueue_create,
@@ -29,10 +29,10 @@ MOST_AT_ONCE = 500
 
 def resume(report: Report) -> None:
     """Enqueue all work that has no live job; the dedupe keys make a second job impossible."""
-    in_doubt = Q(create_step__in=(CreateStep.POST, CreateStep.LOOK_UP))
-    creating = Instance.objects.filter(Q(status=InstanceStatus.CREATING) | in_doubt)
+    unconfirmed = Q(create_step__in=(CreateStep.POST, CreateStep.LOOK_UP))
+    creating = Instance.objects.filter(Q(status=InstanceStatus.CREATING) | unconfirmed)
     _each(creating, "create", report, enqueue_create)
-    moving = Instance.objects.holding().filter(status__in=MOVING_STATUSES)
+    moving = Instance.objects.holding().filter(status__in=TRANSITIONAL_STATUSES)
     _each(moving, "monitor", report, _monitor)
     for action, verb in VERBS.items():
         waiting = moving.filter(action=action, status=verb.via, action_accepted_at=None)
@@ -54,7 +54,7 @@ def _each(
 
 
 def _monitor(instance: Instance) -> None:
-    enqueue_monitor(instance, at=next_look(database_now()))
+    enqueue_monitor(instance, at=next_observation(database_now()))
 
 
 def _endings(report: Report) -> None:

@@ -42,7 +42,7 @@ class ReconcileWork:
 
     permit: Permit
     pages: int
-    mark: NameSigner
+    signer: NameSigner
     held: tuple[Held, ...]
     begun_at: datetime
     request_id: str = ""
@@ -53,7 +53,7 @@ class Seen:
     """Result of a pass.
 
     ``ours``: listed GPUs with this installation's signature, by reference, running ones first, then
-    the oldest. ``sightings``: observations of held GPUs; a GPU without one was not read and proves
+    the oldest. ``observations``: of held GPUs; a GPU without one was not read and proves
     nothing (``left``). ``unfound``: missing in the list and not found by id. ``list_words``:
     evidence of the list for GPUs not found by id. ``contradicting``: found by id although the whole
     list lacks them.
@@ -64,7 +64,7 @@ class Seen:
     pages: int = 1
     listed: int = 0
     ours: Mapping[str, Sequence[UpstreamInstance]] = field(default_factory=dict)
-    sightings: Mapping[str, Observation] = field(default_factory=dict)
+    observations: Mapping[str, Observation] = field(default_factory=dict)
     list_words: Mapping[str, ListWord] = field(default_factory=dict)
     contradicting: Sequence[str] = ()
     missing: int = 0
@@ -79,10 +79,10 @@ class Seen:
 
     @property
     def has_unseen(self) -> bool:
-        return any(sighting.is_gone for sighting in self.sightings.values())
+        return any(observation.is_gone for observation in self.observations.values())
 
 
-def look(work: ReconcileWork) -> Seen:
+def scan_account(work: ReconcileWork) -> Seen:
     """Never raises NovitaError: what could not be read stays unknown."""
     client = client_factory.client(work.permit, request_id=work.request_id)
     try:
@@ -90,28 +90,28 @@ def look(work: ReconcileWork) -> Seen:
     except NovitaError as error:
         return Seen(client.calls, error=str(error))
     pages = listing_profile.pages_of(listing, calls=len(client.calls))
-    sightings, open_ids = _compare(work, listing)
+    observations, open_ids = _compare(work, listing)
     missing = [each for each in open_ids if each not in listing.instances]
-    sightings |= _confirmed_by_a_second_list(client, work, listing, open_ids)
-    open_ids = [upstream_id for upstream_id in open_ids if upstream_id not in sightings]
-    sightings |= _look_at_each(client, work, open_ids)
+    observations |= _confirmed_by_a_second_list(client, work, listing, open_ids)
+    open_ids = [upstream_id for upstream_id in open_ids if upstream_id not in observations]
+    observations |= _get_each(client, work, open_ids)
     return Seen(
         client.calls,
         is_complete=listing.is_complete,
         pages=pages,
         listed=len(listing.instances),
-        ours=_signed(work.mark, listing),
-        sightings=sightings,
+        ours=_signed(work.signer, listing),
+        observations=observations,
         list_words={
-            each: list_word(listing, each) for each, found in sightings.items() if found.is_gone
+            each: list_word(listing, each) for each, found in observations.items() if found.is_gone
         },
         contradicting=contradicted(
-            listing, [each for each, found in sightings.items() if not found.is_gone]
+            listing, [each for each, found in observations.items() if not found.is_gone]
         ),
         missing=len(missing),
-        unfound=sum(sightings.get(each, Observation(None)).is_gone for each in missing),
-        left=sum(upstream_id not in sightings for upstream_id in open_ids),
-        is_in_arrears=_is_in_arrears(client, work, sightings),
+        unfound=sum(observations.get(each, Observation(None)).is_gone for each in missing),
+        left=sum(upstream_id not in observations for upstream_id in open_ids),
+        is_in_arrears=_is_in_arrears(client, work, observations),
     )
 
 
@@ -145,7 +145,7 @@ def _confirmed_by_a_second_list(
 
 
 def _is_in_arrears(
-    client: NovitaClient, work: ReconcileWork, sightings: Mapping[str, Observation]
+    client: NovitaClient, work: ReconcileWork, observations: Mapping[str, Observation]
 ) -> bool:
     """Whether the balance is used up; asked only if a running GPU stopped without an error.
 
@@ -153,7 +153,7 @@ def _is_in_arrears(
     priority.
     """
     running = {held.upstream_id for held in work.held if held.expected == "running"}
-    seen = [sighting.seen for each, sighting in sightings.items() if each in running]
+    seen = [observation.seen for each, observation in observations.items() if each in running]
     if not any(item is not None and item.is_stopped and not item.failure_reason for item in seen):
         return False
     try:
@@ -164,18 +164,18 @@ def _is_in_arrears(
 
 def _compare(work: ReconcileWork, listing: Listing) -> tuple[dict[str, Observation], list[str]]:
     """Observations of GPUs that the list shows as expected, and the ids of all others."""
-    sightings: dict[str, Observation] = {}
+    observations: dict[str, Observation] = {}
     open_ids: list[str] = []
     for held in work.held:
         seen = listing.instances.get(held.upstream_id)
         if seen is not None and held.expected in ("", seen.status) and not seen.is_gone_word:
-            sightings[held.upstream_id] = Observation(seen)
+            observations[held.upstream_id] = Observation(seen)
         else:
             open_ids.append(held.upstream_id)
-    return sightings, open_ids
+    return observations, open_ids
 
 
-def _look_at_each(
+def _get_each(
     client: NovitaClient, work: ReconcileWork, upstream_ids: Sequence[str]
 ) -> dict[str, Observation]:
     """Gets by id, as the permit allows. Only these may change rows: lists are out of date."""
@@ -191,10 +191,10 @@ def _look_at_each(
     return found
 
 
-def _signed(mark: NameSigner, listing: Listing) -> dict[str, list[UpstreamInstance]]:
+def _signed(signer: NameSigner, listing: Listing) -> dict[str, list[UpstreamInstance]]:
     found: dict[str, list[UpstreamInstance]] = {}
     for item in listing.instances.values():
-        reference = mark.reference_in(item.name)
+        reference = signer.reference_in(item.name)
         if reference is not None and not (item.is_gone_word or item.is_leaving_word):
             found.setdefault(reference, []).append(item)
     for items in found.values():

@@ -32,10 +32,10 @@ def create_again(*, public_id: str, cause: Cause) -> Instance:
             raise IllegalTransition(public_id, failed.status, "", "be created again")
         if (made := made_from(failed)) is not None:
             raise CreatedAgainAlready(public_id, made)
-        wish = InstanceRequest(
+        spec = InstanceRequest(
             **{field.name: getattr(failed, field.name) for field in fields(InstanceRequest)}
         )
-        created = create_instance(project=failed.project, wish=wish, cause=cause)
+        created = create_instance(project=failed.project, spec=spec, cause=cause)
         data = {"instanceId": created.instance.public_id}
         record_event(failed, EVENT, cause=cause, now=database_now(), data=data)
         audit_verb("instance.create_again", failed, cause, failed.status)

@@ -14,7 +14,7 @@ from instances.lifecycle.transitions import record_event
 from instances.models import Instance
 from instances.services.estimates import median_start
 from instances.services.limits import holding_room, limited
-from jobs.failpoints import crashpoint
+from jobs.failpoints import failpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +26,14 @@ class Created:
 
 
 def create_instance(
-    *, project: Project, wish: InstanceRequest, cause: Cause, now: datetime | None = None
+    *, project: Project, spec: InstanceRequest, cause: Cause, now: datetime | None = None
 ) -> Created:
     """Write the instance, its first event, create job and webhook, in one statement.
 
     ``now``: database time, if the caller has just read it.
     Raises RequestRejected and InstanceLimitReached, by the project's limits.
     """
-    wish = limited(wish, project)
+    spec = limited(spec, project)
     now = now or database_now()
     instance = Instance(
         project=project,
@@ -41,11 +41,11 @@ def create_instance(
         created_at=now,
         status_changed_at=now,
         start_deadline_at=now + timedelta(seconds=settings.CONFIG.instance_start_timeout),
-        **{field.name: getattr(wish, field.name) for field in fields(wish)},
+        **{field.name: getattr(spec, field.name) for field in fields(spec)},
     )
     job = new_create_job(instance, request_id=cause.request_id)
     with holding_room(project):
-        crashpoint("accept.before_commit")
+        failpoint("accept.before_commit")
         record_event(
             instance,
             "instance.creating",
@@ -54,5 +54,5 @@ def create_instance(
             after=InstanceStatus.CREATING,
             jobs=[job],
         )
-    crashpoint("accept.after_commit")
-    return Created(instance, now + median_start(wish.product_name))
+    failpoint("accept.after_commit")
+    return Created(instance, now + median_start(spec.product_name))

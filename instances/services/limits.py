@@ -15,20 +15,20 @@ from instances.domain.types import InstanceRequest
 from instances.models import Instance
 
 
-def limited(wish: InstanceRequest, project: Project) -> InstanceRequest:
+def limited(spec: InstanceRequest, project: Project) -> InstanceRequest:
     """The request with the project's defaults. Raises RequestRejected beyond its maxima.
 
     Without a default, the maximum applies to requests that name no value: otherwise a request
     without the field would have no limit.
     """
     runtime = _effective(
-        wish.max_runtime_minutes, project.default_runtime_minutes, project.longest_runtime_minutes
+        spec.max_runtime_minutes, project.default_runtime_minutes, project.longest_runtime_minutes
     )
     price = _effective(
-        wish.max_price_per_hour_e5_usd, project.default_price_e5_usd, project.highest_price_e5_usd
+        spec.max_price_per_hour_e5_usd, project.default_price_e5_usd, project.highest_price_e5_usd
     )
-    _check(wish, project)
-    return replace(wish, max_runtime_minutes=runtime, max_price_per_hour_e5_usd=price)
+    _check(spec, project)
+    return replace(spec, max_runtime_minutes=runtime, max_price_per_hour_e5_usd=price)
 
 
 def _effective(asked: int | None, default: int | None, most: int | None) -> int | None:
@@ -39,12 +39,12 @@ def _effective(asked: int | None, default: int | None, most: int | None) -> int 
     return default if default is not None else most
 
 
-def _check(wish: InstanceRequest, project: Project) -> None:
+def _check(spec: InstanceRequest, project: Project) -> None:
     errors: dict[str, str] = {}
     longest, highest = project.longest_runtime_minutes, project.highest_price_e5_usd
-    if longest is not None and (wish.max_runtime_minutes or 0) > longest:
+    if longest is not None and (spec.max_runtime_minutes or 0) > longest:
         errors["maxRuntimeMinutes"] = f"Max runtime must be at most {longest} minutes here"
-    if highest is not None and (wish.max_price_per_hour_e5_usd or 0) > highest:
+    if highest is not None and (spec.max_price_per_hour_e5_usd or 0) > highest:
         text = usd_text(highest)
         errors["maxPricePerHourUsd"] = f"Max price per hour must be at most {text} USD here"
     if errors:

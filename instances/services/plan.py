@@ -33,7 +33,7 @@ class Plan:
     ``warnings``: no effect on the result.
     """
 
-    wish: InstanceRequest
+    spec: InstanceRequest
     ranking: Ranking
     refusals: tuple[Objection, ...]
     obstacles: tuple[Objection, ...]
@@ -48,30 +48,30 @@ class Plan:
         return bool(self.ranking.offers) and not self.obstacles
 
 
-def plan_instance(*, project: Project, wish: InstanceRequest) -> Plan:
+def plan_instance(*, project: Project, spec: InstanceRequest) -> Plan:
     """Evaluate a request as a create would at this moment. Reserves nothing."""
     refusals: list[Objection] = []
     try:
-        wish = limited(wish, project)
+        spec = limited(spec, project)
     except RequestRejected as error:
         refusals += [Objection(error.code, text, name) for name, text in error.errors.items()]
     if not has_room(project):
         full = InstanceLimitReached(project.live_instance_limit or 0)
         refusals.append(Objection(full.code, str(full)))
-    template = cache.known_template(wish.template_id)
+    template = cache.known_template(spec.template_id)
     warnings: tuple[Objection, ...] = ()
     if isinstance(template, Template):
         template = allowed_templates.refusal(project, template) or template
     if isinstance(template, Template):
-        wish = sized(wish, template)
-        warnings = tuple(Objection(*note) for note in notes_on(template, wish))
-    ranking, no_offer, as_of = _placement(wish)
-    no_start = _template_obstacle(template, wish)
+        spec = sized(spec, template)
+        warnings = tuple(Objection(*note) for note in notes_on(template, spec))
+    ranking, no_offer, as_of = _placement(spec)
+    no_start = _template_obstacle(template, spec)
     obstacles = tuple(each for each in (no_offer, no_start) if each is not None)
     now = database_now()
-    ready = now + median_start(wish.product_name)
+    ready = now + median_start(spec.product_name)
     return Plan(
-        wish=wish,
+        spec=spec,
         ranking=ranking,
         refusals=tuple(refusals),
         obstacles=obstacles,
@@ -83,35 +83,35 @@ def plan_instance(*, project: Project, wish: InstanceRequest) -> Plan:
     )
 
 
-def _placement(wish: InstanceRequest) -> tuple[Ranking, Objection | None, datetime | None]:
+def _placement(spec: InstanceRequest) -> tuple[Ranking, Objection | None, datetime | None]:
     regions, _ = browse.regions()
-    place = next((each.place for each in regions if each.code == wish.region), None)
+    place = next((each.place for each in regions if each.code == spec.region), None)
     if place is None:
         message = (
-            f"Novita lists no cluster for region {wish.region}, or its clusters were not read yet."
+            f"Novita lists no cluster for region {spec.region}, or its clusters were not read yet."
         )
         return Ranking((), ()), Objection(FailureCode.NO_OPTIMAL_PRODUCT, message), None
-    products, as_of = browse.products_of(place.cluster.id, wish.billing_mode)
-    ranking = rank(products, wish, place=place)
-    return ranking, _obstacle(wish, ranking), as_of
+    products, as_of = browse.products_of(place.cluster.id, spec.billing_mode)
+    ranking = rank(products, spec, place=place)
+    return ranking, _obstacle(spec, ranking), as_of
 
 
-def _template_obstacle(found: Template | Failure | None, wish: InstanceRequest) -> Objection | None:
+def _template_obstacle(found: Template | Failure | None, spec: InstanceRequest) -> Objection | None:
     """Failure of the template or the probe port; None for a template that is not in the cache."""
     if isinstance(found, Failure):
         return Objection(found.code, found.message, "templateId")
-    failure = None if found is None else probe_failure(found, wish.readiness_probe)
+    failure = None if found is None else probe_failure(found, spec.readiness_probe)
     if failure is None:
         return None
     return Objection(failure.code, failure.message, "readinessProbe.port")
 
 
-def _obstacle(wish: InstanceRequest, ranking: Ranking) -> Objection | None:
+def _obstacle(spec: InstanceRequest, ranking: Ranking) -> Objection | None:
     if ranking.offers:
         return None
-    place = f"in {wish.region} as {wish.billing_mode}"
+    place = f"in {spec.region} as {spec.billing_mode}"
     if not ranking.is_name_known:
-        message = f"No product named {wish.product_name} is listed {place}."
+        message = f"No product named {spec.product_name} is listed {place}."
         return Objection(FailureCode.PRODUCT_NOT_FOUND, message)
-    message = f"No offer of {wish.product_name} {place} fits; rejected lists the reasons."
+    message = f"No offer of {spec.product_name} {place} fits; rejected lists the reasons."
     return Objection(FailureCode.NO_OPTIMAL_PRODUCT, message)

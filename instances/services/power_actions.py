@@ -19,7 +19,7 @@ from instances.lifecycle.transitions import change_status
 from instances.models import Instance
 from instances.services.audit import audit_verb
 from instances.services.versions import check_version
-from jobs.failpoints import crashpoint
+from jobs.failpoints import failpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def _act(verb: Verb, public_id: str, cause: Cause, versions: VersionPrecondition
         before = instance.status
         begin(instance, verb, cause=cause, now=database_now())
         audit_verb(f"instance.{verb.action}", instance, cause, before)
-        crashpoint("action.before_accept_commit")
+        failpoint("action.before_accept_commit")
     return instance
 
 

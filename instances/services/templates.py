@@ -10,10 +10,10 @@ from jobs.models import Job, Worker
 from jobs.stats import WORKER_SILENCE
 
 LONGEST_WAIT_SECONDS = 2.0
-LOOK_EVERY_SECONDS = 0.05
+POLL_SECONDS = 0.05
 # Limit for waiting threads of a web process; the other threads serve requests.
 MOST_WAITING = 2
-SEATS = threading.BoundedSemaphore(MOST_WAITING)
+SLOTS = threading.BoundedSemaphore(MOST_WAITING)
 
 
 def find_template(template_id: str, *, request_id: str = "") -> None:
@@ -24,12 +24,12 @@ def find_template(template_id: str, *, request_id: str = "") -> None:
     """
     if cache.known_template(template_id) is not None or not _has_workers():
         return
-    if not SEATS.acquire(blocking=False):
+    if not SLOTS.acquire(blocking=False):
         return
     try:
         _wait_for(enqueue_template_look_up(template_id, request_id=request_id))
     finally:
-        SEATS.release()
+        SLOTS.release()
 
 
 def _has_workers() -> bool:
@@ -39,4 +39,4 @@ def _has_workers() -> bool:
 def _wait_for(job: Job) -> None:
     deadline = time.monotonic() + LONGEST_WAIT_SECONDS
     while time.monotonic() < deadline and Job.objects.live().filter(pk=job.pk).exists():
-        time.sleep(LOOK_EVERY_SECONDS)
+        time.sleep(POLL_SECONDS)

@@ -11,13 +11,13 @@ from core.clock import database_now
 from instances.domain.enums import InstanceStatus, StatusReason
 from instances.domain.types import ANY_VERSION, Cause, Reason, VersionPrecondition
 from instances.lifecycle.jobs import enqueue_create
-from instances.lifecycle.terminations import begin_ending, keep_wish
+from instances.lifecycle.terminations import begin_ending, keep_decision
 from instances.lifecycle.transitions import change_status
 from instances.models import Instance, InstanceEvent
 from instances.models.instance import InstanceQuerySet
 from instances.services.audit import audit_verb
 from instances.services.versions import check_version
-from jobs.failpoints import crashpoint
+from jobs.failpoints import failpoint
 from jobs.models import Job
 
 
@@ -40,9 +40,9 @@ def terminate_instance(
             before = instance.status
             begin_termination(instance, cause=cause, now=database_now(), reason=reason)
             audit_verb("instance.terminate", instance, cause, before)
-            crashpoint("terminate.before_accept_commit")
+            failpoint("terminate.before_accept_commit")
         elif instance.status == InstanceStatus.TERMINATED:
-            keep_wish(instance, cause=cause, now=database_now())
+            keep_decision(instance, cause=cause, now=database_now())
     return instance
 
 
@@ -52,13 +52,13 @@ def begin_termination(
     """Begin the end of a locked instance that is neither terminating nor terminated.
 
     An instance that was never sent to Novita is terminated at once, unless a duplicate is open. For
-    a create in doubt, the create job continues until the outcome is known, and ends what it finds.
+    an unconfirmed create, the create job goes on until the outcome is known and ends what it finds.
     """
     instance.action = ""
     change_status(instance, InstanceStatus.TERMINATING, cause=cause, now=now, reason=reason)
     if instance.is_holding:
         begin_ending(instance, instance.upstream_id, cause=cause, now=now)
-    elif instance.is_in_doubt:
+    elif instance.has_unconfirmed_create:
         _resume_create(instance, cause)
     elif not instance.endings.filter(confirmed_at=None).exists():
         change_status(instance, InstanceStatus.TERMINATED, cause=cause, now=now, reason=reason)
@@ -67,8 +67,8 @@ def begin_termination(
 def _resume_create(instance: Instance, cause: Cause) -> None:
     """Enqueue the create job unless it is live.
 
-    A live one goes on while the create is in doubt. Locking its row with the instance locked would
-    be a deadlock with the completer.
+    A live one goes on while the create is unconfirmed. Locking its row with the instance locked
+    would be a deadlock with the completer.
     """
     if not Job.objects.live().filter(dedupe_key=f"create:{instance.public_id}").exists():
         enqueue_create(instance, request_id=cause.request_id)

@@ -52,7 +52,7 @@ class AsgiConnection:
         self.abort = abort
         self._messages: deque[dict[str, Any]] = deque()
         self._unsent = 0
-        self._news = asyncio.Event()
+        self._wakeup = asyncio.Event()
         self._is_over = False
         self.full_since: float | None = None
         self.on_gone: Callable[[], None] = _nothing
@@ -62,8 +62,8 @@ class AsgiConnection:
         """Send what is written until that is the end, or the client has gone."""
         try:
             while not self._is_over or self._messages:
-                await self._news.wait()
-                self._news.clear()
+                await self._wakeup.wait()
+                self._wakeup.clear()
                 await self._send_all()
         finally:
             self.on_gone()
@@ -97,12 +97,12 @@ class AsgiConnection:
         """The client has gone."""
         self._is_over = True
         self._messages.clear()
-        self._news.set()
+        self._wakeup.set()
 
     def _add(self, message: dict[str, Any]) -> None:
         if not self._is_over:
             self._messages.append(message)
-            self._news.set()
+            self._wakeup.set()
 
 
 class QueueSink:

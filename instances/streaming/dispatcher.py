@@ -37,25 +37,25 @@ class Dispatcher:
         self._sinks = sinks
         # Clients for which new events have not been read yet.
         self._dirty: set[Client] = set()
-        self._look: asyncio.Task[None] | None = None
+        self._reading: asyncio.Task[None] | None = None
         self._pause = _FIRST_PAUSE
 
-    def look_for(self, clients: Iterable[Client]) -> None:
+    def read_for(self, clients: Iterable[Client]) -> None:
         """Read new events for these clients soon, together with clients added until then."""
         self._dirty.update(clients)
-        if self._dirty and (self._look is None or self._look.done()):
-            self._look = self._thread.spawn(self._look_until_done())
+        if self._dirty and (self._reading is None or self._reading.done()):
+            self._reading = self._thread.spawn(self._read_until_done())
 
-    def look_in(self, projects: set[int] | None) -> None:
+    def read_projects(self, projects: set[int] | None) -> None:
         """Read new events for all clients of these projects; None: of all projects."""
-        self.look_for(
+        self.read_for(
             client for client in self._sinks if projects is None or client.project_id in projects
         )
 
     def forget(self, client: Client) -> None:
         self._dirty.discard(client)
 
-    async def _look_until_done(self) -> None:
+    async def _read_until_done(self) -> None:
         while self._dirty:
             clients = [client for client in self._dirty if client in self._sinks]
             self._dirty.clear()
@@ -119,11 +119,11 @@ class Dispatcher:
         for each in streams:
             if each in self._sinks:
                 each.take(by_project.get(each.project_id, ()), self._sinks[each])
-        self._look_again(streams, by_project)
+        self._read_again(streams, by_project)
 
-    def _look_again(self, streams: list[Stream], by_project: dict[int, Any]) -> None:
-        """Read again: at once for streams with more pages, after a pause for unsettled events."""
-        held = {pk for pk, rows in by_project.items() if not rows[-1].is_settled}
+    def _read_again(self, streams: list[Stream], by_project: dict[int, Any]) -> None:
+        """Read again: streams with more pages at once, events that are not final after a pause."""
+        held = {pk for pk, rows in by_project.items() if not rows[-1].is_final}
         more = {
             pk for pk, rows in by_project.items() if len(rows) >= queries.PAGE and pk not in held
         }
@@ -133,5 +133,5 @@ class Dispatcher:
         if not held:
             self._pause = _FIRST_PAUSE
             return
-        self._thread.loop.call_later(self._pause, self.look_in, held)
+        self._thread.loop.call_later(self._pause, self.read_projects, held)
         self._pause = min(self._pause * 2, _LONGEST_PAUSE)

@@ -38,17 +38,17 @@ class Hub:
         keys_seconds: float = KEYS_SECONDS,
         loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        self.seats = ConnectionLimits()
+        self.connection_limits = ConnectionLimits()
         self._heartbeat_seconds = heartbeat_seconds
         self._keys_seconds = keys_seconds
         self._sinks: dict[Client, Connection] = {}
         self._releases: dict[Client, Callable[[], None]] = {}
         self._is_closing = False
         self._thread = LoopThread(loop)
-        self._news = Dispatcher(self._thread, self._sinks)
+        self._dispatcher = Dispatcher(self._thread, self._sinks)
         self._listener = Listener(self._hear)
         self._thread.call(lambda: self._thread.spawn(self._beat()))
-        self._thread.call(lambda: self._thread.spawn(self._look_after_keys()))
+        self._thread.call(lambda: self._thread.spawn(self._check_keys()))
         self._thread.start()
         self._listener.start()
 
@@ -77,14 +77,14 @@ class Hub:
         self._listener.join(_SHUTDOWN_SECONDS)
 
     def _hear(self, projects: set[int] | None) -> None:
-        self._thread.call(lambda: self._news.look_in(projects))
+        self._thread.call(lambda: self._dispatcher.read_projects(projects))
 
     # Adding and removing clients
 
     def _take(self, client: Client, sink: Connection, release: Callable[[], None]) -> None:
         self._sinks[client], self._releases[client] = sink, release
         sink.on_gone = lambda: self._forget(client)
-        sink.on_room = lambda: self._news.look_for([client])
+        sink.on_room = lambda: self._dispatcher.read_for([client])
         if isinstance(client, Stream):
             client.begin(sink)
         else:
@@ -93,10 +93,10 @@ class Hub:
         if self._is_closing:
             self._thread.spawn(self._end([client]))
         else:
-            self._news.look_for([client])
+            self._dispatcher.read_for([client])
 
     def _forget(self, client: Client) -> None:
-        self._news.forget(client)
+        self._dispatcher.forget(client)
         if self._sinks.pop(client, None) is not None:
             self._releases.pop(client)()
 
@@ -105,7 +105,7 @@ class Hub:
     def _time_out(self, wait: Wait) -> None:
         if wait in self._sinks and wait.end is None:
             wait.end = WaitEnd.TIMEOUT
-            self._thread.spawn(self._news.answer_or_hang_up([wait]))
+            self._thread.spawn(self._dispatcher.answer_or_hang_up([wait]))
 
     async def _beat(self) -> None:
         while not self._is_closing:
@@ -116,7 +116,7 @@ class Hub:
                 elif isinstance(client, Stream) and sink.full_since is None:
                     sink.write(b": still here\n\n")
 
-    async def _look_after_keys(self) -> None:
+    async def _check_keys(self) -> None:
         while not self._is_closing:
             await asyncio.sleep(self._keys_seconds)
             await self._end_those_of_dead_keys()
@@ -154,7 +154,7 @@ class Hub:
         waits = [each for each in clients if isinstance(each, Wait)]
         for wait in waits:
             wait.end = wait.end or WaitEnd.SHUTDOWN
-        await self._news.answer_or_hang_up(waits)
+        await self._dispatcher.answer_or_hang_up(waits)
 
     async def _stop(self) -> None:
         deadline = self._thread.loop.time() + _SHUTDOWN_SECONDS

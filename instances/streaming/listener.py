@@ -18,19 +18,19 @@ _QUIET_SECONDS = 1.0
 _QUIET_ROUNDS = 15
 
 # Argument: projects with new events; None: perhaps all.
-OnNews = Callable[[set[int] | None], None]
+OnEvents = Callable[[set[int] | None], None]
 
 
 class Listener(threading.Thread):
-    """Calls ``on_news`` in its own thread.
+    """Calls ``on_events`` in its own thread.
 
     While it cannot listen, it calls it every second with None, so that clients are served by
     polling.
     """
 
-    def __init__(self, on_news: OnNews) -> None:
+    def __init__(self, on_events: OnEvents) -> None:
         super().__init__(name="events-listener", daemon=True)
-        self._on_news = on_news
+        self._on_events = on_events
         self._is_over = threading.Event()
 
     def stop(self) -> None:
@@ -46,20 +46,20 @@ class Listener(threading.Thread):
     def _listen_until_lost(self) -> None:
         if settings.CONFIG.database_pooler == "transaction":
             # LISTEN needs a session, which a pooler in transaction mode does not give.
-            self._on_news(None)
+            self._on_events(None)
             self._is_over.wait(_PAUSE_SECONDS)
             return
         try:
             with connection.cursor() as cursor:
                 cursor.execute(f"LISTEN {CHANNEL}")
             # Events before the LISTEN were not notified.
-            self._on_news(None)
+            self._on_events(None)
             while not self._is_over.is_set():
                 self._hear()
         except Error as error:
             logger.warning("events_not_heard", error=type(error).__name__)
             connection.close()
-            self._on_news(None)
+            self._on_events(None)
             self._is_over.wait(_PAUSE_SECONDS)
 
     def _hear(self) -> None:
@@ -68,7 +68,7 @@ class Listener(threading.Thread):
                 notices = connection.connection.notifies(timeout=_QUIET_SECONDS, stop_after=1)
                 projects = {int(notice.payload) for notice in notices if notice.payload.isdecimal()}
             if projects:
-                self._on_news(projects)
+                self._on_events(projects)
             if self._is_over.is_set():
                 return
         with connection.cursor() as cursor:

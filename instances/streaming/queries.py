@@ -1,7 +1,7 @@
 """Queries for waiting clients, each for many clients at once.
 
 Streams are ordered by (xid, id): ids are assigned before the commit, so a reader by id alone would
-miss rows that commit late. Rows are not settled, and are read again later, while an older
+miss rows that commit late. Rows are not final, and are read again later, while an older
 transaction may be open. A wait uses the instance's own sequence, which has no gaps.
 """
 
@@ -31,7 +31,7 @@ class StreamRow:
     key: Key
     instance_id: int
     type: str
-    is_settled: bool
+    is_final: bool
     frame: bytes
 
 
@@ -45,7 +45,7 @@ class Arrival:
 
 
 def events_after(cursors: Mapping[int, Key]) -> list[StreamRow]:
-    """One page of events after each project's key, in order; unsettled ones are marked."""
+    """One page of events after each project's key, in order; ``is_final`` is set on each."""
     projects = sorted(cursors)
     parameters = {
         "projects": projects,
@@ -59,7 +59,7 @@ def events_after(cursors: Mapping[int, Key]) -> list[StreamRow]:
 # Id of the oldest transaction that may still commit events, or of the next one. A snapshot covers
 # the whole server: transactions of other databases are left out. A transaction that ended after the
 # snapshot is no longer in pg_stat_activity and counts as open, which is correct.
-_SETTLED_BEFORE = """(
+_FINAL_BEFORE = """(
     SELECT coalesce(
         (
             SELECT open.xid FROM pg_snapshot_xip(pg_current_snapshot()) AS open(xid)
@@ -77,7 +77,7 @@ _EVENTS_AFTER = f"""
 SELECT e.*, instance.public_id AS instance_public_id
 FROM unnest(%(projects)s::bigint[], %(xids)s::text[], %(ids)s::bigint[]) AS seen(project, xid, id)
 CROSS JOIN LATERAL (
-    SELECT event.*, event.xid < {_SETTLED_BEFORE} AS is_settled
+    SELECT event.*, event.xid < {_FINAL_BEFORE} AS is_final
     FROM instances_instanceevent event
     WHERE event.project_id = seen.project AND (event.xid, event.id) > (seen.xid::xid8, seen.id)
     ORDER BY event.xid, event.id LIMIT %(page)s
@@ -92,20 +92,20 @@ def _stream_row(event: Any) -> StreamRow:
     text = json.dumps(told, separators=(",", ":"))
     frame = f"id: {event.public_id}\nevent: {event.type}\ndata: {text}\n\n".encode()
     key = (event.xid, event.pk)
-    return StreamRow(event.project_id, key, event.instance_id, event.type, event.is_settled, frame)
+    return StreamRow(event.project_id, key, event.instance_id, event.type, event.is_final, frame)
 
 
-def newest_settled(project_id: int) -> tuple[str, Key] | None:
-    """Public id and key of the last settled event, after which a new stream begins."""
+def newest_final(project_id: int) -> tuple[str, Key] | None:
+    """Public id and key of the last final event, after which a new stream begins."""
     with connection.cursor() as cursor:
-        cursor.execute(_NEWEST_SETTLED, [project_id])
+        cursor.execute(_NEWEST_FINAL, [project_id])
         row = cursor.fetchone()
     return row and (row[0], (int(row[1]), row[2]))
 
 
-_NEWEST_SETTLED = f"""
+_NEWEST_FINAL = f"""
 SELECT public_id, xid::text AS written_by, id FROM instances_instanceevent
-WHERE project_id = %s AND xid < {_SETTLED_BEFORE}
+WHERE project_id = %s AND xid < {_FINAL_BEFORE}
 ORDER BY xid DESC, id DESC LIMIT 1
 """  # noqa: S608 - constants
 

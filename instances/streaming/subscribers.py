@@ -132,10 +132,10 @@ class Stream:
         sink.write(f"retry: {RETRY_MILLISECONDS}\nid: {self.first_id}\n\n".encode())
 
     def take(self, rows: Iterable[StreamRow], sink: Connection) -> None:
-        """Send new events up to the first unsettled one."""
+        """Send new events up to the first that is not final."""
         frames = []
         for row in rows:
-            if not row.is_settled:
+            if not row.is_final:
                 break
             if row.key > self.cursor:
                 self.cursor = row.key

@@ -30,7 +30,7 @@ class WakeBroker(Broker):
         super().__init__(list_key)
         # The database session on which LISTEN was executed. A new session needs a new LISTEN.
         self._listens_on: object = None
-        self._looked_at: float | None = None
+        self._polled_at: float | None = None
         # The content is not used: WakePipe (cluster/overrides.py) sends one word for each message.
         self._wakes = [("wake", SignedPackage.dumps({}))]
 
@@ -56,13 +56,13 @@ class WakeBroker(Broker):
             return False
         with connection.cursor() as cursor:
             cursor.execute(f"LISTEN {queue.CHANNEL}")
-        self._listens_on, self._looked_at = connection.connection, None
+        self._listens_on, self._polled_at = connection.connection, None
         return True
 
     def _wait(self) -> None:
         """Wait for a NOTIFY or the next due time or lapsed lease; at most ``longest``."""
-        outlook = look_ahead(self._looked_at)
-        self._looked_at = outlook.at
+        outlook = look_ahead(self._polled_at)
+        self._polled_at = outlook.at
         if outlook.is_at_cap:
             shared_memory.set_backlog()
         has_backlog = shared_memory.has_backlog()

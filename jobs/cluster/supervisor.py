@@ -22,7 +22,7 @@ logger = structlog.get_logger()
 
 RESTART_PAUSE_SECONDS = 0.5
 STOP_SECONDS = 10.0
-LOOK_SECONDS = 1.0
+POLL_SECONDS = 1.0
 # If no worker takes a wake for this long, the workers, or the pipe to them, are stuck.
 STALL_SECONDS = 10.0
 # Longer than any statement of the pusher can wait (lock_timeout, tcp_user_timeout).
@@ -59,7 +59,7 @@ class Cluster(q2.Cluster):
         """Return when the sentinel has ended, by itself or because the watchdog killed it."""
         last = time.monotonic()
         while self.sentinel is not None and self.sentinel.is_alive():
-            self.sentinel.join(timeout=LOOK_SECONDS)
+            self.sentinel.join(timeout=POLL_SECONDS)
             now = time.monotonic()
             if now - last < STALL_SECONDS / 2:  # Else this process, perhaps the machine, slept.
                 self._end_what_stands_still()

@@ -26,7 +26,7 @@ MOST_LAPSED = 20
 FAIR_EACH = 8
 FAIR_SHARE = 0.25
 # Seconds between claims that ignore the low-water marks.
-FULL_LOOK_SECONDS = 1.0
+FULL_SCAN_SECONDS = 1.0
 # A mark is this far before the last row taken: rows with earlier due times may commit later.
 LATE_COMMIT_SECONDS = 0.1
 _PRIORITIES = sorted(JobPriority.values)
@@ -153,7 +153,7 @@ class _LowWaterMarks:
 
     def of(self, types: Sequence[JobType]) -> list[float | None]:
         now = time.monotonic()
-        if now - self._forgotten_at > FULL_LOOK_SECONDS:
+        if now - self._forgotten_at > FULL_SCAN_SECONDS:
             self._forgotten_at = now
             self._marks.clear()
         return [self._marks.get((str(each.name), p)) for each in types for p in _PRIORITIES]

@@ -20,7 +20,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from jobs import counters
 from jobs.engine import leasing, outcome_writer, shared_memory
 from jobs.engine.heartbeat import LiveJobs
-from jobs.failpoints import crashpoint
+from jobs.failpoints import failpoint
 from jobs.handler import CompletedCall, Handler, get_type
 from jobs.models import Job
 from jobs.outcomes import GiveUp, Outcome, Released, Retry
@@ -203,8 +203,8 @@ def _write(group: Sequence[Finished]) -> None:
         if calls:
             outcomes |= _outcomes(group[0].handler, calls)
         outcome_writer.write_outcomes(jobs, outcomes)
-        crashpoint("completer.before_commit")
-    crashpoint("completer.after_commit")
+        failpoint("completer.before_commit")
+    failpoint("completer.after_commit")
     if refused := len(jobs) - len(ours):
         logger.warning("jobs_stale_writes_refused", count=refused)
         counters.try_to_count(counters.STALE_WRITES_REFUSED, refused)

@@ -29,8 +29,8 @@ logger = structlog.get_logger()
 DRAIN_SECONDS = 5.0
 # A worker claims no more of a type with this many batches of it, and work for twice its threads.
 MOST_BATCHES = 4
-LOOK_SECONDS = 0.002
-LOOK_AT_ALL_SECONDS = 0.01
+POLL_SECONDS = 0.002
+POLL_ALL_SECONDS = 0.01
 # How long a suspect at its last attempt waits until no other job is in the process.
 ALONE_SECONDS = 30.0
 ALONE_LATER = timedelta(seconds=2)
@@ -76,7 +76,7 @@ class Executor:
         While batches are full, the next claims are of these types only, which costs less; every 10
         ms one claim is of all types.
         """
-        types, looked_at, is_helped = all_types(), time.monotonic(), False
+        types, polled_at, is_helped = all_types(), time.monotonic(), False
         while types and not shared_memory.is_stopping():
             claimed = self.claim(types)
             types = claimed.full
@@ -85,8 +85,8 @@ class Executor:
                 is_helped = True
             for batch in claimed.batches:
                 self.work(batch)
-            if types and time.monotonic() - looked_at > LOOK_AT_ALL_SECONDS:
-                types, looked_at = all_types(), time.monotonic()
+            if types and time.monotonic() - polled_at > POLL_ALL_SECONDS:
+                types, polled_at = all_types(), time.monotonic()
 
     def claim(self, of: Sequence[JobType] | None = None) -> Claimed:
         """Claim a batch of each type for which this process has room; nothing during a database
@@ -217,7 +217,7 @@ class Executor:
         while len(self.live.jobs()) > most and not shared_memory.is_stopping():
             if time.monotonic() > deadline:
                 return
-            self._sleep(LOOK_SECONDS)
+            self._sleep(POLL_SECONDS)
 
     def stop(self) -> None:
         """Let jobs finish for DRAIN_SECONDS, then release the rest without an attempt."""

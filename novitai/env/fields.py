@@ -209,7 +209,7 @@ class Config(EnvironmentSettings):
         "up to a day",
     )
     instance_poll_interval: float = Field(
-        10.0, gt=0, le=3600, description="seconds between two looks at pending instances"
+        10.0, gt=0, le=3600, description="seconds between two observations of pending instances"
     )
     instance_start_timeout: float = Field(
         600.0,
@@ -229,7 +229,7 @@ class Config(EnvironmentSettings):
         gt=0,
         le=604_800,
         description="seconds that an error which Novita reports while an instance starts must "
-        "stand, over three looks at least, before it ends the start",
+        "stand, over three observations at least, before it ends the start",
     )
     expiry_warning: float = Field(
         300.0,

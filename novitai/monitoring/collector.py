@@ -19,7 +19,7 @@ from jobs.handler import all_types
 from jobs.models import Worker
 from novitai.monitoring.gauges import gauge
 from novitai.monitoring.health_checks import breaker_state
-from novitai.monitoring.instance_metrics import Fleet, Upkeep
+from novitai.monitoring.instance_metrics import InstanceMetrics, Upkeep
 
 NOT_DELIVERED = (DeliveryStatus.PENDING, DeliveryStatus.FAILED)
 BREAKER_STATES = ("closed", "open", "half-open")
@@ -35,7 +35,7 @@ class ProjectCollector(Collector):
     now: datetime
     jobs: list[stats.Count]
     paused: frozenset[str]
-    fleet: Fleet
+    instances: InstanceMetrics
     deliveries: list[tuple[str, int]]
 
     @classmethod
@@ -48,13 +48,13 @@ class ProjectCollector(Collector):
             now=now,
             jobs=stats.count(project.pk if project is not None else None),
             paused=frozenset(control.paused_types()),
-            fleet=Fleet.read(now, project),
+            instances=InstanceMetrics.read(now, project),
             deliveries=_counted(messages),
         )
 
     def collect(self) -> Iterator[Metric]:
         yield from self._queue()
-        yield from self.fleet.metrics()
+        yield from self.instances.metrics()
         yield gauge(
             "webhook_deliveries",
             "Webhook messages that are pending or failed.",

@@ -19,7 +19,7 @@ from core.database.failures import Cause, cause_of, words_of
 from core.database.probe import cause_against_writing
 from novitai import VERSION
 from novitai.monitoring.conditions import Condition, of_database
-from novitai.monitoring.health_checks import Vitals, is_cache_up, look, up
+from novitai.monitoring.health_checks import HealthChecks, is_cache_up, run_checks, up
 from novitai.monitoring.request_stats import Window, request_totals, system, uptime_seconds
 from novitai.openapi import own_addresses
 from novitai.openapi.own_addresses import (
@@ -54,7 +54,7 @@ class HealthView(OpenView):
     @extend_schema(**own_addresses.HEALTH)
     def get(self, request: Request) -> Response:
         with within(PROBE_SECONDS):
-            found = Findings.look()
+            found = Findings.read()
         problems = [_problem(each) for each in found.conditions()]
         health = Health(
             status="unhealthy" if problems else "healthy",
@@ -63,7 +63,7 @@ class HealthView(OpenView):
             problems=problems,
             uptime=int(uptime_seconds()),
             version=VERSION,
-            performance=_performance(found.vitals),
+            performance=_performance(found.checks),
             system=system(),
             dependencies=found.dependencies(),
         )
@@ -95,38 +95,38 @@ class ReadyzView(OpenView):
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Result of a probe. cause: why the database cannot be written; then vitals is None."""
+    """Result of a probe. cause: why the database cannot be written; then checks is None."""
 
     cause: Cause | None
-    vitals: Vitals | None
+    checks: HealthChecks | None
     is_cache_up: bool
 
     @classmethod
-    def look(cls) -> "Findings":
+    def read(cls) -> "Findings":
         cause = cause_against_writing()
         if cause is not None and cause not in _READABLE:
             return cls(cause, None, False)
-        vitals = None
+        checks = None
         try:
-            vitals = look()
+            checks = run_checks()
         except Error as error:
             # What was found a moment ago may be over.
             cause = cause or cause_of(error) or Cause.FAILED
-        return cls(cause, vitals, cause is None and is_cache_up())
+        return cls(cause, checks, cause is None and is_cache_up())
 
     def conditions(self) -> list[Condition]:
         found = [of_database(self.cause)] if self.cause is not None else []
-        found += self.vitals.conditions() if self.vitals is not None else ()
+        found += self.checks.conditions() if self.checks is not None else ()
         if self.cause is None and not self.is_cache_up:
             found.append(Condition.of("cache_broken"))
         return found
 
     def services(self) -> Services:
         """The seed's three. Without the database there is no queue, and Novita is not known of."""
-        vitals = self.vitals
+        checks = self.checks
         return Services(
-            novitaApi=up(vitals is not None and vitals.is_novita_up),
-            jobQueue=up(vitals is not None and self.cause is None and vitals.is_queue_up),
+            novitaApi=up(checks is not None and checks.is_novita_up),
+            jobQueue=up(checks is not None and self.cause is None and checks.is_queue_up),
             cache=up(self.is_cache_up),
         )
 
@@ -134,16 +134,16 @@ class Findings:
         database: dict[str, Any] = {"status": up(self.cause is None)}
         if self.cause is not None:
             database |= {"cause": self.cause.value, "message": words_of(self.cause)}
-        if self.vitals is None:
+        if self.checks is None:
             return {"database": database}
         services = self.services()
         return {
             "database": database,
-            "novitaApi": self.vitals.novita_details(),
+            "novitaApi": self.checks.novita_details(),
             "jobQueue": {
                 "status": services.jobQueue,
-                "workers": self.vitals.worker_count,
-                "oldestDueSeconds": round(self.vitals.oldest_due_seconds, 1),
+                "workers": self.checks.worker_count,
+                "oldestDueSeconds": round(self.checks.oldest_due_seconds, 1),
             },
             "cache": {"status": services.cache},
         }
@@ -153,8 +153,8 @@ def _problem(condition: Condition) -> Problem:
     return Problem(code=condition.code, message=condition.words, since=condition.since)
 
 
-def _performance(vitals: Vitals | None) -> Performance:
-    rate = round(vitals.jobs_ended_per_minute, 2) if vitals else 0.0
+def _performance(checks: HealthChecks | None) -> Performance:
+    rate = round(checks.jobs_ended_per_minute, 2) if checks else 0.0
     return Performance(**_window.performance(request_totals()), jobProcessingRate=rate)
 
 

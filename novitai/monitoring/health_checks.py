@@ -18,7 +18,7 @@ from django.db.models import Min
 from core.clock import database_now, iso
 from instances.domain.enums import JobType
 from instances.models import Installation, ReconcileRun, UpstreamGate
-from instances.novita import installation as environment
+from instances.novita import installation as binding
 from jobs import stats
 from jobs.models import Job, JobStatus, PausedType, Worker
 from novitai.monitoring.conditions import Condition, of_novita
@@ -36,7 +36,7 @@ _MAKE_AND_END = (
 
 
 @dataclass(frozen=True, slots=True)
-class Vitals:
+class HealthChecks:
     """One reading of the database, with its time."""
 
     now: datetime
@@ -103,13 +103,13 @@ def breaker_state(gate: UpstreamGate | None, now: datetime) -> str:
     return "open" if gate.opened_until > now else "half-open"
 
 
-def look() -> Vitals:
+def run_checks() -> HealthChecks:
     """Read everything in one bounded transaction. Raises Django's errors of the database."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"SET LOCAL statement_timeout = '{QUERY_TIMEOUT}'")
         now = database_now()
         workers = count_workers(now)
-        return Vitals(
+        return HealthChecks(
             now=now,
             worker_count=workers,
             oldest_due_at=oldest_due(now),
@@ -155,7 +155,7 @@ def _gate() -> UpstreamGate | None:
 def _upkeep(now: datetime, *, has_workers: bool) -> Iterator[Condition]:
     """Conditions that an operator caused (a pause) or has to look into."""
     installation = Installation.objects.first()
-    if installation is not None and not environment.is_bound_here(installation):
+    if installation is not None and not binding.is_bound_here(installation):
         yield Condition.of("held_back")
     if installation is not None and installation.braked_at is not None:
         yield Condition.of("braked", installation.brake_reason, installation.braked_at)

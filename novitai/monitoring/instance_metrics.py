@@ -14,8 +14,8 @@ from prometheus_client import Metric
 from accounts.models import Project
 from instances.domain.enums import ENDED_STATUSES, CreateStep, InstanceStatus, OrphanState
 from instances.domain.money import usd_text
-from instances.lifecycle import spend_rate as burn
-from instances.lifecycle.spend_rate import Burn
+from instances.lifecycle import spend_rate
+from instances.lifecycle.spend_rate import SpendRate
 from instances.models import (
     Installation,
     Instance,
@@ -24,41 +24,41 @@ from instances.models import (
     ReconcileRun,
     UpstreamEnding,
 )
-from instances.novita import installation as environment
+from instances.novita import installation as binding
 from instances.reconciliation import STANDING
 from novitai.monitoring.gauges import gauge
 
 LIVE_STATUSES = [status for status in InstanceStatus if status not in ENDED_STATUSES]
-IN_DOUBT = [CreateStep.POST, CreateStep.LOOK_UP]
+UNCONFIRMED = [CreateStep.POST, CreateStep.LOOK_UP]
 
 
 @dataclass(frozen=True, slots=True)
-class Fleet:
+class InstanceMetrics:
     """One reading of a project, or of all. Ages in seconds; 0 without a row."""
 
     by_status: dict[str, int]
     held: int
-    burn: Burn
-    in_doubt: int
-    oldest_doubt_seconds: float
+    spend_rate: SpendRate
+    unconfirmed_creates: int
+    oldest_unconfirmed_seconds: float
     endings: int
     oldest_ending_seconds: float
 
     @classmethod
-    def read(cls, now: datetime, project: Project | None = None) -> "Fleet":
+    def read(cls, now: datetime, project: Project | None = None) -> "InstanceMetrics":
         rows, endings = Instance.objects.all(), UpstreamEnding.objects.filter(confirmed_at=None)
         if project is not None:
             rows, endings = rows.of(project), endings.filter(project=project)
-        doubt = rows.filter(create_step__in=IN_DOUBT).order_by()
-        doubts = doubt.aggregate(count=Count("pk"), oldest=Min("posted_at"))
+        unconfirmed = rows.filter(create_step__in=UNCONFIRMED).order_by()
+        creates = unconfirmed.aggregate(count=Count("pk"), oldest=Min("posted_at"))
         open_ = endings.order_by().aggregate(count=Count("pk"), oldest=Min("created_at"))
         statuses = rows.not_ended().order_by().values_list("status")
         return cls(
             by_status=dict(statuses.annotate(count=Count("pk"))),
             held=rows.holding().count(),
-            burn=burn.of_project(project),
-            in_doubt=doubts["count"],
-            oldest_doubt_seconds=_age(doubts["oldest"], now),
+            spend_rate=spend_rate.of_project(project),
+            unconfirmed_creates=creates["count"],
+            oldest_unconfirmed_seconds=_age(creates["oldest"], now),
             endings=open_["count"],
             oldest_ending_seconds=_age(open_["oldest"], now),
         )
@@ -74,20 +74,25 @@ class Fleet:
                 "burn_usd_per_hour",
                 "What Novita charges, by its last answers; orphans and duplicates included.",
                 one,
-                [(usd_text(self.burn.e5_usd),)],
+                [(usd_text(self.spend_rate.e5_usd),)],
             ),
             gauge(
                 "burn_unpriced",
                 "GPUs that are charged at an unknown price, missing in the USD an hour.",
                 one,
-                [(self.burn.unpriced,)],
+                [(self.spend_rate.unpriced,)],
             ),
-            gauge("creates_in_doubt", "Creates of unknown outcome.", one, [(self.in_doubt,)]),
+            gauge(
+                "creates_in_doubt",
+                "Creates of unknown outcome.",
+                one,
+                [(self.unconfirmed_creates,)],
+            ),
             gauge(
                 "oldest_create_in_doubt_seconds",
                 "Age of the oldest of them since it was sent.",
                 one,
-                [(self.oldest_doubt_seconds,)],
+                [(self.oldest_unconfirmed_seconds,)],
             ),
             gauge(
                 "endings_open",
@@ -111,7 +116,7 @@ class Upkeep:
     orphans: dict[str, int]
     findings: dict[str, int]
     reconciled_seconds_ago: float | None
-    is_braked: bool
+    is_mass_guard_on: bool
     is_copy: bool = False
 
     @classmethod
@@ -125,8 +130,8 @@ class Upkeep:
                 OpenFinding.objects.order_by().values_list("kind").annotate(count=Count("pk"))
             ),
             reconciled_seconds_ago=_age(run.ran_at, now) if run is not None else None,
-            is_braked=installation is not None and installation.braked_at is not None,
-            is_copy=installation is not None and not environment.is_bound_here(installation),
+            is_mass_guard_on=installation is not None and installation.braked_at is not None,
+            is_copy=installation is not None and not binding.is_bound_here(installation),
         )
 
     def metrics(self) -> Iterator[Metric]:
@@ -141,7 +146,7 @@ class Upkeep:
                 "reconcile_braked",
                 "1 while too many instances are missing at once for their absence to be believed.",
                 one,
-                [(int(self.is_braked),)],
+                [(int(self.is_mass_guard_on),)],
             ),
         )
         help_ = "1 while workers do nothing at Novita, since this database was moved or copied."

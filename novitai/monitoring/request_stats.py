@@ -31,12 +31,12 @@ class Totals:
 class Window:
     """Differences between now and about a minute ago, from totals that only grow.
 
-    Each probe leaves a mark; the next ones measure from the youngest mark that is a minute old,
+    Each probe leaves a sample; the next ones measure from the youngest that is a minute old,
     or, while there is none, from the start.
     """
 
     started: Totals = field(default_factory=lambda: Totals(at=time.monotonic() - uptime_seconds()))
-    _marks: deque[Totals] = field(default_factory=deque)
+    _samples: deque[Totals] = field(default_factory=deque)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def performance(self, now: Totals) -> dict[str, float]:
@@ -52,11 +52,11 @@ class Window:
 
     def _base(self, now: Totals) -> Totals:
         with self._lock:
-            while len(self._marks) > 1 and self._marks[1].at <= now.at - WINDOW_SECONDS:
-                self._marks.popleft()
-            base = self._marks[0] if self._marks else self.started
-            if not self._marks or now.at - self._marks[-1].at >= 1.0:
-                self._marks.append(now)
+            while len(self._samples) > 1 and self._samples[1].at <= now.at - WINDOW_SECONDS:
+                self._samples.popleft()
+            base = self._samples[0] if self._samples else self.started
+            if not self._samples or now.at - self._samples[-1].at >= 1.0:
+                self._samples.append(now)
         return base if base.at <= now.at - WINDOW_SECONDS else self.started
 
 
@@ -78,7 +78,7 @@ def uptime_seconds() -> float:
 
 
 def system() -> System:
-    """Memory of the machine in MB, of this process in bytes; CPU in percent since the last look."""
+    """Memory of the machine in MB, of this process in bytes; CPU in percent since last read."""
     memory = psutil.virtual_memory()
     return System(
         memory=Memory(

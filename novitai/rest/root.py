@@ -22,7 +22,7 @@ _INDEX = {
 }
 
 
-def entrance(request: HttpRequest) -> HttpResponse:
+def api_root(request: HttpRequest) -> HttpResponse:
     """Redirects browsers to the documentation; answers programs with its address in JSON."""
     accept = request.headers.get("Accept") or ANYTHING
     response: HttpResponse

@@ -10,7 +10,7 @@ from accounts.scopes import Scope, is_covered
 from accounts.services import create_api_key
 from tests.conftest import client_of
 
-WISH = {"name": "a", "productName": "RTX 4090", "templateId": "1"}
+BODY = {"name": "a", "productName": "RTX 4090", "templateId": "1"}
 
 
 def client_with(project: Project, *scopes: str) -> Client:
@@ -40,7 +40,7 @@ def test_a_scope_brings_along_what_it_must(wanted: str, given: list[str], expect
 def test_a_key_that_may_only_read_changes_nothing(project: Project) -> None:
     reader = client_with(project, "read")
     assert reader.get("/api/instances").status_code == 200
-    refused = reader.post("/api/instances", WISH, "application/json")
+    refused = reader.post("/api/instances", BODY, "application/json")
     assert refused.status_code == 403
     assert refused.json()["error"]["code"] == "FORBIDDEN"
     assert "scope write" in refused.json()["error"]["message"]

@@ -89,7 +89,7 @@ Change = Callable[[dict[str, Any]], Any]
 POST = ("paths", "/api/instances", "post")
 GET = ("paths", "/api/instances/{id}", "get")
 LIST = ("paths", "/api/jobs", "get")
-WISH = ("components", "schemas", "CreateInstanceRequest")
+CREATE = ("components", "schemas", "CreateInstanceRequest")
 REGIONS = ("components", "schemas", "RegionEnum", "enum")
 DETAILS = ("components", "schemas", "InstanceDetails")
 
@@ -136,26 +136,26 @@ BREAKING: dict[str, tuple[Change, str]] = {
         "maximum 100 became 50",
     ),
     "request field removed": (
-        lambda d: at(d, *WISH, "properties").pop("webhookUrl"),
+        lambda d: at(d, *CREATE, "properties").pop("webhookUrl"),
         "webhookUrl: removed",
     ),
     "request field required": (
-        lambda d: at(d, *WISH, "required").append("region"),
+        lambda d: at(d, *CREATE, "required").append("region"),
         "region: required now",
     ),
     "new required request field": (
         lambda d: (
-            at(d, *WISH, "properties").update(owner=NEW_FIELD),
-            at(d, *WISH, "required").append("owner"),
+            at(d, *CREATE, "properties").update(owner=NEW_FIELD),
+            at(d, *CREATE, "required").append("owner"),
         ),
         "owner: new and required",
     ),
     "request type narrowed": (
-        lambda d: at(d, *WISH, "properties", "templateId", "oneOf").pop(),
+        lambda d: at(d, *CREATE, "properties", "templateId", "oneOf").pop(),
         "templateId: integer no longer taken",
     ),
     "request number narrowed": (
-        lambda d: at(d, *WISH, "properties", "gpuNum").update(type="string"),
+        lambda d: at(d, *CREATE, "properties", "gpuNum").update(type="string"),
         "gpuNum: integer, null no longer taken",
     ),
     "request enum value removed": (
@@ -163,15 +163,15 @@ BREAKING: dict[str, tuple[Change, str]] = {
         "region: EU-WEST-01 no longer taken",
     ),
     "request enum introduced": (
-        lambda d: at(d, *WISH, "properties", "productName").update(enum=["A100"]),
+        lambda d: at(d, *CREATE, "properties", "productName").update(enum=["A100"]),
         "productName: any other no longer taken",
     ),
     "request bound raised": (
-        lambda d: at(d, *WISH, "properties", "rootfsSize").update(minimum=30),
+        lambda d: at(d, *CREATE, "properties", "rootfsSize").update(minimum=30),
         "minimum 20 became 30",
     ),
     "request form changed": (
-        lambda d: at(d, *WISH, "properties", "name").update(pattern="^[a-z]+$"),
+        lambda d: at(d, *CREATE, "properties", "name").update(pattern="^[a-z]+$"),
         "name: pattern",
     ),
     "body required": (
@@ -236,7 +236,7 @@ def test_a_planted_breaking_change_is_noticed(name: str) -> None:
 
 def test_refusing_other_properties_is_noticed() -> None:
     before = deepcopy(document())
-    at(before, *WISH).pop("additionalProperties")
+    at(before, *CREATE).pop("additionalProperties")
     assert breaking_changes(before, document()) == [
         "POST /api/instances request: other properties no longer taken"
     ]
@@ -245,16 +245,16 @@ def test_refusing_other_properties_is_noticed() -> None:
 HARMLESS: dict[str, Change] = {
     "new operation": lambda d: d["paths"].update({"/api/new": deepcopy(d["paths"]["/livez"])}),
     "new optional parameter": lambda d: at(d, *LIST)["parameters"].append(NEW_PARAMETER),
-    "new optional request field": lambda d: at(d, *WISH, "properties").update(owner=NEW_FIELD),
+    "new optional request field": lambda d: at(d, *CREATE, "properties").update(owner=NEW_FIELD),
     "new response field": lambda d: at(d, *DETAILS, "properties").update(owner=NEW_FIELD),
     "response field always there": lambda d: at(d, *DETAILS, "required").append("readyAt"),
     "new status in answers": lambda d: at(d, "components", "schemas", "InstanceStatus")[
         "enum"
     ].append("resting"),
     "new region": lambda d: at(d, *REGIONS).append("AP-EAST-01"),
-    "request bound widened": lambda d: at(d, *WISH, "properties", "gpuNum").update(maximum=16),
-    "request bound lifted": lambda d: at(d, *WISH, "properties", "name").pop("maxLength"),
-    "request field optional": lambda d: at(d, *WISH, "required").remove("templateId"),
+    "request bound widened": lambda d: at(d, *CREATE, "properties", "gpuNum").update(maximum=16),
+    "request bound lifted": lambda d: at(d, *CREATE, "properties", "name").pop("maxLength"),
+    "request field optional": lambda d: at(d, *CREATE, "required").remove("templateId"),
     "new error": lambda d: at(d, *GET, "responses").update({"418": {"description": "Tea."}}),
     "new webhook": lambda d: d["webhooks"].update(
         {"instance.new": d["webhooks"]["instance.running"]}

@@ -15,12 +15,12 @@ from instances.models import Instance, InstanceEvent
 from jobs.models import Job
 from jobs.queue import CHANNEL
 
-WISH = {"name": "a", "product_name": "p", "template_id": "t", "gpu_num": 1}
-WISH |= {"rootfs_size_gb": 60, "region": "r"}
+SPEC = {"name": "a", "product_name": "p", "template_id": "t", "gpu_num": 1}
+SPEC |= {"rootfs_size_gb": 60, "region": "r"}
 
 
 def test_an_inserted_row_is_the_row_that_save_would_have_made(project: Project) -> None:
-    saved, inserted = Instance(**WISH, project=project), Instance(**WISH, project=project)
+    saved, inserted = Instance(**SPEC, project=project), Instance(**SPEC, project=project)
     saved.save()
     insert(inserted)
     assert not inserted._state.adding
@@ -94,8 +94,8 @@ def test_who_listens_is_woken_by_the_commit_and_not_by_what_came_to_nothing() ->
 
 def family(project: Project) -> list[Model]:
     """An instance, its first event and a job, as a request makes them."""
-    wish: dict[str, Any] = WISH
-    instance = Instance(**wish, project=project)
+    spec: dict[str, Any] = SPEC
+    instance = Instance(**spec, project=project)
     event = InstanceEvent(
         project=project, instance=instance, sequence=1, type="instance.creating", actor="tests"
     )

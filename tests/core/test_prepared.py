@@ -19,7 +19,7 @@ from accounts.models import ApiKey, Project
 from accounts.services import create_api_key, find_api_key
 from core.prepared import Prepared, PreparedRows
 from tests.conftest import client_of
-from tests.served import url_of_this_database
+from tests.web_server import url_of_this_database
 
 BY_NAME = Prepared(
     lambda name, start: (
@@ -96,11 +96,11 @@ def test_threads_share_what_was_compiled_and_not_the_connection() -> None:
     key = create_api_key(project=project, name="k")
     found: list[ApiKey | None] = []
 
-    def look() -> None:
+    def read() -> None:
         found.append(find_api_key(key))
         connections.close_all()
 
-    threads = [threading.Thread(target=look) for _ in range(4)]
+    threads = [threading.Thread(target=read) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

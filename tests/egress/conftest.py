@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from egress.transport import Transport
-from tests.egress.exchanging import CAP
+from tests.egress.exchanges import CAP
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from egress.errors import (
     InvalidTarget,
     TransportError,
 )
-from tests.egress.exchanging import CAP, answering, exchange
+from tests.egress.exchanges import CAP, answering, exchange
 from tests.egress.raw_server import Peer, polite, serving
 
 

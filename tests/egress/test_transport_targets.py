@@ -9,7 +9,7 @@ import pytest
 from egress.errors import AddressRefused, TlsFailed
 from egress.transport import Transport
 from egress.webhooks.address_rules import refusal_reason
-from tests.egress.exchanging import CAP, exchange
+from tests.egress.exchanges import CAP, exchange
 from tests.egress.raw_server import Peer, polite, serving
 from tests.support.name_resolution import look_up, resolve_all_to_localhost, resolve_by
 

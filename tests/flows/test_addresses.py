@@ -1,4 +1,4 @@
-"""Addresses and access over many passes of the watch and the reconciler, through real processes."""
+"""Addresses and access over many passes of monitoring and reconciler, through real processes."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def access(stack: Stack, instance_id: str) -> dict[str, Any]:
 
 
 def after_passes(stack: Stack) -> None:
-    """Until the reconciler has looked at everything some times more."""
+    """Until the reconciler has observed everything some times more."""
 
     def count() -> int:
         with stack.connect() as database:

@@ -51,7 +51,7 @@ def access_to(url: str, key: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def outcomes(shared_stack: Stack) -> dict[str, Outcome]:
-    """Side by side: a termination takes two looks that lie ten seconds apart."""
+    """Side by side: a termination takes two reads that lie ten seconds apart."""
     access = access_to(shared_stack.url, shared_stack.key)
     hook = {"WEBHOOK_URL": shared_stack.receiver.control.url("/hook")}
     with ThreadPoolExecutor() as pool:

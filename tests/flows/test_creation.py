@@ -84,7 +84,7 @@ def test_an_offer_that_is_sold_out_on_create_makes_way_for_the_next(stack: Stack
         ({"productName": "RTX 3090 24GB", "billingMode": "onDemand"}, "NO_OPTIMAL_PRODUCT"),
     ],
 )
-def test_a_wish_that_nothing_fits_fails_with_a_reason(
+def test_a_request_that_no_offer_fits_fails_with_a_reason(
     stack: Stack, change: dict[str, object], code: str
 ) -> None:
     instance_id = stack.create(**change)
@@ -100,7 +100,7 @@ def test_a_plan_knows_what_would_become_of_the_template(stack: Stack) -> None:
         answer = stack.call("POST", "/api/instances/plan", json={**EXAMPLE, **changes})
         return {**answer.json(), "codes": [each["code"] for each in answer.json()["reasons"]]}
 
-    wait_until(lambda: not plan()["codes"], what="for the first look at Novita's offers")
+    wait_until(lambda: not plan()["codes"], what="for the first read of Novita's offers")
     community = plan(templateId="5561")
     assert (community["codes"], community["templateChecked"]) == ([], True)
     unknown = plan(templateId="999999998")

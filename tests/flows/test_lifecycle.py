@@ -121,7 +121,7 @@ def alive(stack: Stack) -> set[str]:
     return {truth.id for truth in stack.simulator.control.ledger().instances if truth.is_alive}
 
 
-def test_an_instance_is_ended_while_its_create_is_in_doubt(start_stack: Any) -> None:
+def test_an_instance_is_ended_while_its_create_is_unconfirmed(start_stack: Any) -> None:
     stack: Stack = start_stack()
     stack.simulator.control.add_fault(
         "reset", when="after", method="POST", path="/gpu/instance/create"

@@ -13,7 +13,7 @@ def calls_named(stack: Stack, name: str) -> list[dict[str, Any]]:
 
 def test_the_name_of_a_request_goes_up_to_novita_and_out_with_the_webhooks(stack: Stack) -> None:
     made = stack.call(
-        "POST", "/api/instances", json=stack.wish(), headers={"X-Request-Id": CREATING}
+        "POST", "/api/instances", json=stack.create_body(), headers={"X-Request-Id": CREATING}
     )
     assert made.headers["X-Request-Id"] == CREATING
     instance_id = made.json()["instanceId"]

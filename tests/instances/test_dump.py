@@ -28,7 +28,7 @@ from jobs.models import Job
 from tests.conftest import client_of
 from tests.fakes import TEMPLATE, FakeNovita
 from tests.instances.handlers.conftest import Service, novita, receiver, service
-from tests.instances.handlers.receiving import Receiver, answer, send
+from tests.instances.handlers.webhook_receiver import Receiver, answer, send
 from upstream.access import Access
 from upstream.types import EnvVar
 
@@ -74,20 +74,20 @@ def test_after_a_whole_life_no_secret_stands_in_any_table(
     browser.post("/admin/login/", {"username": "ada", "password": OPERATOR})
     cookie = browser.cookies["sessionid"].value
 
-    wish = {
+    body = {
         "name": "a",
         "productName": "RTX 4090",
         "templateId": TEMPLATE.id,
         "webhookUrl": URL,
     }
     made = client_of(key).post(
-        "/api/instances", wish, "application/json", headers={"Idempotency-Key": "order-1"}
+        "/api/instances", body, "application/json", headers={"Idempotency-Key": "order-1"}
     )
     assert made.status_code == 201
     cache.keep_template(TEMPLATE.id, template)
     instance = service.placed(webhook_url=URL)
     novita.put(instance.upstream_id, status="running", access=Access(ssh_password=MACHINE))
-    instance = service.watch(instance, times=2)
+    instance = service.monitor(instance, times=2)
     receiver.answers = [answer(500), answer(410)]
     send(service, times=2)
     changed = client_of(key).patch(
@@ -98,7 +98,7 @@ def test_after_a_whole_life_no_secret_stands_in_any_table(
     send(service, times=2)
     text = dump()
     assert "instances_instance:" in text
-    secret, signing_key = webhook_secret_of(project), client_factory.mark().signing_key
+    secret, signing_key = webhook_secret_of(project), client_factory.name_signer().signing_key
     assert found_in(text, secret, secret.removeprefix("whsec_"), signing_key) == []
     assert found_in(text, TOKEN, ENV_VALUE, REGISTRY, "s3cr3tPassw0rd", MACHINE, OPERATOR) == []
     assert found_in(text, cookie, key) == []
@@ -117,7 +117,7 @@ def plainly(table: str, column: str, value: str) -> None:
 def legacy(service: Service, project: Project) -> Instance:
     instance = service.create(webhook_url="https://a.example/")
     cache.keep_template(TEMPLATE.id, replace(TEMPLATE, envs=(EnvVar("A", ENV_VALUE),)))
-    client_factory.mark()
+    client_factory.name_signer()
     plainly("instances_instance", "webhook_url", URL)
     plainly("accounts_project", "webhook_secret", "whsec_cGxhaW5seS1rZXB0LXNlY3JldC1vbGQ=")
     plainly("instances_installation", "signing_key", "ab" * 32)
@@ -138,12 +138,12 @@ def test_what_the_release_before_kept_is_read_as_it_is_and_sealed_by_the_worker(
 ) -> None:
     instance = legacy(service, project)
     assert Instance.objects.get(pk=instance.pk).webhook_url == URL
-    assert client_factory.mark().signing_key == "ab" * 32
+    assert client_factory.name_signer().signing_key == "ab" * 32
     assert found_in(dump(), *PLAIN) != []
     assert resealing.seal_plain_values(seconds=60)
     assert found_in(dump(), *PLAIN) == []
     assert Instance.objects.get(pk=instance.pk).webhook_url == URL
-    assert client_factory.mark().signing_key == "ab" * 32
+    assert client_factory.name_signer().signing_key == "ab" * 32
     project.refresh_from_db()
     assert webhook_secret_of(project) == "whsec_cGxhaW5seS1rZXB0LXNlY3JldC1vbGQ="
     assert CachedTemplate.objects.get().data["envs"][0]["value"] == ENV_VALUE
@@ -171,7 +171,7 @@ def test_a_new_secret_key_opens_what_the_former_one_sealed(
     resealing.seal_plain_values(seconds=60)
     former, settings.SECRET_KEY = settings.SECRET_KEY, "a new one of fifty characters or a few more"
     with pytest.raises(Unreadable):
-        client_factory.mark()
+        client_factory.name_signer()
     settings.SECRET_KEY_FALLBACKS = (former,)
     assert Instance.objects.get(pk=instance.pk).webhook_url == URL
     out = StringIO()
@@ -179,7 +179,7 @@ def test_a_new_secret_key_opens_what_the_former_one_sealed(
     assert out.getvalue().strip() == "4 secrets were encrypted again"
     settings.SECRET_KEY_FALLBACKS = ()
     assert Instance.objects.get(pk=instance.pk).webhook_url == URL
-    assert client_factory.mark().signing_key == "ab" * 32
+    assert client_factory.name_signer().signing_key == "ab" * 32
 
 
 def test_keys_of_their_own_can_be_introduced(

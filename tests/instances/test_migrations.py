@@ -29,8 +29,8 @@ def upgraded(template_database: None, transactional_db: None) -> Iterator[None]:
     """Meanwhile, ``connection`` is to a database of its own, with two instances in it."""
     project = Project.objects.create(name="alpha")
     for name in ("one", "two"):
-        wish = InstanceRequest(name, "RTX 4090", "tpl", "CN-HK-01")
-        create_instance(project=project, wish=wish, cause=Cause("tests"))
+        spec = InstanceRequest(name, "RTX 4090", "tpl", "CN-HK-01")
+        create_instance(project=project, spec=spec, cause=Cause("tests"))
     original = connection.settings_dict["NAME"]
     with copied_database() as copy:
         # New threads find it there, too.

@@ -151,12 +151,12 @@ def test_it_is_registered_with_the_service() -> None:
     assert (job_type.is_recurring, job_type.max_in_flight) == (True, 1)
 
 
-def test_it_looks_again_in_some_minutes(recurring: None) -> None:
+def test_it_runs_again_in_some_minutes(recurring: None) -> None:
     ended(8 * DAY)
     assert run_due() == ["prune_jobs"]
     job = Job.objects.get()
     assert (job.status, job.attempts) == ("pending", 0)
-    assert job.run_at > database_time(retention.UNTIL_NEXT_LOOK / 2)
+    assert job.run_at > database_time(retention.UNTIL_NEXT_RUN / 2)
 
 
 def test_it_goes_on_at_once_while_there_is_more(recurring: None, monotonic: MonotonicClock) -> None:

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from devtools.launcher.surroundings import hermetic_environment
+from devtools.launcher.environment import hermetic_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 # What belongs to whoever works here, and not to the project.

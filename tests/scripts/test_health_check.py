@@ -11,7 +11,7 @@ import pytest
 from devtools.faults.real.databases import Database
 from devtools.launcher.ports import free_port
 from tests.scripts.checkouts import Checkout
-from tests.served import served
+from tests.web_server import served
 
 HEALTHY = b'{"status":"healthy","services":{"novitaApi":"up","jobQueue":"up","cache":"up"}}'
 SICK = (
@@ -72,8 +72,8 @@ def test_the_line_says_what_the_code_means(
 ) -> None:
     with answering(answer) as url:
         # A proxy of the environment, and CDPATH, are no business of ours.
-        surroundings = {"http_proxy": "http://127.0.0.1:9", "CDPATH": "/:."}
-        done = checkout.run("health-check.sh", url, **surroundings)
+        variables = {"http_proxy": "http://127.0.0.1:9", "CDPATH": "/:."}
+        done = checkout.run("health-check.sh", url, **variables)
 
     assert done.code == code
     assert words in done.output

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import responses
 
-from tests.upstream.calling import BASE, KEY, SEND
+from tests.upstream.sent_requests import BASE, KEY, SEND
 from upstream.client import NovitaClient
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.upstream.answering import CREATE, DELETE, ID, LIST, LOOK, TEMPLATE, VERB
+from tests.upstream.answered_calls import CREATE, DELETE, GET, ID, LIST, TEMPLATE, VERB
 from tests.upstream.own_answers import ABSENT, ELSEWHERE, HOLD, UNKNOWN, own
 
 # What gateways, meshes, firewalls and web servers send.
@@ -86,8 +86,8 @@ HIDDEN = [
     (CREATE, {**own(500, "UNKNOWN", "oops"), "id": ID}, "novita", "NovitaServerError", UNKNOWN),
     (CREATE, {"code": 500, "message": "oops", "data": None}, "novita", "NovitaServerError",
      UNKNOWN),
-    (LOOK, own(400, "RESOURCE_NOT_FOUND"), "novita", "InstanceNotFound", ABSENT),
-    (LOOK, own(401, "UNAUTHORIZED"), "novita", "AuthenticationFailed", HOLD),
+    (GET, own(400, "RESOURCE_NOT_FOUND"), "novita", "InstanceNotFound", ABSENT),
+    (GET, own(401, "UNAUTHORIZED"), "novita", "AuthenticationFailed", HOLD),
     (LIST, {"code": 500, "message": "internal error", "data": []}, "novita", "NovitaServerError",
      HOLD),
     (LIST, {"code": 500, "message": "x", "instances": []}, "novita", "NovitaServerError", HOLD),
@@ -97,8 +97,8 @@ HIDDEN = [
     (LIST, {"instances": None}, "novita", "UnreadableAnswer", HOLD),
     (LIST, {"instances": "x", "total": 3}, "novita", "UnreadableAnswer", HOLD),
     (LIST, {"total": 3}, "novita", "UnreadableAnswer", HOLD),
-    (LOOK, {}, "novita", "BlankAnswer", HOLD),
-    (LOOK, {"id": "ffff"}, "novita", "UnreadableAnswer", HOLD),
+    (GET, {}, "novita", "BlankAnswer", HOLD),
+    (GET, {"id": "ffff"}, "novita", "UnreadableAnswer", HOLD),
     (TEMPLATE, {"template": {"Id": "6"}}, "novita", "UnreadableAnswer", HOLD),
     (CREATE, {}, "novita", "UnreadableAnswer", UNKNOWN),
     (CREATE, {"id": ""}, "novita", "UnreadableAnswer", UNKNOWN),
@@ -107,7 +107,7 @@ HIDDEN = [
     (CREATE, "<html>", "edge", "EdgeAnswered", UNKNOWN),
     (CREATE, "", "edge", "EdgeAnswered", UNKNOWN),
     (LIST, "", "edge", "EdgeAnswered", HOLD),
-    (LOOK, "<!doctype html><title>Log in</title>", "edge", "EdgeAnswered", HOLD),
+    (GET, "<!doctype html><title>Log in</title>", "edge", "EdgeAnswered", HOLD),
     (DELETE, "<html>", "edge", "EdgeAnswered", UNKNOWN),
     (VERB, "OK, I guess", "edge", "EdgeAnswered", UNKNOWN),
 ]  # fmt: skip
@@ -119,11 +119,11 @@ SUCCESSES = [
     (VERB, {"code": 1, "message": "Success"}),
     (DELETE, {"success": True}),
     (DELETE, {"code": 10000, "message": "x", "data": {"instanceId": ID}}),
-    (LOOK, {"id": ID, "status": "running"}),
-    (LOOK, {"id": ID, "code": 404}),
-    (LOOK, {"instance": {"id": ID}}),
-    (LOOK, {"code": 0, "message": "ok", "data": {"id": ID}}),
-    (LOOK, {"data": [{"id": ID}]}),
+    (GET, {"id": ID, "status": "running"}),
+    (GET, {"id": ID, "code": 404}),
+    (GET, {"instance": {"id": ID}}),
+    (GET, {"code": 0, "message": "ok", "data": {"id": ID}}),
+    (GET, {"data": [{"id": ID}]}),
     (TEMPLATE, {"template": {"Id": 212}}),
     (TEMPLATE, {"template": [{"Id": "212"}]}),
     *(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.upstream.answering import CREATE, DELETE, ID, LIST, LOOK, TEMPLATE, VERB
+from tests.upstream.answered_calls import CREATE, DELETE, GET, ID, LIST, TEMPLATE, VERB
 
 HOLD, ELSEWHERE, REFUSED = "hold", "retry elsewhere", "refused for certain"
 UNKNOWN, ABSENT, DONE = "outcome unknown", "absent", "done"
@@ -39,7 +39,7 @@ SOLD_OUT = [
     (LIST, 500, "INSUFFICIENT_RESOURCE", "", "InsufficientResource", HOLD),
 ]
 NOT_THERE = [
-    (LOOK, status, reason, message, "InstanceNotFound", ABSENT)
+    (GET, status, reason, message, "InstanceNotFound", ABSENT)
     for status, reason, message in [
         (400, "RESOURCE_NOT_FOUND", ""),
         (400, "resource_not_found", "x"),
@@ -99,7 +99,7 @@ NOT_THERE = [
 ]
 # Nothing of this is the instance's absence. What a 4xx refuses, it refuses all the same.
 ANOTHER_THING = [
-    (LOOK, status, reason, message, "-absent", HOLD)
+    (GET, status, reason, message, "-absent", HOLD)
     for status, reason, message in [
         (401, "RESOURCE_NOT_FOUND", "not found"),
         (401, "", "instance not found"),
@@ -171,7 +171,7 @@ REQUEST_OR_OFFER = [
 ]  # fmt: skip
 ACCOUNT = [
     (kind, status, reason, message, name, HOLD)
-    for kind in (CREATE, LOOK, VERB)
+    for kind in (CREATE, GET, VERB)
     for status, reason, message, name in [
         (401, "UNAUTHORIZED", "invalid api key", "AuthenticationFailed"),
         (401, "WHO_KNOWS", "", "AuthenticationFailed"),
@@ -205,7 +205,7 @@ ACCOUNT = [
     # What a 403 misses may be hidden from a key: nothing of it is certain.
     (CREATE, 403, "UNKNOWN", "snapshot not found", "AuthenticationFailed", HOLD),
 ]
-IN_DOUBT = [
+UNCONFIRMED = [
     (kind, status, reason, message, name, UNKNOWN)
     for kind in (CREATE, VERB, DELETE)
     for status, reason, message, name in [
@@ -239,4 +239,4 @@ IN_DOUBT = [
     (VERB, 400, "CONFLICT", "", "InvalidStateChange", UNKNOWN),
     (DELETE, 409, "ABORTED", "", "InvalidStateChange", UNKNOWN),
 ]  # fmt: skip
-OWN = [*SOLD_OUT, *NOT_THERE, *REQUEST_OR_OFFER, *ACCOUNT, *IN_DOUBT]
+OWN = [*SOLD_OUT, *NOT_THERE, *REQUEST_OR_OFFER, *ACCOUNT, *UNCONFIRMED]

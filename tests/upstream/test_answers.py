@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.upstream.answering import CREATE, DELETE, ID, KEY, LIST, LOOK, TEMPLATE, VERB, answer
+from tests.upstream.answered_calls import CREATE, DELETE, GET, ID, KEY, LIST, TEMPLATE, VERB, answer
 from tests.upstream.foreign_answers import EDGE_BODIES, EDGE_STATUSES, HIDDEN, SUCCESSES
 from tests.upstream.own_answers import ANOTHER_THING, DONE, HOLD, OWN, UNKNOWN, own
 from upstream import errors as e
@@ -68,14 +68,14 @@ def test_an_edge_s_answer_goes_all_the_way_through_the_client(kind):
 @pytest.mark.parametrize(
     ("kind", "status", "body", "name"),
     [
-        (LOOK, 404, {"message": "instance not found"}, "InstanceNotFound"),
-        (LOOK, 404, {"code": 404, "message": "instance not found"}, "InstanceNotFound"),
-        (LOOK, 400, {"code": 400, "message": "not found"}, "InstanceNotFound"),
-        (LOOK, 500, {"code": 500, "message": "record not found"}, "InstanceNotFound"),
-        (LOOK, 404, {"code": "404", "reason": "INSTANCE_NOT_FOUND"}, "InstanceNotFound"),
-        (LOOK, 404, {"code": 404, "reason": "RESOURCE_NOT_FOUND", "requestId": "1"},
+        (GET, 404, {"message": "instance not found"}, "InstanceNotFound"),
+        (GET, 404, {"code": 404, "message": "instance not found"}, "InstanceNotFound"),
+        (GET, 400, {"code": 400, "message": "not found"}, "InstanceNotFound"),
+        (GET, 500, {"code": 500, "message": "record not found"}, "InstanceNotFound"),
+        (GET, 404, {"code": "404", "reason": "INSTANCE_NOT_FOUND"}, "InstanceNotFound"),
+        (GET, 404, {"code": 404, "reason": "RESOURCE_NOT_FOUND", "requestId": "1"},
          "InstanceNotFound"),
-        (LOOK, 404, {"reason": "NOT_FOUND"}, "InstanceNotFound"),
+        (GET, 404, {"reason": "NOT_FOUND"}, "InstanceNotFound"),
         (CREATE, 400, {"message": "resource insufficient with product 4090"},
          "InsufficientResource"),
         (CREATE, 401, {"code": 401, "message": "Unauthorized"}, "AuthenticationFailed"),
@@ -116,28 +116,28 @@ def test_a_success_in_another_form_is_one(kind, body):
 @pytest.mark.parametrize(
     ("kind", "status", "body", "refuses"),
     [
-        (LOOK, 400, own(400, "WHAT_IS_THIS", "nobody knows"), True),
-        (LOOK, 400, own(400, "", ""), True),
-        (LOOK, 404, own(404, "", ""), True),
-        (LOOK, 410, own(410), True),
-        (LOOK, 400, own(400, "", "instance not found in cache"), True),
+        (GET, 400, own(400, "WHAT_IS_THIS", "nobody knows"), True),
+        (GET, 400, own(400, "", ""), True),
+        (GET, 404, own(404, "", ""), True),
+        (GET, 410, own(410), True),
+        (GET, 400, own(400, "", "instance not found in cache"), True),
         (DELETE, 422, own(422, "ODD"), True),
-        (LOOK, 500, own(500, "UNKNOWN", "record not found"), True),
-        (LOOK, 401, own(401), False),
-        (LOOK, 403, own(403), False),
-        (LOOK, 403, own(403, "FORBIDDEN", "you do not own this instance"), True),
+        (GET, 500, own(500, "UNKNOWN", "record not found"), True),
+        (GET, 401, own(401), False),
+        (GET, 403, own(403), False),
+        (GET, 403, own(403, "FORBIDDEN", "you do not own this instance"), True),
         (DELETE, 403, own(403, "NO_PERMISSION", "no permission for resource"), True),
-        (LOOK, 403, own(403, "FORBIDDEN", "this api key may not read instances"), False),
-        (LOOK, 403, own(403, "", "user is banned"), False),
-        (LOOK, 429, own(429), False),
-        (LOOK, 400, own(400, "INVALID_API_KEY"), False),
-        (LOOK, 400, own(400, "RATE_LIMIT_EXCEEDED"), False),
-        (LOOK, 499, own(499), False),
-        (LOOK, 408, own(408), False),
-        (LOOK, 400, own(400, "", "context deadline exceeded"), False),
-        (LOOK, 500, own(500), False),
-        (LOOK, 404, "", False),
-        (LOOK, 404, EDGE_BODIES["kong"], False),
+        (GET, 403, own(403, "FORBIDDEN", "this api key may not read instances"), False),
+        (GET, 403, own(403, "", "user is banned"), False),
+        (GET, 429, own(429), False),
+        (GET, 400, own(400, "INVALID_API_KEY"), False),
+        (GET, 400, own(400, "RATE_LIMIT_EXCEEDED"), False),
+        (GET, 499, own(499), False),
+        (GET, 408, own(408), False),
+        (GET, 400, own(400, "", "context deadline exceeded"), False),
+        (GET, 500, own(500), False),
+        (GET, 404, "", False),
+        (GET, 404, EDGE_BODIES["kong"], False),
         (LIST, 400, own(400, "X"), False),
         (CREATE, 400, own(400, "X"), False),
     ],
@@ -149,12 +149,12 @@ def test_only_a_4xx_of_novita_about_an_instance_refuses_its_id(kind, status, bod
 @pytest.mark.parametrize("status", [400, 403, 409, 422, 429, 500, 503])
 @pytest.mark.parametrize("reason", ["INSUFFICIENT_RESOURCE", "RESOURCE_NOT_FOUND", "FORBIDDEN"])
 def test_a_known_reason_is_no_outage_under_any_status(status, reason):
-    assert not answer(LOOK, status, own(status, reason)).record.counts_as_outage
+    assert not answer(GET, status, own(status, reason)).record.counts_as_outage
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 599])
 def test_a_5xx_without_a_known_word_is_an_outage(status):
-    assert answer(LOOK, status, own(status, "UNKNOWN", "oops")).record.counts_as_outage
+    assert answer(GET, status, own(status, "UNKNOWN", "oops")).record.counts_as_outage
 
 
 @pytest.mark.parametrize(("kind", "body"), [(row[0], row[1]) for row in HIDDEN if "Unr" in row[3]])

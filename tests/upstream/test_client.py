@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from egress import USER_AGENT
-from tests.upstream.calling import BASE, KEY, WISH, sent
+from tests.upstream.sent_requests import BASE, CREATE_REQUEST, KEY, sent
 from upstream import errors as e
 from upstream.client import NovitaClient
 from upstream.types import CreateRequest, EnvVar, Tool
@@ -114,11 +114,11 @@ def test_the_balance_lives_under_the_sibling_base(upstream, base, url):
 
 def test_create_sends_what_is_set_and_returns_the_id(upstream, client):
     upstream.post(BASE + "/gpu/instance/create", json={"id": "3560b7fec915bbf9"})
-    wish = CreateRequest(
+    create_request = CreateRequest(
         "n", "p", 2, 60, "img", ports="80/http", envs=(EnvVar("A", "b"),),
         tools=(Tool("Jupyter", 8888, "http"),), cluster_id="us-ca-6", billing_mode="spot",
     )  # fmt: skip
-    assert client.create_instance(wish, timeout_seconds=30) == "3560b7fec915bbf9"
+    assert client.create_instance(create_request, timeout_seconds=30) == "3560b7fec915bbf9"
     assert json.loads(sent(upstream).body) == {
         "name": "n",
         "productId": "p",
@@ -138,7 +138,7 @@ def test_create_sends_what_is_set_and_returns_the_id(upstream, client):
 def test_a_create_without_a_usable_id_has_an_unknown_outcome(upstream, client, body):
     upstream.post(BASE + "/gpu/instance/create", body=body)
     with pytest.raises(e.NovitaUnavailable) as caught:
-        client.create_instance(WISH)
+        client.create_instance(CREATE_REQUEST)
     assert caught.value.is_outcome_unknown
 
 
@@ -149,7 +149,7 @@ def test_a_sold_out_create_is_known_not_to_have_acted(upstream, client):
         json={"code": 400, "reason": "INSUFFICIENT_RESOURCE", "message": "resource insufficient"},
     )
     with pytest.raises(e.InsufficientResource) as caught:
-        client.create_instance(WISH)
+        client.create_instance(CREATE_REQUEST)
     assert not caught.value.is_outcome_unknown
     assert not caught.value.counts_as_outage
 
@@ -158,7 +158,7 @@ def test_an_unknown_product_on_create_is_not_an_unknown_instance(upstream, clien
     body = {"code": 400, "reason": "RESOURCE_NOT_FOUND"}
     upstream.post(BASE + "/gpu/instance/create", status=400, json=body)
     with pytest.raises(e.NotFound) as caught:
-        client.create_instance(WISH)
+        client.create_instance(CREATE_REQUEST)
     assert not isinstance(caught.value, e.InstanceNotFound)
 
 
@@ -166,7 +166,7 @@ def test_an_error_body_under_a_200_is_an_error(upstream, client):
     body = {"code": 400, "reason": "INSUFFICIENT_RESOURCE", "message": ""}
     upstream.post(BASE + "/gpu/instance/create", json=body)
     with pytest.raises(e.InsufficientResource):
-        client.create_instance(WISH)
+        client.create_instance(CREATE_REQUEST)
 
 
 def test_neither_key_nor_env_values_are_in_an_error(upstream, client):
@@ -174,10 +174,10 @@ def test_neither_key_nor_env_values_are_in_an_error(upstream, client):
     body = {"code": 400, "reason": "X", "message": message}
     upstream.post(BASE + "/gpu/instance/create", status=400, json=body)
     with pytest.raises(e.InvalidRequest) as caught:
-        client.create_instance(WISH)
+        client.create_instance(CREATE_REQUEST)
     assert str(caught.value) == "400 X: bad value *** for Bearer ***"
-    assert KEY not in repr(client) + repr(WISH) + repr(vars(caught.value))
-    assert "hush" not in repr(WISH)
+    assert KEY not in repr(client) + repr(CREATE_REQUEST) + repr(vars(caught.value))
+    assert "hush" not in repr(CREATE_REQUEST)
 
 
 @pytest.mark.parametrize(

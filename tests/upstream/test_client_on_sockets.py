@@ -15,7 +15,7 @@ from upstream.client import NovitaClient
 from upstream.types import CreateRequest
 
 KEY = "sk_test-key-0123"
-WISH = CreateRequest("n", "p", 1, 60, "img")
+CREATE_REQUEST = CreateRequest("n", "p", 1, 60, "img")
 NO_CLUSTERS = b'{"data":[]}'
 
 
@@ -60,7 +60,7 @@ def test_reads_share_a_connection_and_creates_get_their_own(connect):
         client.list_clusters()
         client.list_clusters()
         assert server.accepted == 1
-        assert client.create_instance(WISH) == "ab"
+        assert client.create_instance(CREATE_REQUEST) == "ab"
         assert server.accepted == 2
         client.list_clusters()
         assert server.accepted == 2
@@ -111,7 +111,7 @@ def test_a_create_whose_answer_is_lost_was_sent_once_and_is_unknown(connect):
 
     with serving(script) as server:
         with pytest.raises(e.NovitaConnectionError) as caught:
-            connect(server).create_instance(WISH)
+            connect(server).create_instance(CREATE_REQUEST)
         assert len(server.requests) == 1
     assert caught.value.is_outcome_unknown
 
@@ -124,7 +124,7 @@ def test_a_create_that_hangs_is_unknown_after_its_own_timeout(connect):
     with serving(script) as server:
         client = connect(server, timeout_seconds=60)
         with pytest.raises(e.NovitaTimeout) as caught:
-            client.create_instance(WISH, timeout_seconds=0.1)
+            client.create_instance(CREATE_REQUEST, timeout_seconds=0.1)
         assert len(server.requests) == 1
     assert caught.value.is_outcome_unknown
     assert client.calls[0].outcome is CallOutcome.TIMEOUT
@@ -135,7 +135,7 @@ def test_a_create_that_could_not_connect_is_known_not_to_have_acted(transport):
         port = listener.getsockname()[1]
     client = NovitaClient(f"http://127.0.0.1:{port}", KEY, transport=transport)
     with pytest.raises(e.NovitaConnectionError) as caught:
-        client.create_instance(WISH)
+        client.create_instance(CREATE_REQUEST)
     assert not caught.value.is_sent
     assert not caught.value.is_outcome_unknown
     assert caught.value.counts_as_outage

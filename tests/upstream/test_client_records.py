@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from tests.upstream.calling import BASE, KEY
+from tests.upstream.sent_requests import BASE, KEY
 from upstream import errors as e
 from upstream.call_records import CallBudget, CallOutcome
 from upstream.client import NovitaClient

@@ -11,14 +11,14 @@ from upstream.answers.consequences import CallKind
 from upstream.answers.verdict import error_for
 
 
-def refusal(status=400, reason="", message="", *, kind=CallKind.LOOK, **more):
+def refusal(status=400, reason="", message="", *, kind=CallKind.GET, **more):
     body = json.dumps({"code": status, "reason": reason, "message": message, "metadata": {}})
     return error_for(status, body.encode(), kind=kind, **more)
 
 
 def test_the_call_decides_what_was_not_found():
     for kind, expected in (
-        (CallKind.LOOK, e.InstanceNotFound),
+        (CallKind.GET, e.InstanceNotFound),
         (CallKind.TEMPLATE, e.TemplateNotFound),
         (CallKind.CREATE, e.NotFound),
     ):
@@ -30,7 +30,7 @@ def test_the_call_decides_what_was_not_found():
     ("status", "kind", "is_unknown"),
     [
         (500, CallKind.VERB, True),
-        (502, CallKind.LOOK, False),
+        (502, CallKind.GET, False),
         (302, CallKind.CREATE, True),
         (401, CallKind.CREATE, False),
     ],

@@ -5,7 +5,7 @@ import responses
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.upstream.calling import SEND
+from tests.upstream.sent_requests import SEND
 from upstream.client import DEFAULT_BASE_URL, NovitaClient
 from upstream.parsers import items, template_items
 from upstream.types import PortMapping, TemplatePort, Tool

@@ -1,6 +1,6 @@
 """Says what may be concluded from an answer, for each kind of call.
 
-    answer                               LIST   LOOK    CREATE   VERB    DELETE
+    answer                               LIST   GET     CREATE   VERB    DELETE
     ───────────────────────────────────  ─────  ──────  ───────  ──────  ──────
     2xx of Novita, as documented         done   done    done     done    done
     2xx of Novita in unknown format      hold   hold    unknown  done    done
@@ -42,7 +42,7 @@ class CallKind(Enum):
     # A list, the catalogue, the balance.
     LIST = auto()
     # A get by id of one instance.
-    LOOK = auto()
+    GET = auto()
     TEMPLATE = auto()
     CREATE = auto()
     # Start, stop, restart, migrate.
@@ -51,11 +51,11 @@ class CallKind(Enum):
 
     @property
     def is_read(self) -> bool:
-        return self in (CallKind.LIST, CallKind.LOOK, CallKind.TEMPLATE)
+        return self in (CallKind.LIST, CallKind.GET, CallKind.TEMPLATE)
 
     @property
     def is_about_an_instance(self) -> bool:
-        return self in (CallKind.LOOK, CallKind.VERB, CallKind.DELETE)
+        return self in (CallKind.GET, CallKind.VERB, CallKind.DELETE)
 
 
 class Follows(StrEnum):

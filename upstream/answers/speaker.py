@@ -21,7 +21,7 @@ from upstream.answers.reasons import DOUBTFUL, INVALID, MEANINGS, MISSING, as_wo
 from upstream.errors import Source
 from upstream.values import integer, parse_json, word_set
 
-_LOOKED_AT = 4000
+_READ_LENGTH = 4000
 _FOREIGN_JSON = "JSON that is not an error of Novita"
 # Keys of other services' errors: AWS, Azure, GCP, Kubernetes, Apigee, APISIX, Huawei, Spring,
 # NestJS, FastAPI, Cloudflare, RFC 9457.
@@ -138,7 +138,7 @@ def _is_trade(message: str) -> bool:
 
 def _described(body: bytes, *, is_json: bool = False) -> str:
     """May contain secrets: the caller, who knows them, removes them before the text is cut."""
-    text = body[:_LOOKED_AT].decode("utf-8", "replace").strip()
+    text = body[:_READ_LENGTH].decode("utf-8", "replace").strip()
     if not text:
         return "an empty answer"
     if is_json:
@@ -154,7 +154,7 @@ def _described_json(value: Mapping[str, Any]) -> str:
     for key in ("message", "error", "error_msg", "detail", "title", "Message", "msg"):
         found = _string(value.get(key))
         if found and not _MARKUP.search(found):
-            return f"{_FOREIGN_JSON}: '{found[:_LOOKED_AT]}'"
+            return f"{_FOREIGN_JSON}: '{found[:_READ_LENGTH]}'"
     return _FOREIGN_JSON
 
 

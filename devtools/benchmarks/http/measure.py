@@ -24,7 +24,7 @@ from devtools.benchmarks.debian import DEBIAN_FOLDER
 from devtools.benchmarks.http import floor, wrk
 from devtools.benchmarks.processes import ROOT, Tree
 from devtools.benchmarks.remote import BenchError
-from devtools.benchmarks.stage import Stage
+from devtools.benchmarks.setup import Setup
 
 CONNECTIONS = 16
 WEB_PROCESSES = 2
@@ -34,7 +34,7 @@ POST, GET, LIST = "POST", "GET one", "GET list"
 # So high that no request of the measurement is refused.
 _RATE = 1_000_000
 _START_SECONDS = 60.0
-_WISH = {"name": "bench", "productName": "RTX 4090 24GB", "templateId": "tpl-1"}
+_BODY = {"name": "bench", "productName": "RTX 4090 24GB", "templateId": "tpl-1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Site:
         """The id of a new instance. Raises OSError while the server does not answer."""
         request = urllib.request.Request(  # noqa: S310 - our own server
             f"{self.url}/api/instances",
-            data=json.dumps(_WISH).encode(),
+            data=json.dumps(_BODY).encode(),
             headers={
                 "Authorization": f"Bearer {self.key}",
                 "Content-Type": "application/json",
@@ -71,21 +71,21 @@ class Site:
         return made
 
 
-def measure(stage: Stage, *, rounds: int, seconds: int, say: Callable[[str], None]) -> Any:
+def measure(setup: Setup, *, rounds: int, seconds: int, say: Callable[[str], None]) -> Any:
     """The raw figures of all rounds. Raises BenchError."""
     wrk_program = wrk.find(ROOT / DEBIAN_FOLDER)
-    dsn = stage.postgres.database("bench_http")
+    dsn = setup.postgres.database("bench_http")
     figures: list[Figure] = []
-    with _sites(stage, dsn) as sites:
+    with _sites(setup, dsn) as sites:
         ids = {who: site.post() for who, site in sites.items()}
         for number in range(1, rounds + 1):
             for who, site in sites.items():
                 say(f"api, round {number} of {rounds}: {who}")
-                for what, script, path in _calls(stage.folder, site.key, ids[who]):
+                for what, script, path in _calls(setup.folder, site.key, ids[who]):
                     found = wrk.run(wrk_program, site.url + path, script, CONNECTIONS, seconds)
                     figures.append(Figure(who, what, *found))
             say(f"api, round {number} of {rounds}: the bare transaction")
-            found = floor.run(stage.postgres, "bench_http", CONNECTIONS, seconds, stage.folder)
+            found = floor.run(setup.postgres, "bench_http", CONNECTIONS, seconds, setup.folder)
             figures.append(Figure(FLOOR, POST, *found))
     return {
         "date": machine.today(),
@@ -101,21 +101,21 @@ def measure(stage: Stage, *, rounds: int, seconds: int, say: Callable[[str], Non
 
 def _calls(folder: Path, key: str, public_id: str) -> list[tuple[str, Path, str]]:
     return [
-        (POST, wrk.script(folder, key, json.dumps(_WISH)), "/api/instances"),
+        (POST, wrk.script(folder, key, json.dumps(_BODY)), "/api/instances"),
         (GET, wrk.script(folder, key), f"/api/instances/{public_id}"),
         (LIST, wrk.script(folder, key), "/api/instances?limit=20"),
     ]
 
 
 @contextmanager
-def _sites(stage: Stage, dsn: str) -> Iterator[dict[str, Site]]:
+def _sites(setup: Setup, dsn: str) -> Iterator[dict[str, Site]]:
     """Both servers, on the schema of this service, until the end."""
-    info = stage.postgres.info
+    info = setup.postgres.info
     database = f"postgresql://{info.user}@{quote(str(info.host), safe='')}:{info.port}/bench_http"
     env = {
         "DJANGO_SETTINGS_MODULE": "novitai.settings",
         "DATABASE_URL": database,
-        "DATA_DIR": os.fspath(stage.folder / "data"),
+        "DATA_DIR": os.fspath(setup.folder / "data"),
         "SECRET_KEY": "of the benchmark alone, and of nothing else",
         "LOG_FORMAT": "json",
         "DEFAULT_MAX_INSTANCES": "0",
@@ -135,7 +135,7 @@ def _sites(stage: Stage, dsn: str) -> Iterator[dict[str, Site]]:
             *("--log-level", "warning", "--no-access-log"),
         ],
     }
-    log = stage.folder / "http.log"
+    log = setup.folder / "http.log"
     trees = [Tree([command], {**env, "PORT": str(port)}, log) for port, command in commands.items()]
     try:
         for tree in trees:

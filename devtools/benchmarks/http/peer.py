@@ -40,7 +40,7 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
 app = FastAPI(lifespan=lifespan, openapi_url=None)
 
 
-class Wish(BaseModel):
+class CreateRequest(BaseModel):
     """The request, with the same rules as ours."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -68,19 +68,19 @@ Caller = Annotated[dict[str, Any], Depends(caller)]
 
 
 @app.post("/api/instances", status_code=201)
-async def create(wish: Wish, who: Caller) -> dict[str, Any]:
+async def create(body: CreateRequest, who: Caller) -> dict[str, Any]:
     """Insert instance, event and job in one commit."""
     now = datetime.now(UTC)
     public_id = f"inst_{secrets.token_hex(12)}"
     row = {
         "public_id": public_id,
         "project": who["project_id"],
-        "name": wish.name,
-        "product": wish.productName,
-        "template": wish.templateId,
-        "gpus": wish.gpuNum,
-        "disk": wish.rootfsSize,
-        "region": wish.region,
+        "name": body.name,
+        "product": body.productName,
+        "template": body.templateId,
+        "gpus": body.gpuNum,
+        "disk": body.rootfsSize,
+        "region": body.region,
         "now": now,
         "deadline": now + timedelta(minutes=10),
         "reference": secrets.token_hex(10),
@@ -97,7 +97,7 @@ async def create(wish: Wish, who: Caller) -> dict[str, Any]:
             "actor": f"key:{who['public_id']}",
         }
         await connection.execute(statements.INSERT_EVENT, event)
-        payload = json.dumps({"instanceId": public_id, **wish.model_dump()})
+        payload = json.dumps({"instanceId": public_id, **body.model_dump()})
         job = {
             "public_id": f"job_{secrets.token_hex(12)}",
             "project": who["project_id"],

@@ -13,7 +13,7 @@ from devtools.benchmarks.stats import Spread, ratios
 PAGE = "benchmarks-api.md"
 _BEGIN, _END = "<!-- measured: begin -->", "<!-- measured: end -->"
 _NAMES = {OURS: "novitai", PEER: "FastAPI + psycopg", FLOOR: "pgbench"}
-_TARGETS = {POST: 1.0, GET: 1.0}
+_GOALS = {POST: 1.0, GET: 1.0}
 
 
 def write(found: Mapping[str, Any], folder: Path) -> Path:
@@ -70,7 +70,7 @@ def _row(title: str, figures: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _verdict(what: str, ratio: Spread) -> str:
-    target = _TARGETS.get(what)
+    target = _GOALS.get(what)
     if target is None:
         said = "none"
     else:

@@ -1,1 +1,1 @@
-"""The measurements of all contenders."""
+"""The measurements of all competitors."""

@@ -10,27 +10,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from devtools.benchmarks import marks
-from devtools.benchmarks.contenders.base import HANG, Contender
-from devtools.benchmarks.contenders.celery import CELERY
-from devtools.benchmarks.contenders.engine import ENGINE
-from devtools.benchmarks.contenders.procrastinate import PROCRASTINATE
-from devtools.benchmarks.contenders.stock import STOCK
+from devtools.benchmarks import markers
+from devtools.benchmarks.competitors.base import HANG, Competitor
+from devtools.benchmarks.competitors.celery import CELERY
+from devtools.benchmarks.competitors.engine import ENGINE
+from devtools.benchmarks.competitors.procrastinate import PROCRASTINATE
+from devtools.benchmarks.competitors.stock import STOCK
 from devtools.benchmarks.plan import Plan
-from devtools.benchmarks.stage import Stage, Troupe, prepare
+from devtools.benchmarks.setup import Setup, Troupe, prepare
 
-_SETTLED_SECONDS = 2.0
+_QUIET_SECONDS = 2.0
 _START_SECONDS = 30.0
 _POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
 class Case:
-    """A contender with the settings that decide its recovery."""
+    """A competitor with the settings that decide its recovery."""
 
     name: str
     title: str
-    contender: Contender
+    competitor: Competitor
     note: str
     env: Mapping[str, str] = field(default_factory=dict)
 
@@ -82,18 +82,20 @@ class _Victim:
     started: Mapping[int, float] = field(default_factory=dict)
 
 
-def prepare_recovery(stage: Stage) -> None:
+def prepare_recovery(setup: Setup) -> None:
     """Create the schemas; once. Raises BenchError."""
-    for case in _runnable(stage):
-        prepare(stage, case.contender, _place(case))
+    for case in _runnable(setup):
+        prepare(setup, case.competitor, _place(case))
 
 
-def measure_recovery(stage: Stage, plan: Plan) -> dict[str, dict[str, Any]]:
+def measure_recovery(setup: Setup, plan: Plan) -> dict[str, dict[str, Any]]:
     """One round of all cases that can run here, by name."""
     with contextlib.ExitStack() as stack:
         victims = [
-            _Victim(case, stack.enter_context(stage.troupe(case.contender, _place(case), case.env)))
-            for case in _runnable(stage)
+            _Victim(
+                case, stack.enter_context(setup.troupe(case.competitor, _place(case), case.env))
+            )
+            for case in _runnable(setup)
         ]
         for victim in victims:
             _begin(victim, plan)
@@ -102,8 +104,8 @@ def measure_recovery(stage: Stage, plan: Plan) -> dict[str, dict[str, Any]]:
         return {each.case.name: asdict(_recovery(each, plan)) for each in victims}
 
 
-def _runnable(stage: Stage) -> list[Case]:
-    return [case for case in CASES if stage.missing(case.contender) is None]
+def _runnable(setup: Setup) -> list[Case]:
+    return [case for case in CASES if setup.missing(case.competitor) is None]
 
 
 def _place(case: Case) -> str:
@@ -114,7 +116,7 @@ def _place(case: Case) -> str:
 def _begin(victim: _Victim, plan: Plan) -> None:
     troupe = victim.troupe
     troupe.driver.ask("clear")
-    troupe.forget_marks()
+    troupe.forget_markers()
     troupe.driver.ask("enqueue_many", task=HANG, count=plan.recovery_jobs)
     troupe.tree.start()
 
@@ -130,10 +132,10 @@ def _kill_when_busy(victims: Sequence[_Victim]) -> None:
         time.sleep(_POLL_SECONDS)
         now = time.monotonic()
         for name, (victim, count, since) in list(alive.items()):
-            seen = len(marks.read_marks(victim.troupe.marks))
+            seen = len(markers.read_markers(victim.troupe.markers))
             if seen != count:
                 alive[name] = (victim, seen, now)
-            elif (seen and now - since > _SETTLED_SECONDS) or now > deadline:
+            elif (seen and now - since > _QUIET_SECONDS) or now > deadline:
                 del alive[name]
                 _kill(victim)
 
@@ -142,8 +144,8 @@ def _kill(victim: _Victim) -> None:
     """From now on hanging jobs end at once: jobs that are run again need free slots."""
     troupe = victim.troupe
     troupe.tree.kill()
-    victim.killed_at = marks.now()
-    victim.running = frozenset(mark.number for mark in marks.read_marks(troupe.marks))
+    victim.killed_at = markers.now()
+    victim.running = frozenset(marker.number for marker in markers.read_markers(troupe.markers))
     troupe.release_file.touch()
     troupe.tree.start()
 
@@ -154,13 +156,15 @@ def _watch(victims: Sequence[_Victim], plan: Plan) -> None:
     while waiting and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
         for victim in list(waiting):
-            victim.started = started_since(marks.read_marks(victim.troupe.marks), victim.killed_at)
+            victim.started = started_since(
+                markers.read_markers(victim.troupe.markers), victim.killed_at
+            )
             if len(victim.started) == plan.recovery_jobs:
                 waiting.remove(victim)
                 victim.troupe.tree.kill()
 
 
-def started_since(seen: Sequence[marks.Mark], moment: int) -> dict[int, float]:
+def started_since(seen: Sequence[markers.Marker], moment: int) -> dict[int, float]:
     """The first start of each job after ``moment``, in seconds from it."""
     found: dict[int, float] = {}
     for each in seen:

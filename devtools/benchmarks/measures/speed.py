@@ -1,12 +1,12 @@
-"""Rates, latency, CPU and memory of one contender in one round."""
+"""Rates, latency, CPU and memory of one competitor in one round."""
 
 from dataclasses import dataclass, field
 
-from devtools.benchmarks import marks
-from devtools.benchmarks.contenders.base import BATCHED, COMMIT, HANG, MARK, NOOP
+from devtools.benchmarks import markers
+from devtools.benchmarks.competitors.base import BATCHED, COMMIT, HANG, MARK, NOOP
 from devtools.benchmarks.plan import Plan
 from devtools.benchmarks.processes import cpu_seconds, memory_bytes
-from devtools.benchmarks.stage import Stage, Troupe
+from devtools.benchmarks.setup import Setup, Troupe
 
 DRAIN_SECONDS = 180.0
 # Higher than the numbers of the warm-up's jobs, so that these can be left out.
@@ -16,7 +16,7 @@ WARM_UP = {NOOP: 100, BATCHED: 1_000, COMMIT: 200, MARK: 20}
 
 @dataclass
 class Round:
-    """Rates are jobs a second; measurements that a contender does not support are missing."""
+    """Rates are jobs a second; measurements that a competitor does not support are missing."""
 
     rates: dict[str, float] = field(default_factory=dict)
     cpu_per_1000: dict[str, float] = field(default_factory=dict)
@@ -25,28 +25,28 @@ class Round:
     memory_mib: float = 0.0
 
 
-def measure_round(stage: Stage, troupe: Troupe, plan: Plan) -> Round:
+def measure_round(setup: Setup, troupe: Troupe, plan: Plan) -> Round:
     """Enqueue rates without workers, then all others with workers, after a warm-up."""
     found = Round()
-    contender = troupe.contender
+    competitor = troupe.competitor
     troupe.driver.ask("clear")
-    troupe.forget_marks()
-    if contender.can_enqueue:
+    troupe.forget_markers()
+    if competitor.can_enqueue:
         measure_enqueue(troupe, plan, found)
     troupe.tree.start()
     troupe.warm_up({task: count for task, count in WARM_UP.items() if _has(troupe, task)})
-    if contender.can_mark:
+    if competitor.can_mark:
         found.pickup_ms = measure_pickup(troupe, plan)
-    for task, count in contender.drains.items():
-        measure_drain(stage, troupe, task, max(200, int(count * plan.drain_scale)), found)
+    for task, count in competitor.drains.items():
+        measure_drain(setup, troupe, task, max(200, int(count * plan.drain_scale)), found)
     found.memory_mib = memory_bytes(troupe.tree.members()) / 2**20
     troupe.tree.stop()
     return found
 
 
 def _has(troupe: Troupe, task: str) -> bool:
-    contender = troupe.contender
-    return task in contender.drains or (task == MARK and contender.can_mark) or task == HANG
+    competitor = troupe.competitor
+    return task in competitor.drains or (task == MARK and competitor.can_mark) or task == HANG
 
 
 def measure_enqueue(troupe: Troupe, plan: Plan, found: Round) -> None:
@@ -70,24 +70,24 @@ def measure_pickup(troupe: Troupe, plan: Plan) -> list[float]:
         per_second=plan.paced_per_second,
     )
     troupe.driver.ask("await_drained", task=MARK, seconds=DRAIN_SECONDS)
-    started = [each for each in marks.read_marks(troupe.marks) if each.number >= FIRST_PACED]
+    started = [each for each in markers.read_markers(troupe.markers) if each.number >= FIRST_PACED]
     # A handler may begin before the enqueuer's process sees the end of its commit: counts as 0.
     return [max(0.0, (each.at - committed[each.number - FIRST_PACED]) / 1e6) for each in started]
 
 
-def measure_drain(stage: Stage, troupe: Troupe, task: str, count: int, found: Round) -> None:
+def measure_drain(setup: Setup, troupe: Troupe, task: str, count: int, found: Round) -> None:
     """Fill the queue while the workers are frozen; measure from their thaw to the last job.
 
-    So every contender has its processes running, its tables analysed and its pages written.
+    So every competitor has its processes running, its tables analysed and its pages written.
     """
     driver, tree = troupe.driver, troupe.tree
     driver.ask("clear")
     tree.freeze()
     driver.ask("fill", task=task, count=count)
-    workers, servers = tree.members(), stage.servers(troupe.contender)
+    workers, servers = tree.members(), setup.servers(troupe.competitor)
     before, server_before = cpu_seconds(workers), cpu_seconds(servers)
     driver.send("await_drained", task=task, seconds=DRAIN_SECONDS)
-    begun = marks.now()
+    begun = markers.now()
     tree.thaw()
     seconds = (driver.receive() - begun) / 1e9
     found.rates[task] = count / seconds

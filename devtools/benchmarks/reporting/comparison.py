@@ -1,9 +1,9 @@
-"""The table that compares the contenders; terminal and page show the same cells."""
+"""The table that compares the competitors; terminal and page show the same cells."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from devtools.benchmarks.contenders.base import BATCHED, COMMIT, NOOP
+from devtools.benchmarks.competitors.base import BATCHED, COMMIT, NOOP
 from devtools.benchmarks.reporting.figures import number, ratio, spread
 from devtools.benchmarks.results import Results
 from devtools.benchmarks.stats import Spread
@@ -22,9 +22,9 @@ PERCENTILES = ((0.5, "p50"), (0.95, "p95"), (0.99, "p99"))
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The row of a contender; ``cells`` in the order of the header."""
+    """The row of a competitor; ``cells`` in the order of the header."""
 
-    contender: str
+    competitor: str
     cells: Sequence[str]
 
 
@@ -39,18 +39,18 @@ class Table:
 
 
 def tables(results: Results) -> list[Table]:
-    """All tables but recovery and targets; none if the contenders were not compared."""
+    """All tables but recovery and targets; none if the competitors were not compared."""
     if not any(results.rounds.values()):
         return []
     rates = [_rate_table(results, measure, title) for measure, title in RATES]
     return [*rates, _pickup_table(results), _cost_table(results)]
 
 
-def trouble_of(results: Results, contender: str) -> str | None:
-    """The reason why a contender has no figures."""
-    if results.rounds.get(contender):
+def trouble_of(results: Results, competitor: str) -> str | None:
+    """The reason why a competitor has no figures."""
+    if results.rounds.get(competitor):
         return None
-    own = [text for key, text in results.troubles.items() if key.startswith(contender)]
+    own = [text for key, text in results.troubles.items() if key.startswith(competitor)]
     return f"could not run: {own[0]}" if own else "not measured"
 
 
@@ -73,12 +73,12 @@ def _rate_table(results: Results, measure: str, title: str) -> Table:
     )
 
 
-def _note(results: Results, contender: str, measure: str) -> str:
-    return " (no batches: one by one)" if _lacks_batches(results, contender, measure) else ""
+def _note(results: Results, competitor: str, measure: str) -> str:
+    return " (no batches: one by one)" if _lacks_batches(results, competitor, measure) else ""
 
 
-def _lacks_batches(results: Results, contender: str, measure: str) -> bool:
-    return measure == BATCHED and not results.has_batches(contender)
+def _lacks_batches(results: Results, competitor: str, measure: str) -> bool:
+    return measure == BATCHED and not results.has_batches(competitor)
 
 
 def _pickup_table(results: Results) -> Table:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from devtools.benchmarks.reporting.comparison import Table, tables
-from devtools.benchmarks.reporting.judgement import verdicts
+from devtools.benchmarks.reporting.evaluation import verdicts
 from devtools.benchmarks.reporting.recovery import recovery_table
 from devtools.benchmarks.results import Results
 
@@ -16,8 +16,8 @@ _PLOTS = {
 }
 
 _HOW = """
-All contenders had the same {workers} worker processes and the same Postgres with the same settings,
-and took turns: each of the {rounds} rounds measured every contender before the next round began. A
+All competitors had the same {workers} worker processes and the same Postgres with the same settings,
+and took turns: each of the {rounds} rounds measured every competitor before the next round began. A
 figure is the median of the rounds, with the lowest and the highest in brackets; a ratio is
 calculated within each round before the median. Other load of the machine changes figures more than
 ratios.
@@ -26,7 +26,7 @@ ratios.
   filled, analysed and written to disk; the time runs from their thaw until the queue is empty,
   which is checked every 20 ms. *One row a message* does nothing, one job at a time; *batches* do
   nothing to 200 rows at once; *a commit in each job* writes one row in a transaction of its own for
-  every job, through a claim of 200 if the contender has batches.
+  every job, through a claim of 200 if the competitor has batches.
 - *Pickup*: {paced} jobs a round at {per_second:.0f} a second, at irregular intervals, from the
   return of the enqueuer's COMMIT to the first line of the handler, both by CLOCK_MONOTONIC, which
   all processes share. A handler that began before the enqueuer was running again counts as zero.
@@ -113,7 +113,7 @@ def _title(table: Table) -> str:
 
 def _markdown(table: Table) -> str:
     lines = [_line(["", *table.header]), _line(["---", *["---:"] * len(table.header)])]
-    lines += [_line([row.contender, *row.cells]) for row in table.rows]
+    lines += [_line([row.competitor, *row.cells]) for row in table.rows]
     return "\n".join(lines)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from devtools.benchmarks.contenders.base import BATCHED, COMMIT, NOOP
+from devtools.benchmarks.competitors.base import BATCHED, COMMIT, NOOP
 from devtools.benchmarks.results import Results, longest
 from devtools.benchmarks.stats import Spread
 

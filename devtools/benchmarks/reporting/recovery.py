@@ -1,4 +1,4 @@
-"""The recovery time of each contender."""
+"""The recovery time of each competitor."""
 
 from collections.abc import Sequence
 

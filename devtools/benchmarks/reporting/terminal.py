@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from devtools.benchmarks.reporting.comparison import Table, tables
-from devtools.benchmarks.reporting.judgement import verdicts
+from devtools.benchmarks.reporting.evaluation import verdicts
 from devtools.benchmarks.reporting.recovery import recovery_table
 from devtools.benchmarks.results import Results
 
@@ -32,5 +32,5 @@ def _drawn(table: Table) -> RichTable:
     for name in table.header:
         drawn.add_column(name, justify="right")
     for row in table.rows:
-        drawn.add_row(row.contender, *row.cells)
+        drawn.add_row(row.competitor, *row.cells)
     return drawn

@@ -55,14 +55,14 @@ class Caller:
 
     def create(self, **changes: Any) -> str:
         """POST the example request with some fields changed; returns the instance id."""
-        answer = self.call("POST", "/api/instances", json=self.wish(**changes))
+        answer = self.call("POST", "/api/instances", json=self.create_body(**changes))
         if answer.status_code != 201:
             raise RefusedError(answer.text)
         instance_id: str = answer.json()["instanceId"]
         self.accepted.append(instance_id)
         return instance_id
 
-    def wish(self, **changes: Any) -> dict[str, Any]:
+    def create_body(self, **changes: Any) -> dict[str, Any]:
         name = f"flow-{secrets.token_hex(4)}"
         hook = self.receiver.control.url("/hook")
         return {**EXAMPLE, "name": name, "webhookUrl": hook, **changes}
@@ -72,11 +72,11 @@ class Caller:
 
         If an answer is lost, an instance may exist that the caller does not know.
         """
-        wish = self.wish(**changes)
+        body = self.create_body(**changes)
         deadline = time.monotonic() + seconds
         while True:
             try:
-                return self.create(**wish)
+                return self.create(**body)
             except (requests.RequestException, RefusedError):
                 if time.monotonic() > deadline:
                     raise

@@ -6,19 +6,19 @@ from functools import partial
 from typing import Any
 
 from core.sealing import sealer_of, unsealed_with
-from devtools.faults.books import Books, Delete, Message, Truth
 from devtools.faults.invariants import check_all
+from devtools.faults.ledger import Delete, Ledger, Message, Truth
 from devtools.faults.real.stack import SECRET_KEY, Stack
 
-LOOK_SECONDS = 0.3
+POLL_SECONDS = 0.3
 COUNTER = "SELECT coalesce(sum(value), 0)::int FROM jobs_counter WHERE name = %s"
 
 
-def books_of(stack: Stack) -> Books:
+def ledger_of(stack: Stack) -> Ledger:
     """Our rows, all of one snapshot."""
     with stack.connect() as database, database.transaction():
         database.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        return Books.load(database.cursor(), partial(unsealed_with, sealer_of((), (SECRET_KEY,))))
+        return Ledger.load(database.cursor(), partial(unsealed_with, sealer_of((), (SECRET_KEY,))))
 
 
 def truth_of(stack: Stack) -> Truth:
@@ -37,16 +37,16 @@ def truth_of(stack: Stack) -> Truth:
 
 def violations_of(stack: Stack) -> list[str]:
     """The violations at this moment; while work is in progress there are always some."""
-    return check_all(books_of(stack), truth_of(stack))
+    return check_all(ledger_of(stack), truth_of(stack))
 
 
-def settle(stack: Stack, *, seconds: float) -> list[str]:
+def await_consistency(stack: Stack, *, seconds: float) -> list[str]:
     """Wait until there are no violations; returns those that remain when the time is over."""
     deadline = time.monotonic() + seconds
     while found := violations_of(stack):
         if time.monotonic() > deadline:
             return found
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
     return []
 
 

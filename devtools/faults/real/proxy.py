@@ -14,7 +14,7 @@ from typing import Self
 
 CHUNK_BYTES = 65_536
 # Interval at which a blacked-out line checks whether the blackout is over.
-LOOK_SECONDS = 0.02
+POLL_SECONDS = 0.02
 # SO_LINGER with time 0: close sends RST instead of FIN (socket(7)).
 _ABORT = struct.pack("ii", 1, 0)
 
@@ -171,7 +171,7 @@ class Proxy:
         while time.monotonic() < self._dark_until and not self._is_closing.is_set():
             if line is not None and line.has_ended.is_set():
                 return
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
 
 
 def _wake_and_close(side: socket.socket) -> None:

@@ -14,7 +14,7 @@ from devtools.faults.real.stack import Stack
 
 # Lease plus the delay that I8 allows.
 LONGEST_SECONDS = 30.0
-LOOK_SECONDS = 0.03
+POLL_SECONDS = 0.03
 _HELD = "SELECT id, lease_token, worker FROM jobs_job WHERE status = 'processing'"
 
 
@@ -43,7 +43,7 @@ def follow(stack: Stack, held: Mapping[int, int], *, since: float) -> Recovery:
         for job in back:
             del waiting[job]
             seconds.append(passed)
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
     return Recovery(tuple(seconds), tuple(waiting))
 
 

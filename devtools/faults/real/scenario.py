@@ -14,7 +14,7 @@ from devtools.faults.real.processes import Process, WaitedInVainError, kill_at_o
 from devtools.faults.real.stack import Shape, Stack
 
 # One GPU of a product with large stock; no disk with a charge.
-WISH: Mapping[str, Any] = {"gpuNum": 1, "rootfsSize": 60, "productName": "RTX 4090 24GB"}
+BODY: Mapping[str, Any] = {"gpuNum": 1, "rootfsSize": 60, "productName": "RTX 4090 24GB"}
 _UNSENT = (
     "SELECT id FROM instances_instance WHERE public_id = ANY(%s)"
     " AND status = 'creating' AND create_step = 'choose'"
@@ -57,13 +57,13 @@ class Trial:
         """Create one instance of this run."""
         self.outcome.instances += 1
         name = f"{self.tag}{self.outcome.instances}"
-        return self.stack.create_insisting(**{**WISH, "name": name, **changes})
+        return self.stack.create_insisting(**{**BODY, "name": name, **changes})
 
     def create_once(self, **changes: Any) -> str:
         """Like ``create``, without a retry. Raises RefusedError and the exceptions of requests."""
         self.outcome.instances += 1
         name = f"{self.tag}{self.outcome.instances}"
-        return self.stack.create(**{**WISH, "name": name, **changes})
+        return self.stack.create(**{**BODY, "name": name, **changes})
 
     def load(self, count: int, *, callers: int) -> "Future[list[str]]":
         """Send ``count`` creates from ``callers`` threads, in the background, with retries."""
@@ -72,7 +72,7 @@ class Trial:
         names = [f"{self.tag}{number}" for number in range(first, first + count)]
 
         def ask(name: str) -> str:
-            return self.stack.create_insisting(seconds=60, **{**WISH, "name": name})
+            return self.stack.create_insisting(seconds=60, **{**BODY, "name": name})
 
         def ask_all() -> list[str]:
             with ThreadPoolExecutor(callers) as pool:
@@ -156,7 +156,7 @@ class Trial:
 
     def follow_the_dead(self, died: float) -> None:
         # The process may still be a running one for a moment after its kill.
-        time.sleep(recovery.LOOK_SECONDS)
+        time.sleep(recovery.POLL_SECONDS)
         self.follow(recovery.held_by_the_dead(self.stack), since=died)
 
     def follow(self, held: Mapping[int, int], *, since: float) -> None:
@@ -197,7 +197,7 @@ class Scenario:
     runs: int = 5
     shape: Shape = field(default_factory=Shape)
     environment: Mapping[str, str] = field(default_factory=dict)
-    settle_seconds: float = 90.0
+    grace_seconds: float = 90.0
     ending_seconds: float = 90.0
     has_own_server: bool = False
     # Limit that the page promises for the 95th percentile over all runs.

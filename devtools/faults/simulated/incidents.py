@@ -36,7 +36,7 @@ NOT_FOUND_WORDS: tuple[tuple[int, str, str], ...] = (
 ENVELOPES = ("data", "data.list", "no_total", "zero_total", "null", "empty")
 # The calls that an edge answers: all, those about instances, or only writes.
 REACHES: tuple[Mapping[str, Any], ...] = ({}, {"path": "/gpu/instance"}, {"method": "POST"})
-ORDERS: tuple[Mapping[str, object], ...] = (
+EVENTS: tuple[Mapping[str, object], ...] = (
     {"order": "move"},
     {"order": "trouble", "for_seconds": 20},
     {"order": "spot_withdraw"},
@@ -52,8 +52,8 @@ def plan_incidents(users: Users, random: Random, ends_seconds: float) -> None:
         incident = random.choice(INCIDENTS)
         users.service.at(random.uniform(10, ends_seconds), partial(incident, users, random))
     if random.random() < 0.15:
-        order = random.choice(ORDERS)
-        users.service.at(random.uniform(20, ends_seconds), partial(users.order, order))
+        event = random.choice(EVENTS)
+        users.service.at(random.uniform(20, ends_seconds), partial(users.trigger, event))
 
 
 def end_incidents(users: Users) -> None:

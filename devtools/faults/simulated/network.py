@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from devtools.faults.simulated.clock import VirtualClock
-from devtools.faults.simulated.weather import LATEST_SECONDS, Weather
+from devtools.faults.simulated.network_conditions import LATEST_SECONDS, NetworkConditions
 from devtools.simulator.api import Api
 from devtools.simulator.errors import ApiError
 from devtools.simulator.http import Request, Response, json_response
@@ -27,7 +27,7 @@ class Network:
 
     api: Api
     clock: VirtualClock
-    weather: Weather
+    conditions: NetworkConditions
     tell: Callable[[str], None]
     at_call: Callable[[str], None] = lambda place: None
     faults: Counter[str] = field(default_factory=Counter)
@@ -44,7 +44,7 @@ class Network:
     ) -> HttpResponse:
         """Like Transport.exchange, with the same errors."""
         call = _parsed(request)
-        kind = self.weather.strikes(call.path, self.clock.now_ms, is_write=call.method == "POST")
+        kind = self.conditions.strikes(call.path, self.clock.now_ms, is_write=call.method == "POST")
         if kind == "stale" and is_fresh:
             kind = "reset"
         self._note(call, kind)
@@ -56,12 +56,12 @@ class Network:
         if kind in TIMEOUTS:
             self.clock.sleep(deadline.timeout_seconds)
         elif kind != "refused":
-            self.clock.sleep(self.weather.latency_seconds())
-        return _seen(kind, response, deadline, self.weather)
+            self.clock.sleep(self.conditions.latency_seconds())
+        return _seen(kind, response, deadline, self.conditions)
 
     def _act(self, call: Request, kind: str, deadline: Deadline) -> Response | None:
         if kind == "late":
-            after = deadline.timeout_seconds + self.weather.random.uniform(0, LATEST_SECONDS)
+            after = deadline.timeout_seconds + self.conditions.random.uniform(0, LATEST_SECONDS)
             at_ms = self.clock.now_ms + round(after * 1000)
             heapq.heappush(self._late, (at_ms, next(self._number), call))
         if kind in NOT_ACTING or (kind[:1].isdigit() and not kind.endswith("done")):
@@ -101,13 +101,13 @@ def _named(call: Request) -> str:
 
 
 def _seen(
-    kind: str, response: Response | None, deadline: Deadline, weather: Weather
+    kind: str, response: Response | None, deadline: Deadline, conditions: NetworkConditions
 ) -> HttpResponse:
     """The caller's result: an answer, or an error of the transport."""
     if (error := _error(kind, deadline)) is not None:
         raise error
     if response is None or kind.endswith("done"):
-        response = _refusal(kind, weather)
+        response = _refusal(kind, conditions)
     body = {"garbage": b"<html>502 Bad Gateway</html>", "empty": b""}.get(kind, response.body)
     headers = {name.lower(): value for name, value in response.headers.items()}
     return HttpResponse(response.status, headers, body)
@@ -125,10 +125,10 @@ def _error(kind: str, deadline: Deadline) -> TransportError | None:
     return None
 
 
-def _refusal(kind: str, weather: Weather) -> Response:
+def _refusal(kind: str, conditions: NetworkConditions) -> Response:
     status = int(kind[:3])
     reason = {429: "RATE_LIMIT_EXCEEDED", 403: "FORBIDDEN"}.get(status, "UNKNOWN")
     response = json_response({"code": status, "reason": reason, "message": "simulated"}, status)
     if kind == "429 patient":
-        response.headers["Retry-After"] = str(weather.random.choice((1, 5, 30)))
+        response.headers["Retry-After"] = str(conditions.random.choice((1, 5, 30)))
     return response

@@ -10,7 +10,7 @@ from random import Random
 from standardwebhooks import Webhook
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from devtools.faults.books import Message
+from devtools.faults.ledger import Message
 from devtools.faults.simulated.clock import VirtualClock
 from egress.webhooks.sending import DeliveryResult
 

@@ -11,10 +11,10 @@ from typing import Any
 from devtools.faults.invariants import check_all
 from devtools.faults.simulated.deaths import planned
 from devtools.faults.simulated.incidents import end_incidents, hide_oldest, plan_incidents
+from devtools.faults.simulated.network_conditions import storm
 from devtools.faults.simulated.service import Service
-from devtools.faults.simulated.stage import opened
+from devtools.faults.simulated.setup import opened
 from devtools.faults.simulated.users import IMAGES, Users, write_script
-from devtools.faults.simulated.weather import storm
 from devtools.simulator.world.stock import StockRule
 
 
@@ -60,7 +60,7 @@ def run_seed(seed: int, profile: Profile | None = None) -> Report:
         write_script(users, ends)
         if profile is None:
             plan_incidents(users, service.stream("incidents"), ends)
-        service.network.weather = storm(
+        service.network.conditions = storm(
             service.stream("weather"), service.clock.now_ms, service.clock.at(ends)
         )
         if profile is not None:
@@ -71,27 +71,27 @@ def run_seed(seed: int, profile: Profile | None = None) -> Report:
             service.run_until(service.clock.at(ends))
             service.heal()
             end_incidents(users)
-            service.settle()
+            service.run_until_idle()
         except Exception as error:  # noqa: BLE001 - a run that breaks off is a finding
             service.violations.append(f"the run raised an error: {type(error).__name__}: {error}")
             service.tell(traceback.format_exc())
-        books, truth = service.books(), service.truth()
+        ledger, truth = service.ledger(), service.truth()
     return Report(
         seed,
         service.deaths.deaths,
         service.network.faults,
         service.deaths.visits,
-        len(books.instances),
-        [*service.violations, *check_all(books, truth)],
+        len(ledger.instances),
+        [*service.violations, *check_all(ledger, truth)],
         service.story,
         service.clock.monotonic(),
     )
 
 
 def _impose(profile: Profile, service: Service, users: Users) -> None:
-    weather = service.network.weather
-    weather.kinds, weather.harsh, weather.share = profile.kinds, profile.harsh, 0.0
-    weather.outages.clear()
+    conditions = service.network.conditions
+    conditions.kinds, conditions.harsh, conditions.share = profile.kinds, profile.harsh, 0.0
+    conditions.outages.clear()
     if profile.ignores_deletes:
         users.change_world(delete_ignored=True)
     if profile.is_blind:

@@ -13,12 +13,12 @@ from django.conf import settings
 from django.db import connection
 
 from core.sealing import unseal
-from devtools.faults.books import Books, Delete, Truth
+from devtools.faults.ledger import Delete, Ledger, Truth
 from devtools.faults.simulated.clock import VirtualClock
 from devtools.faults.simulated.deaths import Deaths
 from devtools.faults.simulated.network import Network
+from devtools.faults.simulated.network_conditions import NetworkConditions
 from devtools.faults.simulated.receiver import Receiver
-from devtools.faults.simulated.weather import Weather
 from devtools.faults.simulated.workers import SimulatedWorker
 from devtools.simulator.api import Api
 from devtools.simulator.clock import SimulatedClock
@@ -33,7 +33,7 @@ from jobs.failpoints import CrashedHereError
 API_KEY = "simulated-key"
 # A run with more steps than this is in a loop.
 MOST_STEPS = 30_000
-LONGEST_SETTLING_SECONDS = 7200.0
+LONGEST_RECOVERY_SECONDS = 7200.0
 # The reconciler notices changes at Novita, and an absence after three passes.
 NOTICED_SECONDS = 260.0
 _NEXT = """
@@ -58,7 +58,7 @@ SELECT NOT EXISTS (
 
 @dataclass
 class Service:
-    """Everything of one run. Needs ``opened`` first (``devtools.faults.simulated.stage``)."""
+    """Everything of one run. Needs ``opened`` first (``devtools.faults.simulated.setup``)."""
 
     seed: int
     worker_count: int = 2
@@ -78,7 +78,11 @@ class Service:
         )
         self.api = Api(self.world, API_KEY, sleep=self.clock.sleep, real_ms=self.clock.real_ms)
         self.network = Network(
-            self.api, self.clock, Weather(self.stream("weather")), self.tell, self._at_call
+            self.api,
+            self.clock,
+            NetworkConditions(self.stream("weather")),
+            self.tell,
+            self._at_call,
         )
         self.receiver = Receiver(self.stream("receiver"), self.clock, self.tell)
         self._events: list[tuple[int, int, Callable[[], None]]] = []
@@ -216,15 +220,15 @@ class Service:
         """End all faults: from here on everything must recover by itself."""
         self.tell("all faults end")
         self.deaths.is_over = True
-        self.network.weather = Weather(self.stream("fair weather"))
+        self.network.conditions = NetworkConditions(self.stream("fair weather"))
         self.receiver.share = 0.0
         with self.world.session():
             self.world.change_settings({"delete_ignored": False, "action_400_yet_done": []})
             self.world.stock.rules.clear()
 
-    def settle(self) -> None:
+    def run_until_idle(self) -> None:
         """Run until no work is left; at most two hours."""
-        latest_ms = self.clock.now_ms + round(LONGEST_SETTLING_SECONDS * 1000)
+        latest_ms = self.clock.now_ms + round(LONGEST_RECOVERY_SECONDS * 1000)
         self.run_for(NOTICED_SECONDS)
         while not self.is_quiet() and self.clock.now_ms < latest_ms:
             self.run_for(30)
@@ -237,9 +241,9 @@ class Service:
             (is_quiet,) = cursor.fetchone()
         return bool(is_quiet)
 
-    def books(self) -> Books:
+    def ledger(self) -> Ledger:
         with connection.cursor() as cursor:
-            return Books.load(cursor, unseal)
+            return Ledger.load(cursor, unseal)
 
     def truth(self) -> Truth:
         answer = ControlApi(self.api).handle(Request("GET", "/_sim/ledger"))

@@ -12,7 +12,7 @@ from accounts.models import Project
 from devtools.faults.simulated.receiver import URL
 from devtools.faults.simulated.service import Service
 from devtools.simulator.errors import ApiError, ControlError
-from devtools.simulator.world.orders import force
+from devtools.simulator.world.scheduled_events import force
 from instances import services
 from instances.domain.enums import BillingMode, OnStartFailure
 from instances.domain.errors import InstanceError
@@ -26,7 +26,7 @@ IMAGES: Mapping[str, Mapping[str, object]] = {
     "diffusion": {"start_seconds": 100},
     "tensorflow": {"stuck_in": "creating"},
 }
-WISHES: Mapping[str, Mapping[str, object]] = {
+SPECS: Mapping[str, Mapping[str, object]] = {
     "ordinary": {},
     "on demand": {"billing_mode": BillingMode.ON_DEMAND},
     "other region": {"region": "EU-WEST-01"},
@@ -42,7 +42,7 @@ WISHES: Mapping[str, Mapping[str, object]] = {
     "unknown product": {"product_name": "No Such GPU"},
     "unknown template": {"template_id": "999"},
 }
-ORDERS: tuple[Mapping[str, object], ...] = (
+EVENTS: tuple[Mapping[str, object], ...] = (
     {"order": "spot_reclaim"},
     {"order": "spot_notice", "force": True, "notice_seconds": 60},
     {"order": "stop"},
@@ -77,19 +77,19 @@ class Users:
 
     def create(self, kind: str) -> None:
         number = len(self.asked_for) + 1
-        wished: dict[str, Any] = {
+        spec: dict[str, Any] = {
             "name": f"no-{number}",
             "product_name": "RTX 4090 24GB",
             "template_id": "212",
             "region": "US-WEST-01",
             "webhook_url": URL,
-            **WISHES[kind],
+            **SPECS[kind],
         }
         self.asked_for.append(kind)
 
         def ask() -> str:
             made = services.create_instance(
-                project=self.project, wish=InstanceRequest(**wished), cause=Cause("key:simulated")
+                project=self.project, spec=InstanceRequest(**spec), cause=Cause("key:simulated")
             )
             return made.instance.public_id
 
@@ -116,10 +116,10 @@ class Users:
         self.service.tell(f"user: {what}: accepted")
         return answer
 
-    def order(self, order: Mapping[str, object]) -> None:
+    def trigger(self, event: Mapping[str, object]) -> None:
         """Novita does something to an instance by itself."""
-        self.vanished += order["order"] == "vanish"
-        if order["order"] == "vanish" and self.vanished > MOST_VANISHED:
+        self.vanished += event["order"] == "vanish"
+        if event["order"] == "vanish" and self.vanished > MOST_VANISHED:
             return
         world = self.service.world
         with world.session() as now_ms:
@@ -127,9 +127,9 @@ class Users:
             if not alive:
                 return
             chosen = self.random.choice(sorted(alive, key=lambda each: each.id))
-            self.service.tell(f"Novita: {order['order']} {chosen.id} ({chosen.status(now_ms)})")
+            self.service.tell(f"Novita: {event['order']} {chosen.id} ({chosen.status(now_ms)})")
             try:
-                force(world, chosen, now_ms, dict(order))
+                force(world, chosen, now_ms, dict(event))
             except (ApiError, ControlError) as error:
                 self.service.tell(f"Novita: {error}")
 
@@ -142,15 +142,15 @@ class Users:
 def write_script(users: Users, ends_seconds: float) -> None:
     """One to five creates, some actions, some events at Novita, in any order."""
     service, random = users.service, users.random
-    kinds = random.choices(list(WISHES), weights=[8, 2, 1, 2] + [1] * (len(WISHES) - 4), k=5)
+    kinds = random.choices(list(SPECS), weights=[8, 2, 1, 2] + [1] * (len(SPECS) - 4), k=5)
     for kind in kinds[: random.choice((1, 1, 2, 3, 5))]:
         service.at(random.uniform(0, 60), partial(users.create, kind))
     for _ in range(random.choice((0, 0, 1, 2, 4))):
         verb = random.choice(list(users.verbs()))
         service.at(random.uniform(5, ends_seconds), partial(users.act, verb))
     for _ in range(random.choice((0, 0, 0, 1, 2))):
-        order = random.choice(ORDERS)
-        service.at(random.uniform(20, ends_seconds), partial(users.order, order))
+        event = random.choice(EVENTS)
+        service.at(random.uniform(20, ends_seconds), partial(users.trigger, event))
     if random.random() < 0.2:
         begins = random.uniform(0, ends_seconds)
         service.at(begins, lambda: users.change_world(delete_ignored=True))

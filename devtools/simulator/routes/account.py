@@ -22,7 +22,7 @@ MAX_POINTS = 2000
 
 def balance(world: World, now_ms: int, request: Request) -> Json:
     """In 1/10,000 USD, a tenth of the precision of prices."""
-    available = forms.balance(world, world.purse.balance_e5() // 10)
+    available = forms.balance(world, world.balance.balance_e5() // 10)
     return {
         "availableBalance": available,
         "cashBalance": available,

@@ -6,9 +6,7 @@ from devtools.simulator.errors import invalid, refused
 from devtools.simulator.http import Json, Request, Routes
 from devtools.simulator.routes.instances import named
 from devtools.simulator.world import actions
-from devtools.simulator.world.creation import check_storage, subscribe
-from devtools.simulator.world.records import Instance
-from devtools.simulator.world.wishes import (
+from devtools.simulator.world.create_requests import (
     MAX_PORTS_AND_TOOLS,
     boolean,
     checked_port,
@@ -17,6 +15,8 @@ from devtools.simulator.world.wishes import (
     text,
     whole,
 )
+from devtools.simulator.world.creation import check_storage, subscribe
+from devtools.simulator.world.records import Instance
 from devtools.simulator.world.world import World
 
 
@@ -86,7 +86,7 @@ def to_monthly(world: World, now_ms: int, request: Request) -> Json:
 
 def _subscribe(world: World, instance: Instance, now_ms: int, request: Request) -> Json:
     subscribe(world, instance, now_ms, whole(request.json(), "month", 1, 60))
-    world.purse.charge(instance.charges[-1][1])
+    world.balance.charge(instance.charges[-1][1])
     world.reprice(instance, now_ms)
     return {}
 

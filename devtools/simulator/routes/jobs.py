@@ -8,9 +8,9 @@ from devtools.simulator.http import Json, Request, Routes
 from devtools.simulator.routes.instances import named
 from devtools.simulator.routes.paging import page
 from devtools.simulator.shapes import unix_seconds
+from devtools.simulator.world.create_requests import text
 from devtools.simulator.world.defaults import OWNER_ID
 from devtools.simulator.world.upstream_jobs import SAVE_IMAGE, add_job, job_state
-from devtools.simulator.world.wishes import text
 from devtools.simulator.world.world import World
 
 

@@ -100,12 +100,12 @@ def _term_bills(instance: Instance, since_ms: int, until_ms: int) -> Iterator[Js
 
 def user(world: World, now_ms: int, request: Request) -> Json:
     """The older call: a whole number in 1/10,000 USD, and the features of the account."""
-    balance = world.purse.balance_e5() // 10
+    balance = world.balance.balance_e5() // 10
     return {"credit_balance": balance, "free_trial": {}, "allow_features": ["gpu_instance"]}
 
 
 def user_balance(world: World, now_ms: int, request: Request) -> Json:
-    return {"availableBalance": forms.balance(world, world.purse.balance_e5() // 10)}
+    return {"availableBalance": forms.balance(world, world.balance.balance_e5() // 10)}
 
 
 def _everyone(world: World) -> list[Instance]:

@@ -9,8 +9,8 @@ from devtools.simulator.forms import cluster_name, total
 from devtools.simulator.http import Json, Request, Routes
 from devtools.simulator.routes.paging import page
 from devtools.simulator.shapes import unix_seconds
+from devtools.simulator.world.create_requests import text
 from devtools.simulator.world.creation import image_rule
-from devtools.simulator.world.wishes import text
 from devtools.simulator.world.world import World
 
 IMAGE_BYTES = 2_147_483_648

@@ -9,8 +9,8 @@ from devtools.simulator.forms import cluster_name, price, total
 from devtools.simulator.http import Json, Request, Routes
 from devtools.simulator.routes.paging import page
 from devtools.simulator.shapes import unix_seconds
+from devtools.simulator.world.create_requests import text, whole
 from devtools.simulator.world.defaults import OWNER_ID
-from devtools.simulator.world.wishes import text, whole
 from devtools.simulator.world.world import World
 
 E5_PER_GB_DAY = 200

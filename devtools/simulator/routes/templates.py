@@ -10,8 +10,8 @@ from devtools.simulator.forms import another, total
 from devtools.simulator.http import Json, Request, Routes
 from devtools.simulator.routes.paging import page
 from devtools.simulator.shapes import unix_seconds
+from devtools.simulator.world.create_requests import items, text, whole
 from devtools.simulator.world.defaults import template
-from devtools.simulator.world.wishes import items, text, whole
 from devtools.simulator.world.world import World
 
 CHANNELS = ("official", "community", "private")

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from devtools.simulator.checked import build
 from devtools.simulator.errors import ControlError
+from devtools.simulator.validation import build
 
 # An alias, because in the class below `list` is a field.
 Ids = list[str] | str

@@ -7,10 +7,10 @@ from typing import Any
 
 from devtools.simulator.errors import ApiError, invalid, out_of_stock, refused, refused_account
 from devtools.simulator.http import Json
+from devtools.simulator.world.create_requests import CreateRequest, parse_create_request
 from devtools.simulator.world.records import Instance, Product
 from devtools.simulator.world.spot import plan_reclaim
 from devtools.simulator.world.timeline import DAY_MS
-from devtools.simulator.world.wishes import Wish, parse_wish
 from devtools.simulator.world.world import World
 
 MONTH_MS = 30 * DAY_MS
@@ -20,12 +20,12 @@ START_SHARES = (("pending", 0.0), ("toCreate", 0.05), ("creating", 0.1), ("pulli
 
 def create_instance(world: World, now_ms: int, body: Json, origin: str = "api") -> Instance:
     """Raises ApiError if refused. Two equal calls make two instances: nothing is deduplicated."""
-    wish = parse_wish(body, strict_names=world.settings.strict_names)
-    product = _product(world, wish)
-    cluster_id = _place(world, wish, product)
-    _check_means(world, wish, product)
-    _check_references(world, wish, cluster_id)
-    instance = _build(world, wish, product, cluster_id, now_ms, origin)
+    request = parse_create_request(body, strict_names=world.settings.strict_names)
+    product = _product(world, request)
+    cluster_id = _place(world, request, product)
+    _check_means(world, request, product)
+    _check_references(world, request, cluster_id)
+    instance = _build(world, request, product, cluster_id, now_ms, origin)
     world.add(instance)
     _join_network(world, instance)
     world.replan(instance, now_ms, start_steps(world, instance, "pending"))
@@ -110,20 +110,20 @@ def _join_network(world: World, instance: Instance) -> None:
         world.put_thing("network", network["Id"], {**network, "Addresses": addresses})
 
 
-def _product(world: World, wish: Wish) -> Product:
-    product = world.products.get(wish.product_id)
-    if product is None or product.kind != wish.kind:
+def _product(world: World, request: CreateRequest) -> Product:
+    product = world.products.get(request.product_id)
+    if product is None or product.kind != request.kind:
         reason = world.settings.unknown_product_reason
-        raise refused(reason, f"product {wish.product_id} not found")
+        raise refused(reason, f"product {request.product_id} not found")
     return product
 
 
-def _place(world: World, wish: Wish, product: Product) -> str:
+def _place(world: World, request: CreateRequest, product: Product) -> str:
     """The requested cluster, or any with room; counts the attempt for the stock rules."""
-    if wish.cluster_id and wish.cluster_id not in world.clusters:
-        raise refused("RESOURCE_NOT_FOUND", f"cluster {wish.cluster_id} not found")
-    candidates = [wish.cluster_id] if wish.cluster_id else list(product.capacity)
-    units, mode = wish.gpu_num or 1, wish.billing_mode
+    if request.cluster_id and request.cluster_id not in world.clusters:
+        raise refused("RESOURCE_NOT_FOUND", f"cluster {request.cluster_id} not found")
+    candidates = [request.cluster_id] if request.cluster_id else list(product.capacity)
+    units, mode = request.gpu_num or 1, request.billing_mode
     free = {
         cluster_id: world.stock.free(product, cluster_id, mode, buying=True)
         for cluster_id in candidates
@@ -136,15 +136,15 @@ def _place(world: World, wish: Wish, product: Product) -> str:
     return best
 
 
-def _check_means(world: World, wish: Wish, product: Product) -> None:
-    if wish.billing_mode not in product.billing_modes:
-        raise refused("UNSUPPORTED_BILLING_MODE", f"{wish.billing_mode} is not supported")
-    if wish.rootfs_gb > product.max_rootfs_gb:
+def _check_means(world: World, request: CreateRequest, product: Product) -> None:
+    if request.billing_mode not in product.billing_modes:
+        raise refused("UNSUPPORTED_BILLING_MODE", f"{request.billing_mode} is not supported")
+    if request.rootfs_gb > product.max_rootfs_gb:
         message = f"rootfs size must not be more than {product.max_rootfs_gb} GB"
         raise refused("VALIDATOR_PARAM", message)
     require_money(world)
     quota, used = world.settings.gpu_quota, world.gpus_held()
-    if quota and used + wish.gpu_num > quota:
+    if quota and used + request.gpu_num > quota:
         raise ApiError(403, "CREATE_GPU_NUM_LIMIT", "gpu quota exceeded", ["gpu"])
 
 
@@ -152,19 +152,21 @@ def require_money(world: World) -> None:
     """Refuse without money, or for another reason of the account that a setting names."""
     if world.settings.account_refusal is not None:
         raise refused_account(**world.settings.account_refusal)
-    if world.purse.balance_e5() <= 0:
+    if world.balance.balance_e5() <= 0:
         raise refused("BALANCE_NOT_ENOUGH", "balance not enough")
 
 
-def _check_references(world: World, wish: Wish, cluster_id: str) -> None:
-    if wish.min_cuda and _version(wish.min_cuda) > _version(world.clusters[cluster_id].max_cuda):
-        raise refused("CUDA_VERSION_INCOMPATIBLE", f"no node with CUDA {wish.min_cuda}")
-    if wish.image_auth_id and wish.image_auth_id not in world.things.get("auth", {}):
+def _check_references(world: World, request: CreateRequest, cluster_id: str) -> None:
+    if request.min_cuda and _version(request.min_cuda) > _version(
+        world.clusters[cluster_id].max_cuda
+    ):
+        raise refused("CUDA_VERSION_INCOMPATIBLE", f"no node with CUDA {request.min_cuda}")
+    if request.image_auth_id and request.image_auth_id not in world.things.get("auth", {}):
         raise refused("IMAGE_URL_OR_AUTH_ERROR", "image auth not found")
-    network = world.things.get("network", {}).get(wish.network_id)
-    if wish.network_id and (network is None or network["clusterId"] != cluster_id):
-        raise refused("NETWORK_NOT_FOUND", f"network {wish.network_id} not found")
-    for wanted in wish.storages:
+    network = world.things.get("network", {}).get(request.network_id)
+    if request.network_id and (network is None or network["clusterId"] != cluster_id):
+        raise refused("NETWORK_NOT_FOUND", f"network {request.network_id} not found")
+    for wanted in request.storages:
         check_storage(world, wanted["id"], cluster_id)
 
 
@@ -184,45 +186,50 @@ def _version(text: str) -> tuple[int, ...]:
 
 
 def _build(
-    world: World, wish: Wish, product: Product, cluster_id: str, now_ms: int, origin: str
+    world: World,
+    request: CreateRequest,
+    product: Product,
+    cluster_id: str,
+    now_ms: int,
+    origin: str,
 ) -> Instance:
-    units = wish.gpu_num or 1
+    units = request.gpu_num or 1
     instance = Instance(
         id=world.new_id(),
         uuid=str(uuid.uuid4()),
-        name=wish.name,
-        kind=wish.kind,
+        name=request.name,
+        kind=request.kind,
         origin=origin,
         product_id=product.id,
         product_name=product.name,
         cluster_id=cluster_id,
-        gpu_num=wish.gpu_num,
+        gpu_num=request.gpu_num,
         cpu_num=product.cpu * units,
         memory_gb=product.memory_gb * units,
-        rootfs_gb=wish.rootfs_gb,
-        image=wish.image,
-        image_auth=wish.image_auth,
-        image_auth_id=wish.image_auth_id,
-        billing_mode=wish.billing_mode,
-        price_e5=world.price_e5(product, wish.billing_mode, buying=True),
+        rootfs_gb=request.rootfs_gb,
+        image=request.image,
+        image_auth=request.image_auth,
+        image_auth_id=request.image_auth_id,
+        billing_mode=request.billing_mode,
+        price_e5=world.price_e5(product, request.billing_mode, buying=True),
         created_ms=now_ms,
-        command=wish.command,
-        entrypoint=wish.entrypoint,
-        ports=wish.ports,
-        tools=wish.tools,
-        envs=wish.envs,
-        storages=wish.storages,
-        network_id=wish.network_id,
-        auto_renew=wish.auto_renew,
-        auto_renew_month=wish.auto_renew_month,
+        command=request.command,
+        entrypoint=request.entrypoint,
+        ports=request.ports,
+        tools=request.tools,
+        envs=request.envs,
+        storages=request.storages,
+        network_id=request.network_id,
+        auto_renew=request.auto_renew,
+        auto_renew_month=request.auto_renew_month,
     )
-    if wish.month:
-        subscribe(world, instance, now_ms, wish.month)
+    if request.month:
+        subscribe(world, instance, now_ms, request.month)
     return instance
 
 
 def subscribe(world: World, instance: Instance, now_ms: int, months: int) -> None:
-    """Pay for months in advance; for an existing instance, the caller charges the purse."""
+    """Pay for months in advance; for an existing instance, the caller charges the balance."""
     instance.billing_mode = "monthly"
     instance.end_ms = max(instance.end_ms, now_ms) + months * MONTH_MS
     instance.charges.append([now_ms, subscription_e5(world, instance.product_id, months)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from devtools.simulator.checked import check_fields
+from devtools.simulator.validation import check_fields
 
 
 @dataclass

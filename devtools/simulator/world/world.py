@@ -1,7 +1,7 @@
 """The world: instances, catalogue, stock and money under one lock, written to the store at once.
 
 Statuses are pure functions of timelines. Only the totals (stock held, money spent) must be updated:
-`settle` applies the phase changes that are due, in their order, before anything is read or changed.
+`replay_due` applies the due phase changes in their order before anything is read or changed.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Any
 from devtools.simulator.clock import SimulatedClock
 from devtools.simulator.http import Json
 from devtools.simulator.store import Store
+from devtools.simulator.world.balance import Balance
 from devtools.simulator.world.blindness import Blindness
 from devtools.simulator.world.catalogue import CLUSTERS, PRODUCTS, Cluster, drifted_e5
 from devtools.simulator.world.defaults import initial_things
-from devtools.simulator.world.purse import Purse
 from devtools.simulator.world.records import Instance, Product
 from devtools.simulator.world.settings import Settings
 from devtools.simulator.world.stock import Stock, StockRule
@@ -61,22 +61,22 @@ class World:
     def session(self) -> Iterator[int]:
         """Exclusive use of an up-to-date world in one transaction; yields the simulated now."""
         with self._lock, self.store.transaction():
-            yield self.settle()
+            yield self.replay_due()
 
     def close(self) -> None:
         """Close the store and keep the lock: a thread that still serves must not write any more."""
         self._lock.acquire()
         self.store.close()
 
-    def settle(self) -> int:
+    def replay_due(self) -> int:
         """Apply all due phase changes; returns now in simulated milliseconds."""
         now_ms = self.clock.now_ms()
-        while self._settle_step(now_ms):
+        while self._replay_step(now_ms):
             pass
-        self.purse.accrue(now_ms)
+        self.balance.accrue(now_ms)
         return now_ms
 
-    def _settle_step(self, now_ms: int) -> bool:
+    def _replay_step(self, now_ms: int) -> bool:
         change_ms = self._due[0][0] if self._due else now_ms + 1
         freeze_ms = self._freeze_ms()
         if freeze_ms is not None and freeze_ms <= min(change_ms, now_ms) and self._any_held():
@@ -92,8 +92,8 @@ class World:
     def _apply(self, instance: Instance, at_ms: int) -> None:
         """Update the totals to the phase that holds from this time on."""
         phase, old = instance.phase(at_ms), self._applied.get(instance.id)
-        self.purse.accrue(at_ms)
-        self.purse.rate_e5_day += phase.rate_e5_day - (old.rate_e5_day if old else 0)
+        self.balance.accrue(at_ms)
+        self.balance.rate_e5_day += phase.rate_e5_day - (old.rate_e5_day if old else 0)
         held = phase.held - (old.held if old else 0)
         self.stock.hold(instance.product_id, instance.cluster_id, held)
         if phase.status == GONE:
@@ -111,11 +111,11 @@ class World:
         Never before the time that is settled already: if an order starts an instance again during
         arrears, it is frozen now, and its past does not change.
         """
-        run_out_ms = self.purse.run_out_ms()
+        run_out_ms = self.balance.run_out_ms()
         if run_out_ms is None:
             return None
         due_ms = run_out_ms + round(self.settings.arrears_freeze_seconds * 1000)
-        return max(due_ms, self.purse.accrued_until_ms)
+        return max(due_ms, self.balance.accrued_until_ms)
 
     def _any_held(self) -> bool:
         return any(phase.held for phase in self._applied.values())
@@ -132,7 +132,7 @@ class World:
         """Add a new instance; it counts once `replan` has given it a timeline."""
         self.instances[instance.id] = instance
         for _, amount_e5 in instance.charges:
-            self.purse.charge(amount_e5)
+            self.balance.charge(amount_e5)
 
     def changed(self, instance: Instance, now_ms: int) -> None:
         """Save a changed instance and update the totals."""
@@ -202,7 +202,7 @@ class World:
 
     def change_settings(self, changes: dict[str, Any]) -> None:
         self.settings.update(changes)
-        self.purse.set_deposit(self.settings.deposit_e5_usd)
+        self.balance.set_deposit(self.settings.deposit_e5_usd)
         self.store.put_fact("settings", self.settings.as_json())
 
     def set_blindness(self, blindness: Blindness) -> None:
@@ -231,15 +231,15 @@ class World:
 
     def _load_records(self) -> None:
         now_ms = self.clock.now_ms()
-        self.purse = Purse(self.settings.deposit_e5_usd, now_ms)
+        self.balance = Balance(self.settings.deposit_e5_usd, now_ms)
         for kind, thing_id, body in self.store.things():
             self.things.setdefault(kind, {})[thing_id] = body
         for record in self.store.instances():
             instance = Instance.load(record)
-            self.purse.spent_scaled += instance.cost_scaled(0, now_ms)
+            self.balance.spent_scaled += instance.cost_scaled(0, now_ms)
             self.instances[instance.id] = instance
             self._apply(instance, now_ms)
-        self.purse.set_deposit(self.settings.deposit_e5_usd)
+        self.balance.set_deposit(self.settings.deposit_e5_usd)
 
 
 def holding(instance: Instance, status: str, held_before: int) -> int:

@@ -38,7 +38,7 @@ class Command(BaseCommand):
             raise CommandError("NOVITA_API_KEY is not set, so this command cannot call Novita.")
         if options["accept"]:
             installation.accept()
-            installation.release_brake()
+            installation.release_mass_guard()
         self._print(self._pass(is_dry=is_dry), is_dry=is_dry)
 
     def _pass(self, *, is_dry: bool) -> Report:
@@ -48,10 +48,10 @@ class Command(BaseCommand):
             raise CommandError(
                 f"The call budget is used up, or Novita is down. Try again in {seconds:.0f} s."
             )
-        seen = reconciliation.look(work)
+        seen = reconciliation.scan_account(work)
         limiter.report([(work.permit, seen.calls)])
         with transaction.atomic():
-            return reconciliation.conclude(
+            return reconciliation.apply_pass(
                 work,
                 seen,
                 account=settings.CONFIG.upstream_account,

@@ -18,7 +18,7 @@ from instances.services import terminate_all, to_be_ended
 
 CAUSE = Cause("operator:manage.py", "terminate-all was asked for")
 LONGEST_WAIT_SECONDS = 600
-LOOK_EVERY_SECONDS = 1.0
+POLL_SECONDS = 1.0
 # Length of the stored beginning of an API key.
 START_LENGTH = 9
 
@@ -84,7 +84,7 @@ class Command(BaseCommand):
         deadline = time.monotonic() + seconds
         left = self._left(public_ids)
         while left and time.monotonic() < deadline:
-            time.sleep(LOOK_EVERY_SECONDS)
+            time.sleep(POLL_SECONDS)
             left = self._left(public_ids)
         if left:
             names = ", ".join(left[:5])

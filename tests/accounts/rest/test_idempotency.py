@@ -19,14 +19,14 @@ from instances.models import Instance
 from jobs.models import Job
 from tests.conftest import client_of
 
-WISH = {
+BODY = {
     "name": "one", "productName": "RTX 4090", "templateId": "tpl-1", "region": "US-WEST-01",
 }  # fmt: skip
 
 
 def post(api: Client, key: str | None = "k-1", path: str = "/api/instances", **changes: Any) -> Any:
     headers = {} if key is None else {"idempotency-key": key}
-    body = json.dumps(WISH | changes) if path == "/api/instances" else ""
+    body = json.dumps(BODY | changes) if path == "/api/instances" else ""
     return api.post(path, body, content_type="application/json", headers=headers)
 
 
@@ -44,7 +44,7 @@ def test_the_same_request_is_answered_again_and_done_once(api: Client) -> None:
 @pytest.mark.django_db
 def test_the_order_of_fields_makes_no_other_request(api: Client) -> None:
     post(api)
-    turned = json.dumps(dict(reversed(WISH.items())))
+    turned = json.dumps(dict(reversed(BODY.items())))
     again = api.post(
         "/api/instances", turned, content_type="application/json",
         headers={"idempotency-key": "k-1"},
@@ -145,7 +145,7 @@ def test_what_changes_nothing_claims_no_key(project: Project) -> None:
     writer = client_of(create_api_key(project=project, name="w", scopes=["write"]))
     for _ in range(2):
         plan = reader.post(
-            "/api/instances/plan", WISH, "application/json", headers={"idempotency-key": "k-1"}
+            "/api/instances/plan", BODY, "application/json", headers={"idempotency-key": "k-1"}
         )
         assert plan.status_code == 200
         assert "Idempotent-Replayed" not in plan

@@ -65,8 +65,8 @@ def test_every_answer_tells_what_is_left_also_an_error(project: Project) -> None
 def test_a_refused_request_does_nothing(project: Project) -> None:
     api = limited(project, 1)
     api.get("/api/jobs")
-    wish = {"name": "a", "productName": "RTX 4090", "templateId": "1"}
-    assert api.post("/api/instances", wish, "application/json").status_code == 429
+    body = {"name": "a", "productName": "RTX 4090", "templateId": "1"}
+    assert api.post("/api/instances", body, "application/json").status_code == 429
     assert not project.instances.exists()
 
 

@@ -46,7 +46,7 @@ def without_tls(db: None) -> Iterator[Relay]:
     relay.close()
 
 
-def look(relay: Relay | None, query: str, host: str = "localhost") -> dict[str, Any]:
+def ask(relay: Relay | None, query: str, host: str = "localhost") -> dict[str, Any]:
     """What a session of the service's own settings says of itself."""
     parameters = connection.get_connection_params()
     user, name = parameters["user"], parameters["dbname"]
@@ -69,7 +69,7 @@ def test_tls_that_is_demanded_is_spoken(with_tls: Relay, authority: Authority) -
         f"sslmode=verify-full&sslrootcert={authority.file}",
         f"sslmode=verify-full&sslrootcert={authority.file}&sslnegotiation=postgres",
     ):
-        assert look(with_tls, query)["tls"], query
+        assert ask(with_tls, query)["tls"], query
 
 
 @pytest.mark.parametrize(
@@ -79,8 +79,8 @@ def test_a_server_without_tls_is_refused_where_tls_is_demanded(
     without_tls: Relay, authority: Authority, query: str
 ) -> None:
     with pytest.raises(OperationalError, match="does not support SSL"):
-        look(without_tls, query.format(ca=authority.file))
-    assert not look(without_tls, "sslmode=prefer")["tls"]
+        ask(without_tls, query.format(ca=authority.file))
+    assert not ask(without_tls, "sslmode=prefer")["tls"]
 
 
 def test_a_certificate_of_another_authority_or_host_is_refused(
@@ -88,35 +88,33 @@ def test_a_certificate_of_another_authority_or_host_is_refused(
 ) -> None:
     other = Authority.make(tmp_path, "other").file
     with pytest.raises(OperationalError, match="certificate verify failed"):
-        look(with_tls, f"sslmode=verify-ca&sslrootcert={other}")
+        ask(with_tls, f"sslmode=verify-ca&sslrootcert={other}")
     full = f"sslmode=verify-full&sslrootcert={authority.file}"
     with pytest.raises(OperationalError, match="does not match host name"):
-        look(with_tls, full, host="127.0.0.1")
+        ask(with_tls, full, host="127.0.0.1")
 
 
 def test_our_own_options_stand_beside_the_operators(without_tls: Relay) -> None:
-    found = look(
+    found = ask(
         without_tls,
         "options=-c%20work_mem%3D7MB%20-c%20statement_timeout%3D5s&application_name=gpu",
     )
     assert (found["work_mem"], found["statement_timeout"]) == ("7168", "5000")
     assert (found["lock_timeout"], found["application_name"]) == ("10000", "gpu")
-    assert look(without_tls, "")["application_name"] == "novitai"
+    assert ask(without_tls, "")["application_name"] == "novitai"
 
 
 def test_a_socket_is_a_host(db: None) -> None:
     host = connection.get_connection_params()["host"]
     if not str(host).startswith("/"):
         pytest.fail("the tests' own server is expected on a socket: unset DATABASE_URL")
-    assert look(None, f"host={host}")["lock_timeout"] == "10000"
+    assert ask(None, f"host={host}")["lock_timeout"] == "10000"
 
 
 def test_the_next_host_is_tried_and_one_that_takes_writes_is_found(without_tls: Relay) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         dead = free.getsockname()[1]
     host = f"localhost:{dead},localhost"
-    assert (
-        look(without_tls, "target_session_attrs=read-write", host=host)["lock_timeout"] == "10000"
-    )
+    assert ask(without_tls, "target_session_attrs=read-write", host=host)["lock_timeout"] == "10000"
     with pytest.raises(OperationalError, match="standby"):
-        look(without_tls, "target_session_attrs=standby")
+        ask(without_tls, "target_session_attrs=standby")

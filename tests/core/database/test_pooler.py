@@ -13,12 +13,12 @@ import pytest
 from devtools.faults.real.processes import free_port
 from tests.core.database.servers import OwnServer, eventually, manage, pooler
 from tests.core.database.test_outages import Service
-from tests.served import ROOT, served
+from tests.web_server import ROOT, served
 
 TRANSACTION = ("pool_mode = transaction", "default_pool_size = 5")
 SESSION = ("pool_mode = session", "default_pool_size = 60")
 OPTIONS_IGNORED = "ignore_startup_parameters = options,extra_float_digits"
-LOOK = (
+PRINT_SETTINGS = (
     "from django.db import connection as c; x = c.cursor();"
     "x.execute('select current_setting(%s), current_setting(%s)', ['lock_timeout', 'DateStyle']);"
     "print(x.fetchone())"
@@ -124,6 +124,6 @@ def test_a_pool_in_session_mode_gets_the_limits_of_each_session(
     server: OwnServer, tmp_path: Path
 ) -> None:
     with pooler(tmp_path / "session", server, "novitai", *SESSION) as url:
-        done = manage(url, "shell", "-v", "0", "-c", LOOK, DATABASE_POOLER="session")
+        done = manage(url, "shell", "-v", "0", "-c", PRINT_SETTINGS, DATABASE_POOLER="session")
         assert done.stdout.strip() == "('10s', 'ISO, MDY')", done.stderr
         assert manage(url, "migrate", DATABASE_POOLER="session").returncode == 0

@@ -8,7 +8,7 @@ import pytest
 
 from tests.core.database.servers import OwnServer, manage
 
-LOOK = """
+PRINT_SETTINGS = """
 from decimal import Decimal
 from datetime import timedelta
 from django.db import connection
@@ -40,7 +40,7 @@ def test_presets_of_a_role_or_a_database_change_nothing(server: OwnServer) -> No
     server.run(*(f"ALTER DATABASE novitai SET {preset}" for preset in presets))
     server.run(*(f"ALTER ROLE CURRENT_USER SET {preset}" for preset in presets))
     try:
-        done = manage(server.url(), "shell", "-v", "0", "-c", LOOK)
+        done = manage(server.url(), "shell", "-v", "0", "-c", PRINT_SETTINGS)
         assert done.stdout.strip() == "works", done.stderr
         assert manage(server.url(), "migrate").returncode == 0
     finally:
@@ -49,7 +49,7 @@ def test_presets_of_a_role_or_a_database_change_nothing(server: OwnServer) -> No
 
 def test_presets_of_the_environment_change_nothing(server: OwnServer) -> None:
     environ = {"PGDATESTYLE": "SQL,DMY", "PGTZ": "Asia/Tokyo", "PGCLIENTENCODING": "LATIN1"}
-    done = manage(server.url(), "shell", "-v", "0", "-c", LOOK, **environ)
+    done = manage(server.url(), "shell", "-v", "0", "-c", PRINT_SETTINGS, **environ)
     assert done.stdout.strip() == "works", done.stderr
 
 

@@ -1,4 +1,4 @@
-"""Figures such as a run finds, small enough to be judged by eye."""
+"""Figures such as a run finds, small enough to be checked by eye."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def a_round(*, pickup: list[float] | None = None, **rates: float) -> dict[str, A
     }
 
 
-def contender(title: str) -> dict[str, Any]:
+def competitor(title: str) -> dict[str, Any]:
     return {"title": title, "settings": ["two workers"], "drains": {"noop": 1000}}
 
 
@@ -46,10 +46,10 @@ def results() -> Results:
             "workers": 2,
         },
         contenders={
-            "engine": contender("this engine"),
-            "floor": contender("floor"),
-            "stock": contender("django-q2"),
-            "celery": contender("Celery"),
+            "engine": competitor("this engine"),
+            "floor": competitor("floor"),
+            "stock": competitor("django-q2"),
+            "celery": competitor("Celery"),
         },
         rounds={
             "engine": [

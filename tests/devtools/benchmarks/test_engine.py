@@ -1,4 +1,4 @@
-"""The engine as a contender: ``manage.py worker`` on the benchmark's handlers."""
+"""The engine as a competitor: ``manage.py worker`` on the benchmark's handlers."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pytest
 from django.db import connection
 from psycopg.conninfo import make_conninfo
 
-from devtools.benchmarks import marks
-from devtools.benchmarks.contenders import site
-from devtools.benchmarks.contenders.base import BATCHED, MARK
-from devtools.benchmarks.contenders.engine import ENGINE
+from devtools.benchmarks import markers
+from devtools.benchmarks.competitors import site
+from devtools.benchmarks.competitors.base import BATCHED, MARK
+from devtools.benchmarks.competitors.engine import ENGINE
 from devtools.benchmarks.processes import Tree
 from devtools.benchmarks.remote import Driver
 
@@ -29,7 +29,7 @@ def env(tmp_path: Path) -> dict[str, str]:
     return {
         **ENGINE.env,
         site.DATABASE: make_conninfo(**{name: known[name] for name in names if known.get(name)}),
-        marks.VARIABLE: os.fspath(tmp_path / "marks"),
+        markers.VARIABLE: os.fspath(tmp_path / "marks"),
     }
 
 
@@ -51,6 +51,6 @@ def test_the_engine_drains_what_it_is_given_and_says_when(
         driver.ask("await_drained", task=BATCHED, seconds=DRAINED_SECONDS)
         committed = driver.ask("pace", task=MARK, first=0, count=3, per_second=1_000)
         driver.ask("await_drained", task=MARK, seconds=DRAINED_SECONDS)
-    seen = marks.read_marks(tmp_path / "marks")
+    seen = markers.read_markers(tmp_path / "marks")
     assert sorted(each.number for each in seen) == [0, 1, 2]
     assert max(each.at for each in seen) > committed[0]

@@ -9,8 +9,8 @@ from rich.console import Console
 
 from devtools.benchmarks.reporting import page, terminal
 from devtools.benchmarks.reporting.comparison import Table, tables
+from devtools.benchmarks.reporting.evaluation import Verdict, verdicts
 from devtools.benchmarks.reporting.figures import number, ratio, spread
-from devtools.benchmarks.reporting.judgement import Verdict, verdicts
 from devtools.benchmarks.reporting.recovery import recovery_table
 from devtools.benchmarks.results import Results
 from devtools.benchmarks.stats import Spread
@@ -18,13 +18,13 @@ from tests.devtools.benchmarks.examples import results
 
 
 def table(title: str) -> dict[str, list[str]]:
-    """The cells by contender."""
+    """The cells by competitor."""
     (found,) = (each for each in tables(results()) if each.title == title)
     return cells(found)
 
 
 def cells(found: Table) -> dict[str, list[str]]:
-    return {row.contender: list(row.cells) for row in found.rows}
+    return {row.competitor: list(row.cells) for row in found.rows}
 
 
 def verdict(promise: str) -> Verdict:
@@ -98,18 +98,18 @@ def test_who_did_not_recover_is_not_given_a_figure() -> None:
         ("… under a long transaction", "met"),
     ],
 )
-def test_each_promise_is_judged_by_its_own_figures(promise: str, word: str) -> None:
+def test_each_promise_is_evaluated_by_its_own_figures(promise: str, word: str) -> None:
     assert verdict(promise).word == word
 
 
 def test_refused_writes_that_nobody_counted_do_not_keep_the_promise() -> None:
     found = results()
     found.targets["stale"]["refused"] = None
-    (judged,) = (each for each in verdicts(found) if each.promise.startswith("frozen"))
-    assert judged.word == "missed"
+    (evaluated,) = (each for each in verdicts(found) if each.promise.startswith("frozen"))
+    assert evaluated.word == "missed"
 
 
-def test_what_was_not_measured_is_not_judged() -> None:
+def test_what_was_not_measured_is_not_evaluated() -> None:
     assert {each.word for each in verdicts(Results())} == {"–"}
 
 

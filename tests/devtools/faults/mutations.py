@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 from instances.handlers import ended
 from instances.provisioning import results
-from instances.provisioning.submit import Posted
+from instances.provisioning.submit import SubmitResult
 from instances.reconciliation import duplicates
 from jobs.engine import leasing
 from jobs.models import Job
@@ -18,11 +18,11 @@ Mutation = Callable[[], AbstractContextManager[None]]
 
 
 @contextmanager
-def create_again_without_looking() -> Iterator[None]:
+def create_again_without_searching() -> Iterator[None]:
     """A create whose answer was lost counts as one that never happened."""
 
     def forget(job: Job, instance: object, error: object) -> Outcome:
-        return results._not_created(job, instance, Posted())
+        return results._not_created(job, instance, SubmitResult())
 
     with patch.object(results, "_doubt", forget):
         yield
@@ -40,22 +40,22 @@ def no_fencing_token() -> Iterator[None]:
 
 
 @contextmanager
-def absence_is_a_wish() -> Iterator[None]:
+def absence_is_a_decision() -> Iterator[None]:
     """What was not seen for a while is ended once it is seen again."""
-    with patch.object(duplicates, "is_ended_by_wish", lambda instance: True):
+    with patch.object(duplicates, "is_end_decided", lambda instance: True):
         yield
 
 
 @contextmanager
-def no_look_after_a_delete() -> Iterator[None]:
+def no_read_after_a_delete() -> Iterator[None]:
     """A delete that was taken counts as an end."""
-    judge = ended._judge
+    evaluate = ended._evaluate
 
-    def trust(ending, look, work, result, now):
-        if look.is_deleted:
+    def trust(ending, attempt, work, result, now):
+        if attempt.is_deleted:
             ending.confirmed_at = now
             return Done()
-        return judge(ending, look, work, result, now)
+        return evaluate(ending, attempt, work, result, now)
 
-    with patch.object(ended, "_judge", trust):
+    with patch.object(ended, "_evaluate", trust):
         yield

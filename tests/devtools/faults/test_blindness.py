@@ -10,7 +10,7 @@ import pytest
 
 from accounts.models import Project
 from devtools.faults.simulated.service import Service
-from devtools.faults.simulated.stage import opened
+from devtools.faults.simulated.setup import opened
 from devtools.simulator.control_api import ControlApi
 from devtools.simulator.http import Request
 from instances import services
@@ -34,7 +34,7 @@ class Fleet:
         names = [
             services.create_instance(
                 project=self.project,
-                wish=InstanceRequest(
+                spec=InstanceRequest(
                     name=f"n-{number}",
                     product_name="RTX 4090 24GB",
                     template_id="212",

@@ -1,4 +1,4 @@
-"""Each promise is kept by honest books and broken by each planted fault."""
+"""Each promise is kept by honest ledgers and broken by each planted fault."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from django.db import connection
 
 from accounts.models import Project
 from core.sealing import unseal
-from devtools.faults.books import Books, Message, Row, Truth
 from devtools.faults.invariants import check_all
+from devtools.faults.ledger import Ledger, Message, Row, Truth
 from devtools.simulator.control import InstanceTruth
 from instances.domain.enums import BillingMode
 from instances.domain.types import Cause, InstanceRequest
@@ -20,8 +20,8 @@ from instances.novita.name_signing import NameSigner
 from instances.services import create_instance
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
-MARK = NameSigner("0a1b2c3d", "ab" * 32)
-NAME = MARK.name("one", "00" * 10)
+SIGNER = NameSigner("0a1b2c3d", "ab" * 32)
+NAME = SIGNER.name("one", "00" * 10)
 
 
 def instance(**changes: Any) -> Row:
@@ -108,9 +108,9 @@ EVENTS = [
     event(2, "creating", "starting"),
     event(3, "starting", "running"),
 ]
-BOOKS = Books(
+LEDGER = Ledger(
     now=NOW,
-    mark=MARK,
+    signer=SIGNER,
     instances=[instance()],
     events=EVENTS,
     deliveries=[delivery(1), delivery(2), delivery(3)],
@@ -120,14 +120,14 @@ TRUTH = Truth([made()], [message(1), message(2), message(3)], accepted=["inst_1"
 
 
 def violations(*, truth: Truth = TRUTH, **changes: Any) -> str:
-    return "\n".join(check_all(replace(BOOKS, **changes), truth))
+    return "\n".join(check_all(replace(LEDGER, **changes), truth))
 
 
 def long_ago(**ago: Any) -> str:
     return (NOW - timedelta(**ago)).isoformat()
 
 
-def test_honest_books_break_no_promise() -> None:
+def test_an_honest_ledger_breaks_no_promise() -> None:
     assert violations() == ""
 
 
@@ -152,7 +152,7 @@ def test_what_others_made_is_none_of_our_business() -> None:
         ([], "is gone upstream"),
         ([made(is_alive=False, status="removed")], "is gone upstream"),
         ([made(), made(id="up-2", created_ms=2000)], "was made twice"),
-        ([made(), made(id="up-2", name=MARK.name("two", "11" * 10))], "there is no row for it"),
+        ([made(), made(id="up-2", name=SIGNER.name("two", "11" * 10))], "there is no row for it"),
         (
             [made(is_alive=False, removed_ms=3000), made(id="up-2", created_ms=2000)],
             "was made twice",
@@ -258,8 +258,8 @@ def test_i8_fails_on_rows_that_nobody_works_on(row: Row) -> None:
     assert "I8" in violations(jobs=[row])
 
 
-def test_the_books_are_what_the_database_says(project: Project) -> None:
-    wish = InstanceRequest(
+def test_the_ledger_is_what_the_database_says(project: Project) -> None:
+    spec = InstanceRequest(
         name="one",
         product_name="RTX 4090 24GB",
         template_id="212",
@@ -269,9 +269,9 @@ def test_the_books_are_what_the_database_says(project: Project) -> None:
         billing_mode=BillingMode.SPOT,
         webhook_url="https://receiver.test/hook",
     )
-    created = create_instance(project=project, wish=wish, cause=Cause("key:tests"))
+    created = create_instance(project=project, spec=spec, cause=Cause("key:tests"))
     with connection.cursor() as cursor:
-        books = Books.load(cursor, unseal)
-    found = check_all(books, Truth([], accepted=[created.instance.public_id]))
+        ledger = Ledger.load(cursor, unseal)
+    found = check_all(ledger, Truth([], accepted=[created.instance.public_id]))
     assert [text[:2] for text in found] == ["I2", "I4"]
-    assert books.jobs[0]["subject"] == created.instance.public_id
+    assert ledger.jobs[0]["subject"] == created.instance.public_id

@@ -11,17 +11,17 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from devtools.faults.invariants import check_all, check_events
 from devtools.faults.simulated.deaths import POINTS
+from devtools.faults.simulated.network_conditions import KINDS, NetworkConditions
 from devtools.faults.simulated.service import Service
-from devtools.faults.simulated.stage import opened
-from devtools.faults.simulated.users import ORDERS, WISHES, Users
-from devtools.faults.simulated.weather import KINDS, Weather
+from devtools.faults.simulated.setup import opened
+from devtools.faults.simulated.users import EVENTS, SPECS, Users
 
 VERBS = ("start", "stop", "restart", "terminate")
 FATES = ("die", "freeze", "trouble")
 
 
 class Lifecycle(RuleBasedStateMachine):
-    """A service of two workers, its users and its Novita; mended and judged in the end."""
+    """A service of two workers, its users and its Novita; mended and checked in the end."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class Lifecycle(RuleBasedStateMachine):
         project = self.running.enter_context(opened(self.service, novita_rate_limit=6000))
         self.users = Users(self.service, project, self.service.stream("users"))
 
-    @rule(kind=st.sampled_from(sorted(WISHES)))
+    @rule(kind=st.sampled_from(sorted(SPECS)))
     def create(self, kind: str) -> None:
         self.users.create(kind)
         self.service.run_for(1)
@@ -40,18 +40,18 @@ class Lifecycle(RuleBasedStateMachine):
         self.users.act(verb)
         self.service.run_for(1)
 
-    @rule(order=st.sampled_from(ORDERS))
-    def novita_acts(self, order: dict[str, object]) -> None:
-        self.users.order(order)
+    @rule(order=st.sampled_from(EVENTS))
+    def novita_acts(self, event: dict[str, object]) -> None:
+        self.users.trigger(event)
 
     @rule(kinds=st.sets(st.sampled_from(KINDS), min_size=1, max_size=3))
     def storm(self, kinds: set[str]) -> None:
         chance = self.service.stream("storm")
-        self.service.network.weather = Weather(chance, 0.2, 0.5, tuple(sorted(kinds)))
+        self.service.network.conditions = NetworkConditions(chance, 0.2, 0.5, tuple(sorted(kinds)))
 
     @rule()
     def calm(self) -> None:
-        self.service.network.weather = Weather(self.service.stream("calm"))
+        self.service.network.conditions = NetworkConditions(self.service.stream("calm"))
 
     @rule(point=st.sampled_from(POINTS), after=st.integers(1, 5), fate=st.sampled_from(FATES))
     def something_breaks(self, point: str, after: int, fate: str) -> None:
@@ -65,13 +65,13 @@ class Lifecycle(RuleBasedStateMachine):
 
     @invariant()
     def history_has_no_gap(self) -> None:
-        assert check_events(self.service.books()) == []
+        assert check_events(self.service.ledger()) == []
 
     def teardown(self) -> None:
         with self.running:
             self.service.heal()
-            self.service.settle()
-            broken = check_all(self.service.books(), self.service.truth())
+            self.service.run_until_idle()
+            broken = check_all(self.service.ledger(), self.service.truth())
             assert [*self.service.violations, *broken] == [], "\n".join(self.service.story)
 
 

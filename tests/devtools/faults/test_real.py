@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
-from devtools.faults.real.playing import play_together
+from devtools.faults.real.replay import play_together
 from devtools.faults.real.scenario import Outcome
 from devtools.faults.real.stack import Shape, Stack
 from devtools.faults.real.suite import SCENARIOS
@@ -48,7 +48,7 @@ def test_deaths_lost_answers_vain_deletes_and_strangers_break_no_promise(play: P
 
 
 def test_a_fleet_of_two_outlives_a_blindness_of_novita(play: Play) -> None:
-    """F23: for some passes the list is empty and looks by id answer not-found."""
+    """F23: for some passes the list is empty and gets by id answer not-found."""
     (outcome,) = play(Shape(), {"F23": [1]})
     assert outcome.violations == []
     assert outcome.figures["hidden"] == 2

@@ -1,4 +1,4 @@
-"""What a run is asked for, how it is judged, and where its figures go."""
+"""What a run is asked for, how it is evaluated, and where its figures go."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 
 from devtools.faults import report
 from devtools.faults.plan import SIMULATED, Plan, plan_from
-from devtools.faults.real.playing import attribute
+from devtools.faults.real.replay import attribute
 from devtools.faults.real.scenario import Outcome
 from devtools.faults.real.suite import SCENARIOS
 from devtools.faults.results import BROKEN, MISSED, NOT_YET, Row, is_broken

@@ -6,7 +6,7 @@ import pytest
 
 from devtools.faults.simulated import Profile, run_many, run_seed
 from devtools.faults.simulated.service import Service
-from devtools.faults.simulated.stage import opened
+from devtools.faults.simulated.setup import opened
 from tests.devtools.faults import mutations
 from tests.devtools.faults.mutations import Mutation
 
@@ -63,10 +63,10 @@ def test_what_others_do_while_a_worker_stands_still_is_not_its_work() -> None:
 @pytest.mark.parametrize(
     ("mutation", "seed", "profile", "promise"),
     [
-        (mutations.create_again_without_looking, 1, LOST_ANSWERS, "I1"),
+        (mutations.create_again_without_searching, 1, LOST_ANSWERS, "I1"),
         (mutations.no_fencing_token, 5, None, "I5"),
-        (mutations.no_look_after_a_delete, 10, IGNORED_DELETES, "I1"),
-        (mutations.absence_is_a_wish, 7, BLIND, "I9"),
+        (mutations.no_read_after_a_delete, 10, IGNORED_DELETES, "I1"),
+        (mutations.absence_is_a_decision, 7, BLIND, "I9"),
     ],
 )
 def test_a_bug_planted_on_purpose_is_found(

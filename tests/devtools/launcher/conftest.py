@@ -5,15 +5,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from devtools.launcher.ending import SIGNALS, Ending
+from devtools.launcher.shutdown import SIGNALS, Shutdown
 
 
 @pytest.fixture
-def ending() -> Iterator[Ending]:
+def shutdown() -> Iterator[Shutdown]:
     before = {number: signal.getsignal(number) for number in SIGNALS}
     # nohup ignores it, and we inherit that.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    with Ending({}) as ending:
-        yield ending
+    with Shutdown({}) as shutdown:
+        yield shutdown
     for number, handler in before.items():
         signal.signal(number, handler)

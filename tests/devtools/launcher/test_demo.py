@@ -4,7 +4,7 @@ import os
 import signal
 from pathlib import Path
 
-from tests.devtools.launcher.running import Launcher, eventually, launch
+from tests.devtools.launcher.launcher_process import Launcher, eventually, launch
 
 
 def demo_in(folder: Path) -> Launcher:

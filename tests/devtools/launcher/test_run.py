@@ -14,7 +14,7 @@ import pytest
 
 from devtools.launcher.client import call
 from devtools.launcher.ports import free_port
-from tests.devtools.launcher.running import ROOT, Launcher, eventually, launch, make
+from tests.devtools.launcher.launcher_process import ROOT, Launcher, eventually, launch, make
 
 USER = """
 import sys

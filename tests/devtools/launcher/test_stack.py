@@ -9,11 +9,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from devtools.launcher.ending import Ending
 from devtools.launcher.errors import LaunchError
 from devtools.launcher.process import ROOT
+from devtools.launcher.shutdown import Shutdown
 from devtools.launcher.stack import Stack
-from tests.devtools.launcher.running import eventually
+from tests.devtools.launcher.launcher_process import eventually
 
 # Without embedded Postgres: there is none to stop.
 ENVIRONMENT = {**os.environ, "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
@@ -43,35 +43,37 @@ def has_ended(pid: int) -> bool:
 
 
 def test_a_part_that_dies_during_the_start_stops_it_with_the_end_of_its_log(
-    tmp_path: Path, ending: Ending
+    tmp_path: Path, shutdown: Shutdown
 ) -> None:
-    with Stack(tmp_path, ENVIRONMENT, ending) as stack:
+    with Stack(tmp_path, ENVIRONMENT, shutdown) as stack:
         stack.start("web", "-c", "import sys; sys.exit('no such luck')")
         with pytest.raises(LaunchError, match=r"(?s)web ended with exit code 1.*no such luck"):
             stack.wait_until_ready("http://127.0.0.1:1")
 
 
 def test_a_command_that_must_succeed_and_does_not_stops_the_start(
-    tmp_path: Path, ending: Ending
+    tmp_path: Path, shutdown: Shutdown
 ) -> None:
     with (
-        Stack(tmp_path, ENVIRONMENT, ending) as stack,
+        Stack(tmp_path, ENVIRONMENT, shutdown) as stack,
         pytest.raises(LaunchError, match=r"(?s)prepare ended with exit code 3.*told you"),
     ):
         stack.run_once("prepare", "-c", "print('told you'); raise SystemExit(3)")
 
 
-def test_a_part_that_never_stays_alive_ends_the_launcher(tmp_path: Path, ending: Ending) -> None:
-    with Stack(tmp_path, ENVIRONMENT, ending, max_deaths=1) as stack:
+def test_a_part_that_never_stays_alive_ends_the_launcher(
+    tmp_path: Path, shutdown: Shutdown
+) -> None:
+    with Stack(tmp_path, ENVIRONMENT, shutdown, max_deaths=1) as stack:
         stack.start("worker", "-c", "raise SystemExit(4)")
         with pytest.raises(LaunchError, match="does not stay alive"):
             stack.watch()
 
 
 def test_whoever_does_not_end_in_time_is_killed_with_its_children(
-    tmp_path: Path, ending: Ending
+    tmp_path: Path, shutdown: Shutdown
 ) -> None:
-    with Stack(tmp_path, ENVIRONMENT, ending, stop_seconds=0.1) as stack:
+    with Stack(tmp_path, ENVIRONMENT, shutdown, stop_seconds=0.1) as stack:
         process = stack.start("worker", "-c", STUBBORN)
         assert eventually(lambda: process.log.read_text().endswith("\n"))
         child = int(process.log.read_text())

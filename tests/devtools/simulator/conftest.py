@@ -17,7 +17,7 @@ from devtools.simulator.store import Store
 from devtools.simulator.world.world import World
 
 KEY = "test-key"
-WISH = {
+BODY = {
     "name": "one",
     "kind": "gpu",
     "productId": "A100-40GB.12c120g",
@@ -93,7 +93,7 @@ class Cloud:
         return instance_id
 
     def try_create(self, **changes: Any) -> Reply:
-        return self.post("/gpu/instance/create", {**WISH, **changes})
+        return self.post("/gpu/instance/create", {**BODY, **changes})
 
     def running(self, **changes: Any) -> str:
         instance_id = self.create(**changes)

@@ -19,13 +19,13 @@ def fleet(cloud):
     return ids
 
 
-def test_an_empty_list_beside_looks_that_find_everything(cloud, fleet):
+def test_an_empty_list_beside_gets_that_find_everything(cloud, fleet):
     blind(cloud, list="empty")
     assert seen_in_list(cloud) == ([], "0")
     assert {cloud.status(each) for each in fleet} == {"running"}
 
 
-def test_a_list_lacks_some_and_looks_at_these_answer_not_found(cloud, fleet):
+def test_a_list_lacks_some_and_gets_of_these_answer_not_found(cloud, fleet):
     hidden, *others = fleet
     blind(cloud, list="without", ids=[hidden], direct=True)
     assert seen_in_list(cloud) == (others[::-1], "2")
@@ -40,7 +40,7 @@ def test_an_empty_list_may_come_with_not_found_for_two_only(cloud, fleet):
     assert statuses == [400, 400, 200]
 
 
-def test_looks_lie_while_the_list_is_whole(cloud, fleet):
+def test_gets_lie_while_the_list_is_whole(cloud, fleet):
     blind(cloud, direct=True)
     assert len(seen_in_list(cloud)[0]) == 3
     assert cloud.get("/gpu/instance", instanceId=fleet[0]).status == 400

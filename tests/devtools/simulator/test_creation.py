@@ -98,7 +98,7 @@ def test_a_root_disk_below_ten_becomes_ten(cloud):
         ({"networkStorages": [{"Id": "no-such"}]}, "NETWORK_STORAGE_NOT_FOUND"),
     ],
 )  # fmt: skip
-def test_a_wish_that_cannot_be_met_is_refused_with_its_reason(cloud, changes, reason):
+def test_a_create_that_cannot_be_met_is_refused_with_its_reason(cloud, changes, reason):
     reply = cloud.try_create(**changes)
     assert (reply.status, reply.reason) == (400, reason)
 

@@ -8,7 +8,7 @@ import pytest
 from devtools.simulator.control import SimulatorControl
 from devtools.simulator.process import SimulatorProcess
 from instances.monitoring.readiness import check
-from tests.devtools.simulator.conftest import WISH
+from tests.devtools.simulator.conftest import BODY
 from tests.devtools.simulator.test_process import client_of
 
 OWN = "127.0.0.1:4100"
@@ -86,8 +86,10 @@ def test_ports_may_answer_some_time_after_running(local):
 def verdict(simulator, probe, name):
     """What the service's own probe says of a new instance."""
     with client_of(simulator) as session:
-        wish = {**WISH, "gpuNum": 1, "name": name}
-        made = session.post(f"{simulator.url}/gpu/instance/create", json=wish, timeout=10).json()
+        create_body = {**BODY, "gpuNum": 1, "name": name}
+        made = session.post(
+            f"{simulator.url}/gpu/instance/create", json=create_body, timeout=10
+        ).json()
         simulator.control.advance(60)
         query = {"instanceId": made["id"]}
         body = session.get(f"{simulator.url}/gpu/instance", params=query, timeout=10).json()

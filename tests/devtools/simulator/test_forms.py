@@ -115,7 +115,7 @@ def test_a_create_answers_its_id_in_every_place_and_the_ledger_knows_it(cloud, r
     assert ledger["calls"][0]["instanceId"] == answered
 
 
-def test_a_look_by_id_may_answer_another_thing(cloud):
+def test_a_get_by_id_may_answer_another_thing(cloud):
     cloud.settings(answers_another=["instance", "template"])
     one = cloud.create(name="one")
     assert cloud.instance(one)["id"] != one

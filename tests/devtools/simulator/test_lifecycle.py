@@ -187,7 +187,7 @@ def test_upgrade_resets_into_the_new_image(cloud):
     assert cloud.instance(instance_id)["imageUrl"] == "new:2"
 
 
-def test_orders_force_any_fate(cloud):
+def test_events_force_any_fate(cloud):
     instance_id = cloud.create()
     cloud.order(instance_id, "stick", status="pulling")
     cloud.advance(10**5)

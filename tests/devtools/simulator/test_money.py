@@ -59,7 +59,7 @@ def test_the_running_total_equals_the_sum_of_the_instances(cloud):
 
 @pytest.fixture
 def poor(cloud):
-    """A dollar in the purse, half an hour of two A100s."""
+    """A dollar on the account, half an hour of two A100s."""
     cloud.settings(deposit_e5_usd=120_000)
     return cloud
 

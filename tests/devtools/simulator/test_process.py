@@ -13,7 +13,7 @@ import requests
 
 from devtools.simulator.control import ControlCallError
 from devtools.simulator.process import ROOT, SimulatorProcess
-from tests.devtools.simulator.conftest import WISH
+from tests.devtools.simulator.conftest import BODY
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def client_of(process):
 
 
 def create(session, process, name="one", **fields):
-    body = {**WISH, "gpuNum": 1, "name": name, **fields}
+    body = {**BODY, "gpuNum": 1, "name": name, **fields}
     reply = session.post(f"{process.url}/gpu/instance/create", json=body, timeout=10)
     reply.raise_for_status()
     return reply.json()["id"]
@@ -63,7 +63,7 @@ def test_many_clients_at_once_make_exactly_what_was_answered(simulator):
 def test_the_last_gpus_are_sold_once_however_many_want_them(simulator):
     def attempt(number):
         with client_of(simulator) as session:
-            body = {**WISH, "productId": "4090.16c62g.os", "gpuNum": 1, "name": f"n{number}"}
+            body = {**BODY, "productId": "4090.16c62g.os", "gpuNum": 1, "name": f"n{number}"}
             url = f"{simulator.url}/gpu/instance/create"
             return session.post(url, json=body, timeout=10).status_code
 
@@ -89,7 +89,7 @@ def test_time_can_run_fast_and_be_pushed(simulator):
     assert control.ledger().instances[0].id == first
 
 
-def test_the_typed_control_speaks_every_order(simulator):
+def test_the_typed_control_knows_every_event(simulator):
     control = simulator.control
     theirs = control.make_instance("theirs", billingMode="spot")
     assert control.order(theirs.id, "run").status == "running"
@@ -169,7 +169,7 @@ def test_a_secret_comes_by_environment_or_file_and_no_process_list_shows_it(
 
 
 def _answer_to(key, module, url):
-    """Whether the process knows the secret: it takes the key, or judges by it."""
+    """Whether the process knows the secret: it takes the key, or checks by it."""
     if module == "devtools.simulator":
         answer = requests.get(f"{url}/clusters", headers={"Authorization": f"Bearer {key}"})
         return answer.status_code == 200

@@ -1,4 +1,4 @@
-"""The webhook receiver: recording, judging signatures, misbehaving on order."""
+"""The webhook receiver: recording, checking signatures, misbehaving on request."""
 
 import base64
 from datetime import UTC, datetime
@@ -46,8 +46,8 @@ def test_a_delivery_is_recorded_whole_and_answered_200(receiver):
 def test_a_wrong_signature_is_recorded_as_such(receiver):
     deliver(receiver, secret=OTHER)
     requests.post(receiver.url("/unsigned"), data=b"{}", timeout=5)
-    judged = [delivery["verified"] for delivery in receiver.deliveries()]
-    assert judged == ["No matching signature found", "Missing required headers"]
+    verified = [delivery["verified"] for delivery in receiver.deliveries()]
+    assert verified == ["No matching signature found", "Missing required headers"]
 
 
 def test_a_path_can_have_its_own_secret(receiver):

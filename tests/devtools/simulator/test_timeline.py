@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devtools.simulator.clock import SimulatedClock
+from devtools.simulator.world.balance import Balance
 from devtools.simulator.world.catalogue import drifted_e5
-from devtools.simulator.world.purse import Purse
 from devtools.simulator.world.timeline import (
     DAY_MS,
     Phase,
@@ -57,12 +57,12 @@ def test_drift_stays_within_its_percentage(elapsed_ms, percent):
 
 @given(st.integers(1, 10**6), st.integers(1, 10**6))
 def test_the_money_runs_out_at_the_first_instant_without_any(deposit, rate):
-    purse = Purse(deposit, 0)
-    purse.rate_e5_day = rate
-    run_out = purse.run_out_ms()
+    balance = Balance(deposit, 0)
+    balance.rate_e5_day = rate
+    run_out = balance.run_out_ms()
     assert rate * run_out >= deposit * DAY_MS > rate * (run_out - 1)
-    purse.accrue(run_out + 10**9)
-    assert purse.run_out_ms() == run_out
+    balance.accrue(run_out + 10**9)
+    assert balance.run_out_ms() == run_out
 
 
 def test_the_clock_keeps_its_reading_when_its_speed_changes():

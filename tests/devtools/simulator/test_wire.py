@@ -9,7 +9,7 @@ import requests
 
 from devtools.simulator.api import GPU_BASE
 from devtools.simulator.server import Server
-from tests.devtools.simulator.conftest import KEY, WISH, Cloud
+from tests.devtools.simulator.conftest import BODY, KEY, Cloud
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def fault(wire, **fields):
 
 
 def create(wire, client, timeout=5):
-    return client.post(f"{wire.url}/gpu/instance/create", json=WISH, timeout=timeout)
+    return client.post(f"{wire.url}/gpu/instance/create", json=BODY, timeout=timeout)
 
 
 def made(wire):
@@ -60,7 +60,7 @@ def test_a_refused_call_leaves_the_connection_usable(wire, client):
 
 
 def test_half_a_request_does_nothing(wire, client):
-    body = json.dumps(WISH)
+    body = json.dumps(BODY)
     head = f"POST {GPU_BASE}/gpu/instance/create HTTP/1.1\r\nHost: x\r\n"
     head += f"Authorization: Bearer {KEY}\r\nContent-Type: application/json\r\n"
     head += f"Content-Length: {len(body) + 1}\r\n\r\n"

@@ -17,7 +17,7 @@ from instances.domain.types import Cause, InstanceRequest
 from instances.models import Instance
 from instances.services import create_instance
 
-WISH = InstanceRequest(
+SPEC = InstanceRequest(
     name="mine", product_name="RTX 4090", template_id="1", region="CN-HK-01", gpu_num=2
 )
 Make = Callable[..., Instance]
@@ -29,7 +29,7 @@ def make(project: Project) -> Make:
 
     def make(status: str = "running", *, of: Project | None = None, **fields: Any) -> Instance:
         cause = Cause("key:test")
-        instance = create_instance(project=of or project, wish=WISH, cause=cause).instance
+        instance = create_instance(project=of or project, spec=SPEC, cause=cause).instance
         defaults: dict[str, Any] = {
             "upstream_id": f"up-{instance.pk}",
             "upstream_account": "acc",

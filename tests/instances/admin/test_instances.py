@@ -22,14 +22,14 @@ LIST = "/admin/instances/instance/"
 
 @pytest.fixture
 def instance(project: Project) -> Instance:
-    wish = InstanceRequest(
+    spec = InstanceRequest(
         name="mine",
         product_name="RTX 4090",
         template_id="1",
         region="CN-HK-01",
         webhook_url="https://a.example/hook?key=hunter2",
     )
-    return create_instance(project=project, wish=wish, cause=Cause("key:abc", "because")).instance
+    return create_instance(project=project, spec=spec, cause=Cause("key:abc", "because")).instance
 
 
 def test_the_page_tells_the_whole_story_and_no_secret(

@@ -20,7 +20,7 @@ from tests.conftest import client_of
 from tests.instances.admin.conftest import Make
 
 pytestmark = pytest.mark.django_db
-WISH = InstanceRequest(
+SPEC = InstanceRequest(
     name="a", product_name="RTX 4090 24GB", template_id="tpl-1", region="CN-HK-01"
 )
 
@@ -35,8 +35,8 @@ def row_of(key: str) -> ApiKey:
 
 
 def made_with(key: str) -> Instance:
-    wish = {"name": "a", "productName": "RTX 4090 24GB", "templateId": "tpl-1"}
-    answer = client_of(key).post("/api/instances", wish, "application/json")
+    body = {"name": "a", "productName": "RTX 4090 24GB", "templateId": "tpl-1"}
+    answer = client_of(key).post("/api/instances", body, "application/json")
     return Instance.objects.get(public_id=answer.json()["instanceId"])
 
 
@@ -82,8 +82,8 @@ def test_rows_of_the_release_before_are_found_by_their_first_event(
 ) -> None:
     key = row_of(leaked)
     cause = Cause(f"key:{key.public_id}")
-    old = create_instance(project=project, wish=WISH, cause=cause).instance
-    foreign = create_instance(project=project, wish=WISH, cause=Cause("key:key_x")).instance
+    old = create_instance(project=project, spec=SPEC, cause=cause).instance
+    foreign = create_instance(project=project, spec=SPEC, cause=Cause("key:key_x")).instance
     Instance.objects.update(made_by="")
     assert list(made_by(key)) == [old]
     assert foreign not in made_by(key)

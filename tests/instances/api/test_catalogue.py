@@ -188,7 +188,7 @@ def test_what_is_sold_nowhere_is_told_apart(
     assert [each["code"] for each in plan(api, **fields).json()["reasons"]] == [code]
 
 
-def test_a_plan_judges_the_projects_limits(api: Client, shop: None, project: Project) -> None:
+def test_a_plan_checks_the_projects_limits(api: Client, shop: None, project: Project) -> None:
     make(project)
     set_project_limits(project, live_instance_limit=1, longest_runtime_minutes=60)
     body = plan(api, maxRuntimeMinutes=90).json()

@@ -12,7 +12,7 @@ from accounts.models import Project
 from instances.models import Instance
 
 BORN = datetime(2026, 1, 1, tzinfo=UTC)
-# What must be found without a look at all of the project's rows, or at any of another's.
+# What must be found without a read of all of the project's rows, or at any of another's.
 BY_INDEX = (
     *("sort=-createdAt", "sort=createdAt", "sort=name", "sort=-name"),
     *("sort=pricePerHourUsd", "sort=-pricePerHourUsd"),
@@ -22,7 +22,7 @@ BY_INDEX = (
 MOST_PASSED_OVER = 10
 
 
-def test_a_page_costs_no_look_at_the_rows_that_are_not_on_it(
+def test_a_page_reads_no_rows_that_are_not_on_it(
     api: Client, project: Project, other_project: Project
 ) -> None:
     """Plans, not times: what decides is how many rows are read to be passed over."""

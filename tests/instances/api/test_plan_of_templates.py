@@ -136,13 +136,13 @@ def test_the_wait_ends_in_time_and_takes_few_threads(
     assert plan(api)["templateChecked"] is False
     assert began + 1 < monotonic.now < began + 3
     assert Job.objects.live().get().type == "look_up_template"
-    taken = [templates.SEATS.acquire(blocking=False) for _ in range(templates.MOST_WAITING)]
+    taken = [templates.SLOTS.acquire(blocking=False) for _ in range(templates.MOST_WAITING)]
     try:
         assert all(taken)
         assert plan(api, templateId="other")["templateChecked"] is False
     finally:
         for _ in taken:
-            templates.SEATS.release()
+            templates.SLOTS.release()
     assert Job.objects.count() == 1
 
 

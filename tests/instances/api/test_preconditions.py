@@ -36,10 +36,10 @@ def test_what_is_not_what_if_match_names_is_not_read(
 
 
 def test_a_new_instance_says_its_etag_also_when_the_answer_is_repeated(api: Client) -> None:
-    wish = {"name": "a", "productName": "b", "templateId": "1"}
+    spec = {"name": "a", "productName": "b", "templateId": "1"}
     headers = {"idempotency-key": "one"}
     made, again = (
-        api.post("/api/instances", wish, "application/json", headers=headers) for _ in range(2)
+        api.post("/api/instances", spec, "application/json", headers=headers) for _ in range(2)
     )
     assert made.status_code == 201
     assert made["ETag"] == again["ETag"] == api.get(made["Location"])["ETag"]

@@ -23,8 +23,8 @@ MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
 def make(project: Project, name: str = "a", **fields: Any) -> Instance:
-    wish = InstanceRequest(name=name, product_name="RTX 4090", template_id="1", region="CN-HK-01")
-    instance = create_instance(project=project, wish=wish, cause=Cause("tests")).instance
+    spec = InstanceRequest(name=name, product_name="RTX 4090", template_id="1", region="CN-HK-01")
+    instance = create_instance(project=project, spec=spec, cause=Cause("tests")).instance
     if fields:
         Instance.objects.filter(pk=instance.pk).update(**fields)
         instance.refresh_from_db()

@@ -9,11 +9,11 @@ from django.test import Client
 
 from instances.models import Instance
 
-WISH = {"name": "a", "productName": "RTX 4090", "templateId": "1"}
+BODY = {"name": "a", "productName": "RTX 4090", "templateId": "1"}
 
 
 def ask(api: Client, probe: Any) -> Any:
-    return api.post("/api/instances", {**WISH, "readinessProbe": probe}, "application/json")
+    return api.post("/api/instances", {**BODY, "readinessProbe": probe}, "application/json")
 
 
 def test_a_probe_is_kept_with_its_defaults_and_shown_again(api: Client) -> None:

@@ -157,13 +157,13 @@ def test_the_runtime_stays_within_the_projects(
     set_project_limits(project, longest_runtime_minutes=60)
     error = error_of(patch(api, instance.public_id, {"maxRuntimeMinutes": minutes}), 400)
     assert error["validationErrors"][0]["field"] == "maxRuntimeMinutes"
-    # What is not named is not judged, though the project's limit came later.
+    # What is not named is not checked, though the project's limit came later.
     assert patch(api, instance.public_id, {"name": "b"}).status_code == 200
 
 
 def waiting_for(project: Project, url: str) -> Instance:
-    wish = InstanceRequest("a", "RTX 4090", "1", "CN-HK-01", webhook_url=url)
-    return create_instance(project=project, wish=wish, cause=Cause("tests")).instance
+    spec = InstanceRequest("a", "RTX 4090", "1", "CN-HK-01", webhook_url=url)
+    return create_instance(project=project, spec=spec, cause=Cause("tests")).instance
 
 
 def test_a_receivers_address_is_in_no_event(api: Client, project: Project) -> None:

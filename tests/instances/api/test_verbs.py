@@ -34,8 +34,8 @@ ACCEPTED = {
 
 
 def in_status(project: Project, status: str) -> Instance:
-    wish = InstanceRequest(name="mine", product_name="RTX 4090", template_id="1", region="CN-HK-01")
-    instance = create_instance(project=project, wish=wish, cause=Cause("tests")).instance
+    spec = InstanceRequest(name="mine", product_name="RTX 4090", template_id="1", region="CN-HK-01")
+    instance = create_instance(project=project, spec=spec, cause=Cause("tests")).instance
     fields: dict[str, Any] = {"upstream_id": "up-1", "upstream_account": "acc"}
     if status == "terminated":
         fields["upstream_gone_at"] = database_now()

@@ -71,8 +71,10 @@ def test_the_list_shows_what_the_project_may_use(strict: Project, other_project:
 
 def plan(project: Project, template_id: str) -> dict[str, Any]:
     client = client_of(create_api_key(project=project, name="k"))
-    wish = {"name": "a", "productName": "RTX 4090 24GB", "templateId": template_id}
-    body: dict[str, Any] = client.post("/api/instances/plan", wish, "application/json").json()
+    create_body = {"name": "a", "productName": "RTX 4090 24GB", "templateId": template_id}
+    body: dict[str, Any] = client.post(
+        "/api/instances/plan", create_body, "application/json"
+    ).json()
     return body
 
 

@@ -17,7 +17,7 @@ from tests.instances.conftest import Configure
 from upstream.types import Cluster, EnvVar, Template, TemplatePort, Tool
 from upstream.vocabulary import UnknownValue
 
-shelf = catalogue.CatalogueReader
+reader = catalogue.CatalogueReader
 pytestmark = pytest.mark.django_db
 
 FULL = Template(
@@ -38,12 +38,12 @@ def ttl(configure: Configure) -> None:
 
 def test_products_come_back_as_they_were() -> None:
     catalogue.keep_products("c1", "spot", [PRODUCT])
-    assert shelf().products("c1", "spot") == [PRODUCT]
+    assert reader().products("c1", "spot") == [PRODUCT]
 
 
 def test_templates_come_back_as_they_were() -> None:
     catalogue.keep_template("tpl-9", FULL)
-    assert shelf().template("tpl-9") == FULL
+    assert reader().template("tpl-9") == FULL
 
 
 @pytest.mark.parametrize(("seconds", "is_fresh"), [(50, True), (70, False)])
@@ -53,14 +53,14 @@ def test_what_is_older_than_its_time_is_asked_for_again(seconds: int, is_fresh: 
     older = F("fetched_at") - timedelta(seconds=seconds)
     CachedProduct.objects.update(fetched_at=older)
     CachedTemplate.objects.update(fetched_at=older)
-    assert bool(shelf().products("c1", "spot")) is is_fresh
-    assert bool(shelf().template(TEMPLATE.id)) is is_fresh
+    assert bool(reader().products("c1", "spot")) is is_fresh
+    assert bool(reader().template(TEMPLATE.id)) is is_fresh
 
 
 def test_clusters_and_modes_are_apart() -> None:
     catalogue.keep_products("c1", "spot", [PRODUCT])
-    assert shelf().products("c1", "onDemand") == []
-    assert shelf().products("c2", "spot") == []
+    assert reader().products("c1", "onDemand") == []
+    assert reader().products("c2", "spot") == []
 
 
 def test_a_product_that_is_no_longer_listed_is_not_for_sale() -> None:
@@ -68,8 +68,8 @@ def test_a_product_that_is_no_longer_listed_is_not_for_sale() -> None:
     catalogue.keep_products("c1", "spot", [PRODUCT, other])
     catalogue.keep_products("c2", "spot", [PRODUCT])
     catalogue.keep_products("c1", "spot", [replace(other, available_deploy=False)])
-    assert [found.id for found in shelf().products("c1", "spot")] == ["prod-b"]
-    assert shelf().products("c2", "spot") == [PRODUCT]
+    assert [found.id for found in reader().products("c1", "spot")] == ["prod-b"]
+    assert reader().products("c2", "spot") == [PRODUCT]
     assert CachedProduct.objects.get(product_id="prod-b").is_available is False
 
 
@@ -78,24 +78,24 @@ def test_another_account_starts_with_nothing(configure: Configure) -> None:
     catalogue.keep_template(TEMPLATE.id, TEMPLATE)
     catalogue.keep_clusters([CLUSTER])
     configure(novita_api_base_url="https://elsewhere.example.com")
-    assert shelf().products("c1", "spot") == []
-    assert shelf().template(TEMPLATE.id) is None
-    assert shelf().cluster("US-WEST-01") is None
+    assert reader().products("c1", "spot") == []
+    assert reader().template(TEMPLATE.id) is None
+    assert reader().cluster("US-WEST-01") is None
 
 
 def test_a_region_is_found_by_its_id_before_its_name() -> None:
     namesake = Cluster("elsewhere", "US-CA-06 (Copy)")
     catalogue.keep_clusters([namesake, CLUSTER])
-    assert shelf().cluster("US-WEST-01") == CLUSTER
+    assert reader().cluster("US-WEST-01") == CLUSTER
     catalogue.keep_clusters([namesake])
-    assert shelf().cluster("US-WEST-01") == namesake
-    assert shelf().cluster("MOON-01") is None
+    assert reader().cluster("US-WEST-01") == namesake
+    assert reader().cluster("MOON-01") is None
 
 
 def test_a_listing_that_failed_forgets_no_cluster() -> None:
     catalogue.keep_clusters([CLUSTER])
     catalogue.keep_clusters([])
-    assert shelf().cluster("US-WEST-01") == CLUSTER
+    assert reader().cluster("US-WEST-01") == CLUSTER
 
 
 def test_one_caller_fetches_until_it_lets_go() -> None:
@@ -110,12 +110,12 @@ def test_hits_and_misses_are_counted_for_each_asker_but_read_once(
     django_assert_num_queries: Any,
 ) -> None:
     catalogue.keep_template("tpl-9", FULL)
-    found = shelf()
+    found = reader()
     with django_assert_num_queries(2):
         assert [found.template("tpl-9") for _ in range(3)] == [FULL] * 3
         assert found.template("tpl-0") is None
-    found.book()
-    found.book()
+    found.record_usage()
+    found.record_usage()
     counted = {row.labels["result"]: row.value for row in Tally.objects.all()}
     assert counted == {"miss": 1, "hit": 3}
 
@@ -124,5 +124,5 @@ def test_what_the_release_before_does_not_know_stays_out_of_what_it_reads() -> N
     """It builds products from every key of ``data``."""
     odd = replace(PRODUCT, spot_price_e5_usd=None, unknown_values=(UnknownValue("spotPrice", "?"),))
     catalogue.keep_products("c1", "spot", [odd])
-    assert shelf().products("c1", "spot") == [odd]
+    assert reader().products("c1", "spot") == [odd]
     assert "unknown_values" not in CachedProduct.objects.get().data

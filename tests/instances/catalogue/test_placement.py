@@ -14,7 +14,7 @@ from tests.fakes import CLUSTER, PRODUCT
 from upstream.parsers.items import read_product
 from upstream.types import Cluster
 
-WISH = InstanceRequest(name="x", product_name="RTX 4090 24GB", template_id="t", region="US-WEST-01")
+SPEC = InstanceRequest(name="x", product_name="RTX 4090 24GB", template_id="t", region="US-WEST-01")
 
 
 LISTED = (
@@ -26,20 +26,20 @@ LISTED = (
 )
 
 
-def ranking(*products: object, wish: InstanceRequest = WISH, **options: object) -> Ranking:
-    return rank(products, wish, place=Place(CLUSTER, LISTED), **options)
+def ranking(*products: object, spec: InstanceRequest = SPEC, **options: object) -> Ranking:
+    return rank(products, spec, place=Place(CLUSTER, LISTED), **options)
 
 
 def ids(found: Ranking) -> list[str]:
     return [offer.product_id for offer in found.offers]
 
 
-def test_the_cheapest_in_the_wished_mode_comes_first() -> None:
+def test_the_cheapest_in_the_requested_mode_comes_first() -> None:
     a = replace(PRODUCT, id="a", spot_price_e5_usd=2, on_demand_price_e5_usd=1)
     b = replace(PRODUCT, id="b", spot_price_e5_usd=1, on_demand_price_e5_usd=2)
     assert ids(ranking(a, b)) == ["b", "a"]
-    on_demand = replace(WISH, billing_mode=BillingMode.ON_DEMAND)
-    assert ids(ranking(a, b, wish=on_demand)) == ["a", "b"]
+    on_demand = replace(SPEC, billing_mode=BillingMode.ON_DEMAND)
+    assert ids(ranking(a, b, spec=on_demand)) == ["a", "b"]
 
 
 def test_equal_prices_are_told_apart_on_demand_and_then_by_id() -> None:
@@ -85,8 +85,8 @@ def test_what_fits_exactly_fits(change: dict[str, object]) -> None:
 def test_an_offer_whose_price_is_not_readable_is_never_an_offer(mode: BillingMode) -> None:
     told = {"id": "a", "name": PRODUCT.name, "price": "0.35", "spotPrice": "1e2"}
     product = read_product({**told, "billingMethods": ["spot", "onDemand"]})
-    cheap = replace(WISH, billing_mode=mode, max_price_per_hour_e5_usd=10_000)
-    found = ranking(product, wish=cheap)
+    cheap = replace(SPEC, billing_mode=mode, max_price_per_hour_e5_usd=10_000)
+    found = ranking(product, spec=cheap)
     figure = "1e2" if mode == BillingMode.SPOT else "0.35"
     assert found.offers == ()
     assert found.rejections[0].reason == f"its price cannot be read: Novita says '{figure}'"
@@ -160,9 +160,9 @@ def test_names_are_compared_without_case_and_repeated_spaces() -> None:
 def test_the_choice_is_explained() -> None:
     dear = replace(PRODUCT, id="dear", spot_price_e5_usd=99_000)
     gone = replace(PRODUCT, id="gone", available_deploy=False)
-    told = explain(ranking(dear, PRODUCT, gone), WISH)
+    told = explain(ranking(dear, PRODUCT, gone), SPEC)
     assert told["reason"] == "cheapest of 2 offers for RTX 4090 24GB as spot in US-WEST-01"
     assert told["chosen"] == {"productId": "prod-a", "pricePerGpuHourUsd": "0.35"}
     assert told["alternatives"] == [{"productId": "dear", "pricePerGpuHourUsd": "0.99"}]
     assert told["rejected"] == [{"productId": "gone", "reason": "sold out"}]
-    assert explain(ranking(PRODUCT), WISH)["reason"].startswith("the only offer")
+    assert explain(ranking(PRODUCT), SPEC)["reason"].startswith("the only offer")

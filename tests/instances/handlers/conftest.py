@@ -25,9 +25,9 @@ from instances.services import (
 from jobs.models import Job
 from tests.engine import make_due, run_due
 from tests.fakes import FakeNovita
-from tests.instances.handlers.receiving import Receiver
+from tests.instances.handlers.webhook_receiver import Receiver
 
-WISH = InstanceRequest(
+SPEC = InstanceRequest(
     name="My GPU", product_name="RTX 4090 24GB", template_id="tpl-1", region="US-WEST-01"
 )
 CALLER = Cause("key:test", request_id="req-1")
@@ -61,9 +61,9 @@ class Service:
     def __init__(self, project: Project) -> None:
         self.project = project
 
-    def create(self, **wish: Any) -> Instance:
-        wished = replace(WISH, **wish)
-        return create_instance(project=self.project, wish=wished, cause=CALLER).instance
+    def create(self, **spec: Any) -> Instance:
+        requested = replace(SPEC, **spec)
+        return create_instance(project=self.project, spec=requested, cause=CALLER).instance
 
     def run(self, type_: str, *, times: int = 1) -> None:
         """Let jobs of one type be due and run them; the others keep their time."""
@@ -72,32 +72,32 @@ class Service:
             make_due(type=type_)
             run_due()
 
-    def placed(self, **wish: Any) -> Instance:
+    def placed(self, **spec: Any) -> Instance:
         """An instance that Novita has accepted."""
-        instance = self.create(**wish)
+        instance = self.create(**spec)
         self.run("create_instance", times=3)
         instance.refresh_from_db()
         assert instance.status == "starting"
         return instance
 
-    def running(self, novita: FakeNovita, **wish: Any) -> Instance:
+    def running(self, novita: FakeNovita, **spec: Any) -> Instance:
         """An instance that has come to run, some time ago."""
-        instance = self.placed(**wish)
+        instance = self.placed(**spec)
         novita.put(instance.upstream_id, status="running", ssh_command="ssh root@h")
-        self.watch(instance)
+        self.monitor(instance)
         assert instance.status == "running"
         age(instance, status_changed_at=AGO, upstream_changed_at=AGO)
         instance.refresh_from_db()
         novita.calls.clear()
         return instance
 
-    def stopped(self, novita: FakeNovita, **wish: Any) -> Instance:
+    def stopped(self, novita: FakeNovita, **spec: Any) -> Instance:
         """One that ran and was stopped, some time ago."""
-        instance = self.running(novita, **wish)
+        instance = self.running(novita, **spec)
         self.ask("stop", instance)
         self.run("stop_instance")
         novita.put(instance.upstream_id, status="exited")
-        self.watch(instance)
+        self.monitor(instance)
         assert instance.status == "stopped"
         age(instance, status_changed_at=AGO, upstream_changed_at=AGO)
         instance.refresh_from_db()
@@ -110,13 +110,13 @@ class Service:
         instance.refresh_from_db()
         return instance
 
-    def watch(self, instance: Instance, *, times: int = 1) -> Instance:
+    def monitor(self, instance: Instance, *, times: int = 1) -> Instance:
         self.run("monitor_instance", times=times)
         instance.refresh_from_db()
         return instance
 
     def ended(self, instance: Instance) -> Instance:
-        """Looks until the absence of all that must end is proven, with the time they take."""
+        """Terminates until the absence of all that must end is proven, with the time they take."""
         for _ in range(4):
             self.run("terminate_instance")
             let_ten_seconds_pass()
@@ -133,7 +133,7 @@ AGO = timedelta(hours=1)
 
 
 def let_ten_seconds_pass() -> None:
-    """Between the two looks that prove absence."""
+    """Between the two reads that prove absence."""
     earlier = F("absence_seen_at") - timedelta(seconds=10)
     UpstreamEnding.objects.exclude(absence_seen_at=None).update(absence_seen_at=earlier)
 

@@ -10,7 +10,8 @@ from instances.models import UpstreamGate
 from jobs.models import Job
 from tests.engine import database_time
 from tests.fakes import DOWN, TOO_MANY, WRONG_STATE, FakeNovita
-from tests.instances.handlers.changing import (
+from tests.instances.handlers.conftest import Service, events
+from tests.instances.handlers.power_actions import (
     LOST,
     REFUSED_KEY,
     SOLD_OUT,
@@ -20,7 +21,6 @@ from tests.instances.handlers.changing import (
     job,
     ready_for,
 )
-from tests.instances.handlers.conftest import Service, events
 from tests.instances.reconciliation.conftest import reconcile_for
 from upstream.errors import BalanceNotEnough, InvalidRequest, NovitaError
 
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.django_db
 
 
 @each_verb
-def test_it_looks_sends_the_verb_once_and_leaves_the_rest_to_the_watch(
+def test_it_reads_sends_the_verb_once_and_leaves_the_rest_to_monitoring(
     service: Service, novita: FakeNovita, verb: str
 ) -> None:
     instance = ready_for(service, novita, verb)
@@ -89,7 +89,7 @@ def test_running_twice_is_harmless(service: Service, novita: FakeNovita, verb: s
 
 
 @each_verb
-def test_a_lost_answer_to_a_verb_that_worked_is_followed_by_a_look_and_no_second_verb(
+def test_a_lost_answer_to_a_verb_that_worked_is_followed_by_a_read_and_no_second_verb(
     service: Service, novita: FakeNovita, verb: str
 ) -> None:
     instance = ready_for(service, novita, verb)
@@ -196,14 +196,14 @@ def test_a_refused_stop_is_asked_for_until_it_is_taken(
 
 
 @each_verb
-def test_what_is_not_there_any_more_is_for_the_watch_to_find_out(
+def test_what_is_not_there_any_more_is_for_monitoring_to_find_out(
     service: Service, novita: FakeNovita, verb: str
 ) -> None:
     instance = ready_for(service, novita, verb)
     novita.instances.clear()
     act(service, verb, instance)
     assert (instance.status, job(verb).status) == (VIA[verb], "completed")
-    service.watch(instance)
+    service.monitor(instance)
     assert instance.status == VIA[verb]
     assert instance.reason_code == "NOT_SEEN_AT_NOVITA"
     reconcile_for(timedelta(minutes=10))

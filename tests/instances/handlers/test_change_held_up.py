@@ -12,8 +12,8 @@ from jobs.models import Job, JobPriority
 from tests.engine import database_time
 from tests.fakes import DOWN, FakeNovita
 from tests.instances.conftest import Configure
-from tests.instances.handlers.changing import VIA, act, each_verb, job, ready_for
 from tests.instances.handlers.conftest import Service, age
+from tests.instances.handlers.power_actions import VIA, act, each_verb, job, ready_for
 from upstream.errors import InvalidRequest
 
 pytestmark = pytest.mark.django_db
@@ -165,7 +165,7 @@ def test_a_stop_goes_before_everything_else(service: Service, novita: FakeNovita
 
 
 @each_verb
-def test_a_job_that_died_for_good_leaves_the_instance_to_the_watch(
+def test_a_job_that_died_for_good_leaves_the_instance_to_monitoring(
     service: Service, novita: FakeNovita, verb: str
 ) -> None:
     instance = ready_for(service, novita, verb)

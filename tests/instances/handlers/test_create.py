@@ -15,7 +15,7 @@ from jobs.handler import WorkItem
 from jobs.models import Job
 from tests.fakes import CLUSTER, DOWN, PRODUCT, TEMPLATE, TOO_MANY, FakeNovita
 from tests.instances.handlers.conftest import Service, age, events
-from tests.instances.handlers.creating import SOLD_OUT, create, job, load
+from tests.instances.handlers.creates import SOLD_OUT, create, job, load
 from upstream.errors import InvalidRequest, NovitaConnectionError
 from upstream.types import Cluster, RegistryAuth
 
@@ -25,7 +25,9 @@ pytestmark = pytest.mark.django_db
 # The straight way
 
 
-def test_a_wish_is_fetched_for_posted_and_watched(service: Service, novita: FakeNovita) -> None:
+def test_a_create_is_prefetched_submitted_and_monitored(
+    service: Service, novita: FakeNovita
+) -> None:
     instance = create(service, service.create(gpu_num=2))
     assert novita.calls == ["list_clusters", "get_template", "list_products"]
     assert instance.create_step == "choose"
@@ -40,7 +42,7 @@ def test_a_wish_is_fetched_for_posted_and_watched(service: Service, novita: Fake
     assert (request.image_url, request.ports, request.cluster_id, request.billing_mode) == (
         *(TEMPLATE.image, "80/http", CLUSTER.id, "spot"),
     )
-    assert client_factory.mark().reference_in(request.name) == instance.reference
+    assert client_factory.name_signer().reference_in(request.name) == instance.reference
     assert instance.price_e5_usd == PRODUCT.spot_price_e5_usd
     assert instance.placement["chosen"]["productId"] == "prod-a"
     assert events(instance) == ["instance.creating", "instance.starting"]
@@ -48,7 +50,7 @@ def test_a_wish_is_fetched_for_posted_and_watched(service: Service, novita: Fake
     assert Job.objects.get(type="monitor_instance").subject == instance.public_id
 
 
-def test_a_second_wish_is_posted_from_the_cache(service: Service, novita: FakeNovita) -> None:
+def test_a_second_create_is_submitted_from_the_cache(service: Service, novita: FakeNovita) -> None:
     service.placed()
     novita.calls.clear()
     create(service, service.create())
@@ -118,7 +120,7 @@ def test_an_empty_catalogue_is_no_requests_fault_and_is_waited_out(
 
 
 @pytest.mark.parametrize(
-    ("wish", "change", "code", "words"),
+    ("spec", "change", "code", "words"),
     [
         ({"template_id": "nope"}, {}, "TEMPLATE_NOT_FOUND", "nope"),
         ({"product_name": "H900"}, {}, "PRODUCT_NOT_FOUND", "H900"),
@@ -139,14 +141,14 @@ def test_an_empty_catalogue_is_no_requests_fault_and_is_waited_out(
 def test_what_cannot_be_had_fails_with_its_reason(
     service: Service,
     novita: FakeNovita,
-    wish: dict[str, object],
+    spec: dict[str, object],
     change: dict[str, object],
     code: str,
     words: str,
 ) -> None:
     for name, value in change.items():
         setattr(novita, name, value)
-    instance = create(service, service.create(**wish))
+    instance = create(service, service.create(**spec))
     assert (instance.status, instance.error_code) == ("failed", code)
     assert words in instance.error_message
     assert events(instance) == ["instance.creating", "instance.failed"]

@@ -12,8 +12,8 @@ from instances.models import UpstreamGate
 from jobs.models import Job
 from tests.fakes import PRODUCT, FakeNovita
 from tests.instances.handlers.conftest import Service, age
-from tests.instances.handlers.creating import create, job
-from tests.instances.handlers.failing import DOWN, EDGE_WRITE, KEY, MONEY, ODD, set_free
+from tests.instances.handlers.creates import create, job
+from tests.instances.handlers.failures import DOWN, EDGE_WRITE, KEY, MONEY, ODD, set_free
 from upstream.errors import (
     Blame,
     InsufficientResource,
@@ -47,7 +47,7 @@ def pause() -> timedelta:
     ],
 )
 @pytest.mark.parametrize("acts", [True, False])
-def test_an_answer_that_proves_nothing_is_looked_up(
+def test_an_answer_that_proves_nothing_is_recovered(
     service: Service, novita: FakeNovita, error: NovitaError, acts: bool
 ) -> None:
     novita.fail("create_instance", error, acts=acts)
@@ -127,7 +127,7 @@ def test_a_refusal_of_the_request_fails_it_at_once_and_asks_no_other_offer(
 
 
 @pytest.mark.parametrize("error", [DOWN, KEY, InvalidRequest("400 VALIDATOR_PARAM", status=400)])
-def test_a_look_at_the_price_that_fails_refuses_no_offer_and_no_request(
+def test_a_price_check_that_fails_refuses_no_offer_and_no_request(
     service: Service, novita: FakeNovita, error: NovitaError
 ) -> None:
     service.placed()

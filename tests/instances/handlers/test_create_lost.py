@@ -15,7 +15,7 @@ from tests.engine import DrivenExecutor, make_due
 from tests.fakes import DOWN, TIMED_OUT, FakeNovita
 from tests.instances.conftest import Configure
 from tests.instances.handlers.conftest import Service, age, events
-from tests.instances.handlers.creating import SETTLED, create, load, lost
+from tests.instances.handlers.creates import PAST_SETTLE_TIME, create, load, lost
 
 pytestmark = pytest.mark.django_db
 
@@ -39,7 +39,7 @@ def test_a_create_that_did_not_act_is_sent_once_more_when_that_is_proven(
     create(service, instance, times=6)
     assert (instance.create_step, instance.lookup_count) == ("look_up", 6)
     assert novita.created == []
-    age(instance, posted_at=SETTLED)
+    age(instance, posted_at=PAST_SETTLE_TIME)
     create(service, instance)
     assert (instance.create_step, instance.wait_code) == ("choose", "")
     create(service, instance, times=3)
@@ -49,31 +49,31 @@ def test_a_create_that_did_not_act_is_sent_once_more_when_that_is_proven(
     )
 
 
-def test_less_than_three_looks_prove_nothing(service: Service, novita: FakeNovita) -> None:
+def test_less_than_three_lists_prove_nothing(service: Service, novita: FakeNovita) -> None:
     instance = lost(service, novita, acts=False)
-    age(instance, posted_at=SETTLED)
+    age(instance, posted_at=PAST_SETTLE_TIME)
     create(service, instance, times=2)
     assert instance.create_step == "look_up"
     create(service, instance)
     assert instance.create_step == "choose"
 
 
-def test_looks_that_fail_do_not_count(service: Service, novita: FakeNovita) -> None:
+def test_reads_that_fail_do_not_count(service: Service, novita: FakeNovita) -> None:
     instance = lost(service, novita, acts=False)
-    age(instance, posted_at=SETTLED)
+    age(instance, posted_at=PAST_SETTLE_TIME)
     novita.fail("list_instances", DOWN, times=4)
     create(service, instance, times=4)
     assert (instance.create_step, instance.lookup_count) == ("look_up", 0)
 
 
-def test_looks_before_the_settle_time_and_one_that_fails_after_it_prove_nothing(
+def test_lists_before_the_settle_time_and_one_that_fails_after_it_prove_nothing(
     service: Service, novita: FakeNovita
 ) -> None:
     """A create may act late: only a whole look that began after all that time is a proof."""
     instance = lost(service, novita, acts=False)
     create(service, instance, times=4)
     assert instance.lookup_count >= 3
-    age(instance, posted_at=SETTLED)
+    age(instance, posted_at=PAST_SETTLE_TIME)
     novita.fail("list_instances", DOWN, times=2)
     create(service, instance, times=2)
     assert instance.create_step == "look_up"
@@ -85,7 +85,7 @@ def watched(service: Service, novita: FakeNovita) -> Instance:
     """One that runs, as Novita has shown."""
     instance = service.placed()
     novita.put("up-1", status="running")
-    service.watch(instance)
+    service.monitor(instance)
     return instance
 
 
@@ -104,7 +104,7 @@ def test_a_list_that_lacks_what_is_held_proves_no_absence(
     instance = create(service, service.create())
     removed = {each: replace(item, status="removed") for each, item in novita.instances.items()}
     hidden, novita.instances = novita.instances, {} if shows == "nothing" else removed
-    age(instance, posted_at=SETTLED)
+    age(instance, posted_at=PAST_SETTLE_TIME)
     create(service, instance, times=8)
     assert (instance.create_step, len(novita.created)) == ("look_up", 2)
     novita.instances = hidden
@@ -121,7 +121,7 @@ def test_a_search_by_name_proves_no_absence_after_lists_that_saw(
     instance = create(service, service.create())
     create(service, instance, times=3)
     novita.instances = {}
-    age(instance, posted_at=SETTLED)
+    age(instance, posted_at=PAST_SETTLE_TIME)
     create(service, instance, times=6)
     assert (instance.create_step, len(novita.created)) == ("look_up", 1)
 
@@ -163,7 +163,7 @@ def test_in_a_crowded_account_a_name_filter_seen_to_work_proves_absence(
     crowd(novita, 1000, longest_page=5)
     create(service, instance, times=3)
     assert instance.lookup_count == 3
-    age(instance, posted_at=SETTLED)
+    age(instance, posted_at=PAST_SETTLE_TIME)
     create(service, instance)
     assert instance.create_step == "choose"
 
@@ -173,7 +173,7 @@ def test_without_a_name_filter_a_list_too_long_to_read_proves_nothing(
 ) -> None:
     instance = lost(service, novita, acts=False)
     crowd(novita, 1000, longest_page=5, has_filter=False)
-    age(instance, posted_at=SETTLED)
+    age(instance, posted_at=PAST_SETTLE_TIME)
     create(service, instance, times=4)
     assert (instance.create_step, instance.lookup_count) == ("look_up", 0)
 
@@ -234,9 +234,9 @@ def test_under_another_account_it_waits_for_the_right_key(
 
 
 def test_absence_is_proven_among_many_pages_of_others(service: Service, novita: FakeNovita) -> None:
-    """A look that ran out of calls proves nothing, but says how many the next one needs."""
+    """A search that ran out of calls proves nothing, but says how many the next one needs."""
     instance = lost(service, novita, acts=False)
-    age(instance, posted_at=SETTLED)
+    age(instance, posted_at=PAST_SETTLE_TIME)
     for number in range(900):
         novita.put(f"foreign-{number}", name=f"foreign-{number}")
     create(service, instance, times=5)

@@ -12,8 +12,8 @@ from core.clock import database_now
 from instances.models import Instance, UpstreamGate
 from tests.fakes import FakeNovita
 from tests.instances.handlers.conftest import Service, age, events
-from tests.instances.handlers.creating import create, job
-from tests.instances.handlers.failing import (
+from tests.instances.handlers.creates import create, job
+from tests.instances.handlers.failures import (
     BUSY,
     DOWN,
     EDGE,
@@ -143,7 +143,7 @@ def test_balance_and_quota_name_each_other(
     assert "limit" in instance.wait_message
 
 
-def test_one_event_tells_a_wait_however_often_it_is_looked_at(
+def test_one_event_tells_a_wait_however_often_it_is_observed(
     service: Service, novita: FakeNovita
 ) -> None:
     novita.fail("create_instance", MONEY, times=5)

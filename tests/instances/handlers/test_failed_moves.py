@@ -39,11 +39,11 @@ def move(**fields: Any) -> UpstreamJob:
     return UpstreamJob(**{**made, "error": WHY, "created_at": database_time(-MINUTE), **fields})
 
 
-def watch(service: Service, instance: Instance) -> Instance:
-    """A look, half a minute after the one before."""
+def monitor(service: Service, instance: Instance) -> Instance:
+    """An observation, half a minute after the one before."""
     age(instance, status_changed_at=MINUTE / 2, upstream_changed_at=MINUTE / 2)
     age(instance, upstream_seen_at=MINUTE / 2)
-    return service.watch(instance)
+    return service.monitor(instance)
 
 
 @pytest.mark.parametrize("job_type", ["autoInstanceMigrate", "instanceMigrate"])
@@ -52,7 +52,7 @@ def test_a_move_that_failed_is_told_with_novitas_reason_and_ends_nothing(
     service: Service, novita: FakeNovita, moving: Instance, job_type: str, state: str
 ) -> None:
     novita.jobs = [move(type=job_type, state=state)]
-    watch(service, moving)
+    monitor(service, moving)
     assert (moving.status, moving.reason_code) == ("stopped", "MIGRATION_FAILED")
     assert WHY in moving.reason_message
     event = moving.events.last()
@@ -90,18 +90,18 @@ def test_without_a_failed_job_of_this_move_it_goes_on_migrating(
         if fields.get("created_at"):
             fields = {**fields, "created_at": database_time(fields["created_at"])}
         novita.jobs.append(move(**fields))
-    watch(service, moving)
+    monitor(service, moving)
     assert (moving.status, moving.reason_code) == ("migrating", "CHANGED_AT_NOVITA")
     assert novita.calls.count("list_jobs") == 2
 
 
-def test_jobs_are_asked_for_twice_a_minute_and_not_at_every_look(
+def test_jobs_are_asked_for_twice_a_minute_and_not_at_every_observation(
     service: Service, novita: FakeNovita, moving: Instance
 ) -> None:
-    watch(service, moving)
-    service.watch(moving, times=3)
+    monitor(service, moving)
+    service.monitor(moving, times=3)
     assert novita.calls.count("list_jobs") == 2
-    watch(service, moving)
+    monitor(service, moving)
     assert novita.calls.count("list_jobs") == 4
 
 
@@ -110,28 +110,28 @@ def test_a_jobs_list_that_does_not_answer_decides_nothing(
 ) -> None:
     novita.jobs = [move()]
     novita.fail("list_jobs", DOWN)
-    assert watch(service, moving).status == "migrating"
-    assert watch(service, moving).status == "stopped"
+    assert monitor(service, moving).status == "migrating"
+    assert monitor(service, moving).status == "stopped"
 
 
 def test_what_could_not_be_moved_can_be_started_where_novita_takes_it(
     service: Service, novita: FakeNovita, moving: Instance
 ) -> None:
     novita.jobs = [move()]
-    watch(service, moving)
+    monitor(service, moving)
     service.ask("start", moving)
     service.run("start_instance")
     assert "start_instance" in novita.calls
     novita.put("up-1", status="running")
     service.run("start_instance")
-    assert service.watch(moving, times=2).status == "running"
+    assert service.monitor(moving, times=2).status == "running"
 
 
 def test_a_start_that_never_leaves_migrating_is_stopped_at_its_deadline(
     service: Service, novita: FakeNovita, moving: Instance
 ) -> None:
     novita.jobs = [move()]
-    watch(service, moving)
+    monitor(service, moving)
     service.ask("start", moving)
     age(moving, start_deadline_at=60 * MINUTE)
     service.run("start_instance")
@@ -144,7 +144,7 @@ def test_what_comes_back_by_itself_is_followed(
     service: Service, novita: FakeNovita, moving: Instance
 ) -> None:
     novita.jobs = [move()]
-    watch(service, moving)
+    monitor(service, moving)
     novita.put("up-1", status="running")
     reconcile()
     service.run("monitor_instance", times=2)

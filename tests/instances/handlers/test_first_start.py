@@ -20,7 +20,7 @@ def test_a_failed_start_is_kept_where_its_owner_wants_that(
     instance = service.placed(on_start_failure="keep")
     novita.put("up-1", status="pulling")
     age(instance, start_deadline_at=HOUR)
-    service.watch(instance)
+    service.monitor(instance)
     assert (instance.status, instance.error_code) == ("failed", "STARTUP_TIMEOUT")
     assert (instance.is_holding, instance.endings.exists()) == (True, False)
     service.ask("terminate", instance)
@@ -35,7 +35,7 @@ def test_a_price_that_rose_above_the_cap_ends_the_gpu_whatever_the_policy(
     """The cap is a promise: nothing is kept above it, also not what was to be kept."""
     instance = service.placed(max_price_per_hour_e5_usd=70_000, gpu_num=2, on_start_failure=policy)
     novita.put("up-1", status="pulling", price_e5_usd=35_001)
-    service.watch(instance)
+    service.monitor(instance)
     assert (instance.status, instance.error_code) == ("failed", "PRICE_ABOVE_CAP")
     assert "0.70002 USD" in instance.error_message
     assert instance.endings.get().upstream_id == "up-1"

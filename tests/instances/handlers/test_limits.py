@@ -24,8 +24,8 @@ def enforce(service: Service, *, times: int = 1) -> None:
     service.run("enforce_limits", times=times)
 
 
-def limited(service: Service, novita: FakeNovita, **wish: Any) -> Instance:
-    return service.running(novita, max_runtime_minutes=60, **wish)
+def limited(service: Service, novita: FakeNovita, **spec: Any) -> Instance:
+    return service.running(novita, max_runtime_minutes=60, **spec)
 
 
 def ends_in(instance: Instance, span: timedelta) -> Instance:
@@ -69,7 +69,7 @@ def test_what_was_kept_after_a_failure_ends_as_well(service: Service, novita: Fa
     instance = service.placed(max_runtime_minutes=60, on_start_failure="keep")
     novita.put("up-1", status="pulling")
     age(instance, start_deadline_at=timedelta(hours=1))
-    assert service.watch(instance).status == "failed"
+    assert service.monitor(instance).status == "failed"
     ends_in(instance, timedelta(0))
     enforce(service)
     instance.refresh_from_db()
@@ -82,7 +82,7 @@ def test_a_failed_one_that_is_being_ended_stays_failed(
     instance = service.placed(max_runtime_minutes=60)
     novita.put("up-1", status="pulling")
     age(instance, start_deadline_at=timedelta(hours=1))
-    assert service.watch(instance).status == "failed"
+    assert service.monitor(instance).status == "failed"
     ends_in(instance, timedelta(0))
     enforce(service)
     instance.refresh_from_db()
@@ -100,7 +100,7 @@ def test_what_has_no_limit_and_what_is_not_due_runs_on(
         assert (instance.status, instance.expiry_warned_at) == ("running", None)
 
 
-def test_it_looks_again_no_later_than_the_next_end(service: Service, novita: FakeNovita) -> None:
+def test_it_runs_again_no_later_than_the_next_end(service: Service, novita: FakeNovita) -> None:
     ends_in(limited(service, novita), timedelta(seconds=2))
     enforce(service)
     job = Job.objects.get(type="enforce_limits")
@@ -108,7 +108,7 @@ def test_it_looks_again_no_later_than_the_next_end(service: Service, novita: Fak
     assert job.run_at <= database_time(timedelta(seconds=2))
 
 
-def test_one_that_is_ended_while_it_is_looked_at_is_left_alone(
+def test_one_that_is_ended_while_it_is_read_is_left_alone(
     service: Service, novita: FakeNovita
 ) -> None:
     instance = ends_in(limited(service, novita), timedelta(0))

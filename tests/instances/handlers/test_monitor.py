@@ -12,7 +12,7 @@ from tests.engine import database_time
 from tests.fakes import DOWN, FakeNovita
 from tests.instances.conftest import Configure
 from tests.instances.handlers.conftest import HOOK, Service, events
-from tests.instances.handlers.watching import job, many, wait_of, watch
+from tests.instances.handlers.monitoring import job, many, monitor, wait_of
 from upstream.types import PortMapping
 
 pytestmark = pytest.mark.django_db
@@ -30,11 +30,11 @@ def instance(service: Service, novita: FakeNovita) -> Instance:
 # Looking
 
 
-def test_what_is_on_its_way_is_looked_at_again_on_the_common_grid(
+def test_what_is_on_its_way_is_observed_again_on_the_common_grid(
     service: Service, novita: FakeNovita, instance: Instance
 ) -> None:
     novita.put("up-1", status="pulling")
-    watch(service, instance)
+    monitor(service, instance)
     assert (instance.status, instance.upstream_status) == ("starting", "pulling")
     assert instance.started_at is not None
     assert job(instance).status == "pending"
@@ -45,8 +45,8 @@ def test_what_is_on_its_way_is_looked_at_again_on_the_common_grid(
 
 def test_charging_begins_once(service: Service, novita: FakeNovita, instance: Instance) -> None:
     novita.put("up-1", status="pulling")
-    began = watch(service, instance).started_at
-    assert watch(service, instance).started_at == began
+    began = monitor(service, instance).started_at
+    assert monitor(service, instance).started_at == began
 
 
 def test_two_hundred_pending_instances_cost_two_list_pages(
@@ -81,7 +81,7 @@ def test_few_among_many_are_read_one_by_one(service: Service, novita: FakeNovita
     assert novita.calls == ["get_instance"] * 4
 
 
-def test_what_the_list_does_not_show_is_looked_at_by_itself(
+def test_what_the_list_does_not_show_is_read_by_itself(
     service: Service, novita: FakeNovita
 ) -> None:
     made = many(service, novita, 10)
@@ -112,7 +112,7 @@ def test_under_another_account_nothing_is_concluded(
 ) -> None:
     configure(novita_api_base_url="https://elsewhere.example.com")
     novita.instances.clear()
-    watch(service, instance, times=3)
+    monitor(service, instance, times=3)
     assert (instance.status, novita.calls) == ("starting", [])
 
 
@@ -153,7 +153,7 @@ def test_a_running_instance_is_told_with_its_addresses(
         ssh_command="ssh -p 2222 root@h.example.com",
         jupyter_url="https://j.example.com/lab?token=s3cret",
     )
-    watch(service, instance)
+    monitor(service, instance)
     assert instance.status == "running"
     assert instance.ready_at is not None
     assert instance.connection == {

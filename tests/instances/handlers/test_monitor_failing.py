@@ -12,7 +12,7 @@ from instances.models import Instance, UpstreamEnding, UpstreamGate
 from jobs.models import Job
 from tests.fakes import DOWN, TOO_MANY, FakeNovita
 from tests.instances.handlers.conftest import HOOK, Service, age, events
-from tests.instances.handlers.watching import job, many, wait_of, watch
+from tests.instances.handlers.monitoring import job, many, monitor, wait_of
 
 pytestmark = pytest.mark.django_db
 
@@ -44,7 +44,7 @@ def test_what_can_never_run_fails_and_is_ended(
     words: str,
 ) -> None:
     novita.put("up-1", **seen)
-    watch(service, instance)
+    monitor(service, instance)
     assert (instance.status, instance.error_code) == ("failed", "STARTUP_FAILED")
     assert words in instance.error_message
     assert UpstreamEnding.objects.get().upstream_id == "up-1"
@@ -57,7 +57,7 @@ def test_not_running_in_time_fails_and_is_ended(
 ) -> None:
     novita.put("up-1", status="pulling")
     age(instance, start_deadline_at=LONG, created_at=LONG)
-    watch(service, instance)
+    monitor(service, instance)
     assert (instance.status, instance.error_code) == ("failed", "STARTUP_TIMEOUT")
     assert instance.error_message == "Not running after 600 s; Novita last said pulling."
     assert UpstreamEnding.objects.get().upstream_id == "up-1"
@@ -70,8 +70,8 @@ def test_an_outage_over_the_deadline_ends_nothing_unseen(
     now = database_now()
     Instance.objects.filter(pk=instance.pk).update(start_deadline_at=now - timedelta(seconds=60))
     novita.fail("get_instance", DOWN)
-    assert watch(service, instance).status == "starting"
-    assert watch(service, instance).status == "running"
+    assert monitor(service, instance).status == "starting"
+    assert monitor(service, instance).status == "running"
 
 
 def test_what_cannot_be_seen_for_long_after_its_deadline_is_ended(
@@ -79,7 +79,7 @@ def test_what_cannot_be_seen_for_long_after_its_deadline_is_ended(
 ) -> None:
     age(instance, start_deadline_at=LONG)
     novita.fail("get_instance", DOWN)
-    assert watch(service, instance).error_code == "STARTUP_TIMEOUT"
+    assert monitor(service, instance).error_code == "STARTUP_TIMEOUT"
     assert UpstreamEnding.objects.get().upstream_id == "up-1"
 
 
@@ -94,18 +94,18 @@ def test_what_a_list_shows_running_at_the_deadline_is_not_ended(
     assert Instance.objects.filter(status="running").count() == 3
 
 
-def test_a_start_that_looks_do_not_find_goes_on_until_its_deadline(
+def test_a_start_that_is_not_found_goes_on_until_its_deadline(
     service: Service, novita: FakeNovita, instance: Instance
 ) -> None:
     novita.instances.clear()
     age(instance, posted_at=timedelta(hours=1))
-    watch(service, instance, times=3)
+    monitor(service, instance, times=3)
     age(instance, absence_seen_at=timedelta(minutes=9))
-    watch(service, instance)
+    monitor(service, instance)
     assert (instance.status, instance.reason_code) == ("starting", "NOT_SEEN_AT_NOVITA")
     assert not instance.endings.exists()
     age(instance, start_deadline_at=timedelta(hours=1))
-    watch(service, instance)
+    monitor(service, instance)
     assert (instance.status, instance.error_code) == ("failed", "STARTUP_TIMEOUT")
     assert instance.endings.get().wish == "failed_start"
     assert "instance.ending_confirmed" not in events(instance)
@@ -118,9 +118,9 @@ def test_a_kept_start_that_was_not_seen_is_not_ended_for_that(
     gone = dict(novita.instances)
     novita.instances.clear()
     age(kept, posted_at=timedelta(hours=1))
-    watch(service, kept)
+    monitor(service, kept)
     age(kept, start_deadline_at=timedelta(hours=1))
-    assert watch(service, kept).status == "failed"
+    assert monitor(service, kept).status == "failed"
     novita.instances.update(gone)
     service.run("terminate_instance")
     assert set(novita.instances) == set(gone)
@@ -145,10 +145,10 @@ def test_what_vanishes_before_its_connect_blocks_were_read_is_not_asked_for_for_
     novita.put("up-1", status="running")
     service.run("monitor_instance")
     novita.fail("get_instance", DOWN, times=3)
-    assert watch(service, made).status == "running"
+    assert monitor(service, made).status == "running"
     novita.heal()
     del novita.instances["up-1"]
-    watch(service, made)
+    monitor(service, made)
     assert (made.has_details, wait_of(made) > timedelta(seconds=15)) == (False, True)
 
 
@@ -157,12 +157,12 @@ def test_an_error_on_the_way_is_no_absence(
 ) -> None:
     for error in (DOWN, TOO_MANY):
         novita.fail("get_instance", error)
-        watch(service, instance)
+        monitor(service, instance)
         UpstreamGate.objects.update(paused_until=None)
     assert (instance.status, instance.absence_seen_at) == ("starting", None)
 
 
-def test_a_watch_that_gives_up_fails_its_instance_and_ends_the_gpu(
+def test_a_monitor_job_that_gives_up_fails_its_instance_and_ends_the_gpu(
     service: Service, novita: FakeNovita, instance: Instance
 ) -> None:
     assert MonitorInstance().is_redrivable(job(instance))

@@ -29,7 +29,7 @@ def under_way(service: Service, novita: FakeNovita, verb: str) -> Instance:
     return instance
 
 
-def is_watched(instance: Instance) -> bool:
+def is_monitored(instance: Instance) -> bool:
     return Job.objects.live().filter(type="monitor_instance", subject=instance.public_id).exists()
 
 
@@ -41,19 +41,19 @@ def test_a_start_that_comes_to_run_is_told_with_its_new_addresses(
 ) -> None:
     instance = under_way(service, novita, "start")
     novita.put("up-1", status="pulling")
-    assert service.watch(instance).status == "starting"
+    assert service.monitor(instance).status == "starting"
     novita.put("up-1", status="running", ssh_command="ssh -p 7 root@new")
-    service.watch(instance)
+    service.monitor(instance)
     assert (instance.status, instance.action, instance.reason_code) == ("running", "", "")
     assert instance.connection == {"ssh": "ssh://root@new:7"}
-    assert not is_watched(instance)
+    assert not is_monitored(instance)
 
 
 def test_a_start_keeps_the_moment_of_the_first_one(service: Service, novita: FakeNovita) -> None:
     instance = under_way(service, novita, "start")
     ready, started = instance.ready_at, instance.started_at
     novita.put("up-1", status="running")
-    service.watch(instance)
+    service.monitor(instance)
     assert (instance.ready_at, instance.started_at) == (ready, started)
 
 
@@ -62,11 +62,11 @@ def test_a_restart_is_not_announced_by_the_running_from_before(
 ) -> None:
     instance = under_way(service, novita, "restart")
     novita.put("up-1", status="running", last_started_at=database_time(-HOUR))
-    assert service.watch(instance, times=2).status == "starting"
+    assert service.monitor(instance, times=2).status == "starting"
     novita.put("up-1", status="restarting")
-    assert service.watch(instance).status == "starting"
+    assert service.monitor(instance).status == "starting"
     novita.put("up-1", status="running", last_started_at=database_time())
-    assert service.watch(instance).status == "running"
+    assert service.monitor(instance).status == "running"
     assert events(instance).count("instance.running") == 2
 
 
@@ -76,16 +76,16 @@ def test_a_start_past_its_deadline_is_stopped_and_keeps_its_disk(
 ) -> None:
     instance = under_way(service, novita, verb)
     novita.put("up-1", status="starting")
-    assert service.watch(instance).status == "starting"
+    assert service.monitor(instance).status == "starting"
     age(instance, start_deadline_at=HOUR)
-    service.watch(instance)
+    service.monitor(instance)
     assert (instance.status, instance.reason_code) == ("stopping", "STARTUP_TIMEOUT")
     assert not instance.endings.exists()
     novita.put("up-1", status="running")
     service.run("stop_instance")
     assert novita.instances["up-1"].status == "toStop"
     novita.put("up-1", status="exited")
-    service.watch(instance)
+    service.monitor(instance)
     assert (instance.status, instance.reason_code) == ("stopped", "STARTUP_TIMEOUT")
     assert "delete_instance" not in novita.calls
 
@@ -96,9 +96,9 @@ def test_an_outage_over_the_deadline_of_a_restart_stops_nothing_unseen(
     instance = under_way(service, novita, "restart")
     age(instance, start_deadline_at=HOUR, action_accepted_at=HOUR, upstream_seen_at=HOUR)
     novita.fail("get_instance", DOWN)
-    assert service.watch(instance).status == "starting"
+    assert service.monitor(instance).status == "starting"
     novita.put("up-1", status="running")
-    assert service.watch(instance).status == "running"
+    assert service.monitor(instance).status == "running"
 
 
 # Stopping
@@ -107,10 +107,10 @@ def test_an_outage_over_the_deadline_of_a_restart_stops_nothing_unseen(
 def test_a_stop_without_effect_is_sent_again(service: Service, novita: FakeNovita) -> None:
     instance = under_way(service, novita, "stop")
     novita.put("up-1", status="running")
-    service.watch(instance)
+    service.monitor(instance)
     assert not Job.objects.live().filter(type="stop_instance").exists()
     age(instance, action_accepted_at=timedelta(seconds=15))
-    service.watch(instance)
+    service.monitor(instance)
     assert instance.action_accepted_at is None
     service.run("stop_instance")
     assert novita.calls.count("stop_instance") == 2
@@ -121,15 +121,15 @@ def test_what_is_stuck_is_told_once(service: Service, novita: FakeNovita) -> Non
     service.ask("stop", instance)
     service.run("stop_instance")
     novita.put("up-1", status="stopping")
-    service.watch(instance)
+    service.monitor(instance)
     age(instance, upstream_changed_at=HOUR, status_changed_at=HOUR)
-    service.watch(instance, times=3)
+    service.monitor(instance, times=3)
     assert (instance.status, instance.reason_code) == ("stopping", "STUCK")
     assert events(instance).count("instance.stuck") == 1
     stuck = instance.events.get(type="instance.stuck")
     assert stuck.deliveries.count() == 1
     novita.put("up-1", status="exited")
-    service.watch(instance)
+    service.monitor(instance)
     assert (instance.status, instance.reason_code) == ("stopped", "")
 
 
@@ -142,7 +142,7 @@ def test_what_is_deleted_at_novita_on_the_way_is_left_to_the_reconciler(
 ) -> None:
     instance = under_way(service, novita, verb)
     novita.instances.clear()
-    service.watch(instance, times=2)
+    service.monitor(instance, times=2)
     assert (instance.status, instance.upstream_gone_at) == (
         *("stopping" if verb == "stop" else "starting", None),
     )

@@ -10,7 +10,7 @@ import pytest
 from instances.models import Instance
 from tests.fakes import DOWN, PRODUCT, FakeNovita
 from tests.instances.handlers.conftest import Service
-from tests.instances.handlers.creating import create
+from tests.instances.handlers.creates import create
 from upstream.errors import InsufficientResource
 
 pytestmark = pytest.mark.django_db
@@ -19,9 +19,9 @@ DEAR = replace(PRODUCT, spot_price_e5_usd=36_000)
 CHEAP = replace(PRODUCT, id="prod-b", spot_price_e5_usd=35_500)
 
 
-def capped(service: Service, **wish: Any) -> Instance:
+def capped(service: Service, **spec: Any) -> Instance:
     """Chosen from a list in which it was cheap enough; the next run checks and sends."""
-    instance = service.create(max_price_per_hour_e5_usd=35_999, **wish)
+    instance = service.create(max_price_per_hour_e5_usd=35_999, **spec)
     service.run("create_instance")
     return instance
 

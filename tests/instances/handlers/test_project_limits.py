@@ -14,7 +14,7 @@ from instances.domain.types import Cause
 from instances.models import Instance
 from instances.services import create_instance, set_project_limits
 from tests.fakes import FakeNovita
-from tests.instances.handlers.conftest import WISH, Service
+from tests.instances.handlers.conftest import SPEC, Service
 
 pytestmark = pytest.mark.django_db
 
@@ -90,7 +90,7 @@ def test_a_gpu_that_was_kept_after_a_failure_takes_a_place(
     set_project_limits(service.project, live_instance_limit=1)
     instance = service.placed(on_start_failure="keep")
     novita.put("up-1", status="exited")
-    assert service.watch(instance).status == "failed"
+    assert service.monitor(instance).status == "failed"
     with pytest.raises(InstanceLimitReached):
         service.create()
 
@@ -119,7 +119,7 @@ def test_the_last_places_are_not_given_twice_however_many_ask_at_once(
         try:
             mine = Project.objects.get(pk=project.pk)
             together.wait(timeout=20)
-            create_instance(project=mine, wish=WISH, cause=Cause("key:test"))
+            create_instance(project=mine, spec=SPEC, cause=Cause("key:test"))
             outcomes.append("created")
         except InstanceLimitReached:
             outcomes.append("refused")

@@ -46,7 +46,7 @@ def waiting(service: Service, novita: FakeNovita, probes: Probes) -> Instance:
     """Novita shows it running; its probe does not pass yet."""
     instance = service.placed(webhook_url=HOOK, readiness_probe=PROBE)
     novita.put(instance.upstream_id, status="running", port_mappings=PORTS)
-    return service.watch(instance, times=2)
+    return service.monitor(instance, times=2)
 
 
 def test_running_at_novita_is_not_running_before_the_probe_passes(
@@ -58,7 +58,7 @@ def test_running_at_novita_is_not_running_before_the_probe_passes(
     assert probes.asked[-1] == (PROBE, {22: "proxy.example:30022"})
     assert "instance.running" not in events(waiting)
     probes.says = ""
-    service.watch(waiting)
+    service.monitor(waiting)
     assert (waiting.status, waiting.probe_error) == ("running", "")
     assert waiting.ready_at is not None
     event = waiting.events.last()
@@ -74,11 +74,11 @@ def test_who_waits_reads_what_the_probe_said_last(
     assert first.json()["readinessError"] == "port 22: connection refused"
     assert first.json()["readinessProbe"] == PROBE
     probes.says = "port 22: no address found for proxy.example"
-    service.watch(waiting)
+    service.monitor(waiting)
     answer = api.get(path, headers={"if-none-match": first["ETag"]})
     assert (answer.status_code, answer.json()["readinessError"]) == (200, probes.says)
     probes.says = ""
-    service.watch(waiting)
+    service.monitor(waiting)
     assert "readinessError" not in api.get(path).json()
 
 
@@ -90,7 +90,7 @@ def test_a_probe_that_never_passes_is_a_start_that_failed_and_says_why(
     service: Service, waiting: Instance
 ) -> None:
     Instance.objects.update(start_deadline_at=F("created_at") - timedelta(seconds=1))
-    service.watch(waiting)
+    service.monitor(waiting)
     assert (waiting.status, waiting.error_code) == ("failed", "STARTUP_TIMEOUT")
     assert "port 22: connection refused" in waiting.error_message
     event = waiting.events.get(type="instance.failed")
@@ -122,10 +122,10 @@ def test_ssh_is_probed_where_its_command_leads_if_no_port_says(
     instance = service.placed(readiness_probe=PROBE)
     command = "ssh -p 30022 root@proxy.example"
     novita.put(instance.upstream_id, status="running", ssh_command=command)
-    service.watch(instance, times=2)
+    service.monitor(instance, times=2)
     assert probes.asked[-1] == (PROBE, {22: "ssh://root@proxy.example:30022"})
     UpstreamGate.objects.update(opened_until=database_time(timedelta(hours=1)))
-    service.watch(instance)
+    service.monitor(instance)
     assert probes.asked[-1] == (PROBE, {22: "ssh://root@proxy.example:30022"})
 
 
@@ -134,7 +134,7 @@ def test_what_is_not_running_at_novita_is_not_asked(
 ) -> None:
     instance = service.placed(readiness_probe=PROBE)
     novita.put(instance.upstream_id, status="pulling")
-    service.watch(instance, times=2)
+    service.monitor(instance, times=2)
     assert probes.asked == []
 
 
@@ -144,7 +144,7 @@ def test_a_probe_goes_on_where_no_call_to_novita_is_left(
     novita.calls.clear()
     UpstreamGate.objects.update(opened_until=database_time(timedelta(hours=1)))
     probes.says = ""
-    service.watch(waiting)
+    service.monitor(waiting)
     assert waiting.status == "running"
     assert novita.calls == []
 
@@ -159,8 +159,8 @@ def test_a_start_after_a_stop_is_probed_again(
     service.ask("start", instance)
     service.run("start_instance")
     novita.put(instance.upstream_id, status="running", port_mappings=PORTS)
-    service.watch(instance, times=2)
+    service.monitor(instance, times=2)
     assert instance.status == "starting"
     probes.says = ""
-    service.watch(instance)
+    service.monitor(instance)
     assert instance.status == "running"

@@ -13,7 +13,7 @@ from instances.catalogue import cache
 from instances.models import CachedTemplate, Instance
 from tests.fakes import CLUSTER, PRODUCT, TEMPLATE, FakeNovita
 from tests.instances.handlers.conftest import Service
-from tests.instances.handlers.creating import create
+from tests.instances.handlers.creates import create
 from upstream.parsers.template_items import read_image_auth, read_template
 from upstream.types import RegistryAuth
 
@@ -41,8 +41,8 @@ def test_a_request_without_a_size_gets_what_the_template_asks_for(
     service: Service, novita: FakeNovita, asked: int | None, template_gb: int, bought: int
 ) -> None:
     novita.templates["tpl-1"] = replace(TEMPLATE, rootfs_size_gb=template_gb)
-    wish = {"has_default_rootfs": True} if asked is None else {"rootfs_size_gb": asked}
-    instance = service.placed(**wish)
+    spec = {"has_default_rootfs": True} if asked is None else {"rootfs_size_gb": asked}
+    instance = service.placed(**spec)
     assert novita.created[0].rootfs_size_gb == instance.rootfs_size_gb == bought
     notes = instance.placement.get("notes", [])
     assert bool(notes) == ((asked is None and template_gb > 60) or (asked or 999) < template_gb)

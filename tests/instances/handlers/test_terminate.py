@@ -57,7 +57,7 @@ def test_ending_the_same_gpu_twice_is_ending_it_once(instance: Instance) -> None
     assert events(instance).count("instance.ending_begun") == 1
 
 
-def test_it_is_over_when_two_looks_ten_seconds_apart_find_nothing(
+def test_it_is_over_when_two_reads_ten_seconds_apart_find_nothing(
     service: Service, novita: FakeNovita, instance: Instance
 ) -> None:
     assert terminate(service).absence_seen_at is None
@@ -98,7 +98,7 @@ def test_what_comes_back_counts_anew(
     assert terminate(service).confirmed_at is None
 
 
-def test_an_error_between_two_looks_keeps_the_first(
+def test_an_error_between_two_reads_keeps_the_first(
     service: Service, novita: FakeNovita, instance: Instance
 ) -> None:
     novita.instances.clear()

@@ -81,7 +81,7 @@ def test_ended_while_the_create_is_on_the_wire_what_it_made_is_ended(
     assert (novita.instances, len(novita.created)) == ({}, 1)
 
 
-def test_a_create_in_doubt_whose_instance_is_ended_is_found_later_and_ended(
+def test_an_unconfirmed_create_whose_instance_is_ended_is_found_later_and_ended(
     service: Service, novita: FakeNovita
 ) -> None:
     instance = service.create()
@@ -97,7 +97,7 @@ def test_a_create_in_doubt_whose_instance_is_ended_is_found_later_and_ended(
     assert (novita.instances, len(novita.created)) == ({}, 1)
 
 
-def test_a_create_in_doubt_that_never_acted_is_terminated_when_that_is_proven(
+def test_an_unconfirmed_create_that_never_acted_is_terminated_when_that_is_proven(
     service: Service, novita: FakeNovita
 ) -> None:
     instance = service.create()
@@ -150,7 +150,7 @@ def test_a_failed_one_stays_failed_when_its_gpu_is_gone(
 ) -> None:
     instance = service.placed()
     novita.put("up-1", status="exited")
-    service.watch(instance)
+    service.monitor(instance)
     assert service.ended(instance).status == "failed"
     assert instance.upstream_gone_at is not None
 
@@ -159,7 +159,7 @@ def test_a_failed_one_stays_failed_when_its_gpu_is_gone(
 def test_what_is_there_after_all_is_ended_anew(
     service: Service, novita: FakeNovita, status: str
 ) -> None:
-    """As the reconciler does it, when a list shows what two looks did not find."""
+    """As the reconciler does it, when a list shows what two reads did not find."""
     instance = service.running(novita)
     service.ask("terminate", instance)
     service.ended(instance)
@@ -194,14 +194,14 @@ def charged_since(instance: Instance, span: timedelta) -> None:
     )
 
 
-def test_the_cost_stops_when_novita_took_the_delete_as_the_next_look_shows(
+def test_the_cost_stops_when_novita_took_the_delete_as_the_next_read_shows(
     service: Service, novita: FakeNovita
 ) -> None:
     instance = service.running(novita)
     charged_since(instance, timedelta(hours=1))
     service.ask("terminate", instance)
     service.run("terminate_instance")
-    # Ten minutes until the next look.
+    # Ten minutes until the next run.
     age(instance, upstream_seen_at=timedelta(minutes=10), billing_since=timedelta(minutes=10))
     service.run("terminate_instance")
     instance.refresh_from_db()
@@ -218,7 +218,7 @@ def test_a_delete_that_novita_ignores_is_charged_on(service: Service, novita: Fa
     for _ in range(4):
         service.run("terminate_instance")
         novita.put("up-1", status="running")
-        # A minute passes until the next look.
+        # A minute passes until the next run.
         age(instance, upstream_seen_at=timedelta(minutes=1), billing_since=timedelta(minutes=1))
     service.run("terminate_instance")
     instance.refresh_from_db()
@@ -234,7 +234,7 @@ def test_a_lost_delete_that_acted_is_charged_until_it_was_sent(
     service.ask("terminate", instance)
     novita.fail("delete_instance", TIMED_OUT, acts=True)
     service.run("terminate_instance")
-    # Ten minutes of outage until the next look.
+    # Ten minutes of outage until the next run.
     age(instance, upstream_seen_at=timedelta(minutes=10), billing_since=timedelta(minutes=10))
     service.run("terminate_instance")
     instance.refresh_from_db()

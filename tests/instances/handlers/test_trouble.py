@@ -1,4 +1,4 @@
-"""What Novita reports while an instance lives is news: shown, told, and no end by itself."""
+"""What Novita reports while an instance lives: shown, told, and no end by itself."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_an_error_on_the_way_is_shown_and_heals(
     seen = read_instance({"id": "up-1", "status": word, "statusError": shown})
     assert seen is not None
     novita.instances["up-1"] = seen
-    assert service.watch(instance).status == "starting"
+    assert service.monitor(instance).status == "starting"
     assert reason(instance) == {"code": "STARTUP_TROUBLE", "message": f"Novita: {words}"}
     event = instance.events.last()
     assert (event.type, event.data["message"]) == ("instance.trouble", f"Novita: {words}")
@@ -67,75 +67,75 @@ def test_an_error_on_the_way_is_shown_and_heals(
     healed = read_instance({"id": "up-1", "status": word, "statusError": None})
     assert healed is not None
     novita.instances["up-1"] = healed
-    service.watch(instance)
+    service.monitor(instance)
     assert reason(instance) is None
     assert trouble(instance) == ["instance.trouble", "instance.trouble_over"]
     novita.put("up-1", status="running", ssh_command="ssh root@h")
-    assert service.watch(instance).status == "running"
+    assert service.monitor(instance).status == "running"
     assert not instance.endings.exists()
 
 
 @pytest.mark.parametrize("shown", [None, {}, "", [], {"state": "", "message": None}, 0, True])
-def test_no_error_is_no_news(service: Service, novita: FakeNovita, shown: Any) -> None:
+def test_no_error_is_no_event(service: Service, novita: FakeNovita, shown: Any) -> None:
     instance = service.placed()
     seen = read_instance({"id": "up-1", "status": "pulling", "statusError": shown})
     assert seen is not None
     novita.instances["up-1"] = seen
-    service.watch(instance)
+    service.monitor(instance)
     assert (reason(instance), trouble(instance)) == (None, [])
 
 
-def test_an_error_that_lasts_for_looks_and_time_ends_the_start(
+def test_an_error_that_lasts_for_observations_and_time_ends_the_start(
     service: Service, novita: FakeNovita, pulling: Instance
 ) -> None:
-    service.watch(pulling, times=2)
+    service.monitor(pulling, times=2)
     age(pulling, trouble_since=LONG)
     assert pulling.status == "starting"
-    service.watch(pulling)
+    service.monitor(pulling)
     assert (pulling.status, pulling.error_code) == ("failed", "STARTUP_FAILED")
     assert BACK_OFF in pulling.error_message
     assert pulling.endings.get().upstream_id == "up-1"
 
 
-@pytest.mark.parametrize(("looks", "ago"), [(9, timedelta(0)), (1, LONG)])
+@pytest.mark.parametrize(("observations", "ago"), [(9, timedelta(0)), (1, LONG)])
 def test_an_error_seen_often_in_a_short_time_or_once_ends_nothing(
-    service: Service, novita: FakeNovita, pulling: Instance, looks: int, ago: timedelta
+    service: Service, novita: FakeNovita, pulling: Instance, observations: int, ago: timedelta
 ) -> None:
-    service.watch(pulling, times=looks)
+    service.monitor(pulling, times=observations)
     age(pulling, trouble_since=ago)
-    service.watch(pulling)
+    service.monitor(pulling)
     assert pulling.status == "starting"
 
 
 def test_an_error_that_healed_meanwhile_counts_anew(
     service: Service, novita: FakeNovita, pulling: Instance
 ) -> None:
-    service.watch(pulling, times=3)
+    service.monitor(pulling, times=3)
     age(pulling, trouble_since=LONG)
     novita.put("up-1", status_error_message="")
-    service.watch(pulling)
+    service.monitor(pulling)
     novita.put("up-1", status_error_message=BACK_OFF)
-    assert service.watch(pulling, times=3).status == "starting"
+    assert service.monitor(pulling, times=3).status == "starting"
 
 
 def test_an_answer_that_does_not_speak_of_errors_neither_heals_nor_ends(
     service: Service, novita: FakeNovita, pulling: Instance
 ) -> None:
-    service.watch(pulling)
+    service.monitor(pulling)
     novita.put("up-1", status_error_message="", facts=ALL_FACTS - {Fact.STATUS_ERROR})
-    service.watch(pulling, times=3)
+    service.monitor(pulling, times=3)
     assert reason(pulling)["code"] == "STARTUP_TROUBLE"
     assert trouble(pulling) == ["instance.trouble"]
     age(pulling, trouble_since=LONG)
-    assert service.watch(pulling).status == "starting"
+    assert service.monitor(pulling).status == "starting"
 
 
-def test_texts_that_change_at_every_look_are_told_a_few_times(
+def test_texts_that_change_at_every_observation_are_told_a_few_times(
     service: Service, novita: FakeNovita, pulling: Instance
 ) -> None:
     for number in range(12):
         novita.put("up-1", status_error_message=f"try {number} of {'abcdefghijkl'[number]}")
-        service.watch(pulling)
+        service.monitor(pulling)
     assert trouble(pulling) == ["instance.trouble"] * 5
     assert reason(pulling)["message"] == "Novita: try 11 of l"
 
@@ -145,9 +145,9 @@ def test_an_error_that_comes_and_goes_is_told_once(
 ) -> None:
     for number in range(4):
         novita.put("up-1", status_error_message=f"Back-off, again in {number} s")
-        service.watch(pulling)
+        service.monitor(pulling)
         novita.put("up-1", status_error_message="")
-        service.watch(pulling)
+        service.monitor(pulling)
     assert trouble(pulling) == ["instance.trouble", "instance.trouble_over"]
 
 
@@ -155,7 +155,7 @@ def test_the_start_deadline_says_what_was_reported(
     service: Service, novita: FakeNovita, pulling: Instance
 ) -> None:
     age(pulling, start_deadline_at=timedelta(hours=1))
-    service.watch(pulling)
+    service.monitor(pulling)
     assert pulling.error_code == "STARTUP_TIMEOUT"
     assert BACK_OFF in pulling.error_message
 
@@ -198,12 +198,12 @@ def test_an_unknown_word_on_the_way_ends_nothing_before_the_deadline(
 ) -> None:
     instance = service.placed()
     novita.put("up-1", status="hibernating")
-    service.watch(instance)
+    service.monitor(instance)
     age(instance, upstream_changed_at=timedelta(hours=1))
-    assert service.watch(instance, times=3).status == "starting"
+    assert service.monitor(instance, times=3).status == "starting"
     assert reason(instance)["code"] == "UNKNOWN_STATUS"
     novita.put("up-1", status="running")
-    assert service.watch(instance).status == "running"
+    assert service.monitor(instance).status == "running"
     assert reason(instance) is None
 
 

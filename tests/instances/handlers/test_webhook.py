@@ -15,7 +15,7 @@ from instances.lifecycle import outbox
 from instances.models import Instance, WebhookDelivery
 from tests.instances.conftest import Configure
 from tests.instances.handlers.conftest import HOOK, Service
-from tests.instances.handlers.receiving import (
+from tests.instances.handlers.webhook_receiver import (
     Receiver,
     answer,
     deliveries,

@@ -18,7 +18,7 @@ from jobs.handler import get_type
 from jobs.models import Job
 from tests.engine import database_time
 from tests.instances.handlers.conftest import HOOK, Service
-from tests.instances.handlers.receiving import (
+from tests.instances.handlers.webhook_receiver import (
     Receiver,
     answer,
     deliveries,

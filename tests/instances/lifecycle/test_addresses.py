@@ -1,4 +1,4 @@
-"""What a look brings of addresses is added or replaced; what it does not say stays."""
+"""What an observation brings of addresses is added or replaced; what it does not say stays."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_a_list_adds_what_is_not_known_yet() -> None:
     ],
     ids=str,
 )
-def test_a_look_by_id_replaces_what_it_speaks_of(
+def test_a_get_by_id_replaces_the_fields_that_it_contains(
     data: dict[str, Any], ports: list[dict[str, Any]], connection: dict[str, str]
 ) -> None:
     instance = known()
@@ -158,7 +158,7 @@ def test_an_address_that_a_port_told_goes_where_the_port_goes() -> None:
     ],
     ids=str,
 )
-def test_a_list_that_shows_another_address_is_looked_into_once(
+def test_a_list_that_shows_another_address_causes_one_get_by_id(
     data: dict[str, Any], is_doubted: bool
 ) -> None:
     instance = known()
@@ -166,14 +166,14 @@ def test_a_list_that_shows_another_address_is_looked_into_once(
     assert not addresses.doubt(instance, answer(**data), place="")
 
 
-def test_each_other_address_of_a_list_is_looked_into_anew() -> None:
+def test_each_other_address_of_a_list_causes_another_get_by_id() -> None:
     instance = known()
     for endpoint in ("b", "c", "b"):
         seen = answer(portMappings=[port(80, endpoint=endpoint)])
         assert addresses.doubt(instance, seen, place="")
 
 
-def test_another_place_and_another_address_are_looked_into_once_together() -> None:
+def test_another_place_and_another_address_cause_one_get_by_id_together() -> None:
     instance, seen = known(), answer(portMappings=[port(80, endpoint="b")])
     assert addresses.doubt(instance, seen, place="elsewhere")
     assert not addresses.doubt(instance, seen, place="elsewhere")
@@ -203,14 +203,17 @@ def test_addresses_are_read_again_at_times_and_soon_while_some_are_missing(
     assert addresses.are_due(instance, NOW) is is_due
 
 
-def test_a_look_by_id_notes_since_when_addresses_are_missing() -> None:
+def test_a_get_by_id_notes_since_when_addresses_are_missing() -> None:
     instance = known(has_details=False, details_seen_at=None)
     bare = answer(portMappings=[port(80, endpoint="")], **BLOCKS)
     addresses.merge(instance, bare, is_by_id=True, now=NOW)
-    assert (instance.details_missing_since, addresses.is_watch_needed(instance)) == (NOW, True)
+    assert (instance.details_missing_since, addresses.is_monitoring_needed(instance)) == (NOW, True)
     later = NOW + addresses.PATIENCE
     addresses.merge(instance, bare, is_by_id=True, now=later)
-    assert (instance.details_missing_since, addresses.is_watch_needed(instance)) == (NOW, False)
+    assert (instance.details_missing_since, addresses.is_monitoring_needed(instance)) == (
+        NOW,
+        False,
+    )
     whole = answer(portMappings=[port(80, endpoint="a")], **BLOCKS)
     addresses.merge(instance, replace(whole), is_by_id=True, now=later)
     assert instance.details_missing_since is None

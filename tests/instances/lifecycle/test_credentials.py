@@ -41,7 +41,7 @@ ACCESS = Access(
 def running(service: Service, novita: FakeNovita) -> Instance:
     instance = service.placed(webhook_url=HOOK)
     novita.put(instance.upstream_id, status="running", access=ACCESS)
-    return service.watch(instance, times=2)
+    return service.monitor(instance, times=2)
 
 
 def opener(project: Project, *scopes: str) -> Client:
@@ -86,7 +86,7 @@ def test_a_jupyter_that_the_template_starts_itself_is_found_by_its_port(
     ports = (PortMapping(8888, "https://x-8888.gpu.test", "http"),)
     access = replace(ACCESS, jupyter_url="")
     novita.put(instance.upstream_id, status="running", access=access, port_mappings=ports)
-    service.watch(instance, times=2)
+    service.monitor(instance, times=2)
     body = opener(project).get(path(instance)).json()
     assert body["jupyter"] == {"url": "https://x-8888.gpu.test"}
     assert body["jupyter"]["url"] == instance.connection["jupyter"]
@@ -161,7 +161,7 @@ def test_a_key_that_is_lost_is_told_in_words_and_leaks_nothing(
     )
 
 
-def test_a_later_look_replaces_what_was_kept(
+def test_a_later_observation_replaces_what_was_kept(
     service: Service, novita: FakeNovita, running: Instance
 ) -> None:
     credentials.keep({running: Access(ssh_command="ssh root@new")}, now=running.created_at)

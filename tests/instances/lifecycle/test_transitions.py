@@ -42,8 +42,8 @@ ARROWS = {
 
 @pytest.fixture
 def instance(project: Project) -> Instance:
-    wish = InstanceRequest("one", "RTX 4090", "tpl", "CN-HK-01")
-    return create_instance(project=project, wish=wish, cause=CAUSE).instance
+    spec = InstanceRequest("one", "RTX 4090", "tpl", "CN-HK-01")
+    return create_instance(project=project, spec=spec, cause=CAUSE).instance
 
 
 def put(instance: Instance, status: InstanceStatus) -> Instance:
@@ -99,12 +99,12 @@ def test_a_failure_says_why(instance: Instance) -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("url", ["", "https://example.com/hook"])
-def test_accepting_a_wish_is_one_commit(url: str) -> None:
+def test_accepting_a_request_is_one_commit(url: str) -> None:
     project = Project.objects.create(name="p")
-    wish = InstanceRequest("one", "RTX 4090", "tpl", "CN-HK-01", webhook_url=url)
+    spec = InstanceRequest("one", "RTX 4090", "tpl", "CN-HK-01", webhook_url=url)
     refused = refused_by_postgres("INSERT", "jobs_job", "true", CheckViolation)
     with refused, pytest.raises(IntegrityError, match="refused"):
-        create_instance(project=project, wish=wish, cause=CAUSE)
+        create_instance(project=project, spec=spec, cause=CAUSE)
     counts = [model.objects.count() for model in (Instance, InstanceEvent, Job, WebhookDelivery)]
     assert counts == [0, 0, 0, 0]
 
@@ -134,8 +134,8 @@ def test_history_cannot_be_rewritten(instance: Instance, rewrite: str | None) ->
 def test_illegal_rows_are_refused(
     instance: Instance, project: Project, constraint: str, fields: dict[str, str]
 ) -> None:
-    wish = InstanceRequest("two", "RTX 4090", "tpl", "CN-HK-01")
-    other = create_instance(project=project, wish=wish, cause=CAUSE).instance
+    spec = InstanceRequest("two", "RTX 4090", "tpl", "CN-HK-01")
+    other = create_instance(project=project, spec=spec, cause=CAUSE).instance
     taken = {"upstream_account": "a", "upstream_id": "taken", "upstream_name": "taken"}
     Instance.objects.filter(pk=other.pk).update(**taken)
     with pytest.raises(IntegrityError, match=constraint), transaction.atomic():

@@ -14,7 +14,7 @@ from instances.monitoring.evidence import (
     Pass,
     contradicted,
     evidence_of,
-    is_brake_on,
+    is_mass_guard_on,
     list_word,
 )
 from tests.support.tables import table
@@ -144,7 +144,7 @@ def test_what_a_list_says_of_one(shown: Listing | None, word: ListWord) -> None:
         (listing(total=5, is_complete=False), ["a"], []),
     ],
 )
-def test_a_whole_list_that_lacks_what_a_look_finds_is_contradicted(
+def test_a_whole_list_that_lacks_what_a_get_finds_is_contradicted(
     shown: Listing, alive: list[str], doubtful: list[str]
 ) -> None:
     assert contradicted(shown, alive) == doubtful
@@ -184,7 +184,7 @@ def test_what_nobody_asked_to_end_is_gone_only_after_passes_that_agree(
 
 
 @pytest.mark.parametrize("at", [60, 300, 540, 599])
-def test_one_sighting_undoes_all_absence_before_it(at: int) -> None:
+def test_one_observation_undoes_all_absence_before_it(at: int) -> None:
     passes = [*every(60, 30, GONE, LACKS), (at, passed(SEEN, LACKS))]
     assert gone_after(sorted(passes, key=lambda each: each[0])) == (at // 60 + 1) * 60 + 600
 
@@ -230,7 +230,7 @@ def test_many_at_once_take_an_hour_and_an_operator_shortens_it() -> None:
 def test_three_at_least_and_over_a_fifth_are_too_many_at_once(
     vanished: int, held: int, is_on: bool
 ) -> None:
-    assert is_brake_on(vanished=vanished, held=held) is is_on
+    assert is_mass_guard_on(vanished=vanished, held=held) is is_on
 
 
 # What was asked to end
@@ -267,7 +267,7 @@ def test_what_was_asked_to_end_is_gone_in_novitas_word_or_by_refusals_and_lists(
     assert ended_after(passes) == second
 
 
-def test_a_sighting_begins_an_ending_anew_and_an_error_does_not() -> None:
+def test_an_observation_begins_an_ending_anew_and_an_error_does_not() -> None:
     first, last = (0, passed(GONE, LACKS)), (20, passed(GONE, LACKS))
     assert ended_after([first, (10, passed(NOTHING, FAILED)), last]) == 20
     assert ended_after([first, (10, passed(SEEN, SHOWS)), last]) is None

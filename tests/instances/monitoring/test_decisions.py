@@ -9,7 +9,7 @@ import pytest
 
 from core.clock import database_now
 from instances import monitoring
-from instances.domain.enums import MOVING_STATUSES
+from instances.domain.enums import TRANSITIONAL_STATUSES
 from instances.models import Instance
 from instances.monitoring import Observation
 from jobs.models import Job
@@ -132,8 +132,8 @@ def test_by_the_status_here_and_the_observation(
     instance = decide(make, here, seen)
     assert f"{instance.status} {code_of(instance)}".strip() == outcome
     if here["status"] in ("running", "stopped"):
-        is_watched = Job.objects.live().filter(type="monitor_instance").exists()
-        assert is_watched is (instance.status in MOVING_STATUSES)
+        is_monitored = Job.objects.live().filter(type="monitor_instance").exists()
+        assert is_monitored is (instance.status in TRANSITIONAL_STATUSES)
 
 
 @table(
@@ -166,12 +166,12 @@ def decide(make: Make, here: Fields, shown: Seen, **found: Any) -> Instance:
         fields["error_code"] = "STARTUP_FAILED"
     instance = make(status, **fields)
     seen = UpstreamInstance("up-1", ssh_command="ssh root@h", **word) if word else None
-    sighting = Observation(seen, has_details=True)
+    observation = Observation(seen, has_details=True)
     if status in ("running", "stopped", "failed"):
-        monitoring.settle(instance, sighting, job=None, now=now)
+        monitoring.settle(instance, observation, job=None, now=now)
     else:
         job = Job(public_id="job_1", type="monitor_instance")
-        monitoring.observe(instance, sighting, job=job, now=now, **found)
+        monitoring.observe(instance, observation, job=job, now=now, **found)
     return instance
 
 

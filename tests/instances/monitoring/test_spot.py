@@ -103,7 +103,7 @@ _N, _T, _W, _0 = Told.NOTICE, Told.TIME, Told.WITHDRAWN, Told.NOTHING
         (replace(NOTICED, is_spot=False), "notified", SOON, _W, None),
     ],
 )
-def test_a_look_at_what_runs(
+def test_an_observation_of_what_runs(
     history: SpotHistory,
     word: str | None,
     time: datetime | None,
@@ -117,7 +117,7 @@ def test_a_look_at_what_runs(
 
 
 @pytest.mark.parametrize("history", [FRESH, NOTICED, TIMELESS, BY_TIME, RECLAIMED, ON_DEMAND])
-def test_a_look_that_speaks_of_neither_changes_nothing(history: SpotHistory) -> None:
+def test_an_observation_without_either_changes_nothing(history: SpotHistory) -> None:
     assert decide(history, SpotSaid(None, None, is_time_said=False), NOW) == (history, _0)
 
 

@@ -15,7 +15,7 @@ from instances.novita.holds import (
     READS_ARE_SILENT,
 )
 from tests.instances.conftest import Clock
-from tests.instances.novita.holding import (
+from tests.instances.novita.reported_calls import (
     CREATE,
     CREATE_KEY,
     DOWN,

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from instances.novita.holds import OUTAGES_TO_OPEN
 from tests.conftest import MonotonicClock
 from tests.instances.conftest import Clock
-from tests.instances.novita.holding import (
+from tests.instances.novita.reported_calls import (
     CREATE_KEY,
     DOWN,
     EDGE,

@@ -74,7 +74,7 @@ def test_a_copy_creates_nothing(
     assert Job.objects.get(type="create_instance").status == "pending"
 
 
-def test_a_copy_looks_for_no_create_in_doubt_and_so_adopts_nothing(
+def test_a_copy_searches_no_unconfirmed_create_and_so_adopts_nothing(
     service: Service, novita: FakeNovita, move: Callable[[], None]
 ) -> None:
     instance = service.create()

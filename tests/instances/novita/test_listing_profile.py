@@ -2,7 +2,7 @@
 
 import pytest
 
-from instances.novita.listing_profile import Habits, taught_by
+from instances.novita.listing_profile import ListingProfile, taught_by
 from upstream.types import Listing, UpstreamInstance
 
 
@@ -31,7 +31,7 @@ def test_pages_follow_from_the_total_and_the_length_of_those_read(
 
 def test_a_filter_that_finds_one_of_ours_works() -> None:
     taught = taught_by(listing(1, 1), calls=1, expected=["up-9", "up-0"], was_filtered=True)
-    assert taught == Habits(1, has_name_filter=True)
+    assert taught == ListingProfile(1, has_name_filter=True)
 
 
 def test_a_filter_that_finds_none_of_ours_does_not() -> None:

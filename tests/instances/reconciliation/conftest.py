@@ -36,9 +36,9 @@ def reconcile(
         absence_looked_at=F("absence_looked_at") - later,
     )
     work = reconciliation.plan_pass()
-    seen = reconciliation.look(work)
+    seen = reconciliation.scan_account(work)
     limiter.report([(work.permit, seen.calls)])
-    return reconciliation.conclude(
+    return reconciliation.apply_pass(
         work,
         seen,
         account=settings.CONFIG.upstream_account,
@@ -69,7 +69,7 @@ def kinds(report: Report) -> list[str]:
 
 
 def signed_name(reference: str = "ab" * 10, slug: str = "lost") -> str:
-    return client_factory.mark().name(slug, reference)
+    return client_factory.name_signer().name(slug, reference)
 
 
 @pytest.fixture
@@ -77,10 +77,10 @@ def running(service: Service, novita: FakeNovita) -> Instance:
     return run_one(service, novita)
 
 
-def run_one(service: Service, novita: FakeNovita, **wish: Any) -> Instance:
+def run_one(service: Service, novita: FakeNovita, **spec: Any) -> Instance:
     """With a full allowance: many of them in a fast test would use it up."""
     UpstreamGate.objects.all().delete()
-    instance = service.placed(**wish)
+    instance = service.placed(**spec)
     novita.put(instance.upstream_id, status="running")
     service.run("monitor_instance", times=2)
     instance.refresh_from_db()

@@ -42,7 +42,7 @@ def whole(service: Service, novita: FakeNovita) -> Instance:
     """A running instance with every way in that Novita has."""
     instance = service.placed()
     publish(novita)
-    service.watch(instance, times=2)
+    service.monitor(instance, times=2)
     assert shown(instance) == (SHOWN_PORTS, CONNECTION, "first")
     age(instance, status_changed_at=HOUR, upstream_changed_at=HOUR)
     novita.calls.clear()
@@ -69,7 +69,7 @@ def shown(instance: Instance) -> tuple[object, object, str | None]:
     return instance.port_mappings, instance.connection, opened and opened.access.ssh_password
 
 
-def is_watched(instance: Instance) -> bool:
+def is_monitored(instance: Instance) -> bool:
     return Job.objects.live().filter(type="monitor_instance", subject=instance.public_id).exists()
 
 
@@ -109,7 +109,7 @@ def test_another_address_in_a_list_is_read_by_id_and_then_told(
     )
 
 
-def test_a_list_that_always_differs_costs_one_look_by_id(
+def test_a_list_that_always_differs_costs_one_get_by_id(
     service: Service, novita: FakeNovita, whole: Instance
 ) -> None:
     other = (PortMapping(80, "inner", "http"),)
@@ -131,7 +131,7 @@ def test_addresses_that_changed_behind_thin_lists_are_read_within_the_hour(
     service.run("monitor_instance")
     _, connection, password = shown(whole)
     assert (connection["ssh"], password) == ("ssh://root@n:22", "second")  # type: ignore[index]
-    assert not is_watched(whole)
+    assert not is_monitored(whole)
 
 
 def test_rows_that_lost_their_addresses_under_an_older_release_get_them_back(
@@ -148,16 +148,16 @@ def test_addresses_published_late_are_waited_for_with_lists_that_never_show_them
 ) -> None:
     instance = service.placed()
     publish(novita, ports=(PortMapping(80, "", "http"), PORTS[1]))
-    service.watch(instance)
+    service.monitor(instance)
     assert (instance.status, instance.port_mappings[0]["endpoint"]) == ("running", "")
-    assert is_watched(instance)
+    assert is_monitored(instance)
     publish(novita)
-    service.watch(instance)
+    service.monitor(instance)
     assert shown(instance) == (SHOWN_PORTS, CONNECTION, "first")
-    assert not is_watched(instance)
+    assert not is_monitored(instance)
 
 
-def test_a_thin_look_by_id_takes_nothing_away(
+def test_a_thin_get_by_id_takes_nothing_away(
     service: Service, novita: FakeNovita, whole: Instance
 ) -> None:
     novita.put(
@@ -178,7 +178,7 @@ def test_a_thin_look_by_id_takes_nothing_away(
     assert opened.access == ACCESS
 
 
-def test_what_a_look_by_id_says_to_be_empty_is_not_shown_any_longer(
+def test_what_a_get_by_id_says_to_be_empty_is_not_shown_any_longer(
     service: Service, novita: FakeNovita, whole: Instance
 ) -> None:
     publish(novita, access=Access(), ports=())
@@ -186,7 +186,7 @@ def test_what_a_look_by_id_says_to_be_empty_is_not_shown_any_longer(
     reconcile()
     service.run("monitor_instance")
     assert shown(whole) == ([], {}, None)
-    assert is_watched(whole)
+    assert is_monitored(whole)
     publish(novita)
     service.run("monitor_instance")
     assert shown(whole) == (SHOWN_PORTS, CONNECTION, "first")
@@ -211,13 +211,13 @@ def test_after_a_stop_or_restart_only_new_addresses_are_shown(
     words = ("toStop", "exited") if verb == "stop" else ("restarting",)
     for word in words:
         novita.put("up-1", status=word)
-        service.watch(whole)
+        service.monitor(whole)
     assert shown(whole)[1:] == ({}, None)
     if verb == "stop":
         service.ask("start", whole)
         service.run("start_instance")
     publish(novita, access=replace(ACCESS, ssh_command="ssh root@n", ssh_password="second"))
-    service.watch(whole, times=2)
+    service.monitor(whole, times=2)
     assert (whole.status, shown(whole)[2]) == ("running", "second")
     assert whole.connection["ssh"] == "ssh://root@n:22"
 
@@ -228,7 +228,7 @@ def test_the_running_from_before_a_restart_brings_no_access(
     service.ask("restart", whole)
     service.run("restart_instance")
     novita.put("up-1", status="running")
-    service.watch(whole)
+    service.monitor(whole)
     assert (whole.status, *shown(whole)[1:]) == ("starting", {}, None)
 
 

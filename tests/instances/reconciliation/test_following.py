@@ -58,9 +58,9 @@ def test_an_answer_from_before_a_change_here_changes_nothing(
     novita.put("up-1", status="exited")
     Instance.objects.update(status_changed_at=F("status_changed_at") - timedelta(minutes=1))
     work = reconciliation.plan_pass()
-    seen = reconciliation.look(work)
+    seen = reconciliation.scan_account(work)
     stop_instance(public_id=running.public_id, cause=Cause("key:test"))
-    reconciliation.conclude(work, seen, account=running.upstream_account, cause=Cause("worker"))
+    reconciliation.apply_pass(work, seen, account=running.upstream_account, cause=Cause("worker"))
     assert after(running) == ("stopping", "")
 
 
@@ -98,10 +98,10 @@ def test_a_pass_writes_nothing_over_what_was_seen_after_it_began(
     Instance.objects.update(status_changed_at=F("status_changed_at") - timedelta(hours=1))
     novita.put("up-1", status="exited")
     work = reconciliation.plan_pass()
-    seen = reconciliation.look(work)
+    seen = reconciliation.scan_account(work)
     Instance.objects.update(upstream_seen_at=database_now())
     account = running.upstream_account
-    reconciliation.conclude(work, seen, account=account, cause=Cause("worker", "a test"))
+    reconciliation.apply_pass(work, seen, account=account, cause=Cause("worker", "a test"))
     assert after(running)[0] == "running"
 
 
@@ -122,7 +122,7 @@ def test_an_outage_concludes_nothing_and_says_so(novita: FakeNovita, running: In
     assert "could not be listed" in report.note
 
 
-def test_another_account_s_instances_are_not_looked_for(
+def test_another_account_s_instances_are_not_searched(
     novita: FakeNovita, running: Instance
 ) -> None:
     Instance.objects.update(upstream_account="another")
@@ -131,7 +131,7 @@ def test_another_account_s_instances_are_not_looked_for(
     assert after(running) == ("running", "")
 
 
-def test_a_kept_failure_is_watched_until_it_is_gone(service: Service, novita: FakeNovita) -> None:
+def test_a_kept_failure_is_observed_until_it_is_gone(service: Service, novita: FakeNovita) -> None:
     instance = service.placed(on_start_failure="keep", webhook_url=HOOK)
     novita.put("up-1", status="exited", status_error_message="no such image")
     service.run("monitor_instance")

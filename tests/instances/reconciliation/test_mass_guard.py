@@ -49,7 +49,9 @@ def test_many_that_are_gone_are_believed_after_an_hour(
     assert Installation.objects.get().braked_at is None
 
 
-def test_the_brake_stays_on_while_they_are_missing(service: Service, novita: FakeNovita) -> None:
+def test_the_mass_guard_stays_on_while_they_are_missing(
+    service: Service, novita: FakeNovita
+) -> None:
     instances = [run_one(service, novita, name=f"n{n}") for n in range(12)]
     for each in instances[:4]:
         del novita.instances[each.upstream_id]
@@ -62,7 +64,7 @@ def test_the_brake_stays_on_while_they_are_missing(service: Service, novita: Fak
 
 
 @pytest.mark.parametrize("looks", [1, 2])
-def test_the_brake_counts_what_no_look_was_left_for(
+def test_the_mass_guard_counts_what_no_read_was_left_for(
     service: Service, novita: FakeNovita, looks: int
 ) -> None:
     instances = [run_one(service, novita, name=f"n{n}") for n in range(6)]
@@ -74,7 +76,7 @@ def test_the_brake_counts_what_no_look_was_left_for(
     assert {after(each)[0] for each in instances} == {"running"}
 
 
-def test_a_list_that_is_not_whole_does_not_take_the_brake_off(
+def test_a_list_that_is_not_whole_does_not_switch_the_mass_guard_off(
     service: Service, novita: FakeNovita
 ) -> None:
     instances = [run_one(service, novita, name=f"n{n}") for n in range(6)]
@@ -89,18 +91,20 @@ def test_a_list_that_is_not_whole_does_not_take_the_brake_off(
     assert Installation.objects.get().braked_at is None
 
 
-def test_an_operator_may_take_the_brake_off(service: Service, novita: FakeNovita) -> None:
+def test_an_operator_may_switch_the_mass_guard_off(service: Service, novita: FakeNovita) -> None:
     instances = [run_one(service, novita, name=f"n{n}") for n in range(3)]
     novita.instances.clear()
     reconcile()
-    installation.release_brake()
+    installation.release_mass_guard()
     reconcile()
     reconcile()
     assert {after(each)[0] for each in instances} == {"terminated"}
     assert Installation.objects.get().braked_at is None
 
 
-def test_the_brake_comes_off_when_they_are_back(service: Service, novita: FakeNovita) -> None:
+def test_the_mass_guard_is_switched_off_when_they_are_back(
+    service: Service, novita: FakeNovita
+) -> None:
     for n in range(3):
         run_one(service, novita, name=f"n{n}")
     gone = dict(novita.instances)

@@ -30,7 +30,7 @@ def placed(service: Service, novita: FakeNovita) -> Instance:
     assert (instance.cluster_id, instance.region) == ("us-ca-6", "US-WEST-01")
     at(novita, HERE, "h", "first")
     Instance.objects.update(details_seen_at=None)
-    settle(service)
+    reconcile_and_read(service)
     assert shown(instance)[2] == "first"
     return instance
 
@@ -42,7 +42,7 @@ def at(novita: FakeNovita, place: dict[str, str], host: str, password: str, **mo
     novita.put("up-1", access=access, ssh_command=command, port_mappings=ports, **place, **more)
 
 
-def settle(service: Service, *, times: int = 3) -> None:
+def reconcile_and_read(service: Service, *, times: int = 3) -> None:
     for _ in range(times):
         reconcile()
         service.run("monitor_instance", times=2)
@@ -59,7 +59,7 @@ def test_what_runs_on_elsewhere_shows_its_new_place_addresses_and_price(
 ) -> None:
     novita.lists_endpoints = has_endpoints
     at(novita, HONG_KONG, "n", "second", price_e5_usd=12_345)
-    settle(service)
+    reconcile_and_read(service)
     assert place_of(placed) == ("CN-HK-01", "cn-hongkong-1")
     ports, connection, password = shown(placed)
     assert (connection, password) == ({"ssh": "ssh://root@n:7"}, "second")
@@ -94,7 +94,7 @@ def test_addresses_of_the_old_place_go_though_those_of_the_new_are_not_said(
 ) -> None:
     bare = (PortMapping(80, None, "http"),)
     novita.put("up-1", port_mappings=bare, facts=ALL_FACTS - CONNECT_FACTS, **HONG_KONG)
-    settle(service)
+    reconcile_and_read(service)
     assert shown(placed) == ([{"port": 80, "endpoint": "", "type": "http"}], {}, None)
 
 
@@ -115,7 +115,7 @@ def test_a_place_is_named_by_its_code_if_there_is_one(
     expected: tuple[str, str],
 ) -> None:
     at(novita, place, "n", "second")
-    settle(service)
+    reconcile_and_read(service)
     assert place_of(placed) == expected
     assert events(placed).count("instance.moved") == 1
 
@@ -135,17 +135,17 @@ def test_the_same_place_in_other_words_or_none_is_no_move(
     service: Service, novita: FakeNovita, placed: Instance, place: dict[str, str]
 ) -> None:
     novita.put("up-1", **place)
-    settle(service)
+    reconcile_and_read(service)
     assert place_of(placed) == ("US-WEST-01", "us-ca-6")
     assert "instance.moved" not in events(placed)
 
 
-def test_a_list_that_shows_another_place_than_a_look_by_id_moves_nothing(
+def test_a_list_that_shows_another_place_than_a_get_by_id_moves_nothing(
     service: Service, novita: FakeNovita, placed: Instance
 ) -> None:
     lie_about(novita, [HONG_KONG])
     novita.calls.clear()
-    settle(service, times=4)
+    reconcile_and_read(service, times=4)
     assert place_of(placed) == ("US-WEST-01", "us-ca-6")
     assert shown(placed)[2] == "first"
     assert novita.calls.count("get_instance") == 1
@@ -155,7 +155,7 @@ def test_what_is_stopped_has_moved_when_two_lists_say_so(
     service: Service, novita: FakeNovita, placed: Instance
 ) -> None:
     novita.put("up-1", status="exited")
-    settle(service)
+    reconcile_and_read(service)
     novita.put("up-1", **HONG_KONG)
     reconcile()
     assert place_of(placed) == ("US-WEST-01", "us-ca-6")
@@ -168,7 +168,7 @@ def test_lists_that_contradict_each_other_move_nothing_that_is_stopped(
     service: Service, novita: FakeNovita, placed: Instance
 ) -> None:
     novita.put("up-1", status="exited")
-    settle(service)
+    reconcile_and_read(service)
     lie_about(novita, [HONG_KONG, HERE])
     for _ in range(6):
         reconcile()
@@ -179,7 +179,7 @@ def test_regions_that_are_not_configured_any_more_stay_as_they_were_asked_for(
     service: Service, novita: FakeNovita, placed: Instance, configure: Configure
 ) -> None:
     configure(regions={})
-    settle(service)
+    reconcile_and_read(service)
     assert place_of(placed) == ("US-WEST-01", "us-ca-6")
 
 

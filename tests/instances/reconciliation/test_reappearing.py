@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db.models import F
 
 from core.clock import database_now
-from instances.domain.enums import EndingWish
+from instances.domain.enums import EndingDecision
 from instances.domain.errors import NotAsked
 from instances.domain.types import Cause
 from instances.lifecycle.terminations import begin_ending
@@ -110,9 +110,9 @@ def test_a_reappeared_start_has_a_new_deadline(service: Service, novita: FakeNov
     instance = service.placed()
     age(instance, posted_at=timedelta(hours=1), start_deadline_at=timedelta(minutes=1))
     novita.put("up-1", status="pulling")
-    service.watch(instance)
+    service.monitor(instance)
     gone = novita.instances.pop("up-1")
-    service.watch(instance)
+    service.monitor(instance)
     reconcile_for(AFTER)
     instance.refresh_from_db()
     assert (instance.status, instance.reason_code) == ("terminated", "DELETED_AT_NOVITA")
@@ -125,7 +125,7 @@ def test_a_reappeared_start_has_a_new_deadline(service: Service, novita: FakeNov
 def test_a_kept_failure_that_reappears_is_held_again(service: Service, novita: FakeNovita) -> None:
     instance = service.placed(on_start_failure="keep", webhook_url=HOOK)
     novita.put("up-1", status="exited", status_error_message="no such image")
-    service.watch(instance)
+    service.monitor(instance)
     gone = vanish(novita, instance)
     assert show_again(novita, gone) == ["reappeared"]
     instance.refresh_from_db()
@@ -146,7 +146,7 @@ def test_an_end_that_was_asked_for_after_it_was_gone_is_kept_and_carried_out(
         service.ask("terminate", instance)
     else:
         terminate_all(project=instance.project, cause=CALLER)
-    assert UpstreamEnding.objects.get().wish == EndingWish.CALLER
+    assert UpstreamEnding.objects.get().wish == EndingDecision.CALLER
     assert show_again(novita, gone, status="running") == ["came_back"]
     instance.refresh_from_db()
     assert (instance.status, instance.is_holding) == ("terminating", True)
@@ -168,7 +168,7 @@ def test_a_runtime_that_is_over_meanwhile_ends_what_reappears(
 
 
 @pytest.mark.parametrize("pass_", [1, 2, 3, 9])
-def test_one_sighting_undoes_what_was_not_seen_before_and_tells(
+def test_one_observation_undoes_what_was_not_seen_before_and_tells(
     service: Service, novita: FakeNovita, running: Instance, pass_: int
 ) -> None:
     gone = novita.instances.pop("up-1")
@@ -247,7 +247,7 @@ def test_an_empty_list_beside_hits_by_id_voids_the_whole_pass(
 
 
 @pytest.mark.parametrize("status", ["starting", "running", "stopping", "stopped", "migrating"])
-def test_no_ending_begins_without_a_wish(
+def test_no_ending_begins_without_a_decision(
     service: Service, novita: FakeNovita, running: Instance, status: str
 ) -> None:
     Instance.objects.update(status=status)
@@ -255,7 +255,7 @@ def test_no_ending_begins_without_a_wish(
     with pytest.raises(NotAsked):
         begin_ending(running, "up-1", cause=Cause("worker"), now=database_now())
     begin_ending(running, "up-9", cause=Cause("worker"), now=database_now())
-    assert UpstreamEnding.objects.get().wish == EndingWish.DUPLICATE
+    assert UpstreamEnding.objects.get().wish == EndingDecision.DUPLICATE
 
 
 def test_a_row_s_own_gpu_under_another_signed_name_is_no_orphan(
@@ -263,7 +263,7 @@ def test_a_row_s_own_gpu_under_another_signed_name_is_no_orphan(
 ) -> None:
     from instances.novita import client_factory
 
-    novita.put("up-1", name=client_factory.mark().name("renamed", "cd" * 10))
+    novita.put("up-1", name=client_factory.name_signer().name("renamed", "cd" * 10))
     Instance.objects.update(created_at=F("created_at") - timedelta(days=1))
     for _ in range(3):
         assert kinds(reconcile_for(timedelta(minutes=20))) == []

@@ -75,7 +75,7 @@ def test_by_the_list_and_the_look_by_id(
 
 
 def scan(expected: str) -> Seen:
-    return reconciliation.look(
+    return reconciliation.scan_account(
         ReconcileWork(
             permit=Permit(9),
             pages=1,
@@ -90,13 +90,13 @@ def told(seen: Seen) -> str:
     """What a pass saw of up-1, in words."""
     if seen.error:
         return "error"
-    if "up-1" not in seen.sightings:
+    if "up-1" not in seen.observations:
         assert seen.left == 1
         return "left"
-    sighting = seen.sightings["up-1"]
-    if sighting.seen is None:
+    observation = seen.observations["up-1"]
+    if observation.seen is None:
         word = seen.list_words["up-1"].name.lower()
-        return f"{'refused' if sighting.is_refused else 'gone'}, {word}"
-    by_id = " by id" if sighting.has_details else ""
+        return f"{'refused' if observation.is_refused else 'gone'}, {word}"
+    by_id = " by id" if observation.has_details else ""
     contradicts = ", contradicts" if seen.contradicting else ""
-    return f"{sighting.seen.status}{by_id}{contradicts}"
+    return f"{observation.seen.status}{by_id}{contradicts}"

@@ -58,7 +58,7 @@ def test_a_notice_is_told_once_with_its_time_if_there_is_one(
     assert ("spotNoticeAt" in details, "spotReclaimAt" in details) == (True, has_time)
 
 
-def test_a_time_that_comes_later_is_told_once_as_news(novita: FakeNovita, spot: Instance) -> None:
+def test_a_time_that_comes_later_is_told_once(novita: FakeNovita, spot: Instance) -> None:
     novita.put("up-1", spot_status="notified")
     reconcile()
     time = in_(50)
@@ -87,10 +87,10 @@ def test_a_notice_taken_back_is_told_once_though_its_time_is_left_over(
     [{Fact.SPOT_STATUS, Fact.SPOT_RECLAIM_TIME}, {Fact.SPOT_STATUS}],
     ids=["status and time", "status"],
 )
-def test_looks_that_do_not_speak_of_spot_take_no_notice_back(
+def test_observations_without_spot_fields_take_no_notice_back(
     service: Service, novita: FakeNovita, spot: Instance, unsaid: set[Fact]
 ) -> None:
-    """A look by id need not carry what the list says of it."""
+    """A get by id need not carry what the list says of it."""
     novita.put("up-1", spot_status="notified")
     reconcile()
     novita.put("up-1", spot_status="", facts=ALL_FACTS - unsaid)

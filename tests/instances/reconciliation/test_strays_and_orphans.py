@@ -76,7 +76,7 @@ def test_an_adopted_orphan_is_what_novita_shows_and_is_not_ended_for_it(
     assert (instance.status, instance.upstream_status) == (status, word)
     assert (instance.billing_since is not None) is (word in CHARGED_WORDS)
     novita.put("lost-1", status="exited" if word == "toStop" else word)
-    service.watch(instance, times=2)
+    service.monitor(instance, times=2)
     assert UpstreamEnding.objects.count() == 0
 
 
@@ -193,7 +193,7 @@ def test_what_comes_back_after_its_end_was_asked_for_is_ended_anew(
     assert service.ended(running).status == "terminated"
 
 
-def test_a_create_in_doubt_is_left_to_its_job(service: Service, novita: FakeNovita) -> None:
+def test_an_unconfirmed_create_is_left_to_its_job(service: Service, novita: FakeNovita) -> None:
     instance = service.create()
     novita.fail("create_instance", TIMED_OUT, acts=True)
     service.run("create_instance", times=2)

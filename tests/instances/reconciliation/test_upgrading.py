@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.clock import database_now
-from instances.domain.enums import EndingWish
+from instances.domain.enums import EndingDecision
 from instances.domain.types import Cause
 from instances.lifecycle.jobs import enqueue_termination
 from instances.lifecycle.terminations import drop_if_unasked
@@ -59,7 +59,7 @@ def test_an_unasked_ending_that_another_process_dropped_is_gone_as_well(
         instance=ending.instance,
         account=ending.account,
         upstream_id=ending.upstream_id,
-        wish=EndingWish.CALLER,
+        wish=EndingDecision.CALLER,
         pk=ending.pk,
     )
     assert not drop_if_unasked(ending, cause=cause, now=now)
@@ -75,10 +75,10 @@ def test_what_0_5_0_ended_unasked_is_taken_back_as_well(
     assert show_again(novita, gone) == ["reappeared"]
     assert service.ask("terminate", instance).status == "terminating"
     assert service.ended(instance).status == "terminated"
-    assert UpstreamEnding.objects.get().wish == EndingWish.CALLER
+    assert UpstreamEnding.objects.get().wish == EndingDecision.CALLER
 
 
-def test_a_delete_asked_for_later_makes_an_unasked_ending_of_0_5_0_a_wish(
+def test_a_delete_asked_for_later_gives_an_unasked_ending_of_0_5_0_a_decision(
     service: Service, novita: FakeNovita
 ) -> None:
     instance = run_one(service, novita)
@@ -88,4 +88,4 @@ def test_a_delete_asked_for_later_makes_an_unasked_ending_of_0_5_0_a_wish(
     novita.instances[gone.id] = gone
     service.run("terminate_instance", times=2)
     assert novita.calls.count("delete_instance") == 1
-    assert UpstreamEnding.objects.get().wish == EndingWish.CALLER
+    assert UpstreamEnding.objects.get().wish == EndingDecision.CALLER

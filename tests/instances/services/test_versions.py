@@ -12,7 +12,7 @@ from core.clock import database_now
 from instances.domain.types import Cause
 from instances.lifecycle.representation import InstanceDetails
 from instances.models import Instance
-from instances.monitoring.snapshot import save_notes
+from instances.monitoring.snapshot import save_observations
 from instances.services import start_instance, terminate_instance
 from tests.instances.api.test_read import make, make_full
 from tests.instances.api.test_verbs import in_status
@@ -94,9 +94,9 @@ def by_bulk_update(instance: Instance) -> None:
     Instance.objects.bulk_update([instance], ["upstream_status"])
 
 
-def by_a_look_at_the_whole_list(instance: Instance) -> None:
+def by_a_whole_list(instance: Instance) -> None:
     instance.upstream_status = "exited"
-    save_notes([instance], [instance], now=database_now())
+    save_observations([instance], [instance], now=database_now())
 
 
 def by_hand(instance: Instance) -> None:
@@ -108,7 +108,7 @@ def by_hand(instance: Instance) -> None:
     "write",
     [
         *(by_service, by_ending, by_save, by_save_of_one_field, by_bulk_update),
-        *(by_a_look_at_the_whole_list, by_hand),
+        *(by_a_whole_list, by_hand),
     ],
 )
 def test_every_way_of_writing_moves_it(project: Project, write: Any) -> None:
@@ -122,7 +122,7 @@ def test_every_way_of_writing_moves_it(project: Project, write: Any) -> None:
 def test_writes_of_what_nobody_sees_leave_it(project: Project) -> None:
     instance = in_status(project, "running")
     version = instance.version
-    save_notes([], [instance], now=database_now())
+    save_observations([], [instance], now=database_now())
     instance.save()
     instance.refresh_from_db()
     assert instance.version == version

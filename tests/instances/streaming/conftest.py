@@ -16,7 +16,7 @@ from instances.models import Instance, InstanceEvent
 from instances.services import create_instance
 from instances.streaming import process
 from instances.streaming.hub import Hub
-from instances.streaming.queries import newest_settled
+from instances.streaming.queries import newest_final
 
 
 @pytest.fixture(autouse=True)
@@ -34,22 +34,22 @@ def quick_key_checks(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def instance(transactional_db: None, project: Project) -> Instance:
     made = make(project)
-    until_settled(project)
+    until_final(project)
     return made
 
 
-def until_settled(project: Project) -> None:
+def until_final(project: Project) -> None:
     """Other tests' transactions on this server hold back what a new stream takes for past."""
     poll = threading.Event()
     last = InstanceEvent.objects.filter(project=project).order_by("pk").last()
     assert last is not None
-    while (newest := newest_settled(project.pk)) is None or newest[0] != last.public_id:
+    while (newest := newest_final(project.pk)) is None or newest[0] != last.public_id:
         poll.wait(0.01)
 
 
 def make(project: Project) -> Instance:
-    wish = InstanceRequest("one", "RTX 4090", "tpl", "CN-HK-01")
-    return create_instance(project=project, wish=wish, cause=Cause("tests")).instance
+    spec = InstanceRequest("one", "RTX 4090", "tpl", "CN-HK-01")
+    return create_instance(project=project, spec=spec, cause=Cause("tests")).instance
 
 
 def move(instance: Instance, *statuses: str) -> None:

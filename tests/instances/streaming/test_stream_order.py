@@ -8,7 +8,7 @@ from django.test import Client
 from accounts.models import Project
 from instances.models import Instance, InstanceEvent
 from instances.novita import installation
-from instances.streaming.queries import BEGINNING, events_after, newest_settled
+from instances.streaming.queries import BEGINNING, events_after, newest_final
 from tests.instances.streaming.conftest import make, move
 from tests.instances.streaming.test_stream import stream
 
@@ -31,7 +31,7 @@ def test_a_late_commit_holds_back_what_came_after_it(
         reader = stream(api)
         move(instance, "starting")
         older, newer = late.pk, instance.pk
-        assert _is_held_back(project, newer)
+        assert _is_withheld(project, newer)
         other.commit()
         assert [reader.next()["type"], reader.next()["type"]] == [
             *("instance.late",),
@@ -44,9 +44,9 @@ def test_a_late_commit_holds_back_what_came_after_it(
             reader.close()
 
 
-def _is_held_back(project: Project, instance_id: int) -> bool:
+def _is_withheld(project: Project, instance_id: int) -> bool:
     rows = events_after({project.pk: BEGINNING})
-    return not next(row for row in reversed(rows) if row.instance_id == instance_id).is_settled
+    return not next(row for row in reversed(rows) if row.instance_id == instance_id).is_final
 
 
 def test_a_lost_connection_is_replaced_and_what_it_did_not_hear_is_looked_for(
@@ -99,7 +99,7 @@ def test_a_stream_begins_behind_the_newest_transaction_also_past_a_power_of_ten(
         InstanceEvent.objects.create(
             project=other, instance=instance, sequence=sequence, type="a.b", xid=xid
         )
-    newest = newest_settled(other.pk)
+    newest = newest_final(other.pk)
     assert newest is not None
     assert newest[0] == InstanceEvent.objects.get(sequence=3).public_id
 
@@ -114,7 +114,7 @@ def test_what_is_open_in_another_database_of_the_server_holds_nothing_back(
             cursor.execute("BEGIN")
             cursor.execute("SELECT pg_current_xact_id()")
             make(project)
-            newest = newest_settled(project.pk)
+            newest = newest_final(project.pk)
             cursor.execute("ROLLBACK")
     finally:
         elsewhere.close()

@@ -36,7 +36,7 @@ def meanwhile() -> Callable[[Callable[[], None]], threading.Thread]:
     def start(what: Callable[[], None]) -> threading.Thread:
         def run() -> None:
             poll = threading.Event()
-            while not process.hub().seats.taken:
+            while not process.hub().connection_limits.taken:
                 poll.wait(0.01)
             what()
             connection.close()
@@ -63,7 +63,7 @@ def test_an_event_ends_the_wait(api: Client, instance: Instance, meanwhile: Any)
         *("running", "running"),
         3,
     )
-    assert process.hub().seats.taken == 0
+    assert process.hub().connection_limits.taken == 0
 
 
 def test_a_status_that_lasted_a_moment_is_not_missed(api: Client, instance: Instance) -> None:
@@ -153,15 +153,15 @@ def test_head_does_not_wait(api: Client, instance: Instance) -> None:
 
 
 def test_so_many_may_wait_and_no_more(api: Client, instance: Instance) -> None:
-    seats = process.hub().seats
+    limits = process.hub().connection_limits
     path = f"/api/instances/{instance.public_id}/wait"
-    taken = take_all(seats, instance.project_id)
+    taken = take_all(limits, instance.project_id)
     response = api.get(path)
     assert (response.status_code, response.json()["error"]["code"]) == (429, "TOO_MANY_WAITING")
     for release in taken:
         release()
     others = count(instance.project_id + 1)
-    while take_all(seats, next(others)):
+    while take_all(limits, next(others)):
         pass
     for address in (path, "/api/events/stream"):
         response = api.get(address)
@@ -169,48 +169,48 @@ def test_so_many_may_wait_and_no_more(api: Client, instance: Instance) -> None:
         assert response.json()["error"]["code"] == "SERVICE_UNAVAILABLE"
 
 
-def take_all(seats: ConnectionLimits, project_id: int) -> list[Callable[[], None]]:
+def take_all(limits: ConnectionLimits, project_id: int) -> list[Callable[[], None]]:
     """Until the project gets no more."""
     taken: list[Callable[[], None]] = []
     with suppress(LimitReached):
         while True:
-            taken.append(seats.take(project_id))
+            taken.append(limits.take(project_id))
     return taken
 
 
 def test_projects_that_take_all_they_may_leave_places_for_others() -> None:
-    seats = ConnectionLimits()
-    shares = [len(take_all(seats, number)) for number in range(12)]
+    limits = ConnectionLimits()
+    shares = [len(take_all(limits, number)) for number in range(12)]
     assert shares[0] == 1000
     assert all(earlier >= later > 0 for earlier, later in pairwise(shares))
-    assert seats.taken < OF_PROCESS
+    assert limits.taken < OF_PROCESS
 
 
 def test_who_has_much_gets_no_more_when_others_leave_little() -> None:
-    seats = ConnectionLimits(of_process=9)
-    first = take_all(seats, 1)
-    others = [seats.take(2), seats.take(3), seats.take(4)]
-    assert (len(first), len(take_all(seats, 1))) == (3, 0)
+    limits = ConnectionLimits(of_process=9)
+    first = take_all(limits, 1)
+    others = [limits.take(2), limits.take(3), limits.take(4)]
+    assert (len(first), len(take_all(limits, 1))) == (3, 0)
     for release in others:
         release()
-    assert take_all(seats, 1) == []
+    assert take_all(limits, 1) == []
     first[0]()
-    assert len(take_all(seats, 1)) == 1
+    assert len(take_all(limits, 1)) == 1
 
 
-def test_a_seat_is_given_back_once() -> None:
-    seats = ConnectionLimits(of_process=2)
-    release = seats.take(1)
+def test_a_slot_is_released_once() -> None:
+    limits = ConnectionLimits(of_process=2)
+    release = limits.take(1)
     with pytest.raises(LimitReached) as refused:
-        seats.take(1)
+        limits.take(1)
     assert refused.value.is_of_project
-    seats.take(2)
+    limits.take(2)
     with pytest.raises(LimitReached) as refused:
-        seats.take(3)
+        limits.take(3)
     assert not refused.value.is_of_project
     release()
     release()
-    assert seats.taken == 1
+    assert limits.taken == 1
 
 
 def expired(key: ApiKey) -> None:
@@ -229,7 +229,7 @@ def test_a_key_that_dies_ends_its_waits_with_the_refusal_of_a_dead_key(
     assert set(body) == {"error"}
     assert (body["error"]["code"], body["error"]["requestId"]) == ("UNAUTHORIZED", "waits")
     assert body["error"]["message"] == api.get(path).json()["error"]["message"]
-    assert process.hub().seats.taken == 0
+    assert process.hub().connection_limits.taken == 0
 
 
 def test_a_dead_key_ends_no_wait_of_another(
@@ -246,5 +246,5 @@ def test_a_dead_key_ends_no_wait_of_another(
     thread.join()
 
 
-def test_keys_are_looked_after_every_few_seconds() -> None:
+def test_keys_are_checked_every_few_seconds() -> None:
     assert KEYS_SECONDS <= 5

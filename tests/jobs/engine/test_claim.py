@@ -204,7 +204,7 @@ def test_rows_that_this_process_cannot_run_are_left_to_others(register: Register
 # What a broker waits for
 
 
-def test_the_next_due_time_ignores_what_was_due_at_the_look_before(register: Register) -> None:
+def test_the_next_due_time_ignores_what_was_due_at_the_poll_before(register: Register) -> None:
     register()
     before = look_ahead()
     assert before.seconds is None

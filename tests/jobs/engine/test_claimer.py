@@ -10,7 +10,7 @@ import pytest
 from django.db import connection, transaction
 
 from jobs.engine import leasing
-from jobs.engine.claim import FULL_LOOK_SECONDS, Claimer
+from jobs.engine.claim import FULL_SCAN_SECONDS, Claimer
 from jobs.models import Job, JobPriority
 from tests.conftest import MonotonicClock
 from tests.engine import database_time
@@ -23,19 +23,19 @@ pytestmark = pytest.mark.django_db
 # Low-water marks
 
 
-def test_a_row_given_back_before_the_mark_is_found_by_the_next_full_look(
+def test_a_row_released_before_the_low_water_mark_is_found_by_the_next_full_scan(
     register: Register, monotonic: MonotonicClock
 ) -> None:
     register(batch_size=2)
     rows = [add(run_at=database_time(-n * SECOND)).pk for n in range(10, 16)][::-1]
     claimer = Claimer("here:1")
-    hand_back_the_oldest(claim(claimer))
+    release_the_oldest(claim(claimer))
     assert ids(claim(claimer)) == set(rows[2:4])
-    monotonic.now += FULL_LOOK_SECONDS + 0.1
+    monotonic.now += FULL_SCAN_SECONDS + 0.1
     assert ids(claim(claimer)) == {rows[0], rows[4]}
 
 
-def test_a_row_before_the_mark_is_found_at_once_when_there_is_nothing_else(
+def test_a_row_before_the_low_water_mark_is_found_at_once_when_there_is_nothing_else(
     register: Register, monotonic: MonotonicClock
 ) -> None:
     """Its commit may just have been slower than that of a row that was enqueued after it."""
@@ -48,7 +48,7 @@ def test_a_row_before_the_mark_is_found_at_once_when_there_is_nothing_else(
     assert claim(claimer) == []
 
 
-def hand_back_the_oldest(jobs: list[Job]) -> None:
+def release_the_oldest(jobs: list[Job]) -> None:
     leasing.release(min(jobs, key=lambda job: job.due))
 
 
@@ -65,7 +65,7 @@ def test_a_row_that_is_committed_a_little_late_is_found_beside_others(
     assert ids(claim(claimer)) == {late.pk, other.pk}
 
 
-def test_what_is_due_at_the_mark_itself_is_not_skipped(
+def test_what_is_due_at_the_low_water_mark_itself_is_not_skipped(
     register: Register, monotonic: MonotonicClock
 ) -> None:
     """All rows of a bulk insert may have one due time."""
@@ -77,7 +77,7 @@ def test_what_is_due_at_the_mark_itself_is_not_skipped(
     assert [len(claim(claimer)) for _ in range(4)] == [2, 2, 1, 0]
 
 
-def test_each_type_and_priority_has_a_mark_of_its_own(
+def test_each_type_and_priority_has_a_low_water_mark_of_its_own(
     register: Register, monotonic: MonotonicClock
 ) -> None:
     register("a")
@@ -90,7 +90,9 @@ def test_each_type_and_priority_has_a_mark_of_its_own(
     assert ids(claim(claimer)) == {urgent.pk, other.pk}
 
 
-def test_a_row_of_a_dead_worker_sets_no_mark(register: Register, monotonic: MonotonicClock) -> None:
+def test_a_row_of_a_dead_worker_sets_no_low_water_mark(
+    register: Register, monotonic: MonotonicClock
+) -> None:
     """Due rows may lie before it; those that were taken in turn do not."""
     register(max_in_flight=2)
     orphan, other = started(), started()
@@ -131,7 +133,7 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def rows_read(plan: dict[str, Any]) -> float:
-    """Rows of the jobs' table and its indexes that were looked at, whether of use or not."""
+    """Rows of the jobs' table and its indexes that were read, whether of use or not."""
     read = 0.0
     for node in nodes(plan):
         if node.get("Relation Name") == "jobs_job" or node["Node Type"] == "Bitmap Index Scan":

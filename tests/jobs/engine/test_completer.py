@@ -109,7 +109,7 @@ def test_a_unit_whose_failure_cannot_be_written_either_is_left_to_its_lease(
     assert rounds > MOST_REFUSALS
 
 
-def test_a_job_that_cannot_be_settled_is_left_to_its_lease(register: Register) -> None:
+def test_a_job_whose_outcome_cannot_be_written_is_left_to_its_lease(register: Register) -> None:
     def refuse(job: Job, error: str) -> None:
         raise LookupError("no such instance")
 

@@ -104,7 +104,7 @@ def test_an_idle_worker_is_woken_when_there_is_room_for_a_backlog(
 # What calls cost
 
 
-def test_what_talks_cost_is_recorded_once_for_all_of_them(register: Register) -> None:
+def test_what_calls_cost_is_recorded_once_for_all_of_them(register: Register) -> None:
     recorded: list[Any] = []
     bad = Bad(*[OperationalError("deadlock")] * 2)
     register(handler=ScriptedHandler(apply=bad.meet, record_usage=recorded.append))

@@ -37,7 +37,7 @@ def test_starting_counts_the_attempt_and_renews_the_lease(register: Register) ->
     assert stored.lease_expires_at > database_time(leasing.LEASE - SECOND)
 
 
-def test_a_stale_token_starts_renews_and_hands_back_nothing(register: Register) -> None:
+def test_a_stale_token_starts_renews_and_releases_nothing(register: Register) -> None:
     register()
     job = started()
     lapse(job)
@@ -75,12 +75,14 @@ def test_renewing_extends_only_what_is_ours(register: Register) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_renewing_does_not_wait_for_a_row_that_is_being_settled(register: Register) -> None:
+def test_renewing_does_not_wait_for_a_row_whose_outcome_is_being_written(
+    register: Register,
+) -> None:
     register()
-    settling, other = started(), started()
-    leases = {job.pk: job.lease_token for job in (settling, other)}
+    locked, other = started(), started()
+    leases = {job.pk: job.lease_token for job in (locked, other)}
     with transaction.atomic():
-        assert leasing.lock_owned([settling]) == {settling.pk}
+        assert leasing.lock_owned([locked]) == {locked.pk}
         assert in_thread(lambda: leasing.renew(leases)) == {other.pk}
 
 
@@ -101,7 +103,7 @@ def test_handing_back_loses_neither_the_attempt_nor_the_place(register: Register
     assert ids(claim()) == {job.pk}
 
 
-def test_what_is_handed_back_for_later_waits(register: Register) -> None:
+def test_what_is_released_for_later_waits(register: Register) -> None:
     register()
     leasing.release(suspect(), after=60 * SECOND)
     assert claim() == []

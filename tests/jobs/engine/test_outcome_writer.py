@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
 
 
-def settled(outcome: Outcome, **state: object) -> Job:
+def written(outcome: Outcome, **state: object) -> Job:
     """A job at work with this state, after the outcome."""
     job = queue.enqueue("noop", payload={}, dedupe_key="k")
     claim()
@@ -34,7 +34,7 @@ def settled(outcome: Outcome, **state: object) -> Job:
 
 def test_done_ends_a_job_and_forgets_its_error(register: Register) -> None:
     register()
-    job = settled(Done(), error="earlier", is_suspect=True)
+    job = written(Done(), error="earlier", is_suspect=True)
     assert (job.status, job.error, job.lease_token, job.is_suspect) == (
         "completed",
         "",
@@ -46,35 +46,35 @@ def test_done_ends_a_job_and_forgets_its_error(register: Register) -> None:
 
 def test_done_goes_once_more_when_it_was_asked_for_meanwhile(register: Register) -> None:
     register()
-    job = settled(Done(), rerun=True, attempts=3)
+    job = written(Done(), rerun=True, attempts=3)
     assert (job.status, job.rerun, job.attempts, job.completed_at) == ("pending", False, 0, None)
     assert job.run_at <= database_time()
 
 
 def test_again_waits_and_forgets_the_attempts(register: Register) -> None:
     register()
-    job = settled(Again(MINUTE), attempts=4)
+    job = written(Again(MINUTE), attempts=4)
     assert (job.status, job.attempts, job.lease_token) == ("pending", 0, None)
     assert timedelta(seconds=50) < job.run_at - database_time() <= MINUTE
 
 
 def test_again_is_due_at_once_when_it_was_asked_for_meanwhile(register: Register) -> None:
     register()
-    job = settled(Again(MINUTE), rerun=True)
+    job = written(Again(MINUTE), rerun=True)
     assert job.run_at <= database_time()
     assert job.rerun is False
 
 
 def test_a_released_job_gets_its_attempt_back(register: Register) -> None:
     register()
-    job = settled(Released(), attempts=3)
+    job = written(Released(), attempts=3)
     assert (job.status, job.attempts) == ("pending", 2)
     assert job.run_at <= database_time()
 
 
 def test_a_failed_attempt_waits_by_the_policy_and_keeps_its_error(register: Register) -> None:
     register(retry=RetryPolicy(max_attempts=5, first=MINUTE, longest=9 * MINUTE, jitter=0))
-    job = settled(Retry("boom", traceback="at line 1"), attempts=3, max_attempts=5)
+    job = written(Retry("boom", traceback="at line 1"), attempts=3, max_attempts=5)
     assert (job.status, job.attempts, job.error) == ("pending", 3, "boom")
     assert 3.9 * MINUTE < job.run_at - database_time() <= 4 * MINUTE
     (entry,) = job.errors
@@ -83,7 +83,7 @@ def test_a_failed_attempt_waits_by_the_policy_and_keeps_its_error(register: Regi
 
 def test_a_failed_attempt_may_name_its_own_wait(register: Register) -> None:
     register()
-    job = settled(Retry("busy", after=MINUTE))
+    job = written(Retry("busy", after=MINUTE))
     assert timedelta(seconds=50) < job.run_at - database_time() <= MINUTE
 
 
@@ -94,7 +94,7 @@ def test_the_last_attempt_fails_the_job_and_its_handler_hears(
     heard: list[tuple[str, str]] = []
     handler = ScriptedHandler(on_give_up=lambda job, error: heard.append((job.status, error)))
     register(handler=handler)
-    job = settled(outcome, attempts=5, max_attempts=5)
+    job = written(outcome, attempts=5, max_attempts=5)
     assert (job.status, job.error, job.lease_token) == ("failed", "boom", None)
     assert job.completed_at is not None
     assert heard == [("failed", "boom")]
@@ -102,7 +102,7 @@ def test_the_last_attempt_fails_the_job_and_its_handler_hears(
 
 def test_giving_up_does_not_wait_for_the_last_attempt(register: Register) -> None:
     register()
-    assert settled(GiveUp("never"), attempts=1).status == "failed"
+    assert written(GiveUp("never"), attempts=1).status == "failed"
 
 
 def test_a_job_does_not_fail_when_its_handler_cannot_follow(register: Register) -> None:
@@ -111,14 +111,14 @@ def test_a_job_does_not_fail_when_its_handler_cannot_follow(register: Register) 
 
     register(handler=ScriptedHandler(on_give_up=refuse))
     with pytest.raises(LookupError):
-        settled(GiveUp("never"))
+        written(GiveUp("never"))
     assert Job.objects.get().status == "processing"
 
 
 def test_only_the_last_ten_errors_are_kept(register: Register) -> None:
     register()
     old = [{"error": str(n)} for n in range(10)]
-    job = settled(Retry("newest"), errors=old, attempts=1)
+    job = written(Retry("newest"), errors=old, attempts=1)
     assert [entry["error"] for entry in job.errors] == [*(str(n) for n in range(1, 10)), "newest"]
 
 
@@ -166,7 +166,7 @@ def test_what_a_handler_asks_for_as_it_gives_up_is_not_doubled(register: Registe
         queue.enqueue("noop", payload={}, dedupe_key="k")
 
     register(handler=ScriptedHandler(on_give_up=ask_anew))
-    assert settled(GiveUp("never"), rerun=True).status == "pending"
+    assert written(GiveUp("never"), rerun=True).status == "pending"
 
 
 # Rows of workers that died

@@ -55,7 +55,7 @@ def test_a_copy_is_told(anonymous: Client, well: None) -> None:
     assert "reconcile --accept" in told["message"]
 
 
-def test_a_brake_is_told_with_its_reason_and_time(anonymous: Client, well: None) -> None:
+def test_the_mass_guard_is_told_with_its_reason_and_time(anonymous: Client, well: None) -> None:
     Installation.objects.update(braked_at=database_now(), brake_reason="6 of 6 vanished")
     (told,) = problems(anonymous)
     assert (told["code"], "6 of 6 vanished" in told["message"]) == ("braked", True)

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import Project
 from core.clock import database_now
 from instances.lifecycle import spend_rate
-from instances.lifecycle.spend_rate import Burn
+from instances.lifecycle.spend_rate import SpendRate
 from instances.models import (
     Installation,
     Instance,
@@ -22,7 +22,7 @@ from instances.models import (
     ReconcileRun,
     UpstreamEnding,
 )
-from novitai.monitoring.instance_metrics import Fleet
+from novitai.monitoring.instance_metrics import InstanceMetrics
 from tests.instances.admin.conftest import Make, make
 from tests.novitai.monitoring.test_metrics import scrape, value
 
@@ -52,7 +52,9 @@ def test_every_status_has_a_figure_and_those_that_ended_have_none(api: Client, m
     assert value(samples, "novitai_instances", status="terminated") is None
 
 
-def test_the_burn_is_what_is_held_and_charged_and_nothing_else(api: Client, make: Make) -> None:
+def test_the_spend_rate_is_what_is_held_and_charged_and_nothing_else(
+    api: Client, make: Make
+) -> None:
     now = database_now()
     make("running")
     make("failed", upstream_status="running")
@@ -70,7 +72,7 @@ def test_the_burn_is_what_is_held_and_charged_and_nothing_else(api: Client, make
     assert sum(spend_rate.of(each).e5_usd for each in Instance.objects.all()) == 350_000
 
 
-def test_projects_and_orphans_add_up_to_the_burn_of_all(
+def test_projects_and_orphans_add_up_to_the_spend_rate_of_all(
     project: Project, other_project: Project, make: Make
 ) -> None:
     account = settings.CONFIG.upstream_account
@@ -95,12 +97,14 @@ def test_projects_and_orphans_add_up_to_the_burn_of_all(
         spend_rate.of_project(other_project),
         spend_rate.of_orphans(),
     ]
-    assert parts == [Burn(140_000, 1), Burn(210_000, 0), Burn(20_000, 1)]
-    assert sum(parts, Burn()) == spend_rate.of_project()
+    assert parts == [SpendRate(140_000, 1), SpendRate(210_000, 0), SpendRate(20_000, 1)]
+    assert sum(parts, SpendRate()) == spend_rate.of_project()
     assert spend_rate.of_project().text == "3.70 and 2 of unknown price"
 
 
-def test_creates_in_doubt_are_counted_with_the_age_of_the_oldest(api: Client, make: Make) -> None:
+def test_unconfirmed_creates_are_counted_with_the_age_of_the_oldest(
+    api: Client, make: Make
+) -> None:
     now = database_now()
     make("creating", upstream_id="", create_step="post", posted_at=now)
     make("terminating", upstream_id="", create_step="look_up", posted_at=now - HOUR)
@@ -131,7 +135,7 @@ def test_with_nothing_at_all_there_are_figures_all_the_same(api: Client) -> None
     assert value(samples, "novitai_reconcile_age_seconds") is None
 
 
-def test_the_reconciler_tells_its_age_its_brake_and_its_orphans(api: Client) -> None:
+def test_the_reconciler_tells_its_age_its_mass_guard_and_its_orphans(api: Client) -> None:
     now = database_now()
     Installation.objects.create(id=1, braked_at=now)
     for ran_at, is_complete in ((now - HOUR, True), (now, False)):
@@ -167,7 +171,7 @@ def test_a_reading_walks_through_no_ended_instance(project: Project, make: Make)
     with CaptureQueriesContext(
         connection,
     ) as captured:
-        Fleet.read(database_now())
+        InstanceMetrics.read(database_now())
     with connection.cursor() as cursor:
         for query in captured:
             cursor.execute(f"EXPLAIN {query['sql']}")

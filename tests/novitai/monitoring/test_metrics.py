@@ -23,7 +23,7 @@ from tests.conftest import client_of
 from tests.support.refusals import failing_statements
 
 Sample = tuple[str, frozenset[tuple[str, str]]]
-WISH = InstanceRequest(
+SPEC = InstanceRequest(
     name="a",
     product_name="b",
     template_id="1",
@@ -82,7 +82,7 @@ def test_invented_methods_make_no_series_of_their_own(api: Client) -> None:
 
 def test_what_the_database_knows_is_there(api: Client, project: Project) -> None:
     now = database_now()
-    create_instance(project=project, wish=WISH, cause=Cause("tests"))
+    create_instance(project=project, spec=SPEC, cause=Cause("tests"))
     WebhookDelivery.objects.update(status=DeliveryStatus.FAILED)
     Job.objects.create(type="monitor_instance", run_at=now - timedelta(seconds=100))
     Job.objects.create(type="done", status="completed", completed_at=now)
@@ -124,7 +124,7 @@ def test_a_key_without_admin_sees_its_own_projects_figures_and_no_others(
 ) -> None:
     now = database_now()
     for owner in (project, other_project, other_project):
-        instance = create_instance(project=owner, wish=WISH, cause=Cause("tests")).instance
+        instance = create_instance(project=owner, spec=SPEC, cause=Cause("tests")).instance
         UpstreamEnding.objects.create(
             project=owner, instance=instance, account="acc", upstream_id=instance.public_id
         )

@@ -15,8 +15,8 @@ from django.db import connection, transaction
 
 from accounts.models import Project
 from accounts.services import create_api_key
-from tests.devtools.launcher.running import eventually
-from tests.served import served, url_of_this_database
+from tests.devtools.launcher.launcher_process import eventually
+from tests.web_server import served, url_of_this_database
 
 LOOPS = 12
 

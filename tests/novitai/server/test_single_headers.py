@@ -14,9 +14,9 @@ from accounts.models import Project
 from accounts.services import create_api_key
 from instances.models import Instance
 from tests.novitai.refusals import error_of
-from tests.served import PATIENCE, served, url_of_this_database
+from tests.web_server import PATIENCE, served, url_of_this_database
 
-WISH = json.dumps({"name": "a", "productName": "RTX 4090 24GB", "templateId": "t"}).encode()
+BODY = json.dumps({"name": "a", "productName": "RTX 4090 24GB", "templateId": "t"}).encode()
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_two_keys_are_no_key(anonymous: Client, api_key: str, header: str) -> No
     ],
 )
 def test_two_types_are_no_type(api: Client, content_type: str, status: int) -> None:
-    assert api.post("/api/instances", WISH, content_type).status_code == status
+    assert api.post("/api/instances", BODY, content_type).status_code == status
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def ask(address: tuple[str, int], *lines: str, body: bytes = b"") -> tuple[int, 
 def test_lines_that_come_twice_over_the_wire(address: tuple[str, int], folder: Path) -> None:
     project = Project.objects.create(name="single")
     key = create_api_key(project=project, name="single")
-    post, length = "POST /api/instances HTTP/1.1", f"Content-Length: {len(WISH)}"
+    post, length = "POST /api/instances HTTP/1.1", f"Content-Length: {len(BODY)}"
     usual = [f"Authorization: Bearer {key}", "Content-Type: application/json"]
     refused = [
         [*usual, length, "Idempotency-Key: k", "Idempotency-Key: k"],
@@ -83,12 +83,12 @@ def test_lines_that_come_twice_over_the_wire(address: tuple[str, int], folder: P
         [*usual, usual[0], length],
         [*usual, usual[1], length],
         [*usual, length, length],
-        [*usual, f"{length}, {len(WISH)}"],
+        [*usual, f"{length}, {len(BODY)}"],
         [*usual, length, "Host: 127.0.0.1"],
         [*usual, length, "Last-Event-ID: start", "Last-Event-ID: start"],
     ]
     for lines in refused:
-        status, answer = ask(address, post, *lines, body=WISH)
+        status, answer = ask(address, post, *lines, body=BODY)
         assert (status, answer["error"]["retryable"]) == (400, False), lines
     assert not Instance.objects.exists()
     # What may come in several lines is one list; a name that does not fit is replaced.
@@ -98,8 +98,8 @@ def test_lines_that_come_twice_over_the_wire(address: tuple[str, int], folder: P
         "X-Request-ID: a",
         "X-Request-ID: b",
     ]
-    made, _ = ask(address, post, *usual, length, "Idempotency-Key: k", *several, body=WISH)
-    again, _ = ask(address, post, *usual, length, 'Idempotency-Key: "k"', body=WISH)
+    made, _ = ask(address, post, *usual, length, "Idempotency-Key: k", *several, body=BODY)
+    again, _ = ask(address, post, *usual, length, 'Idempotency-Key: "k"', body=BODY)
     assert (made, again, Instance.objects.count()) == (201, 201, 1)
     path = f"/api/instances/{Instance.objects.get().public_id}"
     tags = ['If-Match: "77"', 'If-Match: W/"1"', 'If-Match: "2", "3"']

@@ -18,9 +18,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.devtools.launcher.running import eventually
+from tests.devtools.launcher.launcher_process import eventually
 from tests.novitai.server.test_web_server import dead_url
-from tests.served import PATIENCE, served, serving_processes
+from tests.web_server import PATIENCE, served, serving_processes
 
 MANY = 12
 LARGE_FILE = "/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js"

@@ -17,7 +17,7 @@ import requests
 from accounts.models import Project
 from accounts.services import create_api_key
 from instances.models import Instance
-from tests.served import PATIENCE, ROOT, served, url_of_this_database
+from tests.web_server import PATIENCE, ROOT, served, url_of_this_database
 
 
 def dead_url() -> str:
@@ -145,7 +145,7 @@ def test_a_configuration_that_cannot_be_used_stops_the_start_with_hints(tmp_path
 @pytest.mark.django_db(transaction=True)
 def test_half_a_body_asks_for_nothing(tmp_path: Path) -> None:
     key = create_api_key(project=Project.objects.create(name="p"), name="k")
-    wish = b'{"name":"a","productName":"RTX 4090 24GB","templateId":"t"}'
+    body = b'{"name":"a","productName":"RTX 4090 24GB","templateId":"t"}'
     with served(tmp_path, url_of_this_database(), WEB_READ_TIMEOUT="1") as url:
         address = ("127.0.0.1", int(url.rsplit(":", 1)[1]))
 
@@ -160,14 +160,14 @@ def test_half_a_body_asks_for_nothing(tmp_path: Path) -> None:
                 answer.begin()
                 return answer.status, json.loads(answer.read()).get("error", {}).get("code", "")
 
-        longer = f"Content-Length: {len(wish) + 10}"
-        assert post(longer, wish, is_cut=True) == (400, "BAD_REQUEST")
-        assert post(longer, wish, is_cut=False) == (408, "REQUEST_TIMEOUT")
-        chunk = b"%x\r\n%s\r\n0\r\n\r\n" % (len(wish), wish)
+        longer = f"Content-Length: {len(body) + 10}"
+        assert post(longer, body, is_cut=True) == (400, "BAD_REQUEST")
+        assert post(longer, body, is_cut=False) == (408, "REQUEST_TIMEOUT")
+        chunk = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
         coded = post("Transfer-Encoding: gzip, chunked", chunk, is_cut=False)
         assert coded == (501, "NOT_IMPLEMENTED")
         assert not Instance.objects.exists()
-        assert post(f"Content-Length: {len(wish)}", wish, is_cut=True) == (201, "")
+        assert post(f"Content-Length: {len(body)}", body, is_cut=True) == (201, "")
 
 
 @pytest.mark.parametrize("chunk", [b"zz\r\n", b"ff\r\nshort"])

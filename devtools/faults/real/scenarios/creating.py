@@ -1,7 +1,7 @@
 """F1 to F3: an instance is created exactly once, whatever process dies or answer is lost."""
 
 from devtools.faults.real.scenario import Scenario, Trial
-from devtools.faults.real.scenarios import weather
+from devtools.faults.real.scenarios import network_conditions
 
 # Failpoints of a worker or a web process between a request and its GPU.
 POINTS = (
@@ -33,17 +33,17 @@ def die_while_creating(trial: Trial) -> None:
 
 def _make_reachable(trial: Trial, point: str) -> None:
     if point == "look_up.before_commit":
-        weather.lose_creates(trial, when="after", share=0.6)
+        network_conditions.lose_creates(trial, when="after", share=0.6)
     elif point == "create.before_refusal_commit":
         trial.control.set_stock(free=0, times=2, hidden=True)
     else:
-        weather.change(trial)
+        network_conditions.change(trial)
 
 
 def lose_answers_of_what_acted(trial: Trial) -> None:
     """F2: the GPU exists, the answer is lost, and the list shows it late."""
     trial.control.settings(list_lag_seconds=trial.random.uniform(0, LONGEST_LAG_SECONDS))
-    weather.lose_creates(trial, when="after")
+    network_conditions.lose_creates(trial, when="after")
     ids = trial.create_many(4)
     trial.wait_until_created(ids)
     _made_once(trial, ids, "adopted")
@@ -51,7 +51,7 @@ def lose_answers_of_what_acted(trial: Trial) -> None:
 
 def lose_creates_on_their_way(trial: Trial) -> None:
     """F3: the same answers, but nothing was created: only proof of absence allows another try."""
-    weather.lose_creates(trial, when="before", count=4)
+    network_conditions.lose_creates(trial, when="before", count=4)
     ids = trial.create_many(4)
     trial.wait_until_created(ids)
     _made_once(trial, ids, "created anew")

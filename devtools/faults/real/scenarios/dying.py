@@ -7,7 +7,7 @@ import psutil
 from devtools.faults.real import ledgers, recovery
 from devtools.faults.real.processes import Process, WaitedInVainError, wait_until
 from devtools.faults.real.scenario import Scenario, Trial
-from devtools.faults.real.scenarios import weather
+from devtools.faults.real.scenarios import network_conditions
 from devtools.faults.real.stack import Shape
 from jobs.counters import STALE_WRITES_REFUSED
 
@@ -25,7 +25,7 @@ def stand_still(trial: Trial) -> None:
 
 
 def _freeze_a_cluster(trial: Trial) -> list[str]:
-    weather.slow_creates(trial, 2.0)
+    network_conditions.slow_creates(trial, 2.0)
     ids = trial.create_many(6)
     wait_until(lambda: _busy_cluster(trial), seconds=10, what="for creates that were sent")
     cluster, held = _busy_cluster(trial) or (trial.stack.worker, {})

@@ -7,13 +7,13 @@ from typing import Any
 from devtools.faults.real import ledgers
 from devtools.faults.real.processes import wait_until
 from devtools.faults.real.scenario import Scenario, Trial
-from devtools.faults.real.scenarios import weather
+from devtools.faults.real.scenarios import network_conditions
 from devtools.faults.real.stack import Stack
 from devtools.simulator.control import InstanceTruth
 from instances.novita.name_signing import NameSigner
 
 # Shortest time between two observations that prove absence (design: absence).
-BETWEEN_LOOKS_SECONDS = 10.0
+BETWEEN_OBSERVATIONS_SECONDS = 10.0
 # The simulated start of these stacks: long enough to interfere with it.
 START_SECONDS = "3"
 START_TIMEOUT_SECONDS = 9.0
@@ -66,7 +66,7 @@ def end_in_vain(trial: Trial) -> None:
     if kind == "ignored":
         trial.control.settings(delete_ignored=True)
     else:
-        trial.add_fault(method="POST", path=weather.DELETE, **REFUSALS[kind])
+        trial.add_fault(method="POST", path=network_conditions.DELETE, **REFUSALS[kind])
     point = trial.random.choice(("", "terminate.before_delete", "terminate.before_commit"))
     if point:
         trial.arm(point)
@@ -96,7 +96,7 @@ def _ended_before_it_was_said(trial: Trial, ids: list[str]) -> None:
     for upstream_id, moment in said:
         removed = gone[upstream_id]
         after = _seconds(moment) - (removed or 0) / 1000
-        is_proven = removed is not None and after >= BETWEEN_LOOKS_SECONDS - 0.5
+        is_proven = removed is not None and after >= BETWEEN_OBSERVATIONS_SECONDS - 0.5
         trial.expect(is_proven, f"I1: {upstream_id} was called terminated {after:.1f} s after")
 
 
@@ -107,7 +107,7 @@ def _seconds(moment: datetime) -> float:
 def live_among_strangers(trial: Trial) -> None:
     """F14: GPUs of others with our prefix, our installation's id, or another valid signature."""
     strangers = _strangers(trial)
-    weather.lose_creates(trial, when="after", share=0.5)
+    network_conditions.lose_creates(trial, when="after", share=0.5)
     ids = trial.create_many(4)
     trial.wait_until_created(ids)
     trial.end(ids[:2])
@@ -116,15 +116,15 @@ def live_among_strangers(trial: Trial) -> None:
     alive = {each.id for each in trial.control.ledger().instances if each.is_alive}
     for stranger in strangers:
         trial.expect(stranger.id in alive, f"F14: {stranger.name} of another owner was terminated")
-    held = ledgers.books_of(trial.stack).held()
+    held = ledgers.ledger_of(trial.stack).held()
     for stranger in strangers:
         trial.expect(stranger.id not in held, f"F14: {stranger.name} was adopted")
     trial.note("strangers left alone", len(strangers))
 
 
 def _strangers(trial: Trial) -> list[InstanceTruth]:
-    mark = ledgers.books_of(trial.stack).mark
-    own = mark or NameSigner("00000000", "00" * 32)
+    signer = ledgers.ledger_of(trial.stack).signer
+    own = signer or NameSigner("00000000", "00" * 32)
     other = NameSigner("feedbeef", "ab" * 32)
     reference = f"{trial.random.getrandbits(80):020x}"
     forged = f"{trial.tag}x-{own.installation_id}-{reference}-{'0' * 10}"

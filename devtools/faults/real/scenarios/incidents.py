@@ -7,7 +7,7 @@ from typing import Any
 from devtools.faults.real import ledgers
 from devtools.faults.real.processes import WaitedInVainError, wait_until
 from devtools.faults.real.scenario import Scenario, Trial
-from devtools.faults.real.scenarios import weather
+from devtools.faults.real.scenarios import network_conditions
 
 PATIENCE_SECONDS = 90.0
 # The lowest allowed value of ABSENCE_AFTER.
@@ -134,7 +134,7 @@ def stand_behind_an_edge(trial: Trial) -> None:
         trial.add_fault(preset=preset, for_seconds=FRONT_SECONDS)
         trial.end(running[:1])
     else:
-        whose = {"method": "POST", "path": weather.CREATE, "body": trial.tag}
+        whose = {"method": "POST", "path": network_conditions.CREATE, "body": trial.tag}
         trial.add_fault(preset=preset, when="after", count=3, **whose)
     ids = trial.create_many(4)
     _stay(trial, running[1:], "running", FRONT_SECONDS)
@@ -170,6 +170,6 @@ SCENARIOS = (
         stand_behind_an_edge,
         runs=16,
         environment={"RECONCILE_INTERVAL": "2"},
-        settle_seconds=150,
+        grace_seconds=150,
     ),
 )

@@ -150,7 +150,7 @@ SCENARIOS = (
         be_unwell,
         runs=5,
         environment={"NOVITA_RATE_LIMIT": str(RATE_LIMIT), "INSTANCE_POLL_INTERVAL": "2"},
-        settle_seconds=150,
+        grace_seconds=150,
         ending_seconds=400,
     ),
     Scenario(

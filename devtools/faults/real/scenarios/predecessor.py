@@ -3,23 +3,23 @@
 import time
 
 from devtools.faults.real.scenario import Scenario, Trial
-from devtools.faults.real.scenarios import weather
+from devtools.faults.real.scenarios import network_conditions
 
 
 def lose_one_answer(trial: Trial) -> None:
     """The answer to the create is lost, every time: the predecessor made 12 GPUs."""
-    weather.lose_creates(trial, when="after")
+    network_conditions.lose_creates(trial, when="after")
     _one_each(trial, trial.create_many(1))
 
 
 def lose_a_third_of_twenty(trial: Trial) -> None:
-    weather.lose_creates(trial, when="after", share=0.3)
+    network_conditions.lose_creates(trial, when="after", share=0.3)
     _one_each(trial, trial.create_many(20))
 
 
 def pull_the_plug(trial: Trial) -> None:
     """kill -9 of the cluster with fifty in flight: 12 orphans and 50 ids that answered 404."""
-    weather.slow_creates(trial, 0.7)
+    network_conditions.slow_creates(trial, 0.7)
     ids = trial.create_many(50)
     time.sleep(trial.random.uniform(0.0, 2.0))
     trial.kill(trial.stack.clusters)

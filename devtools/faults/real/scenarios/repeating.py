@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from devtools.faults.real.scenario import WISH, Scenario, Trial
+from devtools.faults.real.scenario import BODY, Scenario, Trial
 from devtools.faults.real.stack import Shape
 
 TIMES = 100
@@ -13,7 +13,7 @@ def ask_a_hundred_times(trial: Trial) -> None:
     """One key, one body: one instance, and the same answer to all requests."""
     key = f"{trial.tag}{trial.random.getrandbits(64):x}"
     name = f"{trial.tag}1"
-    body = trial.stack.wish(**{**WISH, "name": name})
+    body = trial.stack.create_body(**{**BODY, "name": name})
     trial.outcome.instances += 1
 
     def ask(number: int) -> tuple[int, bytes]:

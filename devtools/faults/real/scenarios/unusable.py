@@ -66,9 +66,9 @@ def _ask(trial: Trial, seconds: float) -> None:
     """For ``seconds``: a create, a list and a probe, one after the other."""
     answers: Counter[str] = Counter()
     deadline = time.monotonic() + seconds
-    wish = trial.stack.wish(name=f"{trial.tag}refused")
+    body = trial.stack.create_body(name=f"{trial.tag}refused")
     while time.monotonic() < deadline:
-        answers[f"POST {_answer(trial, 'POST', json=wish)}"] += 1
+        answers[f"POST {_answer(trial, 'POST', json=body)}"] += 1
         answers[f"GET {_answer(trial, 'GET')}"] += 1
         _probe(trial)
         time.sleep(0.2)
