@@ -16,11 +16,11 @@ _PLOTS = {
 }
 
 _HOW = """
-All competitors had the same {workers} worker processes and the same Postgres with the same settings,
-and took turns: each of the {rounds} rounds measured every competitor before the next round began. A
-figure is the median of the rounds, with the lowest and the highest in brackets; a ratio is
-calculated within each round before the median. Other load of the machine changes figures more than
-ratios.
+All competitors had the same {workers} worker processes and the same Postgres with the same
+settings, and took turns: each of the {rounds} rounds measured every competitor before the next
+round began. A figure is the median of the rounds, with the lowest and the highest in brackets; a
+ratio is calculated within each round before the median. Other load of the machine changes figures
+more than ratios.
 
 - *Drain*: the worker processes are started and warm, then frozen (SIGSTOP) while the queue is
   filled, analysed and written to disk; the time runs from their thaw until the queue is empty,
