@@ -41,10 +41,8 @@ _NO_ANSWER = "its last creates got no clear answer"
 
 @dataclass(frozen=True, slots=True)
 class SubmitWork:
-    """A create that may be sent until ``not_after`` (monotonic seconds).
-
-    Later, the rest of the job's lease would be shorter than the call may take. ``spec``: set if its
-    price cap is to be checked against a fresh list before the create.
+    """A create. ``not_after`` (monotonic seconds): later, the job's lease may end before the call.
+    ``spec``: set if its price cap must be checked against a fresh list first.
     """
 
     request: CreateRequest

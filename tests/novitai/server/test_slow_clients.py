@@ -6,27 +6,19 @@ tests', so that a thread that waited for a client would fail them.
 
 from __future__ import annotations
 
-import json
-import re
-import select
 import socket
-import struct
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 import requests
 
-from tests.devtools.launcher.launcher_process import eventually
+from tests.novitai.server.raw_clients import GET, LIVEZ, POST, answers_of, connect, is_served
 from tests.novitai.server.test_web_server import dead_url
-from tests.web_server import PATIENCE, served, serving_processes
+from tests.web_server import PATIENCE, served
 
 MANY = 12
 LARGE_FILE = "/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js"
-LIVEZ = b"GET /livez HTTP/1.1\r\nHost: x\r\n"
-GET = LIVEZ + b"\r\n"
-POST = b"POST /api/instances HTTP/1.1\r\nHost: x\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -44,28 +36,6 @@ def clients(service: str) -> Iterator[ExitStack]:
     """Whoever connects goes in the end."""
     with ExitStack() as clients:
         yield clients
-
-
-def connect(service: str, clients: ExitStack, *, buffer: int | None = None) -> socket.socket:
-    client = clients.enter_context(socket.socket())
-    if buffer is not None:
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
-    client.settimeout(PATIENCE)
-    client.connect(("127.0.0.1", int(service.rsplit(":", 1)[1])))
-    return client
-
-
-def is_served(service: str) -> bool:
-    return requests.get(f"{service}/livez", timeout=PATIENCE).status_code == 200
-
-
-def answers_of(client: socket.socket, count: int) -> list[bytes]:
-    """Status lines, of answers that follow one another."""
-    received, lines = b"", []
-    while len(lines) < count and (data := client.recv(100_000)):
-        received += data
-        lines = re.findall(rb"HTTP/1\.\d [^\r]*", received)
-    return lines
 
 
 @pytest.mark.parametrize(
@@ -227,83 +197,3 @@ def test_requests_are_answered_before_the_end_of_what_can_be_read(
     answers = client.makefile("rb").read()
     assert answers.count(b"HTTP/1.1 200 OK\r\n") == (64 if end.startswith(GET) else 10)
     assert answers.count(b"\r\nconnection: close\r\n") == 1
-
-
-def test_a_client_that_is_gone_already_is_no_trusted_proxy(tmp_path: Path) -> None:
-    """Of a connection that was reset before it was accepted, the system tells no address."""
-    log = tmp_path / "web.log"
-    knobs = {"WEB_WORKERS": "1", "FORWARDED_ALLOW_IPS": "192.0.2.1"}
-    with ExitStack() as clients, served(tmp_path, dead_url(), **knobs) as url:
-        assert is_served(url)
-        (child,) = serving_processes()
-        child.suspend()
-        with connect(url, clients) as client:
-            client.sendall(LIVEZ.replace(b"livez", b"api") + b"X-Forwarded-For: 1.2.3.4\r\n\r\n")
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        child.resume()
-        assert eventually(lambda: '"route": "api"' in log.read_text())
-    (line,) = (line for line in log.read_text().splitlines() if '"route": "api"' in line)
-    assert json.loads(line)["address"] == "127.0.0.1"
-
-
-def test_who_does_not_finish_in_time_is_told_so(tmp_path: Path) -> None:
-    with (
-        ExitStack() as clients,
-        served(tmp_path, dead_url(), WEB_WORKERS="1", WEB_READ_TIMEOUT="1") as url,
-    ):
-        silent = connect(url, clients)
-        halves = [connect(url, clients) for _ in range(MANY)]
-        for client in halves:
-            client.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n")
-        answers = [client.makefile("rb").read() for client in halves]
-        assert all(answer.startswith(b"HTTP/1.1 408 ") for answer in answers)
-        assert all(answer.count(b"REQUEST_TIMEOUT") == 1 for answer in answers)
-        assert silent.recv(1000) == b""
-    assert "Traceback" not in (tmp_path / "web.log").read_text()
-
-
-def test_when_memory_is_short_those_who_hold_it_are_let_go(tmp_path: Path) -> None:
-    """80 times 0.9 MB are more than 64 MiB. Whoever brings less, and to its end, is served."""
-    with ExitStack() as clients, served(tmp_path, dead_url(), WEB_WORKERS="1") as url:
-        many = [connect(url, clients) for _ in range(80)]
-        for client in many:
-            client.sendall(POST + b"Content-Length: 1000000\r\n\r\n" + b"x" * 900_000)
-        modest = connect(url, clients)
-        for _ in range(3):
-            modest.sendall(POST + b"Content-Length: 40000\r\n\r\n" + b"x" * 20_000)
-            assert is_served(url)
-            modest.sendall(b"x" * 20_000)
-            assert answers_of(modest, 1) == [b"HTTP/1.1 401 Unauthorized"]
-        gone = [client for client in many if select.select([client], [], [], 0)[0]]
-        assert 5 < len(gone) < 40
-
-
-def test_a_flood_of_clients_that_say_nothing_keeps_no_one_out(tmp_path: Path) -> None:
-    """Three times as many as may be connected, and the service's patience is longer than the
-    test's; those who have waited longest make room.
-    """
-    halves = (b"", b"GET /livez HT", LIVEZ, POST + b"Content-Length: 9\r\n\r\nx")
-    with (
-        ExitStack() as clients,
-        served(tmp_path, dead_url(), files=100, WEB_WORKERS="1", WEB_READ_TIMEOUT="300") as url,
-    ):
-        assert is_served(url)
-        for half in halves * 40:
-            connect(url, clients).sendall(half)
-        for _ in range(5):
-            assert is_served(url)
-
-
-def test_what_the_service_was_configured_with_is_read_once(tmp_path: Path) -> None:
-    """A secret's file may be replaced while it runs; no connection may end a process for that."""
-    secret = tmp_path / "secret"
-    secret.write_text("s" * 50)
-    with (
-        ExitStack() as clients,
-        served(tmp_path, dead_url(), WEB_WORKERS="1", SECRET_KEY_FILE=str(secret)) as url,
-    ):
-        assert is_served(url)
-        secret.unlink()
-        client = connect(url, clients)
-        client.sendall(GET)
-        assert answers_of(client, 1) == [b"HTTP/1.1 200 OK"]
