@@ -40,7 +40,7 @@ class Lifecycle(RuleBasedStateMachine):
         self.users.act(verb)
         self.service.run_for(1)
 
-    @rule(order=st.sampled_from(EVENTS))
+    @rule(event=st.sampled_from(EVENTS))
     def novita_acts(self, event: dict[str, object]) -> None:
         self.users.trigger(event)
 

@@ -168,7 +168,7 @@ def decide(make: Make, here: Fields, shown: Seen, **found: Any) -> Instance:
     seen = UpstreamInstance("up-1", ssh_command="ssh root@h", **word) if word else None
     observation = Observation(seen, has_details=True)
     if status in ("running", "stopped", "failed"):
-        monitoring.settle(instance, observation, job=None, now=now)
+        monitoring.evaluate_steady(instance, observation, job=None, now=now)
     else:
         job = Job(public_id="job_1", type="monitor_instance")
         monitoring.observe(instance, observation, job=job, now=now, **found)

@@ -79,7 +79,7 @@ def scan(expected: str) -> Seen:
         ReconcileWork(
             permit=Permit(9),
             pages=1,
-            mark=NameSigner("here", "k" * 32),
+            signer=NameSigner("here", "k" * 32),
             held=(Held("up-1", expected),),
             begun_at=database_now(),
         )
