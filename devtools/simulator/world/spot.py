@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from devtools.simulator.world.records import Instance
-from devtools.simulator.world.timeline import cut
+from devtools.simulator.world.timeline import REMOVAL, cut, phase_at
 from devtools.simulator.world.world import World
 
 
@@ -14,11 +14,17 @@ def plan_reclaim(
     notice_ms: int,
     notice_seconds: float | None = None,
 ) -> None:
-    """Add the notice, the reclaim and the end to the future of the instance."""
+    """Add the notice, the reclaim and the end to the future of the instance.
+
+    Not if it holds no GPU at that time, or is being removed: a delete or a stop is never undone.
+    """
     settings = world.settings
     seconds = settings.spot_notice_seconds if notice_seconds is None else notice_seconds
     reclaim_ms = notice_ms + round(seconds * 1000)
     end_ms = reclaim_ms + round(settings.spot_reclaiming_seconds * 1000)
+    found = phase_at(instance.timeline, reclaim_ms)
+    if not found.held or found.status in REMOVAL:
+        return
     instance.spot = [entry for entry in instance.spot if entry[0] <= now_ms]
     instance.spot += [
         [notice_ms, "notified", reclaim_ms],

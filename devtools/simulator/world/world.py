@@ -79,7 +79,7 @@ class World:
     def _replay_step(self, now_ms: int) -> bool:
         change_ms = self._due[0][0] if self._due else now_ms + 1
         freeze_ms = self._freeze_ms()
-        if freeze_ms is not None and freeze_ms <= min(change_ms, now_ms) and self._any_held():
+        if freeze_ms is not None and freeze_ms <= min(change_ms, now_ms) and self._any_to_freeze():
             self._freeze_all(freeze_ms)
             return True
         if change_ms > now_ms:
@@ -117,13 +117,12 @@ class World:
         due_ms = run_out_ms + round(self.settings.arrears_freeze_seconds * 1000)
         return max(due_ms, self.balance.accrued_until_ms)
 
-    def _any_held(self) -> bool:
-        return any(phase.held for phase in self._applied.values())
+    def _any_to_freeze(self) -> bool:
+        return any(can_freeze(phase) for phase in self._applied.values())
 
     def _freeze_all(self, at_ms: int) -> None:
         for instance in list(self.instances.values()):
-            phase = instance.phase(at_ms)
-            if phase.held:
+            if can_freeze(instance.phase(at_ms)):
                 self.replan(instance, at_ms, [(0, "freezing"), (1000, "exited")])
 
     # Instances
@@ -240,6 +239,11 @@ class World:
             self.instances[instance.id] = instance
             self._apply(instance, now_ms)
         self.balance.set_deposit(self.settings.deposit_e5_usd)
+
+
+def can_freeze(phase: Phase) -> bool:
+    """It holds GPUs, and is not being removed: arrears do not undo a delete."""
+    return bool(phase.held) and phase.status not in REMOVAL
 
 
 def holding(instance: Instance, status: str, held_before: int) -> int:

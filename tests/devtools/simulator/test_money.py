@@ -85,6 +85,14 @@ def test_a_freeze_that_came_due_unseen_is_dated_back(poor):
     assert truth["billedSeconds"] == 1800 + 3600
 
 
+def test_arrears_do_not_undo_a_delete(poor):
+    instance_id = poor.running(rootfsSize=60)
+    poor.advance(1800 - 12 + 3599)
+    poor.act("delete", instance_id)
+    poor.advance(100)
+    assert poor.truth(instance_id)["status"] == "gone"
+
+
 def test_what_comes_back_to_life_in_arrears_is_frozen_then_and_there(poor):
     instance_id = poor.running(rootfsSize=60)
     poor.advance(10**6)

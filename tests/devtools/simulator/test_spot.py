@@ -50,6 +50,35 @@ def test_a_users_stop_leaves_no_reclaim_under_way(cloud, spot):
     assert state(cloud, spot) == ("exited", "running", "0")
 
 
+@pytest.mark.parametrize("notice_seconds", [0, 1, 60])
+@pytest.mark.parametrize("begins", [0, 1])
+def test_a_reclaim_does_not_undo_a_delete(cloud, spot, begins, notice_seconds):
+    cloud.act("delete", spot)
+    cloud.advance(begins)
+    cloud.order(spot, "spot_notice", force=True, notice_seconds=notice_seconds)
+    cloud.advance(200)
+    assert cloud.get("/gpu/instance", instanceId=spot).reason == "RESOURCE_NOT_FOUND"
+    assert cloud.truth(spot)["status"] == "gone"
+    assert cloud.truth(spot)["billedSeconds"] == 12
+
+
+@pytest.mark.parametrize("after_seconds", [0, 59, 60, 70])
+def test_a_delete_prevails_over_a_planned_reclaim(cloud, spot, after_seconds):
+    cloud.order(spot, "spot_notice", force=True, notice_seconds=60)
+    cloud.advance(after_seconds)
+    cloud.act("delete", spot)
+    cloud.advance(200)
+    assert cloud.truth(spot)["status"] == "gone"
+
+
+def test_a_reclaim_finds_nothing_to_stop_after_a_users_stop(cloud, spot):
+    cloud.act("stop", spot)
+    cloud.order(spot, "spot_notice", force=True, notice_seconds=60)
+    cloud.advance(70)
+    assert cloud.status(spot) == "exited"
+    assert cloud.truth(spot)["billedSeconds"] == 15
+
+
 def test_migrate_stays_when_there_is_room(cloud, spot):
     cloud.order(spot, "spot_reclaim")
     cloud.advance(30)
