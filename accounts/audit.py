@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from accounts.models import AuditEntry, Project
 
 SERVICE = "worker"
-BITE_ROWS = 2_000
+BATCH_ROWS = 2_000
 
 
 def record(
@@ -49,7 +49,7 @@ def record(
 
 
 def forget_old() -> None:
-    """Delete entries older than AUDIT_KEEP_DAYS, at most BITE_ROWS in one call."""
+    """Delete entries older than AUDIT_KEEP_DAYS, at most BATCH_ROWS in one call."""
     kept = timedelta(days=settings.CONFIG.audit_keep_days)
     old = AuditEntry.objects.filter(at__lt=Now() - kept).order_by("at")
-    AuditEntry.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:BITE_ROWS])).delete()
+    AuditEntry.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:BATCH_ROWS])).delete()

@@ -16,7 +16,8 @@ U_co = TypeVar("U_co", covariant=True)
 R_co = TypeVar("R_co", covariant=True)
 R = TypeVar("R")
 
-FOREVER = 32_767
+# The largest number of its column.
+ATTEMPTS_WITHOUT_LIMIT = 32_767
 
 
 @dataclass(frozen=True, slots=True)

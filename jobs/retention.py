@@ -17,17 +17,25 @@ from django.db import connection, transaction
 from accounts import audit
 from accounts.rest import idempotency, rate_limits
 from jobs import counters
-from jobs.handler import FOREVER, Handler, JobType, Resolved, RetryPolicy, WorkItem, register_type
+from jobs.handler import (
+    ATTEMPTS_WITHOUT_LIMIT,
+    Handler,
+    JobType,
+    Resolved,
+    RetryPolicy,
+    WorkItem,
+    register_type,
+)
 from jobs.models import Job, JobStatus
 from jobs.outcomes import Again, Outcome
 
 logger = structlog.get_logger()
 
 PRUNE_JOBS = "prune_jobs"
-BITE_ROWS = 2_000
+BATCH_ROWS = 2_000
 RUN_SECONDS = 0.3
 # Pause while more is left: other jobs are served, and a million rows still go in a minute.
-BREATHER = timedelta(milliseconds=100)
+PAUSE = timedelta(milliseconds=100)
 UNTIL_NEXT_RUN = timedelta(minutes=5)
 
 
@@ -48,7 +56,7 @@ class PruneJobs(Handler[None, None]):
         rate_limits.forget_old()
         audit.forget_old()
         is_finished = prune(_limits(), seconds=RUN_SECONDS)
-        pause = UNTIL_NEXT_RUN if is_finished else BREATHER
+        pause = UNTIL_NEXT_RUN if is_finished else PAUSE
         return [Resolved({job.pk: Again(pause) for job in jobs})]
 
     def call(self, work: None) -> None:
@@ -66,7 +74,7 @@ def register_job_type() -> None:
             PruneJobs(),
             batch_size=1,
             max_in_flight=1,
-            retry=RetryPolicy(max_attempts=FOREVER),
+            retry=RetryPolicy(max_attempts=ATTEMPTS_WITHOUT_LIMIT),
             is_recurring=True,
         )
     )
@@ -77,7 +85,7 @@ def prune(limits: Sequence[Limit], *, seconds: float) -> bool:
     deadline = time.monotonic() + seconds
     for limit in limits:
         before = _cut_off(limit)
-        while _bite(limit.status, before) == BITE_ROWS:
+        while _delete_batch(limit.status, before) == BATCH_ROWS:
             if time.monotonic() > deadline:
                 return False
     return True
@@ -125,10 +133,10 @@ DELETE FROM jobs_job WHERE id = ANY(ARRAY(
 """
 
 
-def _bite(status: JobStatus, before: datetime) -> int:
+def _delete_batch(status: JobStatus, before: datetime) -> int:
     """Delete the oldest rows. A row that is being redriven at this moment is locked and skipped."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_BITE, [status, before, BITE_ROWS])
+        cursor.execute(_BITE, [status, before, BATCH_ROWS])
         taken: int = cursor.rowcount
         if taken:
             counters.count(counters.JOBS_PRUNED, taken)

@@ -121,7 +121,7 @@ class ControlledAdmin(ReadOnlyAdmin):
         return self._ask(request, [instance], back=_page(instance.pk))
 
     def _press(self, request: HttpRequest, button: Button, instance: Instance) -> HttpResponseBase:
-        _told(request, button, [instance])
+        _run_and_report(request, button, [instance])
         return HttpResponseRedirect(_page(instance.pk))
 
     def _ask(
@@ -146,19 +146,19 @@ class ControlledAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Start selected instances", permissions=["control"])
     def start_selected(self, request: HttpRequest, rows: QuerySet[Instance]) -> None:
-        _told(request, START, _some(request, rows))
+        _run_and_report(request, START, _some(request, rows))
 
     @admin.action(description="Stop selected instances", permissions=["control"])
     def stop_selected(self, request: HttpRequest, rows: QuerySet[Instance]) -> None:
-        _told(request, STOP, _some(request, rows))
+        _run_and_report(request, STOP, _some(request, rows))
 
     @admin.action(description="Restart selected instances", permissions=["control"])
     def restart_selected(self, request: HttpRequest, rows: QuerySet[Instance]) -> None:
-        _told(request, RESTART, _some(request, rows))
+        _run_and_report(request, RESTART, _some(request, rows))
 
     @admin.action(description="Create selected failed instances again", permissions=["control"])
     def again_selected(self, request: HttpRequest, rows: QuerySet[Instance]) -> None:
-        _told(request, AGAIN, _some(request, rows))
+        _run_and_report(request, AGAIN, _some(request, rows))
 
     @admin.action(description="Terminate selected instances", permissions=["control"])
     def terminate_selected(
@@ -169,7 +169,7 @@ class ControlledAdmin(ReadOnlyAdmin):
         """
         instances = _some(request, rows)
         if request.POST.get("confirmed"):
-            _told(request, TERMINATE, instances)
+            _run_and_report(request, TERMINATE, instances)
             return None
         action = {"name": "terminate_selected", "checkbox": ACTION_CHECKBOX_NAME}
         return self._ask(request, instances, back=request.get_full_path(), action=action)
@@ -194,14 +194,14 @@ def _some(request: HttpRequest, rows: QuerySet[Instance]) -> Sequence[Instance]:
     return found[:MOST_AT_ONCE]
 
 
-def _told(request: HttpRequest, button: Button, instances: Iterable[Instance]) -> None:
+def _run_and_report(request: HttpRequest, button: Button, instances: Iterable[Instance]) -> None:
     """Run the action on each instance, and report the result in at most three messages."""
     if not may_change(request):
         messages.error(request, REFUSED)
         return
     cause = cause_of(request, f"{button.label} in the admin")
     done: list[str] = []
-    spared: list[str] = []
+    unchanged: list[str] = []
     refused: list[str] = []
     for instance in instances:
         try:
@@ -209,14 +209,14 @@ def _told(request: HttpRequest, button: Button, instances: Iterable[Instance]) -
         except InstanceError as error:
             refused.append(str(error))
             continue
-        is_spared = button is not AGAIN and acted.status == instance.status
-        (spared if is_spared else done).append(str(acted))
+        is_unchanged = button is not AGAIN and acted.status == instance.status
+        (unchanged if is_unchanged else done).append(str(acted))
     if done:
         what = f"{done[0]} is" if len(done) == 1 else f"{len(done)} instances are"
         messages.success(request, f"{what} {button.done}.")
-    if spared:
+    if unchanged:
         # Repeating an action that is done or under way changes nothing and is no error.
-        what = f"{spared[0]} is" if len(spared) == 1 else f"{len(spared)} instances are"
+        what = f"{unchanged[0]} is" if len(unchanged) == 1 else f"{len(unchanged)} instances are"
         messages.info(
             request,
             f"Nothing was changed: {what} already in the requested status, or changing to it.",

@@ -1,4 +1,4 @@
-"""Waiting over HTTP: until an instance gets somewhere, and for events as they happen."""
+"""Waiting over HTTP: until an instance has a requested status, and for events (streams)."""
 
 import time
 from collections.abc import Callable
@@ -52,7 +52,7 @@ _STREAM_IN_UTF8 = f"{STREAM_TYPE}; charset=utf-8"
 
 
 class WaitView(APIView):
-    """Answers when an instance is where it was waited for, or when the time is up."""
+    """Answers when the instance has one of the requested statuses, or when the time is up."""
 
     @extend_schema(**documentation.WAIT)
     def get(self, request: Request, id: str) -> HttpResponseBase:  # noqa: A002 - the path's own word

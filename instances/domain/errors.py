@@ -1,4 +1,5 @@
 """Errors of the services and domain rules; the API translates them into its own errors.
+Why an instance became `failed` is a ``FailureCode`` (enums.py).
 
 InstanceError
 ├── IllegalTransition     the status does not allow the action

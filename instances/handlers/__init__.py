@@ -4,12 +4,12 @@ from datetime import timedelta
 
 from instances.domain.enums import JobType
 from jobs import handler
-from jobs.handler import FOREVER, RetryPolicy
+from jobs.handler import ATTEMPTS_WITHOUT_LIMIT, RetryPolicy
 
-# A create or monitor job ends at the instance's deadline, not after a number of attempts: an outage
-# of an hour at Novita must not fail requests.
-UNTIL_DEADLINE = RetryPolicy(
-    max_attempts=FOREVER, first=timedelta(seconds=1), longest=timedelta(seconds=30)
+# An outage of an hour at Novita must not fail a job: creates and monitor jobs end at the instance's
+# deadline, terminations when they are done, recurring jobs never.
+NEVER_GIVE_UP = RetryPolicy(
+    max_attempts=ATTEMPTS_WITHOUT_LIMIT, first=timedelta(seconds=1), longest=timedelta(seconds=30)
 )
 # 5 s, 10 s, 20 s, … up to six hours: about 28 hours in all.
 WEBHOOK_RETRIES = RetryPolicy(
@@ -39,14 +39,14 @@ def register_job_types() -> None:
             create.CreateInstance(),
             batch_size=50,
             max_in_flight=100,
-            retry=UNTIL_DEADLINE,
+            retry=NEVER_GIVE_UP,
         ),
         handler.JobType(
             JobType.MONITOR_INSTANCE,
             monitor.MonitorInstance(),
             batch_size=500,
             max_in_flight=2000,
-            retry=UNTIL_DEADLINE,
+            retry=NEVER_GIVE_UP,
         ),
         handler.JobType(
             JobType.SEND_WEBHOOK,
@@ -60,7 +60,7 @@ def register_job_types() -> None:
             terminate.TerminateInstance(),
             batch_size=20,
             max_in_flight=60,
-            retry=UNTIL_DEADLINE,
+            retry=NEVER_GIVE_UP,
         ),
         *(
             handler.JobType(
@@ -68,7 +68,7 @@ def register_job_types() -> None:
                 change.ChangeInstance(),
                 batch_size=20,
                 max_in_flight=60,
-                retry=UNTIL_DEADLINE,
+                retry=NEVER_GIVE_UP,
             )
             for verb in (JobType.START_INSTANCE, JobType.STOP_INSTANCE, JobType.RESTART_INSTANCE)
         ),
@@ -83,7 +83,7 @@ def register_job_types() -> None:
             reconcile.Reconcile(),
             max_in_flight=1,
             run_limit=timedelta(minutes=10),
-            retry=UNTIL_DEADLINE,
+            retry=NEVER_GIVE_UP,
             is_recurring=True,
             runs_at_start=True,
         ),
@@ -91,28 +91,28 @@ def register_job_types() -> None:
             JobType.ENFORCE_LIMITS,
             limits.EnforceLimits(),
             max_in_flight=1,
-            retry=UNTIL_DEADLINE,
+            retry=NEVER_GIVE_UP,
             is_recurring=True,
         ),
         handler.JobType(
             JobType.REFRESH_CATALOGUE,
             catalogue.RefreshCatalogue(),
             max_in_flight=1,
-            retry=UNTIL_DEADLINE,
+            retry=NEVER_GIVE_UP,
             is_recurring=True,
         ),
         handler.JobType(
             JobType.PROBE_UPSTREAM,
             probe.ProbeUpstream(),
             max_in_flight=1,
-            retry=UNTIL_DEADLINE,
+            retry=NEVER_GIVE_UP,
             is_recurring=True,
         ),
         handler.JobType(
             JobType.SEAL_SECRETS,
             seal.SealSecrets(),
             max_in_flight=1,
-            retry=UNTIL_DEADLINE,
+            retry=NEVER_GIVE_UP,
             is_recurring=True,
             runs_at_start=True,
         ),

@@ -14,7 +14,7 @@ from jobs.outcomes import Again, Outcome
 
 EVERY = timedelta(hours=6)
 RUN_SECONDS = 0.3
-BREATHER = timedelta(milliseconds=200)
+PAUSE = timedelta(milliseconds=200)
 
 
 class SealSecrets(Handler[None, None]):
@@ -22,7 +22,7 @@ class SealSecrets(Handler[None, None]):
 
     def load(self, jobs: Sequence[Job]) -> Sequence[WorkItem[None] | Resolved]:
         is_finished = resealing.seal_plain_values(seconds=RUN_SECONDS)
-        return [Resolved({job.pk: Again(EVERY if is_finished else BREATHER) for job in jobs})]
+        return [Resolved({job.pk: Again(EVERY if is_finished else PAUSE) for job in jobs})]
 
     def call(self, work: None) -> None:
         """No network."""

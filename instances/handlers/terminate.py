@@ -1,7 +1,7 @@
 """terminate_instance: ends one GPU at Novita and never gives up.
 
 An accepted, refused or lost delete proves nothing. Absence is proven under the same account by the
-first theorem of docs/absence.md: Novita says so twice while its list works, or it refuses the id
+first rule of docs/absence.md: Novita says so twice while its list works, or it refuses the id
 and lists lack the GPU.
 """
 

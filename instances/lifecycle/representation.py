@@ -1,5 +1,7 @@
 """The one JSON form of an instance, in answers and in webhooks, and of an event, in lists and in
 streams. Each class renders it and is its schema in the OpenAPI document.
+
+A new field: in the class, in its ``of``, in COLUMNS; then ``manage.py write_api_documents``.
 """
 
 from datetime import datetime
@@ -174,7 +176,7 @@ class InstanceDetails(Answer):
 
     @classmethod
     def of(cls, instance: Instance, *, now: datetime) -> Self:
-        """``now`` ends the cost of a living instance. A row with COLUMNS will do."""
+        """``now`` ends the cost of a living instance. A named tuple of COLUMNS will do."""
         price = instance.price_e5_usd
         has_cost = price is not None and instance.started_at is not None
         return cls(

@@ -1,4 +1,4 @@
-"""Concludes that a GPU is gone at Novita, by the two theorems of docs/absence.md.
+"""Concludes that a GPU is gone at Novita, by the two rules of docs/absence.md.
 
 With a request to end it: Novita says so twice, or it refuses the id and lists agree. Without one:
 time and several agreeing passes, and it is taken back if it is seen again. First the pure
@@ -70,7 +70,7 @@ class Limits:
 
 
 def weigh(trail: Trail, seen: Pass, now: datetime, limits: Limits) -> tuple[Trail, bool]:
-    """Second theorem, without a request to end: the new trail, and whether the GPU is gone."""
+    """*Instances without a requested termination*: the new trail, and whether the GPU is gone."""
     if seen.evidence == Evidence.SEEN:
         return Trail(), False
     if not seen.is_absence or (seen.is_doubted and trail.since is None):
@@ -103,7 +103,7 @@ def _is_gone(trail: Trail, seen: Pass, now: datetime, limits: Limits) -> bool:
 def weigh_asked(
     trail: AskedTrail, seen: Pass, now: datetime, after: timedelta
 ) -> tuple[AskedTrail, bool]:
-    """First theorem, with a request to end: the new trail, and whether the GPU is gone."""
+    """*Instances with a requested termination*: the new trail, and whether the GPU is gone."""
     if seen.evidence == Evidence.SEEN:
         return AskedTrail(), False
     if seen.evidence == Evidence.NOTHING:

@@ -60,7 +60,7 @@ def evaluate(
     if failure is not None:
         return _fail(instance, failure, job, now)
     if is_ready:
-        return _arrive(instance, job, now)
+        return _become_running(instance, job, now)
     has_just_arrived = observation is not None and observation.is_of_a_running_instance
     late = None if has_just_arrived and is_usable else _lateness(instance, observation, now)
     return _fail(instance, late, job, now) if late else None
@@ -95,10 +95,10 @@ def _failure(instance: Instance, observation: Observation | None, now: datetime)
     if is_at_its_end:
         message = f"Novita shows it as {seen.status} before it ever ran."
         return Failure(FailureCode.STARTUP_FAILED, message)
-    return _too_dear(instance, seen.price_e5_usd)
+    return _too_expensive(instance, seen.price_e5_usd)
 
 
-def _too_dear(instance: Instance, price_e5_usd: int | None) -> Failure | None:
+def _too_expensive(instance: Instance, price_e5_usd: int | None) -> Failure | None:
     """Failure if the price rose above the cap between the price check and the create."""
     cap = instance.max_price_per_hour_e5_usd
     if cap is None or not price_e5_usd or price_e5_usd * instance.gpu_num <= cap:
@@ -112,7 +112,7 @@ def _is_ready(instance: Instance, *, is_last_resort: bool) -> bool:
     return instance.upstream_status == "running" and (instance.has_details or is_last_resort)
 
 
-def _arrive(instance: Instance, job: Job, now: datetime) -> Outcome:
+def _become_running(instance: Instance, job: Job, now: datetime) -> Outcome:
     instance.ready_at = instance.ready_at or now
     instance.action = instance.probe_error = ""
     data = {"upstreamStatus": instance.upstream_status}
@@ -158,8 +158,8 @@ def _fail(instance: Instance, failure: Failure, job: Job, now: datetime) -> Outc
 def _must_end(instance: Instance, failure: Failure) -> bool:
     """Whether the GPU must end; above the price cap always."""
     is_kept = instance.on_start_failure == OnStartFailure.KEEP
-    is_too_dear = failure.code == FailureCode.PRICE_ABOVE_CAP
-    return not is_kept or is_too_dear
+    is_too_expensive = failure.code == FailureCode.PRICE_ABOVE_CAP
+    return not is_kept or is_too_expensive
 
 
 def _evaluate_restart(
@@ -175,7 +175,7 @@ def _evaluate_restart(
     if seen is not None and seen.is_stopped:
         return _stays_stopped(instance, seen, job, now)
     if is_ready and _has_begun_anew(instance, observation, now):
-        return _arrive(instance, job, now)
+        return _become_running(instance, job, now)
     if is_ready:
         # The addresses are from before the restart.
         addresses.forget(instance)

@@ -1,6 +1,7 @@
 """Call budget for the account at Novita, shared by all processes through one row in Postgres.
 
 Handlers reserve calls in ``load`` and report them in ``apply``; no database access in between.
+Terminations may use the last tenth of the budget; creates leave ENOUGH_AT_ONCE calls for others.
 Libraries for rate limits and breakers act around the call, where no database may be used.
 """
 
@@ -19,8 +20,8 @@ from upstream.call_records import CallOutcome, CallRecord
 
 # Calls that the largest work item needs at once.
 ENOUGH_AT_ONCE = 10
-# This part of the bucket (1/10) is reserved for ending instances.
-CRITICAL_SHARE = 10
+# A tenth of the bucket is reserved for terminations.
+RESERVE_DIVISOR = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ def _capacity_e3() -> int:
 
 def _room(tokens_e3: int, *, is_critical: bool) -> int:
     """Whole calls that the tokens allow, beyond the reserve (none in a bucket under 10 calls)."""
-    reserve = 0 if is_critical else _capacity_e3() // CRITICAL_SHARE // 1000 * 1000
+    reserve = 0 if is_critical else _capacity_e3() // RESERVE_DIVISOR // 1000 * 1000
     return max(tokens_e3 - reserve, 0) // 1000
 
 

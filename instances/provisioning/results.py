@@ -87,12 +87,12 @@ def _not_created(job: Job, instance: Instance, result: SubmitResult) -> Outcome:
     instance.posted_at = None
     # No price without a GPU.
     instance.price_e5_usd = None
-    if error is None or (error.belongs_to is Blame.OFFER and not result.is_of_a_read):
+    if error is None or (error.belongs_to is Blame.OFFER and not result.failed_in_price_check):
         return _next_offer(instance, result.offer_lost, error)
-    if error.belongs_to is Blame.REQUEST and not result.is_of_a_read:
+    if error.belongs_to is Blame.REQUEST and not result.failed_in_price_check:
         instance.save()
         return given_up(rejected(error))
-    if not result.is_of_a_read and code_of(error) == WaitCode.CREATE_REFUSED:
+    if not result.failed_in_price_check and code_of(error) == WaitCode.CREATE_REFUSED:
         count_unanswered(instance)
     outcome = wait_for(job, instance, error)
     failpoint("create.before_refusal_commit")

@@ -56,15 +56,15 @@ class SubmitWork:
 class SubmitResult:
     """Novita's id or the error; with neither, the create was not sent.
 
-    ``offer_lost``: the price check found that the offer has changed. ``is_of_a_read``: the error is
-    of the price check, and the create was not sent.
+    ``offer_lost``: the price check found that the offer has changed. ``failed_in_price_check``: the
+    error is of the price check.
     """
 
     calls: Sequence[CallRecord] = ()
     upstream_id: str = ""
     error: NovitaError | None = None
     offer_lost: str = ""
-    is_of_a_read: bool = False
+    failed_in_price_check: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +290,7 @@ def _check_price(
             cluster_id=request.cluster_id, billing_mode=request.billing_mode
         )
     except NovitaError as error:
-        return SubmitResult(client.calls, error=error, is_of_a_read=True)
+        return SubmitResult(client.calls, error=error, failed_in_price_check=True)
     price = price_in(products, request.product_id, request.billing_mode)
     if price is None:
         return SubmitResult(client.calls, offer_lost="no longer offered")

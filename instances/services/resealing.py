@@ -21,7 +21,7 @@ from instances.lifecycle import credentials
 from instances.models import CachedTemplate, Installation, Instance, InstanceCredentials
 from jobs.models import Job
 
-BITE_ROWS = 500
+BATCH_ROWS = 500
 _COLUMNS: tuple[tuple[type[Model], str], ...] = (
     (Project, "webhook_secret"),
     (Project, "previous_webhook_secret"),
@@ -87,7 +87,7 @@ def _plain(model: type[Model], column: str) -> QuerySet[Any]:
 def _bites(rows: QuerySet[Any]) -> Iterator[Sequence[int]]:
     last = -1
     while pks := list(
-        rows.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:BITE_ROWS]
+        rows.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:BATCH_ROWS]
     ):
         yield pks
         last = pks[-1]

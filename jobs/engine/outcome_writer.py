@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from jobs import queue
 from jobs.engine.leasing import bigints
-from jobs.handler import FOREVER, get_type
+from jobs.handler import ATTEMPTS_WITHOUT_LIMIT, get_type
 from jobs.models import Job, JobStatus
 from jobs.outcomes import Again, Done, GiveUp, Outcome, Released, Retry
 
@@ -70,7 +70,7 @@ def write_outcomes(jobs: Mapping[int, Job], outcomes: Mapping[int, Outcome]) -> 
             case Done():
                 done.append(pk)
             case Again(after, at):
-                pending.append(_Pending(pk, after, at, taken_back=FOREVER))
+                pending.append(_Pending(pk, after, at, taken_back=ATTEMPTS_WITHOUT_LIMIT))
             case Released():
                 pending.append(_Pending(pk, timedelta(0), taken_back=1))
             case Retry() if jobs[pk].attempts < jobs[pk].max_attempts:

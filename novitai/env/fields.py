@@ -3,6 +3,9 @@
 Each field is one environment variable of the same name in capitals. Its description is the hint
 that an operator sees when the value is wrong, and the text of the README's table. A secret may
 also be given as a file: ``SECRET_KEY_FILE=/run/secrets/key``.
+
+A new field also goes into `.env.example` and the README's table (``novitai.env.reference`` prints
+both) and into docker-compose.yml; tests compare them.
 """
 
 import hashlib

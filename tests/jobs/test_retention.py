@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from jobs import control, queue, retention, stats
 from jobs.handler import get_type
 from jobs.models import Job, JobStatus
-from jobs.retention import BITE_ROWS, RUN_SECONDS, Limit, PruneJobs
+from jobs.retention import BATCH_ROWS, RUN_SECONDS, Limit, PruneJobs
 from tests.conftest import MonotonicClock
 from tests.engine import ScriptedHandler, database_time, run_due
 from tests.jobs.conftest import Register, in_thread
@@ -111,7 +111,7 @@ def test_live_rows_are_never_touched() -> None:
 
 
 def test_it_stops_in_time_and_says_that_there_is_more() -> None:
-    fill("completed", due_in="-8 days", count=BITE_ROWS + 3)
+    fill("completed", due_in="-8 days", count=BATCH_ROWS + 3)
     limit = Limit(JobStatus.COMPLETED, 7, MANY)
     assert retention.prune([limit], seconds=0) is False
     assert len(left()) == 3
@@ -160,7 +160,7 @@ def test_it_runs_again_in_some_minutes(recurring: None) -> None:
 
 
 def test_it_goes_on_at_once_while_there_is_more(recurring: None, monotonic: MonotonicClock) -> None:
-    fill("completed", due_in="-8 days", count=BITE_ROWS + 1)
+    fill("completed", due_in="-8 days", count=BATCH_ROWS + 1)
     monotonic.step = 2 * RUN_SECONDS
     run_due()
     assert Job.objects.get(type="prune_jobs").run_at < database_time(timedelta(seconds=1))
@@ -171,7 +171,7 @@ def test_pruning_reads_rows_by_their_end() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute(
-            "EXPLAIN " + retention._BITE, ["completed", database_time(), retention.BITE_ROWS]
+            "EXPLAIN " + retention._BITE, ["completed", database_time(), retention.BATCH_ROWS]
         )
         plan = "\n".join(row[0] for row in cursor.fetchall())
     assert "using job_finished" in plan

@@ -1,4 +1,8 @@
-"""A scenario is a fault on a running stack; a trial is one run of it."""
+"""A scenario is a fault on a running stack; a trial is one run of it.
+
+A new fault: a function that takes a ``Trial``, and a line in ``SCENARIOS`` of its file in
+``scenarios/``; a new file also goes into ``suite.py``.
+"""
 
 import random
 import time

@@ -33,7 +33,8 @@ class Settings:
     removed_visible_seconds: float = 5.0
     save_image_seconds: float = 10.0
     images: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Image (or a part of its name) to `{start_seconds?, stuck_in?, fail_in?, message?}`."""
+    """Image (or a part of its name) to `{start_seconds?, stuck_in?, fail_in?, fail_after_seconds?,
+    trouble_in?, trouble_seconds?, state?, message?}`; `start_steps` in creation.py applies it."""
     status_after_failure: str = "exited"
 
     bad_key_status: int = 401

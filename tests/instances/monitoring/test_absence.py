@@ -1,4 +1,4 @@
-"""The two theorems of absence (docs/absence.md), as tables of what was seen when."""
+"""The two rules of absence (docs/absence.md), as tables of what was seen when."""
 
 from __future__ import annotations
 
