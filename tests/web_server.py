@@ -20,18 +20,24 @@ PATIENCE = 30.0
 
 @contextmanager
 def served(
-    tmp_path: Path, database_url: str, *, files: int | None = None, **environ: str
+    tmp_path: Path,
+    database_url: str,
+    *,
+    files: int | None = None,
+    stop_seconds: int = 20,
+    **environ: str,
 ) -> Iterator[str]:
     """The service on a port that the system chose; ended with everything it started.
 
     files: limit of open files, half of which each process keeps for clients.
     """
     limit = ["prlimit", f"--nofile={files}"] if files else []
+    command = [*limit, sys.executable, "-m", "novitai.server", f"--stop-seconds={stop_seconds}"]
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         log = (tmp_path / "web.log").open("wb")
         process = subprocess.Popen(
-            [*limit, sys.executable, "-m", "novitai.server", "--fd", str(listener.fileno())],
+            [*command, "--fd", str(listener.fileno())],
             cwd=ROOT,
             env={
                 **os.environ,

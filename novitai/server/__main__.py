@@ -12,6 +12,7 @@ import shutil
 import socket
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ _OPEN_FILES = 16_384
 _KEEP_ALIVE_SECONDS = 5
 # For a process to answer its parent, which kills it otherwise; its start takes a few of them.
 _HANGING_SECONDS = 30
+_STOP_MARGIN_SECONDS = 3
 
 
 def main() -> int:
@@ -47,9 +49,20 @@ def main() -> int:
         os.environ["NOVITAI_STARTED_AT"] = str(time.time())
         server = _server_config(config, options.stop_seconds, backlog)
         processes = Multiprocess(server, sockets=[listener(config, options.fd, backlog)])
+        threading.Thread(
+            target=_end_hanging, args=[processes, options.stop_seconds], daemon=True
+        ).start()
         processes.run()
         has_failed = any(each.exitcode == STARTUP_FAILURE for each in processes.processes)
     return STARTUP_FAILURE if has_failed else 0
+
+
+def _end_hanging(processes: Multiprocess, stop_seconds: int) -> None:
+    """A process that stands still does not react to SIGTERM, and uvicorn waits for it for ever."""
+    processes.should_exit.wait()
+    time.sleep(stop_seconds + _STOP_MARGIN_SECONDS)
+    for each in processes.processes:
+        each.process.kill()
 
 
 def _options() -> argparse.Namespace:

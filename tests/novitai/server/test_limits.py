@@ -95,3 +95,9 @@ def test_what_the_service_was_configured_with_is_read_once(tmp_path: Path) -> No
         client = connect(url, clients)
         client.sendall(GET)
         assert answers_of(client, 1) == [b"HTTP/1.1 200 OK"]
+
+
+def test_a_process_that_stands_still_does_not_prevent_the_stop(tmp_path: Path) -> None:
+    with served(tmp_path, dead_url(), stop_seconds=1) as url:
+        assert is_served(url)
+        serving_processes()[0].suspend()
