@@ -9,8 +9,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -69,17 +69,22 @@ class OwnServer:
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
+        """The postmaster first, so that no session begins; some may end by themselves meanwhile."""
         family = self.processes()
-        for each in family:
-            each.send_signal(signal.SIGSTOP)
+        _signal(family, signal.SIGSTOP)
         try:
             yield
         finally:
-            for each in family:
-                each.send_signal(signal.SIGCONT)
+            _signal(family, signal.SIGCONT)
 
     def stop(self) -> None:
         stop(self._folder)
+
+
+def _signal(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
+    for each in processes:
+        with suppress(psutil.NoSuchProcess):
+            each.send_signal(number)
 
 
 def manage(url: str, *command: str, **environ: str) -> subprocess.CompletedProcess[str]:
