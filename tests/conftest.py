@@ -16,7 +16,7 @@ from accounts.rest import last_used, rate_limits
 from accounts.scopes import Scope
 from accounts.services import create_api_key
 from core.prepared import keep_plans
-from tests.stacks import made_database
+from tests.support.stacks import made_database
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

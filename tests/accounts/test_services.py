@@ -18,7 +18,7 @@ from accounts.services import (
 )
 from accounts.webhook_secrets import webhook_secret_of
 from egress.webhooks.signing import is_usable_secret
-from tests.engine import database_time
+from tests.support.engine import database_time
 
 pytestmark = pytest.mark.django_db
 

@@ -19,7 +19,7 @@ from accounts.models import ApiKey, Project
 from accounts.services import create_api_key, find_api_key
 from core.prepared import Prepared, PreparedRows
 from tests.conftest import client_of
-from tests.web_server import url_of_this_database
+from tests.support.web_server import url_of_this_database
 
 BY_NAME = Prepared(
     lambda name, start: (

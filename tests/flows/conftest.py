@@ -8,7 +8,7 @@ import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
 from devtools.faults.real.stack import Stack
-from tests.stacks import copied_database
+from tests.support.stacks import copied_database
 
 StackFactory = Callable[..., Stack]
 

@@ -20,7 +20,7 @@ from accounts.services import create_api_key
 from instances.models import Instance, InstanceEvent
 from tests.devtools.launcher.launcher_process import eventually
 from tests.instances.streaming.conftest import make, move
-from tests.web_server import PATIENCE, served, serving_processes, url_of_this_database
+from tests.support.web_server import PATIENCE, served, serving_processes, url_of_this_database
 
 pytestmark = pytest.mark.django_db(transaction=True)
 THREADS = 4

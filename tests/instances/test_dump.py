@@ -26,9 +26,9 @@ from instances.novita import client_factory
 from instances.services import resealing, terminate_instance
 from jobs.models import Job
 from tests.conftest import client_of
-from tests.fakes import TEMPLATE, FakeNovita
 from tests.instances.handlers.conftest import Service, novita, receiver, service
 from tests.instances.handlers.webhook_receiver import Receiver, answer, send
+from tests.support.fakes import TEMPLATE, FakeNovita
 from upstream.access import Access
 from upstream.types import EnvVar
 

@@ -14,7 +14,7 @@ from accounts.models import Project
 from instances.domain.types import Cause, InstanceRequest
 from instances.models import Instance, InstanceEvent
 from instances.services import create_instance
-from tests.stacks import copied_database
+from tests.support.stacks import copied_database
 
 BEFORE_STREAMS, BEFORE_INDEXES = "0007_credentials_and_readiness", "0009_lists_tags_version"
 NEWEST = "0010_indexes_of_lists_and_streams"

@@ -14,7 +14,7 @@ from django.db import connection
 from jobs.cluster.overrides import WakePipe
 from jobs.engine import shared_memory
 from jobs.handler import JobType, register_type
-from tests.engine import ScriptedHandler
+from tests.support.engine import ScriptedHandler
 
 Register = Callable[..., ScriptedHandler]
 

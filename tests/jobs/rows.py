@@ -12,7 +12,7 @@ from accounts.models import Project
 from jobs import queue
 from jobs.engine.claim import Claimer
 from jobs.models import Job
-from tests.engine import DrivenExecutor, database_time
+from tests.support.engine import DrivenExecutor, database_time
 
 SECOND = timedelta(seconds=1)
 

@@ -8,7 +8,7 @@ import pytest
 
 from jobs import ages
 from jobs.models import Job
-from tests.engine import database_time
+from tests.support.engine import database_time
 
 pytestmark = pytest.mark.django_db
 

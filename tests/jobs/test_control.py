@@ -14,9 +14,9 @@ from jobs.engine import leasing, outcome_writer
 from jobs.errors import JobNotCancellable, JobNotRedrivable
 from jobs.models import Job
 from jobs.outcomes import Done
-from tests.engine import DrivenExecutor, ScriptedHandler, database_time
 from tests.jobs.conftest import Register, in_thread
 from tests.jobs.rows import add, claim, started
+from tests.support.engine import DrivenExecutor, ScriptedHandler, database_time
 
 pytestmark = pytest.mark.django_db
 

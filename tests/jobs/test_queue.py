@@ -11,9 +11,9 @@ from django.db import IntegrityError, connection, transaction
 from jobs import queue
 from jobs.errors import UnknownJobType
 from jobs.models import Job, JobStatus
-from tests.engine import database_time
 from tests.jobs.conftest import Register, in_thread
 from tests.jobs.rows import add, started
+from tests.support.engine import database_time
 
 pytestmark = pytest.mark.django_db
 

@@ -13,9 +13,9 @@ from jobs.handler import get_type
 from jobs.models import Job, JobStatus
 from jobs.retention import BATCH_ROWS, RUN_SECONDS, Limit, PruneJobs
 from tests.conftest import MonotonicClock
-from tests.engine import ScriptedHandler, database_time, run_due
 from tests.jobs.conftest import Register, in_thread
 from tests.jobs.rows import fill
+from tests.support.engine import ScriptedHandler, database_time, run_due
 
 pytestmark = pytest.mark.django_db
 

@@ -12,9 +12,9 @@ from django.urls import reverse
 
 from jobs import control
 from jobs.models import Job
-from tests.engine import ScriptedHandler
 from tests.jobs.conftest import Register
 from tests.jobs.rows import add
+from tests.support.engine import ScriptedHandler
 
 pytestmark = pytest.mark.django_db
 FAILED: dict[str, Any] = {"status": "failed", "error": "x", "completed_at": datetime.now(UTC)}

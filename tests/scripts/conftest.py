@@ -5,7 +5,7 @@ import pytest
 
 from devtools.faults.real.databases import Database
 from tests.scripts.checkouts import Checkout, make_checkout
-from tests.stacks import copied_database
+from tests.support.stacks import copied_database
 
 
 @pytest.fixture

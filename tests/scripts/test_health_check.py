@@ -11,7 +11,7 @@ import pytest
 from devtools.faults.real.databases import Database
 from devtools.launcher.ports import free_port
 from tests.scripts.checkouts import Checkout
-from tests.web_server import served
+from tests.support.web_server import served
 
 HEALTHY = b'{"status":"healthy","services":{"novitaApi":"up","jobQueue":"up","cache":"up"}}'
 SICK = (

@@ -22,7 +22,7 @@ import pytest
 from devtools.embedded_postgres import ensure_running, stop
 from devtools.embedded_postgres.cluster import spawn
 from devtools.embedded_postgres.privileges import Account, choose_account
-from tests.web_server import ROOT
+from tests.support.web_server import ROOT
 
 PATIENCE = 30.0
 

@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from tests.core.database.servers import OwnServer, eventually, manage
-from tests.web_server import served
+from tests.support.web_server import served
 
 PROBE_SECONDS = 3.0
 BODY = {"name": "a", "productName": "b", "templateId": "1"}

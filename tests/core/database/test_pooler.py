@@ -13,7 +13,7 @@ import pytest
 from devtools.faults.real.processes import free_port
 from tests.core.database.servers import OwnServer, eventually, manage, pooler
 from tests.core.database.test_outages import Service
-from tests.web_server import ROOT, served
+from tests.support.web_server import ROOT, served
 
 TRANSACTION = ("pool_mode = transaction", "default_pool_size = 5")
 SESSION = ("pool_mode = session", "default_pool_size = 60")

@@ -15,7 +15,7 @@ from tests.core.database.servers import OwnServer, eventually
 from tests.core.database.standby import promote, standby_of
 from tests.core.database.test_outages import Service
 from tests.jobs.commands import Command
-from tests.web_server import served
+from tests.support.web_server import served
 
 HEALING_SECONDS = 15
 FROZEN_SECONDS = 8

@@ -11,7 +11,7 @@ from devtools.faults.real.replay import play_together
 from devtools.faults.real.scenario import Outcome
 from devtools.faults.real.stack import Shape, Stack
 from devtools.faults.real.suite import SCENARIOS
-from tests.stacks import copied_database
+from tests.support.stacks import copied_database
 
 Play = Callable[[Shape, Mapping[str, Sequence[int]]], list[Outcome]]
 

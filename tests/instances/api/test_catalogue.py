@@ -17,9 +17,9 @@ from instances.models import CachedProduct, Cluster, Instance
 from instances.services import set_project_limits
 from jobs.models import Job
 from tests.conftest import client_of
-from tests.fakes import CLUSTER, PRODUCT
 from tests.instances.api.refusals import error_of
 from tests.instances.api.test_read import make
+from tests.support.fakes import CLUSTER, PRODUCT
 from upstream.types import Cluster as UpstreamCluster
 from upstream.types import Template, TemplatePort
 

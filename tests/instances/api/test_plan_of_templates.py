@@ -16,9 +16,9 @@ from instances.models import CachedTemplate, Instance
 from instances.services import templates
 from jobs.models import Job, Worker
 from tests.conftest import MonotonicClock
-from tests.engine import run_due
-from tests.fakes import CLUSTER, DOWN, PRODUCT, TEMPLATE, FakeNovita
 from tests.instances.handlers.conftest import Service, novita, service
+from tests.support.engine import run_due
+from tests.support.fakes import CLUSTER, DOWN, PRODUCT, TEMPLATE, FakeNovita
 from upstream.types import RegistryAuth
 
 __all__ = ["novita", "service"]

@@ -16,8 +16,8 @@ from instances.catalogue import browse, cache
 from instances.catalogue.allowed_templates import may_use
 from instances.models import Instance
 from tests.conftest import client_of
-from tests.fakes import TEMPLATE, FakeNovita
 from tests.instances.handlers.conftest import Service, novita, service
+from tests.support.fakes import TEMPLATE, FakeNovita
 
 pytestmark = pytest.mark.django_db
 __all__ = ["novita", "service"]

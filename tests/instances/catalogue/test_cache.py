@@ -12,8 +12,8 @@ from django.db.models import F
 
 from instances.catalogue import cache as catalogue
 from instances.models import CachedProduct, CachedTemplate, Tally
-from tests.fakes import CLUSTER, PRODUCT, TEMPLATE
 from tests.instances.conftest import Configure
+from tests.support.fakes import CLUSTER, PRODUCT, TEMPLATE
 from upstream.types import Cluster, EnvVar, Template, TemplatePort, Tool
 from upstream.vocabulary import UnknownValue
 

@@ -10,7 +10,7 @@ from instances.catalogue.place_names import Place
 from instances.catalogue.placement import Ranking, explain, is_same_name, rank
 from instances.domain.enums import BillingMode
 from instances.domain.types import InstanceRequest
-from tests.fakes import CLUSTER, PRODUCT
+from tests.support.fakes import CLUSTER, PRODUCT
 from upstream.parsers.items import read_product
 from upstream.types import Cluster
 

@@ -23,9 +23,9 @@ from instances.services import (
     terminate_instance,
 )
 from jobs.models import Job
-from tests.engine import make_due, run_due
-from tests.fakes import FakeNovita
 from tests.instances.handlers.webhook_receiver import Receiver
+from tests.support.engine import make_due, run_due
+from tests.support.fakes import FakeNovita
 
 SPEC = InstanceRequest(
     name="My GPU", product_name="RTX 4090 24GB", template_id="tpl-1", region="US-WEST-01"

@@ -8,8 +8,8 @@ from instances.handlers.create import CreateInstance
 from instances.models import Instance
 from jobs.handler import WorkItem
 from jobs.models import Job
-from tests.fakes import TIMED_OUT, FakeNovita
 from tests.instances.handlers.conftest import Service
+from tests.support.fakes import TIMED_OUT, FakeNovita
 from upstream.errors import InsufficientResource
 
 PAST_SETTLE_TIME = timedelta(minutes=5)

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 from instances.models import Instance
 from jobs.models import Job
-from tests.engine import database_time
-from tests.fakes import FakeNovita
 from tests.instances.handlers.conftest import Service
+from tests.support.engine import database_time
+from tests.support.fakes import FakeNovita
 
 
 def monitor(service: Service, instance: Instance, *, times: int = 1) -> Instance:

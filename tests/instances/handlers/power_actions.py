@@ -6,8 +6,8 @@ import pytest
 
 from instances.models import Instance
 from jobs.models import Job
-from tests.fakes import FakeNovita
 from tests.instances.handlers.conftest import Service
+from tests.support.fakes import FakeNovita
 from upstream.errors import AuthenticationFailed, InsufficientResource, NovitaTimeout
 
 LOST = NovitaTimeout("no answer", is_outcome_unknown=True)

@@ -11,7 +11,7 @@ from instances.models import CachedProduct, ListedTemplate
 from instances.novita import limiter
 from jobs.handler import WorkItem
 from jobs.models import Job
-from tests.fakes import DOWN, TEMPLATE, FakeNovita
+from tests.support.fakes import DOWN, TEMPLATE, FakeNovita
 
 
 @pytest.fixture

@@ -8,8 +8,6 @@ import pytest
 
 from instances.models import UpstreamGate
 from jobs.models import Job
-from tests.engine import database_time
-from tests.fakes import DOWN, TOO_MANY, WRONG_STATE, FakeNovita
 from tests.instances.handlers.conftest import Service, events
 from tests.instances.handlers.power_actions import (
     LOST,
@@ -22,6 +20,8 @@ from tests.instances.handlers.power_actions import (
     ready_for,
 )
 from tests.instances.reconciliation.conftest import reconcile_for
+from tests.support.engine import database_time
+from tests.support.fakes import DOWN, TOO_MANY, WRONG_STATE, FakeNovita
 from upstream.errors import BalanceNotEnough, InvalidRequest, NovitaError
 
 pytestmark = pytest.mark.django_db

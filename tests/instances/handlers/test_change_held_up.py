@@ -9,11 +9,11 @@ import pytest
 from instances.handlers.change import ChangeInstance
 from instances.models import Instance, UpstreamGate
 from jobs.models import Job, JobPriority
-from tests.engine import database_time
-from tests.fakes import DOWN, FakeNovita
 from tests.instances.conftest import Configure
 from tests.instances.handlers.conftest import Service, age
 from tests.instances.handlers.power_actions import VIA, act, each_verb, job, ready_for
+from tests.support.engine import database_time
+from tests.support.fakes import DOWN, FakeNovita
 from upstream.errors import InvalidRequest
 
 pytestmark = pytest.mark.django_db

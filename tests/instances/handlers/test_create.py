@@ -13,9 +13,9 @@ from instances.models import CachedProduct, UpstreamGate
 from instances.novita import client_factory
 from jobs.handler import WorkItem
 from jobs.models import Job
-from tests.fakes import CLUSTER, DOWN, PRODUCT, TEMPLATE, TOO_MANY, FakeNovita
 from tests.instances.handlers.conftest import Service, age, events
 from tests.instances.handlers.creates import SOLD_OUT, create, job, load
+from tests.support.fakes import CLUSTER, DOWN, PRODUCT, TEMPLATE, TOO_MANY, FakeNovita
 from upstream.errors import InvalidRequest, NovitaConnectionError
 from upstream.types import Cluster, RegistryAuth
 

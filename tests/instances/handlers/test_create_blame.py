@@ -10,10 +10,10 @@ import pytest
 from core.clock import database_now
 from instances.models import UpstreamGate
 from jobs.models import Job
-from tests.fakes import PRODUCT, FakeNovita
 from tests.instances.handlers.conftest import Service, age
 from tests.instances.handlers.creates import create, job
 from tests.instances.handlers.failures import DOWN, EDGE_WRITE, KEY, MONEY, ODD, set_free
+from tests.support.fakes import PRODUCT, FakeNovita
 from upstream.errors import (
     Blame,
     InsufficientResource,

@@ -11,11 +11,11 @@ from instances.models import Instance, UpstreamEnding
 from jobs.engine.claim import Claimer
 from jobs.models import Job
 from tests.conftest import MonotonicClock
-from tests.engine import DrivenExecutor, make_due
-from tests.fakes import DOWN, TIMED_OUT, FakeNovita
 from tests.instances.conftest import Configure
 from tests.instances.handlers.conftest import Service, age, events
 from tests.instances.handlers.creates import PAST_SETTLE_TIME, create, load, lost
+from tests.support.engine import DrivenExecutor, make_due
+from tests.support.fakes import DOWN, TIMED_OUT, FakeNovita
 
 pytestmark = pytest.mark.django_db
 

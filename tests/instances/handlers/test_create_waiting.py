@@ -10,7 +10,6 @@ from django.test import Client
 
 from core.clock import database_now
 from instances.models import Instance, UpstreamGate
-from tests.fakes import FakeNovita
 from tests.instances.handlers.conftest import Service, age, events
 from tests.instances.handlers.creates import create, job
 from tests.instances.handlers.failures import (
@@ -26,6 +25,7 @@ from tests.instances.handlers.failures import (
     REFUSED,
     set_free,
 )
+from tests.support.fakes import FakeNovita
 from upstream.errors import NovitaError
 from upstream.types import RegistryAuth
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from instances.models import Instance
-from tests.engine import database_time
-from tests.fakes import DOWN, FakeNovita
 from tests.instances.handlers.conftest import HOOK, Service, age, events
 from tests.instances.reconciliation.conftest import reconcile
+from tests.support.engine import database_time
+from tests.support.fakes import DOWN, FakeNovita
 from upstream.parsers.items import read_job
 from upstream.types import UpstreamJob
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.fakes import FakeNovita
 from tests.instances.handlers.conftest import Service, age
+from tests.support.fakes import FakeNovita
 
 pytestmark = pytest.mark.django_db
 

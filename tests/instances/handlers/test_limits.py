@@ -11,10 +11,10 @@ from instances.handlers.limits import EnforceLimits
 from instances.models import Instance, InstanceEvent, WebhookDelivery
 from jobs import control, queue
 from jobs.models import Job
-from tests.engine import database_time
-from tests.fakes import FakeNovita
 from tests.instances.conftest import Configure
 from tests.instances.handlers.conftest import HOOK, Service, age, events
+from tests.support.engine import database_time
+from tests.support.fakes import FakeNovita
 
 pytestmark = pytest.mark.django_db
 

@@ -8,11 +8,11 @@ import pytest
 
 from instances.models import Instance, UpstreamGate
 from jobs.models import Job
-from tests.engine import database_time
-from tests.fakes import DOWN, FakeNovita
 from tests.instances.conftest import Configure
 from tests.instances.handlers.conftest import HOOK, Service, events
 from tests.instances.handlers.monitoring import job, many, monitor, wait_of
+from tests.support.engine import database_time
+from tests.support.fakes import DOWN, FakeNovita
 from upstream.types import PortMapping
 
 pytestmark = pytest.mark.django_db

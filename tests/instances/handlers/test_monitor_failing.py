@@ -10,9 +10,9 @@ from core.clock import database_now
 from instances.handlers.monitor import MonitorInstance
 from instances.models import Instance, UpstreamEnding, UpstreamGate
 from jobs.models import Job
-from tests.fakes import DOWN, TOO_MANY, FakeNovita
 from tests.instances.handlers.conftest import HOOK, Service, age, events
 from tests.instances.handlers.monitoring import job, many, monitor, wait_of
+from tests.support.fakes import DOWN, TOO_MANY, FakeNovita
 
 pytestmark = pytest.mark.django_db
 

@@ -8,10 +8,10 @@ import pytest
 
 from instances.models import Instance
 from jobs.models import Job
-from tests.engine import database_time
-from tests.fakes import DOWN, FakeNovita
 from tests.instances.handlers.conftest import HOOK, Service, age, events
 from tests.instances.reconciliation.conftest import reconcile_for
+from tests.support.engine import database_time
+from tests.support.fakes import DOWN, FakeNovita
 
 pytestmark = pytest.mark.django_db
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from instances.models import Instance
-from tests.fakes import DOWN, PRODUCT, FakeNovita
 from tests.instances.handlers.conftest import Service
 from tests.instances.handlers.creates import create
+from tests.support.fakes import DOWN, PRODUCT, FakeNovita
 from upstream.errors import InsufficientResource
 
 pytestmark = pytest.mark.django_db

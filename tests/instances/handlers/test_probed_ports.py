@@ -9,9 +9,9 @@ import pytest
 from django.db.models import F
 
 from instances.models import CachedTemplate
-from tests.fakes import TEMPLATE, FakeNovita
 from tests.instances.handlers.conftest import Service
 from tests.instances.handlers.creates import create
+from tests.support.fakes import TEMPLATE, FakeNovita
 from upstream.types import TemplatePort, Tool
 
 pytestmark = pytest.mark.django_db

@@ -13,8 +13,8 @@ from instances.domain.errors import InstanceLimitReached, RequestRejected
 from instances.domain.types import Cause
 from instances.models import Instance
 from instances.services import create_instance, set_project_limits
-from tests.fakes import FakeNovita
 from tests.instances.handlers.conftest import SPEC, Service
+from tests.support.fakes import FakeNovita
 
 pytestmark = pytest.mark.django_db
 

@@ -11,9 +11,9 @@ from django.test import Client
 
 from instances.models import Instance, UpstreamGate
 from instances.monitoring import readiness
-from tests.engine import database_time
-from tests.fakes import FakeNovita
 from tests.instances.handlers.conftest import HOOK, Service, events
+from tests.support.engine import database_time
+from tests.support.fakes import FakeNovita
 from upstream.types import PortMapping
 
 pytestmark = pytest.mark.django_db

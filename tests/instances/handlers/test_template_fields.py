@@ -11,9 +11,9 @@ from django.test import Client
 
 from instances.catalogue import cache
 from instances.models import CachedTemplate, Instance
-from tests.fakes import CLUSTER, PRODUCT, TEMPLATE, FakeNovita
 from tests.instances.handlers.conftest import Service
 from tests.instances.handlers.creates import create
+from tests.support.fakes import CLUSTER, PRODUCT, TEMPLATE, FakeNovita
 from upstream.parsers.template_items import read_image_auth, read_template
 from upstream.types import RegistryAuth
 

@@ -11,10 +11,10 @@ from instances.domain.types import Cause
 from instances.lifecycle.terminations import begin_ending
 from instances.models import Instance, UpstreamEnding, UpstreamGate
 from jobs.models import Job, JobPriority
-from tests.engine import database_time
-from tests.fakes import DOWN, FakeNovita
 from tests.instances.conftest import Configure
 from tests.instances.handlers.conftest import Service, age, events, let_ten_seconds_pass
+from tests.support.engine import database_time
+from tests.support.fakes import DOWN, FakeNovita
 from upstream.errors import AuthenticationFailed, InstanceNotFound, InvalidStateChange
 
 pytestmark = pytest.mark.django_db

@@ -9,8 +9,8 @@ from django.db.models import F
 
 from instances.lifecycle import spend_rate
 from instances.models import Instance, UpstreamEnding
-from tests.fakes import DOWN, FakeNovita
 from tests.instances.handlers.conftest import Service, events
+from tests.support.fakes import DOWN, FakeNovita
 from upstream.errors import (
     BlankAnswer,
     EdgeAnswered,

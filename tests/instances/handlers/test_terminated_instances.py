@@ -12,9 +12,9 @@ from instances.lifecycle.charges import cost_so_far_e5_usd
 from instances.lifecycle.terminations import begin_ending
 from instances.models import Instance, UpstreamEnding
 from jobs.models import Job
-from tests.engine import database_time
-from tests.fakes import DOWN, TIMED_OUT, FakeNovita
 from tests.instances.handlers.conftest import Service, age, events, let_ten_seconds_pass
+from tests.support.engine import database_time
+from tests.support.fakes import DOWN, TIMED_OUT, FakeNovita
 
 pytestmark = pytest.mark.django_db
 

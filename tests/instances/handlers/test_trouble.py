@@ -9,10 +9,10 @@ import pytest
 
 from instances.lifecycle.representation import InstanceDetails
 from instances.models import Instance
-from tests.engine import database_time
-from tests.fakes import FakeNovita
 from tests.instances.handlers.conftest import HOOK, Service, age, events
 from tests.instances.reconciliation.conftest import kinds, reconcile
+from tests.support.engine import database_time
+from tests.support.fakes import FakeNovita
 from upstream.facts import ALL_FACTS, Fact
 from upstream.parsers.items import read_instance
 

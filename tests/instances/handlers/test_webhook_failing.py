@@ -16,7 +16,6 @@ from jobs import control, queue
 from jobs.errors import JobNotCancellable
 from jobs.handler import get_type
 from jobs.models import Job
-from tests.engine import database_time
 from tests.instances.handlers.conftest import HOOK, Service
 from tests.instances.handlers.webhook_receiver import (
     Receiver,
@@ -27,6 +26,7 @@ from tests.instances.handlers.webhook_receiver import (
     send,
 )
 from tests.jobs.conftest import in_thread
+from tests.support.engine import database_time
 from tests.support.name_resolution import look_up, resolve_by
 
 pytestmark = pytest.mark.django_db

@@ -18,8 +18,8 @@ from accounts.services import create_api_key
 from instances.lifecycle import credentials
 from instances.models import Instance, InstanceCredentials, WebhookDelivery
 from tests.conftest import client_of
-from tests.fakes import FakeNovita
 from tests.instances.handlers.conftest import HOOK, Service, novita, service
+from tests.support.fakes import FakeNovita
 from upstream.access import Access
 from upstream.types import PortMapping
 

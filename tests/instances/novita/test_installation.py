@@ -11,10 +11,10 @@ from instances.models import Installation, Instance, WebhookDelivery
 from instances.novita import installation
 from jobs import queue
 from jobs.models import Job
-from tests.engine import database_time
-from tests.fakes import FakeNovita
 from tests.instances.conftest import Configure
 from tests.instances.handlers.conftest import Service, events, novita, service
+from tests.support.engine import database_time
+from tests.support.fakes import FakeNovita
 
 pytestmark = pytest.mark.django_db
 __all__ = ["novita", "service"]

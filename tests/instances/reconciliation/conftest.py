@@ -15,9 +15,9 @@ from instances.models import Instance, UpstreamGate
 from instances.novita import client_factory, limiter
 from instances.novita.limiter import ENOUGH_AT_ONCE
 from instances.reconciliation import Report
-from tests.engine import database_time
-from tests.fakes import FakeNovita
 from tests.instances.handlers.conftest import Service, novita, service
+from tests.support.engine import database_time
+from tests.support.fakes import FakeNovita
 
 __all__ = ["novita", "service"]
 

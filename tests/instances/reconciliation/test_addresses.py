@@ -10,9 +10,9 @@ import pytest
 from instances.lifecycle import credentials
 from instances.models import Instance, InstanceCredentials
 from jobs.models import Job
-from tests.fakes import FakeNovita
 from tests.instances.handlers.conftest import Service, age
 from tests.instances.reconciliation.conftest import reconcile, run_one
+from tests.support.fakes import FakeNovita
 from upstream.access import Access
 from upstream.errors import InvalidRequest
 from upstream.facts import Fact

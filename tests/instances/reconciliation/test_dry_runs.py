@@ -9,10 +9,10 @@ from accounts.models import Project
 from instances.models import Installation, Instance, Orphan, ReconcileRun
 from instances.novita import installation
 from jobs.models import Job
-from tests.fakes import FakeNovita
 from tests.instances.conftest import Configure
 from tests.instances.handlers.conftest import Service
 from tests.instances.reconciliation.conftest import kinds, reconcile, run_one, signed_name
+from tests.support.fakes import FakeNovita
 
 pytestmark = pytest.mark.django_db
 

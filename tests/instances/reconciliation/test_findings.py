@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from instances.models import OpenFinding, Tally
-from tests.fakes import DOWN, FakeNovita
 from tests.instances.handlers.conftest import Service
 from tests.instances.reconciliation.conftest import kinds, reconcile, run_one, signed_name
+from tests.support.fakes import DOWN, FakeNovita
 
 pytestmark = pytest.mark.django_db
 

@@ -14,9 +14,9 @@ from instances.domain.types import Cause
 from instances.models import Instance
 from instances.services import stop_instance
 from jobs.models import Job
-from tests.fakes import DOWN, FakeNovita
 from tests.instances.handlers.conftest import HOOK, Service, events
 from tests.instances.reconciliation.conftest import kinds, reconcile, reconcile_for, run_one
+from tests.support.fakes import DOWN, FakeNovita
 
 pytestmark = pytest.mark.django_db
 

@@ -9,7 +9,6 @@ import pytest
 from core.clock import database_now
 from instances.models import Installation, ReconcileRun
 from instances.novita import installation
-from tests.fakes import FakeNovita
 from tests.instances.handlers.conftest import Service
 from tests.instances.reconciliation.conftest import (
     kinds,
@@ -19,6 +18,7 @@ from tests.instances.reconciliation.conftest import (
     run_one,
 )
 from tests.instances.reconciliation.test_following import AFTER, after
+from tests.support.fakes import FakeNovita
 from upstream.types import InstancePage
 
 pytestmark = pytest.mark.django_db

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from instances.models import Instance
-from tests.fakes import FakeNovita
 from tests.instances.conftest import Configure
 from tests.instances.handlers.conftest import HOOK, Service, events
 from tests.instances.reconciliation.conftest import reconcile
 from tests.instances.reconciliation.test_addresses import shown
+from tests.support.fakes import FakeNovita
 from upstream.access import Access
 from upstream.facts import ALL_FACTS, CONNECT_FACTS, Fact
 from upstream.types import PortMapping

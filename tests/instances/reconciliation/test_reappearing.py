@@ -16,9 +16,9 @@ from instances.lifecycle.terminations import begin_ending
 from instances.models import Instance, UpstreamEnding, UpstreamGate
 from instances.services import terminate_all
 from jobs.models import Job
-from tests.fakes import FakeNovita
 from tests.instances.handlers.conftest import CALLER, HOOK, Service, age, events
 from tests.instances.reconciliation.conftest import kinds, reconcile, reconcile_for, run_one
+from tests.support.fakes import FakeNovita
 from upstream.errors import InvalidRequest
 from upstream.types import UpstreamInstance
 

@@ -12,7 +12,7 @@ from instances import reconciliation
 from instances.novita.limiter import Permit
 from instances.novita.name_signing import NameSigner
 from instances.reconciliation.scan import Held, ReconcileWork, Seen
-from tests.fakes import DOWN, FakeNovita
+from tests.support.fakes import DOWN, FakeNovita
 from tests.support.tables import table
 from upstream.errors import InvalidRequest, NovitaError
 from upstream.types import InstancePage

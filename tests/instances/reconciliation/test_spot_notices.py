@@ -11,10 +11,10 @@ from django.db.models import F
 from core.clock import iso
 from instances.lifecycle.representation import InstanceDetails
 from instances.models import Instance
-from tests.engine import database_time
-from tests.fakes import FakeNovita
 from tests.instances.handlers.conftest import HOOK, Service
 from tests.instances.reconciliation.conftest import reconcile, run_one
+from tests.support.engine import database_time
+from tests.support.fakes import FakeNovita
 from upstream.facts import ALL_FACTS, Fact
 
 pytestmark = pytest.mark.django_db

@@ -13,10 +13,10 @@ from instances.lifecycle.charges import CHARGED_WORDS
 from instances.models import Instance, Orphan, ReconcileRun, UpstreamEnding
 from instances.novita.name_signing import NameSigner
 from jobs.models import Job
-from tests.fakes import TIMED_OUT, FakeNovita
 from tests.instances.conftest import Configure
 from tests.instances.handlers.conftest import HOOK, Service, events
 from tests.instances.reconciliation.conftest import kinds, reconcile, signed_name
+from tests.support.fakes import TIMED_OUT, FakeNovita
 
 pytestmark = pytest.mark.django_db
 

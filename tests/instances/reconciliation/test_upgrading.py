@@ -10,10 +10,10 @@ from instances.domain.types import Cause
 from instances.lifecycle.jobs import enqueue_termination
 from instances.lifecycle.terminations import drop_if_unasked
 from instances.models import Instance, UpstreamEnding
-from tests.fakes import FakeNovita
 from tests.instances.handlers.conftest import Service, events
 from tests.instances.reconciliation.conftest import run_one
 from tests.instances.reconciliation.test_reappearing import show_again, vanish
+from tests.support.fakes import FakeNovita
 
 pytestmark = pytest.mark.django_db
 

@@ -11,7 +11,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from jobs import control
 from jobs.models import Job, PausedType
-from tests.engine import database_time
+from tests.support.engine import database_time
 
 PAGE = "/admin/jobs/pausedtype/"
 

@@ -8,7 +8,7 @@ from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
 from jobs.models import Worker
-from tests.engine import database_time
+from tests.support.engine import database_time
 
 LIST = "/admin/jobs/worker/"
 

@@ -13,8 +13,8 @@ from jobs import control, counters, stats
 from jobs.api.stats import JobStats
 from jobs.models import Job, Worker
 from tests.conftest import client_of
-from tests.engine import database_time
 from tests.jobs.rows import fill
+from tests.support.engine import database_time
 
 SECOND = timedelta(seconds=1)
 

@@ -10,9 +10,9 @@ from structlog.testing import capture_logs
 
 from jobs.cluster.broker import WakeBroker
 from jobs.engine import shared_memory
-from tests.engine import database_time
 from tests.jobs.conftest import Register, in_thread
 from tests.jobs.rows import SECOND, add, claim, lapse, started
+from tests.support.engine import database_time
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("cluster")]
 

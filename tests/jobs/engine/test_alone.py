@@ -8,9 +8,9 @@ import pytest
 
 from jobs.engine import shared_memory
 from jobs.models import Job
-from tests.engine import DrivenExecutor, database_time
 from tests.jobs.conftest import Register
 from tests.jobs.rows import add_named, claim, lapse, statuses
+from tests.support.engine import DrivenExecutor, database_time
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("cluster")]
 

@@ -10,9 +10,9 @@ from jobs.engine import leasing
 from jobs.engine.claim import Claimer, look_ahead
 from jobs.handler import get_type
 from jobs.models import Job, JobPriority, PausedType
-from tests.engine import database_time
 from tests.jobs.conftest import Register
 from tests.jobs.rows import SECOND, add, add_many, claim, ids, lapse, started, suspect
+from tests.support.engine import database_time
 
 pytestmark = pytest.mark.django_db
 

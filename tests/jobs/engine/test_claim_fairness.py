@@ -11,9 +11,9 @@ from django.db import connection, transaction
 
 from jobs.engine.claim import FAIR_EACH, Claimer
 from jobs.models import Job, JobPriority
-from tests.engine import database_time
 from tests.jobs.conftest import Register, in_thread, in_threads, on_own_connection, until
 from tests.jobs.rows import SECOND, add, add_many, claim, ids
+from tests.support.engine import database_time
 
 pytestmark = pytest.mark.django_db
 

@@ -13,9 +13,9 @@ from jobs.engine import leasing
 from jobs.engine.claim import FULL_SCAN_SECONDS, Claimer
 from jobs.models import Job, JobPriority
 from tests.conftest import MonotonicClock
-from tests.engine import database_time
 from tests.jobs.conftest import Register
 from tests.jobs.rows import SECOND, add, add_many, claim, fill, ids, lapse, started
+from tests.support.engine import database_time
 
 pytestmark = pytest.mark.django_db
 

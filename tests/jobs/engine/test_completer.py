@@ -23,9 +23,9 @@ from jobs.engine import completer
 from jobs.engine.completer import MOST_REFUSALS
 from jobs.models import Counter, Job
 from jobs.outcomes import Done, GiveUp, Outcome
-from tests.engine import ScriptedHandler
 from tests.jobs.conftest import Register, in_thread
 from tests.jobs.rows import lapse, statuses, worked_on
+from tests.support.engine import ScriptedHandler
 from tests.support.refusals import refused_by_postgres
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("kept_connection")]

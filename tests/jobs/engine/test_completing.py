@@ -16,10 +16,10 @@ from jobs.engine.completer import Completer, Finished
 from jobs.handler import WorkItem, get_type
 from jobs.models import Job
 from jobs.outcomes import Done, Outcome
-from tests.engine import DrivenExecutor, ScriptedHandler
 from tests.jobs.conftest import Register, on_own_connection, until
 from tests.jobs.engine.test_completer import Bad, events
 from tests.jobs.rows import add_named, statuses, worked_on
+from tests.support.engine import DrivenExecutor, ScriptedHandler
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("kept_connection")]
 

@@ -16,9 +16,9 @@ from jobs.handler import Resolved, RetryPolicy, WorkItem
 from jobs.models import Counter, Job
 from jobs.outcomes import Done, Outcome
 from tests.conftest import MonotonicClock
-from tests.engine import DrivenExecutor, ScriptedHandler, database_time, make_due, run_due
 from tests.jobs.conftest import Register
 from tests.jobs.rows import add_named, lapse, started, statuses, suspect
+from tests.support.engine import DrivenExecutor, ScriptedHandler, database_time, make_due, run_due
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("cluster")]
 

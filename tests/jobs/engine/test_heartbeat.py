@@ -16,9 +16,9 @@ from jobs.engine import heartbeat, leasing, shared_memory
 from jobs.engine.heartbeat import LiveJobs
 from jobs.models import Counter, Job, Worker
 from tests.conftest import MonotonicClock
-from tests.engine import database_time
 from tests.jobs.conftest import Register
 from tests.jobs.rows import add, add_named, claim, lapse
+from tests.support.engine import database_time
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("cluster")]
 

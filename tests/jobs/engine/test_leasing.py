@@ -13,9 +13,9 @@ from jobs.engine import leasing, outcome_writer
 from jobs.engine.claim import Claimer
 from jobs.models import Job
 from jobs.outcomes import Again, Done, Outcome, Released, Retry
-from tests.engine import database_time
 from tests.jobs.conftest import Register, in_thread
 from tests.jobs.rows import SECOND, add, add_many, claim, ids, lapse, started, suspect
+from tests.support.engine import database_time
 
 pytestmark = pytest.mark.django_db
 

@@ -12,9 +12,9 @@ from jobs.engine import outcome_writer
 from jobs.handler import RetryPolicy
 from jobs.models import Job
 from jobs.outcomes import Again, Done, GiveUp, Outcome, Released, Retry
-from tests.engine import ScriptedHandler, database_time
 from tests.jobs.conftest import Register
 from tests.jobs.rows import claim, lapse, started
+from tests.support.engine import ScriptedHandler, database_time
 
 pytestmark = pytest.mark.django_db
 

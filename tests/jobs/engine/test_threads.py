@@ -20,9 +20,9 @@ from jobs.handler import Resolved
 from jobs.models import Job
 from jobs.outcomes import Done
 from tests.conftest import MonotonicClock
-from tests.engine import DrivenExecutor, ScriptedHandler
 from tests.jobs.conftest import Register, until
 from tests.jobs.rows import add, add_many, add_named, statuses
+from tests.support.engine import DrivenExecutor, ScriptedHandler
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("cluster")]
 

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import requests
 
-from tests.web_server import PATIENCE
+from tests.support.web_server import PATIENCE
 
 LIVEZ = b"GET /livez HTTP/1.1\r\nHost: x\r\n"
 GET = LIVEZ + b"\r\n"

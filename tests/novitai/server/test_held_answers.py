@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from accounts.models import Project
 from accounts.services import create_api_key
 from tests.devtools.launcher.launcher_process import eventually
-from tests.web_server import served, url_of_this_database
+from tests.support.web_server import served, url_of_this_database
 
 LOOPS = 12
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.devtools.launcher.launcher_process import eventually
 from tests.novitai.server.raw_clients import GET, LIVEZ, POST, answers_of, connect, is_served
 from tests.novitai.server.test_web_server import dead_url
-from tests.web_server import served, serving_processes
+from tests.support.web_server import served, serving_processes
 
 MANY = 12
 

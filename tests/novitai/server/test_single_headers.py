@@ -14,7 +14,7 @@ from accounts.models import Project
 from accounts.services import create_api_key
 from instances.models import Instance
 from tests.novitai.refusals import error_of
-from tests.web_server import PATIENCE, served, url_of_this_database
+from tests.support.web_server import PATIENCE, served, url_of_this_database
 
 BODY = json.dumps({"name": "a", "productName": "RTX 4090 24GB", "templateId": "t"}).encode()
 

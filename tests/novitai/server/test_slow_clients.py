@@ -15,7 +15,7 @@ import requests
 
 from tests.novitai.server.raw_clients import GET, LIVEZ, POST, answers_of, connect, is_served
 from tests.novitai.server.test_web_server import dead_url
-from tests.web_server import PATIENCE, served
+from tests.support.web_server import PATIENCE, served
 
 MANY = 12
 LARGE_FILE = "/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js"

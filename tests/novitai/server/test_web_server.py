@@ -17,7 +17,7 @@ import requests
 from accounts.models import Project
 from accounts.services import create_api_key
 from instances.models import Instance
-from tests.web_server import PATIENCE, ROOT, served, url_of_this_database
+from tests.support.web_server import PATIENCE, ROOT, served, url_of_this_database
 
 
 def dead_url() -> str:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import psutil
 from django.db import connection
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 30.0
 
 
