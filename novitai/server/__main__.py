@@ -15,8 +15,9 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
+import psutil
 from uvicorn import Config as ServerConfig
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
@@ -32,6 +33,7 @@ _KEEP_ALIVE_SECONDS = 5
 # For a process to answer its parent, which kills it otherwise; its start takes a few of them.
 _HANGING_SECONDS = 30
 _STOP_MARGIN_SECONDS = 3
+_WATCH_SECONDS = 0.5
 
 
 def main() -> int:
@@ -49,20 +51,33 @@ def main() -> int:
         os.environ["NOVITAI_STARTED_AT"] = str(time.time())
         server = _server_config(config, options.stop_seconds, backlog)
         processes = Multiprocess(server, sockets=[listener(config, options.fd, backlog)])
-        threading.Thread(
-            target=_end_hanging, args=[processes, options.stop_seconds], daemon=True
-        ).start()
+        threading.Thread(target=_watch, args=[processes, options.stop_seconds], daemon=True).start()
         processes.run()
         has_failed = any(each.exitcode == STARTUP_FAILURE for each in processes.processes)
     return STARTUP_FAILURE if has_failed else 0
 
 
-def _end_hanging(processes: Multiprocess, stop_seconds: int) -> None:
-    """A process that stands still does not react to SIGTERM, and uvicorn waits for it for ever."""
-    processes.should_exit.wait()
+def _watch(processes: Multiprocess, stop_seconds: int) -> None:
+    """Two things that uvicorn's parent process waits for too long, and cannot end by itself."""
+    while not processes.should_exit.wait(_WATCH_SECONDS):
+        for each in processes.processes:
+            if _is_dead(each.pid):
+                # uvicorn would wait _HANGING_SECONDS for the answer of a process that died after
+                # the question, since it holds both ends of the pipe. It sees the death next time.
+                with suppress(OSError):
+                    each.child_conn.send(b"pong")
+    # A process that stands still does not react to SIGTERM.
     time.sleep(stop_seconds + _STOP_MARGIN_SECONDS)
     for each in processes.processes:
         each.process.kill()
+
+
+def _is_dead(pid: int | None) -> bool:
+    """Whether it has ended; without taking its exit status, which uvicorn waits for."""
+    try:
+        return pid is not None and psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _options() -> argparse.Namespace:
