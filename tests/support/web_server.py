@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -66,7 +66,14 @@ def serving_processes() -> list[psutil.Process]:
     alive = (c for c in psutil.Process().children() if c.status() != psutil.STATUS_ZOMBIE)
     servers = (child for child in alive if "novitai.server" in child.cmdline())
     parent = max(servers, key=lambda each: each.create_time())
-    return [each for each in parent.children() if "spawn_main" in " ".join(each.cmdline())]
+    return [each for each in parent.children() if _is_serving(each)]
+
+
+def _is_serving(process: psutil.Process) -> bool:
+    """False for the resource tracker and for what has just ended."""
+    with suppress(psutil.Error):
+        return "spawn_main" in " ".join(process.cmdline())
+    return False
 
 
 def url_of_this_database() -> str:

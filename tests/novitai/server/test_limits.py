@@ -6,9 +6,11 @@ import json
 import select
 import socket
 import struct
+import threading
 from contextlib import ExitStack
 from pathlib import Path
 
+from devtools.faults.real.processes import wait_until
 from tests.devtools.launcher.launcher_process import eventually
 from tests.novitai.server.raw_clients import GET, LIVEZ, POST, answers_of, connect, is_served
 from tests.novitai.server.test_web_server import dead_url
@@ -101,3 +103,17 @@ def test_a_process_that_stands_still_does_not_prevent_the_stop(tmp_path: Path) -
     with served(tmp_path, dead_url(), stop_seconds=1) as url:
         assert is_served(url)
         serving_processes()[0].suspend()
+
+
+def test_a_process_that_is_killed_before_it_answers_its_parent_is_replaced_at_once(
+    tmp_path: Path,
+) -> None:
+    """Its parent asks it every half second; then it would wait 30 s for the answer."""
+    with served(tmp_path, dead_url(), stop_seconds=1) as url:
+        assert is_served(url)
+        wait_until(lambda: len(serving_processes()) == 2)
+        asked, other = serving_processes()
+        asked.suspend()
+        threading.Event().wait(1.5)
+        asked.kill()
+        wait_until(lambda: len({*serving_processes()} - {asked, other}) == 1, seconds=20)
