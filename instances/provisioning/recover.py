@@ -15,7 +15,7 @@ from instances.models import Instance
 from instances.models.locking import cause_of, locked_instances
 from instances.novita import client_factory, limiter, listing_profile
 from instances.novita.limiter import Permit
-from instances.novita.witnesses import known_to_live, lacks_any
+from instances.novita.witnesses import has_any_vanished, known_to_live, lacks_any
 from instances.provisioning.common import RETRY_AFTER, count_unanswered
 from instances.provisioning.results import never_created, placed
 from jobs.failpoints import failpoint
@@ -40,7 +40,8 @@ class RecoverWork:
     """Names to find.
 
     Thorough: read the whole list, since Novita's name filter may miss instances; one list serves
-    all jobs. ``known``: witnesses that a whole list must contain.
+    all jobs. ``known``: witnesses that a whole list must contain. ``is_blindness_possible``: there
+    are none, because the last of them vanished after the oldest of these creates was sent.
     """
 
     upstream_names: tuple[str, ...]
@@ -51,6 +52,7 @@ class RecoverWork:
     pages: int = 1
     request_id: str = ""
     known: Sequence[str] = ()
+    is_blindness_possible: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,8 @@ def _recovery(
     permit = limiter.reserve(calls, at_least=NAMED_CALLS if is_thorough else 2)
     if not permit.is_granted:
         return Resolved({job.pk: Again(permit.wait) for job in jobs})
+    known = known_to_live() if is_thorough else ()
+    posted = [instances[job.subject].posted_at or database_now() for job in jobs]
     work = RecoverWork(
         tuple(instances[job.subject].upstream_name for job in jobs),
         is_thorough,
@@ -110,7 +114,8 @@ def _recovery(
         begun_at=database_now(),
         pages=pages,
         request_id=jobs[0].request_id,
-        known=known_to_live() if is_thorough else (),
+        known=known,
+        is_blindness_possible=is_thorough and not known and has_any_vanished(min(posted)),
     )
     return WorkItem(jobs, work)
 
@@ -140,7 +145,8 @@ def _read_whole(client: NovitaClient, work: RecoverWork, names: Set[str]) -> Rec
     found = _named(listing, names)
     if listing.is_complete:
         # A list without a witness proves no absence, or a create could be sent twice.
-        absent_names = frozenset() if lacks_any(listing, work.known) else names
+        is_doubted = work.is_blindness_possible or lacks_any(listing, work.known)
+        absent_names = frozenset() if is_doubted else names
         return RecoverResult(client.calls, found, absent_names, pages)
     absent: set[str] = set()
     try:

@@ -7,7 +7,10 @@ from datetime import timedelta
 
 import pytest
 
+from core.clock import database_now
+from instances.domain.types import Cause
 from instances.models import Instance, UpstreamEnding
+from instances.monitoring.absence import conclude
 from jobs.engine.claim import Claimer
 from jobs.models import Job
 from tests.conftest import MonotonicClock
@@ -89,6 +92,13 @@ def watched(service: Service, novita: FakeNovita) -> Instance:
     return instance
 
 
+def vanish(instance: Instance) -> None:
+    """Novita has not shown it for so long that it is taken to be deleted."""
+    Instance.objects.filter(pk=instance.pk).update(absence_seen_at=database_now())
+    instance.refresh_from_db()
+    conclude(instance, cause=Cause("worker"), now=database_now())
+
+
 @pytest.mark.parametrize("seen", [0, 300, None], ids=["now", "five minutes ago", "never"])
 @pytest.mark.parametrize("shows", ["nothing", "all as removed"])
 def test_a_list_that_lacks_what_is_held_proves_no_absence(
@@ -110,6 +120,38 @@ def test_a_list_that_lacks_what_is_held_proves_no_absence(
     novita.instances = hidden
     create(service, instance)
     assert (instance.status, len(novita.created)) == ("starting", 2)
+
+
+def test_while_novita_shows_nothing_the_end_of_all_others_proves_no_absence(
+    service: Service, novita: FakeNovita
+) -> None:
+    """Blind for so long that what ran is taken to be deleted: then there is no witness left."""
+    other = watched(service, novita)
+    novita.fail("create_instance", TIMED_OUT, acts=True)
+    instance = create(service, service.create())
+    age(instance, posted_at=PAST_SETTLE_TIME)
+    hidden, novita.instances = novita.instances, {}
+    vanish(other)
+    create(service, instance, times=8)
+    assert (instance.create_step, len(novita.created)) == ("look_up", 2)
+    novita.instances = hidden
+    create(service, instance)
+    assert (instance.status, len(novita.created)) == ("starting", 2)
+
+
+def test_what_was_really_deleted_at_novita_does_not_hold_up_a_create_for_ever(
+    service: Service, novita: FakeNovita, configure: Configure
+) -> None:
+    configure(absence_after=60.0)
+    other = watched(service, novita)
+    novita.fail("create_instance", TIMED_OUT, acts=False)
+    instance = create(service, service.create())
+    novita.instances = {}
+    vanish(other)
+    age(other, upstream_gone_at=timedelta(minutes=7))
+    age(instance, posted_at=timedelta(minutes=8))
+    create(service, instance, times=8)
+    assert instance.create_step != "look_up"
 
 
 def test_a_search_by_name_proves_no_absence_after_lists_that_saw(
