@@ -75,7 +75,7 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "novitai.urls"
-WSGI_APPLICATION = "novitai.wsgi.application"
+WSGI_APPLICATION = "novitai.server.wsgi.application"
 APPEND_SLASH = False
 
 TEMPLATES = [

@@ -33,7 +33,7 @@ from instances.api.waiting_filters import (
 )
 from instances.lifecycle.representation import InstanceDetails
 from instances.models import Instance, InstanceEvent
-from instances.streaming import process, queries
+from instances.streaming import process_hub, queries
 from instances.streaming.connection_limits import LimitReached
 from instances.streaming.deferred_response import DeferredResponse
 from instances.streaming.queries import BEGINNING, Key
@@ -178,7 +178,7 @@ def _position(project_id: int, last_event_id: str) -> tuple[str, Key]:
 
 def _later(client: Wait | Stream, content_type: str) -> DeferredResponse:
     try:
-        release = process.hub().connection_limits.take(client.project_id)
+        release = process_hub.hub().connection_limits.take(client.project_id)
     except LimitReached as full:
         raise (_TooMany() if full.is_of_project else _Full()) from None
     return DeferredResponse(client, release=release, content_type=content_type)

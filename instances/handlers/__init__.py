@@ -21,10 +21,10 @@ def register_job_types() -> None:
     """Register all handlers; called once when Django is ready."""
     from instances.handlers import (
         catalogue,
-        change,
         create,
         limits,
         monitor,
+        power_actions,
         probe,
         reconcile,
         seal,
@@ -65,7 +65,7 @@ def register_job_types() -> None:
         *(
             handler.JobType(
                 verb,
-                change.ChangeInstance(),
+                power_actions.ChangeInstance(),
                 batch_size=20,
                 max_in_flight=60,
                 retry=NEVER_GIVE_UP,

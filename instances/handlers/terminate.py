@@ -11,8 +11,8 @@ from datetime import timedelta
 from django.conf import settings
 
 from core.clock import database_now
-from instances.handlers import ended
-from instances.handlers.ended import EndResult, EndWork
+from instances.handlers import termination_results as results
+from instances.handlers.termination_results import EndResult, EndWork
 from instances.lifecycle.terminations import drop_if_unasked
 from instances.models import UpstreamEnding
 from instances.models.locking import cause_of, locked_instances
@@ -42,12 +42,12 @@ class TerminateInstance(Handler[EndWork, EndResult]):
         parts: list[WorkItem[EndWork] | Resolved] = []
         suspects: list[tuple[Job, UpstreamEnding]] = []
         for job in jobs:
-            ending = ended.ending_of(job)
+            ending = results.ending_of(job)
             if ending is None or ending.confirmed_at is not None or _is_dropped(job, ending):
                 parts.append(Resolved({job.pk: Done()}))
             elif ending.account != settings.CONFIG.upstream_account:
                 parts.append(Resolved({job.pk: Again(OTHER_ACCOUNT)}))
-            elif ended.needs_list(ending):
+            elif results.needs_list(ending):
                 suspects.append((job, ending))
             else:
                 parts.append(_alone(job, ending))
@@ -58,7 +58,7 @@ class TerminateInstance(Handler[EndWork, EndResult]):
         listing, list_error, is_readable = None, "", True
         if work.has_list:
             listing, list_error, is_readable = _list(client, work)
-        found: dict[str, ended.DeleteAttempt] = {}
+        found: dict[str, results.DeleteAttempt] = {}
         for upstream_id in work.upstream_ids:
             if work.permit.calls - len(client.calls) < 1:
                 break
@@ -72,7 +72,7 @@ class TerminateInstance(Handler[EndWork, EndResult]):
     def apply(self, jobs: Sequence[Job], work: EndWork, result: EndResult) -> Mapping[int, Outcome]:
         instances = locked_instances(jobs)
         outcomes = {
-            job.pk: ended.apply_result(
+            job.pk: results.apply_result(
                 job, instances[job.subject], work, result, now=database_now()
             )
             for job in jobs
@@ -129,7 +129,7 @@ def _list(client: NovitaClient, work: EndWork) -> tuple[Listing | None, str, boo
     return listing, "", True
 
 
-def _end(client: NovitaClient, upstream_id: str, *, is_listed: bool) -> ended.DeleteAttempt:
+def _end(client: NovitaClient, upstream_id: str, *, is_listed: bool) -> results.DeleteAttempt:
     """Get by id, and delete if the GPU may exist.
 
     It may exist if it is seen, is in the list, or if its id is refused in unknown words.
@@ -148,14 +148,14 @@ def _end(client: NovitaClient, upstream_id: str, *, is_listed: bool) -> ended.De
     is_there = evidence in (Evidence.SEEN, Evidence.REFUSED)
     is_there |= is_listed
     if not is_there or is_leaving:
-        return ended.DeleteAttempt(evidence, seen, error)
+        return results.DeleteAttempt(evidence, seen, error)
     try:
         failpoint("terminate.before_delete")
         client.delete_instance(upstream_id)
         failpoint("terminate.after_delete")
     except InstanceNotFound:
         # It may be leaving already: the next run decides.
-        return ended.DeleteAttempt(evidence, seen, error)
+        return results.DeleteAttempt(evidence, seen, error)
     except NovitaError as caught:
-        return ended.DeleteAttempt(evidence, seen, error or caught)
-    return ended.DeleteAttempt(evidence, seen, error, is_deleted=True)
+        return results.DeleteAttempt(evidence, seen, error or caught)
+    return results.DeleteAttempt(evidence, seen, error, is_deleted=True)

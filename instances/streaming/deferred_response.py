@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from django.db import connection
 from django.http import StreamingHttpResponse
 
-from instances.streaming import process
+from instances.streaming import process_hub
 from instances.streaming.connections import QueueSink
 from instances.streaming.subscribers import Client
 
@@ -33,11 +33,11 @@ class DeferredResponse(StreamingHttpResponse):
         if not connection.in_atomic_block:
             connection.close()
         sink = QueueSink()
-        process.hub().add(self.subscriber, sink, self.release)
+        process_hub.hub().add(self.subscriber, sink, self.release)
         try:
             yield from sink
         finally:
-            process.hub().drop(self.subscriber)
+            process_hub.hub().drop(self.subscriber)
 
     def close(self) -> None:
         super().close()

@@ -91,7 +91,7 @@ def _options() -> argparse.Namespace:
 
 def _server_config(config: Config, stop_seconds: int, backlog: int) -> ServerConfig:
     return ServerConfig(
-        "novitai.asgi:application",
+        "novitai.server.asgi:application",
         http="novitai.server.connection:Connection",
         ws="none",
         loop="novitai.server.loop:FairLoop",

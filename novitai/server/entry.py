@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import structlog
 
 from accounts.console.site import ANSWER_DELAY
-from instances.streaming import process
+from instances.streaming import process_hub
 from instances.streaming.connections import AsgiConnection
 from instances.streaming.deferred_response import DeferredResponse
 from novitai.env.fields import Config
@@ -61,7 +61,9 @@ class Entry:
 
     def __init__(self, load: Callable[[], Wsgi], config: Config, most_connections: int) -> None:
         self._load, self._limit = load, config.max_body_bytes
-        self._clients = Clients(config.web_read_timeout, most_connections, process.begin_closing)
+        self._clients = Clients(
+            config.web_read_timeout, most_connections, process_hub.begin_closing
+        )
         self._threads = ThreadPoolExecutor(config.web_threads, "request")
         probes = ThreadPoolExecutor(_PROBE_THREADS, "probe")
         self._pools = {"/livez": ThreadPoolExecutor(1), "/readyz": probes, "/health": probes}
@@ -170,9 +172,9 @@ class Entry:
             return
         out = AsgiConnection([*answer.headers, _CLOSE], send, connection.abort)
         connection.hold(out.lose)
-        process.hub().add(deferred.subscriber, out, deferred.release)
+        process_hub.hub().add(deferred.subscriber, out, deferred.release)
         if self._clients.is_stopping:
-            process.begin_closing()
+            process_hub.begin_closing()
         await out.run()
 
     # The process
@@ -186,7 +188,7 @@ class Entry:
             # It has told why.
             await send({"type": "lifespan.startup.failed"})
             return
-        process.run_on(loop)
+        process_hub.run_on(loop)
         scope["state"]["clients"] = self._clients
         sweeping = loop.create_task(self._sweep())
         # A thread with its answer from Postgres must not wait 5 ms for each one that computes.
@@ -197,7 +199,7 @@ class Entry:
         await send({"type": "lifespan.startup.complete"})
         await receive()
         sweeping.cancel()
-        await loop.run_in_executor(None, process.close)
+        await loop.run_in_executor(None, process_hub.close)
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _sweep(self) -> None:

@@ -11,7 +11,7 @@ from django.core.wsgi import get_wsgi_application
 from django.db import connections
 
 from accounts.rest.idempotency_keys import read_key
-from instances.streaming import process
+from instances.streaming import process_hub
 
 
 class Silent(WSGIRequestHandler):
@@ -28,7 +28,7 @@ class Silent(WSGIRequestHandler):
 def nobody_waits_afterwards(db: None) -> Iterator[None]:
     """What waits keeps database connections, which would keep the database."""
     yield
-    process.close()
+    process_hub.close()
 
 
 def with_keys_of_their_own(application: Any) -> Any:

@@ -180,7 +180,7 @@ def test_a_plan_made_while_there_is_nothing_is_right_for_many_rows_too(
     assert conditions == {"accounts_apikey": ["digest"], "instances_instance": ["public_id"]}
 
 
-@pytest.mark.parametrize(("entry", "threshold"), [("novitai.wsgi", "0"), ("django", "None")])
+@pytest.mark.parametrize(("entry", "threshold"), [("novitai.server.wsgi", "0"), ("django", "None")])
 def test_only_who_serves_requests_keeps_plans(db: None, entry: str, threshold: str) -> None:
     """A worker's claims have plans of their own, which psycopg would throw away with its own."""
     code = (

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from unittest.mock import patch
 
-from instances.handlers import ended
+from instances.handlers import termination_results
 from instances.provisioning import results
 from instances.provisioning.submit import SubmitResult
 from instances.reconciliation import duplicates
@@ -49,7 +49,7 @@ def absence_is_a_decision() -> Iterator[None]:
 @contextmanager
 def no_read_after_a_delete() -> Iterator[None]:
     """A delete that was taken counts as an end."""
-    evaluate = ended._evaluate
+    evaluate = termination_results._evaluate
 
     def trust(ending, attempt, work, result, now):
         if attempt.is_deleted:
@@ -57,5 +57,5 @@ def no_read_after_a_delete() -> Iterator[None]:
             return Done()
         return evaluate(ending, attempt, work, result, now)
 
-    with patch.object(ended, "_evaluate", trust):
+    with patch.object(termination_results, "_evaluate", trust):
         yield

@@ -14,7 +14,7 @@ from instances.domain.types import Cause, InstanceRequest
 from instances.lifecycle.transitions import change_status
 from instances.models import Instance, InstanceEvent
 from instances.services import create_instance
-from instances.streaming import process
+from instances.streaming import process_hub
 from instances.streaming.hub import Hub
 from instances.streaming.queries import newest_final
 
@@ -22,13 +22,13 @@ from instances.streaming.queries import newest_final
 @pytest.fixture(autouse=True)
 def nobody_waits_afterwards(transactional_db: None) -> Iterator[None]:
     yield
-    process.close()
+    process_hub.close()
 
 
 @pytest.fixture
 def quick_key_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     """A hub of this process that looks for dead keys all the time."""
-    monkeypatch.setattr(process, "Hub", partial(Hub, keys_seconds=0.02))
+    monkeypatch.setattr(process_hub, "Hub", partial(Hub, keys_seconds=0.02))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from accounts.models import ApiKey, Project
 from accounts.services import revoke_api_key
 from instances.models import Instance, InstanceEvent
-from instances.streaming import process
+from instances.streaming import process_hub
 from tests.contract.documents import document
 from tests.instances.streaming.conftest import make, move
 
@@ -164,7 +164,7 @@ def test_a_revoked_key_ends_its_streams(
 
 def test_a_process_that_stops_ends_its_streams(api: Client, instance: Instance) -> None:
     reader = stream(api)
-    process.begin_closing()
+    process_hub.begin_closing()
     assert reader.is_over()
 
 

@@ -16,7 +16,7 @@ from accounts.models import ApiKey, Project
 from accounts.services import create_api_key, revoke_api_key
 from core.clock import database_now
 from instances.models import Instance
-from instances.streaming import process
+from instances.streaming import process_hub
 from instances.streaming.connection_limits import OF_PROCESS, ConnectionLimits, LimitReached
 from instances.streaming.hub import KEYS_SECONDS
 from tests.conftest import client_of
@@ -36,7 +36,7 @@ def meanwhile() -> Callable[[Callable[[], None]], threading.Thread]:
     def start(what: Callable[[], None]) -> threading.Thread:
         def run() -> None:
             poll = threading.Event()
-            while not process.hub().connection_limits.taken:
+            while not process_hub.hub().connection_limits.taken:
                 poll.wait(0.01)
             what()
             connection.close()
@@ -63,7 +63,7 @@ def test_an_event_ends_the_wait(api: Client, instance: Instance, meanwhile: Any)
         *("running", "running"),
         3,
     )
-    assert process.hub().connection_limits.taken == 0
+    assert process_hub.hub().connection_limits.taken == 0
 
 
 def test_a_status_that_lasted_a_moment_is_not_missed(api: Client, instance: Instance) -> None:
@@ -109,7 +109,7 @@ def test_a_wait_ends_when_an_event_puts_its_aim_out_of_reach(
 def test_a_process_that_stops_answers_those_who_wait(
     api: Client, instance: Instance, meanwhile: Any
 ) -> None:
-    thread = meanwhile(process.begin_closing)
+    thread = meanwhile(process_hub.begin_closing)
     assert wait(api, instance)["waitResult"] == "shutdown"
     thread.join()
 
@@ -153,7 +153,7 @@ def test_head_does_not_wait(api: Client, instance: Instance) -> None:
 
 
 def test_so_many_may_wait_and_no_more(api: Client, instance: Instance) -> None:
-    limits = process.hub().connection_limits
+    limits = process_hub.hub().connection_limits
     path = f"/api/instances/{instance.public_id}/wait"
     taken = take_all(limits, instance.project_id)
     response = api.get(path)
@@ -229,7 +229,7 @@ def test_a_key_that_dies_ends_its_waits_with_the_refusal_of_a_dead_key(
     assert set(body) == {"error"}
     assert (body["error"]["code"], body["error"]["requestId"]) == ("UNAUTHORIZED", "waits")
     assert body["error"]["message"] == api.get(path).json()["error"]["message"]
-    assert process.hub().connection_limits.taken == 0
+    assert process_hub.hub().connection_limits.taken == 0
 
 
 def test_a_dead_key_ends_no_wait_of_another(

@@ -15,7 +15,7 @@ _MOST_CONNECTIONS = 4000
 
 
 def _wsgi() -> Any:
-    from novitai.wsgi import application
+    from novitai.server.wsgi import application
 
     return application
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from instances.handlers.change import ChangeInstance
+from instances.handlers.power_actions import ChangeInstance
 from instances.models import Instance, UpstreamGate
 from jobs.models import Job, JobPriority
 from tests.instances.conftest import Configure

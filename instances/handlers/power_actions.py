@@ -14,7 +14,7 @@ from django.conf import settings
 from core.clock import database_now
 from instances.domain.enums import Action
 from instances.domain.schedule import next_observation
-from instances.handlers.changed import Changed, apply_result
+from instances.handlers.power_action_results import Changed, apply_result
 from instances.lifecycle.jobs import ACTION_JOBS, enqueue_monitor
 from instances.models import Instance
 from instances.models.locking import instances_of, locked_instances

@@ -1,4 +1,4 @@
-"""Django's WSGI handler, which ``novitai.asgi`` serves."""
+"""Django's WSGI handler, which ``novitai.server.asgi`` serves."""
 
 import logging
 import os
