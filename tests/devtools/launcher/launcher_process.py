@@ -15,7 +15,8 @@ import psutil
 from devtools.launcher.environment import settings_names
 
 ROOT = Path(__file__).resolve().parents[3]
-DEADLINE_SECONDS = 60.0
+# For a start on a machine that has ten other things to do.
+DEADLINE_SECONDS = 150.0
 _MARK = "NOVITAI_TEST_MARK"
 
 

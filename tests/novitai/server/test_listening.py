@@ -4,16 +4,12 @@ import asyncio
 import socket
 from contextlib import ExitStack
 
+from devtools.launcher.ports import free_port
 from novitai.env.config import load_config
 from novitai.server.__main__ import listener
 from novitai.server.loop import FairLoop
-from tests.novitai.server.test_web_server import dead_url
 
 CLIENTS = 20
-
-
-def free_port() -> int:
-    return int(dead_url().split(":")[-1].split("/")[0])
 
 
 def test_an_answer_in_two_parts_does_not_wait_for_its_client() -> None:

@@ -102,8 +102,9 @@ def test_a_client_that_asks_before_it_sends_is_told_to_go_on_or_why_not(
     client.sendall(b"{}")
     assert answers_of(client, 1) == [b"HTTP/1.1 401 Unauthorized"]
     client.sendall(POST + b"Content-Length: 99999999\r\nExpect: 100-continue\r\n\r\n")
-    answer = client.makefile("rb").read()
-    assert answer.startswith(b"HTTP/1.1 413 ")
+    # The body of the answer before may come with it.
+    _, found, answer = client.makefile("rb").read().partition(b"HTTP/1.1 413 ")
+    assert found
     assert b"\r\nconnection: close\r\n" in answer
     older = connect(service, clients)
     head = POST.replace(b"1.1", b"1.0") + b"Content-Length: 2\r\nExpect: 100-continue\r\n\r\n"

@@ -21,9 +21,11 @@ from tests.support.web_server import PATIENCE, ROOT, served, url_of_this_databas
 
 
 def dead_url() -> str:
-    """An address where nothing listens: the port was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return f"postgresql://nobody@127.0.0.1:{free.getsockname()[1]}/nothing"
+    """An address where nothing listens: no server takes port 1 (tcpmux) by itself.
+
+    A port that was free a moment ago may be somebody else's when it is tried.
+    """
+    return "postgresql://nobody@127.0.0.1:1/nothing"
 
 
 @pytest.fixture(scope="module")
