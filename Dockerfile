@@ -20,6 +20,7 @@ COPY instances instances
 COPY jobs jobs
 COPY novitai novitai
 COPY upstream upstream
+COPY webhooks webhooks
 COPY devtools/__init__.py devtools/
 COPY devtools/simulator devtools/simulator
 # Static files are served from the packages themselves (whitenoise), so there is nothing to

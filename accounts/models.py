@@ -120,8 +120,8 @@ class IdempotentAnswer(models.Model):
     key = models.CharField(max_length=255)
     fingerprint = models.CharField(max_length=64)
     status_code = models.PositiveSmallIntegerField(null=True)
-    # JSON as text: jsonb would not keep the order of the fields.
-    body = models.TextField(blank=True)
+    # JSON as text: jsonb would not keep the order of the fields. It may hold a new secret.
+    body = SealedTextField(blank=True)
     headers = models.JSONField(default=dict)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 

@@ -15,9 +15,14 @@ class InstancesConfig(AppConfig):
         # drf-spectacular knows its extensions by their import.
         from instances.api import strictness  # noqa: F401
         from instances.handlers import register_job_types
+        from instances.lifecycle.message_types import EVENT_TYPES
+        from instances.lifecycle.webhook_owner import InstancesOwner
         from jobs.signals import cluster_starting
+        from webhooks import event_types, owner
 
         register_job_types()
+        event_types.register(EVENT_TYPES)
+        owner.register(InstancesOwner())
         cluster_starting.connect(_refuse_without_key, dispatch_uid="instances.refuse_without_key")
 
 

@@ -132,11 +132,13 @@ def ensure_recurring() -> None:
     with transaction.atomic():
         for key in sorted(keys.keys() - set(there)):
             enqueue(keys[key], payload={}, priority=JobPriority.LOW, dedupe_key=key)
-        _hasten([f"recurring:{each.name}" for each in recurring if each.runs_at_start])
+        hasten([f"recurring:{each.name}" for each in recurring if each.runs_at_start])
 
 
-def _hasten(dedupe_keys: Sequence[str]) -> None:
-    """Make these pending rows due now. Skips locked ones: they are being claimed already."""
+def hasten(dedupe_keys: Sequence[str]) -> int:
+    """Make these pending rows due now; returns how many. Skips locked ones: they are being claimed
+    already.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -148,3 +150,7 @@ def _hasten(dedupe_keys: Sequence[str]) -> None:
             """,
             [list(dedupe_keys)],
         )
+        hastened: int = cursor.rowcount
+    if hastened:
+        notify()
+    return hastened

@@ -16,6 +16,7 @@ _redoc = SpectacularRedocView.as_view(url_name="schema", template_name="novitai/
 urlpatterns = [
     # Django tries the patterns in order, so the most used ones come first.
     path("api/", include("instances.api.urls")),
+    path("api/", include("webhooks.api.urls")),
     path("api/", include("jobs.api.urls")),
     path("api/", include("accounts.api.urls")),
     path("", only_to_read(RedirectView.as_view(pattern_name="docs")), name="home"),

@@ -33,9 +33,9 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Project
 from accounts.services import create_api_key
+from core import cursors
 from devtools.embedded_postgres import stop
 from instances.api.filters import SORTS, asked_for
-from novitai.rest import cursors
 
 ROWS = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
 TIMES = int(sys.argv[2]) if len(sys.argv) > 2 else 5

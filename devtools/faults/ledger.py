@@ -19,7 +19,15 @@ BLIND_AFTERWARDS_MS = 30_000
 _TABLES = {
     "instances": "instances_instance",
     "events": "instances_instanceevent",
-    "deliveries": "instances_webhookdelivery",
+    "deliveries": """(
+        SELECT d.id, m.public_id, m.body::jsonb AS payload, i.id AS instance_id,
+            e.id AS event_id, d.status, d.last_error, d.ended_at
+        FROM webhooks_delivery d
+        JOIN webhooks_message m ON m.id = d.message_id
+        JOIN webhooks_endpoint p ON p.id = d.endpoint_id AND p.kind = 'instance'
+        JOIN instances_instance i ON i.public_id = m.subject
+        JOIN instances_instanceevent e ON e.public_id = m.body::jsonb ->> 'eventId'
+    )""",
     "endings": "instances_upstreamending",
     "jobs": "jobs_job",
 }

@@ -13,9 +13,12 @@ import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from standardwebhooks import Webhook
 
 _PREFIX = "whsec_"
+_PRIVATE_PREFIX, _PUBLIC_PREFIX = "whsk_", "whpk_"
+_KEY_BYTES = 32
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _MIN_BYTES, _MAX_BYTES, _NEW_BYTES = 16, 64, 32
 
@@ -42,6 +45,33 @@ def is_usable_secret(text: str) -> bool:
     return _MIN_BYTES <= len(key) <= _MAX_BYTES
 
 
+def generate_v1a_key() -> str:
+    """A new ed25519 key: whsk_ and the base64 of its 32 bytes (RFC 8032)."""
+    return _PRIVATE_PREFIX + base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode()
+
+
+def public_key_of(key: str) -> str:
+    """The public key of a v1a key: whpk_ and the base64 of its 32 bytes. Raises ValueError."""
+    raw = _private_key(key).public_key().public_bytes_raw()
+    return _PUBLIC_PREFIX + base64.b64encode(raw).decode()
+
+
+def _private_key(key: str) -> Ed25519PrivateKey:
+    encoded = key.removeprefix(_PRIVATE_PREFIX)
+    raw = base64.b64decode(encoded, validate=True) if encoded != key else b""
+    if len(raw) != _KEY_BYTES:
+        raise ValueError("a v1a key is whsk_ and the base64 of 32 bytes")
+    return Ed25519PrivateKey.from_private_bytes(raw)
+
+
+def _signature(key: str, message_id: str, moment: datetime, text: str) -> str:
+    """One signature with its scheme, by the prefix of the key."""
+    if not key.startswith(_PRIVATE_PREFIX):
+        return Webhook(key).sign(message_id, moment, text)
+    signed = f"{message_id}.{int(moment.timestamp())}.{text}".encode()
+    return "v1a," + base64.b64encode(_private_key(key).sign(signed)).decode()
+
+
 def signed_headers(
     secret: str,
     message_id: str,
@@ -61,7 +91,8 @@ def signed_headers(
     if not _MESSAGE_ID.fullmatch(message_id):
         raise ValueError(f"not a message id: {message_id!r}")
     all_secrets = (secret, *also_sign_with)
-    if not all(map(is_usable_secret, all_secrets)):
+    shared = [each for each in all_secrets if not each.startswith(_PRIVATE_PREFIX)]
+    if not all(map(is_usable_secret, shared)):
         raise ValueError("a signing secret is not usable")
     # The library replaces the time zone instead of converting, so it must get UTC.
     moment = now.astimezone(UTC)
@@ -70,6 +101,6 @@ def signed_headers(
         "webhook-id": message_id,
         "webhook-timestamp": str(int(moment.timestamp())),
         "webhook-signature": " ".join(
-            Webhook(each).sign(message_id, moment, text) for each in all_secrets
+            _signature(each, message_id, moment, text) for each in all_secrets
         ),
     }

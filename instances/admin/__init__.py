@@ -1,6 +1,5 @@
 """Admin pages of instances, terminations, reconciliation, projects and keys."""
 
-from instances.admin.deliveries import WebhookDeliveryAdmin
 from instances.admin.endings import UpstreamEndingAdmin
 from instances.admin.gates import UpstreamGateAdmin
 from instances.admin.instances import InstanceAdmin
@@ -17,5 +16,4 @@ __all__ = [
     "ReconcileRunAdmin",
     "UpstreamEndingAdmin",
     "UpstreamGateAdmin",
-    "WebhookDeliveryAdmin",
 ]

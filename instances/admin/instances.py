@@ -17,7 +17,7 @@ from instances.domain.enums import CreateStep, FailureCode
 from instances.domain.money import usd_text
 from instances.lifecycle import spend_rate
 from instances.lifecycle.charges import cost_so_far_e5_usd
-from instances.models import Instance, InstanceEvent, UpstreamEnding, WebhookDelivery
+from instances.models import Instance, InstanceEvent, UpstreamEnding
 from jobs.display import pretty_json
 from jobs.models import Job
 from jobs.redaction import redact_url
@@ -40,15 +40,6 @@ class EndingInline(ReadOnlyInline):
 
     model = UpstreamEnding
     fields = ("upstream_id", "reason", "created_at", "looks", "confirmed_at", "last_error")
-    readonly_fields = fields
-    ordering = ("id",)
-
-
-class DeliveryInline(ReadOnlyInline):
-    """Webhook messages of the instance."""
-
-    model = WebhookDelivery
-    fields = ("public_id", "status", "attempts", "last_status_code", "last_error", "created_at")
     readonly_fields = fields
     ordering = ("id",)
 
@@ -109,7 +100,7 @@ class InstanceAdmin(ControlledAdmin):
     list_select_related = ("project",)
     search_fields = ("public_id__exact", "name__exact", "upstream_id__exact", "made_by__exact")
     search_help_text = "Instance id, name, id at Novita, or key:ID of the API key (exact)."
-    inlines = (EventInline, EndingInline, DeliveryInline)
+    inlines = (EventInline, EndingInline)
     fieldsets = (
         (None, {"fields": (
             "public_id", "project", "status", "status_changed_at", "reason_code",

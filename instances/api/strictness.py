@@ -17,7 +17,7 @@ TAKES_NULLS = "x-takes-nulls"
 class StrictObject(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
     """Every serializer that refuses what it does not know."""
 
-    target_class = "instances.api.serializers.StrictSerializer"
+    target_class = "core.request_bodies.StrictSerializer"
     match_subclasses = True
 
     def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:

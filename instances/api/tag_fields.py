@@ -5,7 +5,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from instances.api.fields import StrictField
+from core.request_fields import StrictField
 from instances.domain.tags import (
     KEY,
     LONGEST_VALUE,

@@ -233,3 +233,4 @@ class JobType(TextChoices):
     REFRESH_CATALOGUE = "refresh_catalogue"
     PROBE_UPSTREAM = "probe_upstream"
     SEAL_SECRETS = "seal_secrets"
+    RECORD_UNDELIVERED = "record_undelivered"

@@ -11,10 +11,6 @@ from jobs.handler import ATTEMPTS_WITHOUT_LIMIT, RetryPolicy
 NEVER_GIVE_UP = RetryPolicy(
     max_attempts=ATTEMPTS_WITHOUT_LIMIT, first=timedelta(seconds=1), longest=timedelta(seconds=30)
 )
-# 5 s, 10 s, 20 s, … up to six hours: about 28 hours in all.
-WEBHOOK_RETRIES = RetryPolicy(
-    max_attempts=16, first=timedelta(seconds=5), longest=timedelta(hours=6)
-)
 
 
 def register_job_types() -> None:
@@ -30,6 +26,7 @@ def register_job_types() -> None:
         seal,
         template,
         terminate,
+        undelivered,
         webhook,
     )
 
@@ -50,10 +47,17 @@ def register_job_types() -> None:
         ),
         handler.JobType(
             JobType.SEND_WEBHOOK,
-            webhook.SendWebhook(),
+            webhook.SendInstanceWebhook(),
             batch_size=20,
             max_in_flight=60,
-            retry=WEBHOOK_RETRIES,
+            retry=NEVER_GIVE_UP,
+        ),
+        handler.JobType(
+            JobType.RECORD_UNDELIVERED,
+            undelivered.RecordUndelivered(),
+            batch_size=20,
+            max_in_flight=60,
+            retry=NEVER_GIVE_UP,
         ),
         handler.JobType(
             JobType.TERMINATE_INSTANCE,

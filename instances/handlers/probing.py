@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from instances.catalogue.ports import SSH_PORT
-from instances.handlers.webhook import allowed_networks
 from instances.lifecycle.addresses import ssh_url
 from instances.models import Instance
 from instances.monitoring import Observation, readiness
 from upstream.types import UpstreamInstance
+from webhooks.limits import allowed_networks
 
 
 @dataclass(frozen=True, slots=True)

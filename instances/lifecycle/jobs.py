@@ -14,9 +14,10 @@ from django.conf import settings
 from core.clock import iso
 from egress.webhooks.urls import receiver_of
 from instances.domain.enums import Action, JobType
-from instances.models import Instance, UpstreamEnding, WebhookDelivery
+from instances.models import Instance, UpstreamEnding
 from jobs import queue
 from jobs.models import Job, JobPriority
+from webhooks.models import Delivery
 
 # Actions that stop costs have the highest priority.
 ACTION_JOBS = {
@@ -107,32 +108,24 @@ def enqueue_termination(
     )
 
 
-def new_webhook_job(delivery: WebhookDelivery, *, request_id: str) -> Job:
-    """Unsaved job that sends a new webhook message."""
-    return queue.new_job(**_webhook(delivery, request_id))
-
-
-def enqueue_webhook(delivery: WebhookDelivery, *, request_id: str) -> None:
-    """Job that sends a webhook message that is first in order."""
-    queue.enqueue(**_webhook(delivery, request_id))
-
-
-def _webhook(delivery: WebhookDelivery, request_id: str) -> dict[str, Any]:
-    instance = delivery.instance
-    return {
-        "type_": JobType.SEND_WEBHOOK,
-        "payload": {
+def enqueue_undelivered(delivery: Delivery) -> None:
+    """Job that tells in an instance's events that a message was given up."""
+    queue.enqueue(
+        JobType.RECORD_UNDELIVERED,
+        payload={
+            "messageId": delivery.message.public_id,
             "deliveryId": delivery.public_id,
-            # Only the origin; the full address is read from the instance when the message is sent.
-            "url": receiver_of(instance.webhook_url),
-            "payload": delivery.payload,
+            "endpointId": delivery.endpoint.public_id,
+            "type": delivery.type,
+            "attempts": delivery.attempts,
+            "error": delivery.last_error,
         },
-        "subject": instance.public_id,
-        "project": delivery.project,
-        "priority": JobPriority.NORMAL,
-        "dedupe_key": f"webhook:{delivery.public_id}",
-        "request_id": request_id,
-    }
+        subject=delivery.subject,
+        project=delivery.project,
+        priority=JobPriority.LOW,
+        dedupe_key=f"undelivered:{delivery.public_id}:{delivery.attempts}",
+        request_id=delivery.message.request_id,
+    )
 
 
 def enqueue_template_look_up(template_id: str, *, request_id: str) -> Job:

@@ -1,16 +1,15 @@
-"""Webhook outbox: messages are written in the transaction of their event and sent in order."""
+"""The messages that instances tell, written in the transaction of their event."""
 
-from collections.abc import Mapping
 from typing import Self
 
-from django.db.models import Model
 from pydantic import Field
 
 from core.answers import Answer, Moment
-from instances.domain.enums import DeliveryStatus
-from instances.lifecycle.jobs import enqueue_webhook, new_webhook_job
+from instances.lifecycle import former_outbox
 from instances.lifecycle.representation import InstanceDetails, Status
-from instances.models import Instance, InstanceEvent, WebhookDelivery
+from instances.models import InstanceEvent
+from webhooks import outbox
+from webhooks.outbox import Draft, Outgoing
 
 
 class WebhookMessage(Answer):
@@ -27,6 +26,9 @@ class WebhookMessage(Answer):
     novitaInstanceId: str | None = None
     error: str | None = Field(None, description="of a failed instance, for people")
     requestId: str | None = Field(None, description="of the request that led to it")
+    dataTruncated: bool | None = Field(
+        None, description="true: data has only id and status, since the whole is over 20,000 bytes"
+    )
 
     @classmethod
     def of(cls, event: InstanceEvent) -> Self:
@@ -47,45 +49,23 @@ class WebhookMessage(Answer):
         )
 
 
-def message(event: InstanceEvent) -> list[Model]:
-    """Rows of an event's webhook, to be written with the event; empty without a receiver.
-
-    Contains a job only if no earlier message is pending: the end of that one enqueues the next. The
-    instance is locked, or new.
+def compose(event: InstanceEvent) -> Outgoing:
+    """The message of an event and its deliveries, to be written with it. The instance is locked,
+    or new.
     """
     instance = event.instance
-    if not instance.webhook_url:
-        return []
-    delivery = WebhookDelivery(
-        project=instance.project,
-        instance=instance,
-        event=event,
-        payload=WebhookMessage.of(event).as_json(),
-    )
-    if _has_pending(instance):
-        return [delivery]
-    return [delivery, new_webhook_job(delivery, request_id=event.request_id)]
-
-
-def _has_pending(instance: Instance) -> bool:
-    if instance._state.adding:
-        return False
-    pending = WebhookDelivery.objects.filter(instance=instance, status=DeliveryStatus.PENDING)
-    return pending.exists()
-
-
-def enqueue_next(request_ids: Mapping[int, str]) -> None:
-    """Enqueue the job of each instance's first pending message.
-
-    ``request_ids`` by instance pk. The instances are locked.
-    """
-    first = (
-        WebhookDelivery.objects.filter(
-            instance__in=list(request_ids), status=DeliveryStatus.PENDING
+    is_new = instance._state.adding
+    if not is_new:
+        # Messages of 0.5.0 that still wait come first.
+        former_outbox.take_over(instance)
+    return outbox.compose(
+        Draft(
+            project=instance.project,
+            type=event.type,
+            subject=instance.public_id,
+            body=WebhookMessage.of(event).as_json(),
+            request_id=event.request_id,
+            own_url=instance.webhook_url,
+            is_new=is_new,
         )
-        .select_related("instance", "project")
-        .order_by("instance_id", "id")
-        .distinct("instance_id")
     )
-    for delivery in first:
-        enqueue_webhook(delivery, request_id=request_ids[delivery.instance_id])

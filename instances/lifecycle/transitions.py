@@ -37,7 +37,7 @@ def change_status(
     reason: Reason | None = None,
     is_comeback: bool = False,
 ) -> InstanceEvent:
-    """Change the status, write its event and queue its webhook.
+    """Change the status, write its event and its message.
 
     ``reason``: why, if no caller asked for it; stays until the next change of status.
     ``is_comeback``: Novita shows an instance alive that was concluded to be gone.
@@ -105,10 +105,10 @@ def record_event(
     is_told: bool = False,
     jobs: Sequence[Job] = (),
 ) -> InstanceEvent:
-    """Write one numbered event with its instance, its webhook and ``jobs``.
+    """Write one numbered event with its instance, its message and ``jobs``.
 
-    A webhook is sent for changes of status and for events with ``is_told``. New rows, the instance
-    included, are written in one statement.
+    A message is written for changes of status and for events with ``is_told``. New rows, the
+    instance included, are written in one statement.
     """
     instance.sequence += 1
     event = InstanceEvent(
@@ -125,13 +125,15 @@ def record_event(
         job_id=cause.job_id,
         data=data or {},
     )
-    message = outbox.message(event) if after or is_told else []
-    rows: list[Model] = [event, *jobs, *message]
+    outgoing = outbox.compose(event) if after or is_told else None
+    rows: list[Model] = [event, *jobs, *(outgoing.rows if outgoing else ())]
     if instance._state.adding:
         rows.insert(0, instance)
     else:
         instance.save()
     insert(*rows, wake=CHANNEL if any(isinstance(row, Job) for row in rows) else "")
+    if outgoing:
+        outgoing.enqueue()
     # Log after the commit: a change that is rolled back must not be logged.
     transaction.on_commit(lambda: _log(event, instance.public_id))
     return event

@@ -1,38 +1,16 @@
 """Model of an instance's append-only event log."""
 
-from typing import Any
-
 from django.db import models
 from django.db.models.functions import Now
 
 from accounts.models import Project
+from core.database.transaction_ids import CurrentTransaction, TransactionIdField
 from core.ids import new_public_id
 from instances.models.instance import Instance
 
 
 def new_event_id() -> str:
     return new_public_id("evt")
-
-
-class CurrentTransaction(models.Func):
-    """Id of the current transaction (pg_current_xact_id)."""
-
-    function = "pg_current_xact_id"
-    arity = 0
-
-
-class TransactionIdField(models.Field):  # type: ignore[type-arg]
-    """Postgres's xid8: a transaction id that never wraps around."""
-
-    def db_type(self, connection: Any) -> str:
-        return "xid8"
-
-    def from_db_value(self, value: Any, expression: Any, connection: Any) -> int | None:
-        return None if value is None else int(value)
-
-    def get_prep_value(self, value: Any) -> Any:
-        # Postgres has no comparison of xid8 with integers; it accepts xid8 as text.
-        return str(value) if isinstance(value, int) else value
 
 
 class InstanceEvent(models.Model):

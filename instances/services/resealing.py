@@ -20,6 +20,7 @@ from egress.webhooks.urls import receiver_of
 from instances.lifecycle import credentials
 from instances.models import CachedTemplate, Installation, Instance, InstanceCredentials
 from jobs.models import Job
+from webhooks.models import Attempt, Endpoint
 
 BATCH_ROWS = 500
 _COLUMNS: tuple[tuple[type[Model], str], ...] = (
@@ -28,6 +29,9 @@ _COLUMNS: tuple[tuple[type[Model], str], ...] = (
     (Installation, "signing_key"),
     (Instance, "webhook_url"),
     (CachedTemplate, "data"),
+    *((Endpoint, column) for column in ("url", "secret", "previous_secret", "basic_auth")),
+    (Endpoint, "headers"),
+    (Attempt, "answer"),
 )
 _ADDRESSES = ("url", "webhookUrl")
 _SHORTENED = "/…"

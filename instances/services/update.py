@@ -8,14 +8,16 @@ from django.db import transaction
 
 from accounts import audit
 from core.clock import database_now
-from instances.domain.enums import DeliveryStatus, InstanceStatus
+from instances.domain.enums import InstanceStatus
 from instances.domain.errors import IllegalTransition, RequestRejected
 from instances.domain.tags import MOST_TAGS
 from instances.domain.types import ANY_VERSION, Cause, InstancePatch, VersionPrecondition
 from instances.lifecycle.transitions import record_event
-from instances.models import Instance, WebhookDelivery
+from instances.models import Instance
 from instances.services.limits import check_runtime
 from instances.services.versions import check_version
+from webhooks.models import Endpoint, EndpointKind
+from webhooks.services import endpoints
 
 # Names in the API. The receiver's address may contain a secret: events only name the field.
 _TOLD = {"name": "name", "tags": "tags", "max_runtime_minutes": "maxRuntimeMinutes"}
@@ -31,7 +33,7 @@ def update_instance(
 ) -> Instance:
     """Apply the changes and write one event with the differences; without any, write nothing.
 
-    Pending webhook messages go to the new receiver, or fail if there is none. Raises
+    Pending webhook messages go to the new receiver, or are cancelled without one. Raises
     IllegalTransition for a terminated instance, VersionMismatch, and RequestRejected by the limits.
     """
     with transaction.atomic():
@@ -43,16 +45,17 @@ def update_instance(
         _change(instance, changes)
         after = _changeable(instance)
         if after != before:
+            if before["webhook_url"] != after["webhook_url"]:
+                _change_receiver(instance)
             record_event(
                 instance,
                 "instance.updated",
                 cause=cause,
                 now=database_now(),
                 data=_difference(before, after),
+                is_told=True,
             )
             _audit(instance, before, after, cause)
-            if before["webhook_url"] and not after["webhook_url"]:
-                _end_messages(instance)
             instance.refresh_from_db(fields=["version"])
     return instance
 
@@ -117,10 +120,13 @@ def _audit(
     )
 
 
-def _end_messages(instance: Instance) -> None:
-    """Fail pending messages without a receiver; their jobs then end without sending."""
-    WebhookDelivery.objects.filter(instance=instance, status=DeliveryStatus.PENDING).update(
-        status=DeliveryStatus.FAILED,
-        ended_at=database_now(),
-        last_error="the webhookUrl was removed before this message was delivered",
-    )
+def _change_receiver(instance: Instance) -> None:
+    """Pending messages go to the new receiver, or are cancelled without one."""
+    rows = Endpoint.objects.existing().select_for_update()
+    endpoint = rows.filter(kind=EndpointKind.INSTANCE, subject=instance.public_id).first()
+    if endpoint is None:
+        return
+    if instance.webhook_url:
+        endpoints.change_url(endpoint, instance.webhook_url)
+    else:
+        endpoints.end(endpoint)

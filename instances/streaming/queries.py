@@ -14,6 +14,7 @@ from django.db import connection
 
 from accounts.models import ApiKey
 from core.clock import database_now
+from core.database.transaction_ids import FINAL_BEFORE
 from instances.lifecycle.representation import Event, InstanceDetails
 from instances.models import Instance, InstanceEvent
 
@@ -56,28 +57,11 @@ def events_after(cursors: Mapping[int, Key]) -> list[StreamRow]:
     return [_stream_row(event) for event in InstanceEvent.objects.raw(_EVENTS_AFTER, parameters)]
 
 
-# Id of the oldest transaction that may still commit events, or of the next one. A snapshot covers
-# the whole server: transactions of other databases are left out. A transaction that ended after the
-# snapshot is no longer in pg_stat_activity and counts as open, which is correct.
-_FINAL_BEFORE = """(
-    SELECT coalesce(
-        (
-            SELECT open.xid FROM pg_snapshot_xip(pg_current_snapshot()) AS open(xid)
-            WHERE open.xid::xid NOT IN (
-                SELECT backend_xid FROM pg_stat_activity
-                WHERE backend_xid IS NOT NULL AND datname <> current_database()
-            )
-            ORDER BY open.xid LIMIT 1
-        ),
-        pg_snapshot_xmax(pg_current_snapshot())
-    )
-)"""
-
 _EVENTS_AFTER = f"""
 SELECT e.*, instance.public_id AS instance_public_id
 FROM unnest(%(projects)s::bigint[], %(xids)s::text[], %(ids)s::bigint[]) AS seen(project, xid, id)
 CROSS JOIN LATERAL (
-    SELECT event.*, event.xid < {_FINAL_BEFORE} AS is_final
+    SELECT event.*, event.xid < {FINAL_BEFORE} AS is_final
     FROM instances_instanceevent event
     WHERE event.project_id = seen.project AND (event.xid, event.id) > (seen.xid::xid8, seen.id)
     ORDER BY event.xid, event.id LIMIT %(page)s
@@ -105,7 +89,7 @@ def newest_final(project_id: int) -> tuple[str, Key] | None:
 
 _NEWEST_FINAL = f"""
 SELECT public_id, xid::text AS written_by, id FROM instances_instanceevent
-WHERE project_id = %s AND xid < {_FINAL_BEFORE}
+WHERE project_id = %s AND xid < {FINAL_BEFORE}
 ORDER BY xid DESC, id DESC LIMIT 1
 """  # noqa: S608 - constants
 

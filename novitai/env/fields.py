@@ -13,7 +13,6 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
-from novitai.env.service_fields import ServiceSettings
 from novitai.env.types import (
     BaseUrl,
     Networks,
@@ -23,6 +22,7 @@ from novitai.env.types import (
     SendableKey,
     WebhookSecret,
 )
+from novitai.env.webhook_fields import WebhookSettings
 
 PUBLIC_NOVITA_BASE_URL = "https://api.novita.ai/gpu-instance/openapi/v1"
 SECRET_FIELDS = (
@@ -44,7 +44,7 @@ DEFAULT_REGIONS = {
 }
 
 
-class Config(ServiceSettings):
+class Config(WebhookSettings):
     """Every setting: those of the service, then Novita, instances and webhooks."""
 
     secret_fields = SECRET_FIELDS

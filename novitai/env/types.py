@@ -141,6 +141,16 @@ def _networks(value: Any) -> Any:
     return tuple(ip_network(part) for part in _comma_separated(value))
 
 
+def _delays(value: Any) -> Any:
+    """Seconds, up to a week each."""
+    if not isinstance(value, str):
+        return value
+    seconds = tuple(float(part) for part in _comma_separated(value))
+    if not seconds or not all(0 <= each <= 604_800 for each in seconds):
+        raise ValueError("must be one or more seconds, from 0 to 604800 each")
+    return seconds
+
+
 def _base_url(value: str) -> str:
     if not value.startswith(("http://", "https://")):
         raise ValueError("must start with http:// or https://")
@@ -199,6 +209,7 @@ ListenHost = Annotated[str, AfterValidator(_listen_host)]
 DataFolder = Annotated[Path, AfterValidator(_data_folder)]
 ReportUrl = Annotated[str, AfterValidator(_report_url)]
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(_networks)]
+Delays = Annotated[tuple[float, ...], BeforeValidator(_delays)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
 SendableKey = Annotated[SecretStr, AfterValidator(_sendable_key)]

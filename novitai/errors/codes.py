@@ -53,6 +53,9 @@ CODES: dict[str, Code] = {
     ),
     "INSTANCE_NOT_FOUND": Code(404, "There is no such instance.", suggestion=FROM_A_LIST),
     "JOB_NOT_FOUND": Code(404, "There is no such job.", suggestion=FROM_A_LIST),
+    "WEBHOOK_NOT_FOUND": Code(404, "There is no such webhook endpoint.", suggestion=FROM_A_LIST),
+    "DELIVERY_NOT_FOUND": Code(404, "There is no such delivery.", suggestion=FROM_A_LIST),
+    "REPLAY_NOT_FOUND": Code(404, "There is no such replay.", suggestion=FROM_A_LIST),
     "API_KEY_NOT_FOUND": Code(404, "There is no such API key.", suggestion=FROM_A_LIST),
     "METHOD_NOT_ALLOWED": Code(
         405,
@@ -87,6 +90,31 @@ CODES: dict[str, Code] = {
         409,
         "The project has reached its limit of live instances.",
         suggestion="Terminate an instance, or ask an operator for a higher limit.",
+    ),
+    "WEBHOOK_LIMIT_REACHED": Code(
+        409,
+        "The project has as many webhook endpoints as it may have.",
+        suggestion="Delete an endpoint, or ask an operator for a higher limit.",
+    ),
+    "ENDPOINT_DISABLED": Code(
+        409,
+        "The webhook endpoint is disabled or deleted.",
+        suggestion="Enable it with PATCH /api/webhooks/{id}, then send the request again.",
+    ),
+    "ROTATION_IN_PROGRESS": Code(
+        409,
+        "The former secret still signs.",
+        suggestion="Wait until previousSecretUntil, or rotate with overlapHours 0.",
+    ),
+    "ROTATION_REFUSED": Code(
+        409,
+        "The project's signing secret cannot be rotated now.",
+        suggestion="Wait until the overlap is over, or ask the operator who configured it.",
+    ),
+    "SIGNS_WITH_PROJECT_SECRET": Code(
+        409,
+        "The endpoint of a webhookUrl has no secret of its own.",
+        suggestion="Rotate the project's secret: POST /api/webhooks/signing-secret/rotate.",
     ),
     "IDEMPOTENCY_KEY_IN_USE": Code(
         409,

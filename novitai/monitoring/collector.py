@@ -12,14 +12,15 @@ from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
 from accounts.models import Project
-from instances.domain.enums import DeliveryStatus, Hold
-from instances.models import Tally, UpstreamGate, WebhookDelivery
+from instances.domain.enums import Hold
+from instances.models import Tally, UpstreamGate
 from jobs import control, stats
 from jobs.handler import all_types
 from jobs.models import Worker
 from novitai.monitoring.gauges import gauge
 from novitai.monitoring.health_checks import breaker_state
 from novitai.monitoring.instance_metrics import InstanceMetrics, Upkeep
+from webhooks.models import Delivery, DeliveryStatus
 
 NOT_DELIVERED = (DeliveryStatus.PENDING, DeliveryStatus.FAILED)
 BREAKER_STATES = ("closed", "open", "half-open")
@@ -41,7 +42,7 @@ class ProjectCollector(Collector):
     @classmethod
     def read(cls, now: datetime, project: Project | None = None) -> "ProjectCollector":
         """Some eight short queries; raises DatabaseError when they take too long."""
-        messages = WebhookDelivery.objects.filter(status__in=NOT_DELIVERED)
+        messages = Delivery.objects.filter(status__in=NOT_DELIVERED)
         if project is not None:
             messages = messages.filter(project=project)
         return cls(

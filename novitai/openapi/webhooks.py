@@ -3,32 +3,10 @@
 from typing import Any
 
 from instances.domain.enums import InstanceStatus
+from instances.lifecycle.message_types import EVENT_TYPES
 from instances.lifecycle.outbox import WebhookMessage
 
-# Those of a change of status, then those that are told without one.
-TYPES = {
-    "instance.creating": "Accepted; an offer is looked for",
-    "instance.starting": "There is a GPU, or it is started again; it costs from here on",
-    "instance.running": "Usable: the addresses are in data",
-    "instance.stopping": "A stop is under way",
-    "instance.stopped": "Stopped; the disk stays",
-    "instance.migrating": "Novita moves it to another machine",
-    "instance.terminating": "A termination is under way",
-    "instance.terminated": "Ended: nothing is left at Novita, unless it reappears there",
-    "instance.failed": "Failed for good; error says why",
-    "instance.expiring": "maxRuntimeMinutes ends it soon",
-    "instance.spot_notice": "Novita will take the spot instance back (data.spotReclaimAt)",
-    "instance.spot_notice_updated": "The time of the notice became known, or moved",
-    "instance.spot_notice_withdrawn": "Novita took the notice back",
-    "instance.trouble": "Novita reports an error, or an unknown status: data.statusReason",
-    "instance.trouble_over": "What Novita reported is over",
-    "instance.moved": "It runs in another cluster now; its addresses are read again",
-    "instance.stuck": "No progress at Novita for minutes",
-    "instance.stray_found": "A second GPU was found and is being ended",
-    "instance.gone": "The kept GPU of a failed instance has left",
-    "instance.reappeared": "That GPU is there after all",
-    "instance.ending_held_up": "Its end takes long: the event says what Novita answers",
-}
+_TYPES = {each.name: each.description for each in EVENT_TYPES}
 _STATUSES = {
     "instance.gone": "failed",
     "instance.reappeared": "failed",
@@ -60,7 +38,7 @@ def add_webhooks(document: dict[str, Any], details: dict[str, Any] | None) -> No
     message["properties"]["status"] = {"$ref": f"{_SCHEMAS}InstanceStatus"}
     document["components"]["schemas"]["WebhookMessage"] = message
     document["webhooks"] = {
-        name: {"post": _operation(name, summary, details)} for name, summary in TYPES.items()
+        name: {"post": _operation(name, summary, details)} for name, summary in _TYPES.items()
     }
 
 

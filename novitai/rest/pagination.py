@@ -13,11 +13,11 @@ from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from core import cursors
 from core.answers import Page
 from core.clock import exact_iso
 from core.prepared import AllOf, PreparedRows
 from core.query_parameters import misplaced
-from novitai.rest import cursors
 
 if TYPE_CHECKING:
     # REST framework's views import this module through its settings.

@@ -13,7 +13,8 @@ from jsonschema import Draft202012Validator
 from rest_framework.exceptions import ValidationError
 
 from accounts.models import Project
-from instances.api.serializers import CreateInstance, StrictSerializer, UpdateInstance
+from core.request_bodies import StrictSerializer
+from instances.api.serializers import CreateInstance, UpdateInstance
 from instances.models import Instance
 from tests.contract.documents import document
 from tests.instances.api.test_read import make

@@ -10,11 +10,12 @@ from django.test import Client
 from accounts.models import Project
 from core.clock import database_now
 from instances.domain.types import Cause, InstanceRequest
-from instances.models import Instance, InstanceEvent, WebhookDelivery
+from instances.models import Instance, InstanceEvent
 from instances.services import create_instance, set_project_limits
 from tests.instances.api.refusals import error_of
 from tests.instances.api.test_read import make
 from tests.instances.api.test_verbs import STATUSES, in_status
+from webhooks.models import Delivery
 
 MERGE_PATCH = "application/merge-patch+json"
 
@@ -172,12 +173,12 @@ def test_a_receivers_address_is_in_no_event(api: Client, project: Project) -> No
     assert response.status_code == 200
     event = last_event(instance)
     assert event.data == {"changed": ["webhookUrl"], "from": {}, "to": {}}
-    assert WebhookDelivery.objects.get(instance=instance).status == "pending"
+    assert Delivery.objects.get(type="instance.creating").status == "pending"
     assert "token" not in response.content.decode()
 
 
 def test_without_a_receiver_the_messages_end(api: Client, project: Project) -> None:
     instance = waiting_for(project, "https://a.example/hook")
     patch(api, instance.public_id, {"webhookUrl": None})
-    delivery = WebhookDelivery.objects.get(instance=instance)
-    assert (delivery.status, delivery.ended_at is None) == ("failed", False)
+    delivery = Delivery.objects.get(type="instance.creating")
+    assert (delivery.status, delivery.ended_at is None) == ("cancelled", False)

@@ -12,7 +12,6 @@ from django.db.models import F
 
 from accounts.models import Project
 from instances.domain.types import Cause, InstanceRequest
-from instances.handlers import webhook
 from instances.models import Instance, UpstreamEnding
 from instances.novita import client_factory
 from instances.services import (
@@ -26,6 +25,7 @@ from jobs.models import Job
 from tests.instances.handlers.webhook_receiver import Receiver
 from tests.support.engine import make_due, run_due
 from tests.support.fakes import FakeNovita
+from webhooks.handlers import letters
 
 SPEC = InstanceRequest(
     name="My GPU", product_name="RTX 4090 24GB", template_id="tpl-1", region="US-WEST-01"
@@ -51,7 +51,7 @@ def novita(monkeypatch: pytest.MonkeyPatch) -> FakeNovita:
 @pytest.fixture
 def receiver(monkeypatch: pytest.MonkeyPatch) -> Receiver:
     receiver = Receiver()
-    monkeypatch.setattr(webhook, "deliver", receiver.deliver)
+    monkeypatch.setattr(letters, "deliver", receiver.deliver)
     return receiver
 
 

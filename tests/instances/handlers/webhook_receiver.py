@@ -12,8 +12,9 @@ from egress.webhooks.sending import DeliveryResult
 from instances.domain.enums import InstanceStatus
 from instances.domain.types import Cause
 from instances.lifecycle.transitions import change_status
-from instances.models import Instance, WebhookDelivery
+from instances.models import Instance
 from jobs.models import Job
+from webhooks.models import Delivery
 
 if TYPE_CHECKING:
     from tests.instances.handlers.conftest import Service
@@ -63,12 +64,12 @@ def move_on(instance: Instance, to: InstanceStatus) -> None:
 
 
 def send(service: Service, *, times: int = 1) -> None:
-    service.run("send_webhook", times=times)
+    service.run("deliver_webhooks", times=times)
 
 
 def live_jobs() -> list[Job]:
-    return list(Job.objects.live().filter(type="send_webhook"))
+    return list(Job.objects.live().filter(type="deliver_webhooks"))
 
 
 def deliveries() -> list[str]:
-    return list(WebhookDelivery.objects.order_by("id").values_list("status", flat=True))
+    return list(Delivery.objects.order_by("message_id").values_list("status", flat=True))

@@ -140,10 +140,10 @@ def test_the_secret_is_nowhere_else(
 def test_a_new_key_seals_and_an_old_one_still_opens(running: Instance, settings: Any) -> None:
     old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
     use_keys(settings, old)
-    assert call_rotation() == "4 secrets were encrypted again"
+    assert call_rotation() == "6 secrets were encrypted again"
     use_keys(settings, new, old)
     assert opened(running) == ACCESS
-    assert call_rotation() == "4 secrets were encrypted again"
+    assert call_rotation() == "6 secrets were encrypted again"
     use_keys(settings, new)
     assert opened(running) == ACCESS
 
@@ -157,7 +157,7 @@ def test_a_key_that_is_lost_is_told_in_words_and_leaks_nothing(
     assert "CREDENTIALS_KEYS" in answer.json()["error"]["message"]
     assert (
         call_rotation()
-        == "0 secrets were encrypted again; 4 cannot be decrypted with any configured key"
+        == "0 secrets were encrypted again; 6 cannot be decrypted with any configured key"
     )
 
 

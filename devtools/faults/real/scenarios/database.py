@@ -20,7 +20,10 @@ LONGEST_CALL_SECONDS = 25.0
 # SQLSTATE (errcodes-appendix): serialization_failure, deadlock_detected, query_canceled as by
 # statement_timeout, lock_not_available as by lock_timeout.
 CODES = ("40001", "40P01", "57014", "55P03")
-_TABLES = ("instances_instance", "instances_instanceevent", "jobs_job", "instances_webhookdelivery")
+_TABLES = (
+    *("instances_instance", "instances_instanceevent", "jobs_job"),
+    *("webhooks_message", "webhooks_delivery", "webhooks_attempt"),
+)
 _INSTALL = """
 CREATE TABLE IF NOT EXISTS faults_plan (share float8, code text);
 CREATE OR REPLACE FUNCTION faults_strike() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -26,7 +26,8 @@ VALUES (%s, 'poison', '', jsonb_build_object('way', %s::text, 'step', %s::text),
 RETURNING id
 """
 _TRIED_AGAIN = (
-    "SELECT count(*) FROM jobs_job WHERE (attempts > 1 OR is_suspect) AND type <> 'send_webhook'"
+    "SELECT count(*) FROM jobs_job"
+    " WHERE (attempts > 1 OR is_suspect) AND type <> 'deliver_webhooks'"
 )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from novitai.rest.cursors import CursorError, ListName, decode, encode
+from core.cursors import CursorError, ListName, decode, encode
 
 NAME = ListName("owner", "path", "query")
 NUMBER = 987_654_321_012

@@ -1,0 +1,1 @@
+"""Webhooks: endpoints, messages, ordered deliveries, replays. Knows projects and subjects."""

@@ -1,0 +1,1 @@
+"""API of webhooks: endpoints, deliveries, replays, and the feed of messages."""

@@ -1,0 +1,198 @@
+"""Lanes: the order of deliveries, and the one live job of each lane.
+
+A lane is (endpoint, subject, is_replay). Whoever adds a pending delivery enqueues the lane's job in
+the same transaction, before it locks any delivery; the job ends only when it sees none pending.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from django.db.models import Exists, OuterRef, QuerySet
+
+from jobs import queue
+from jobs.models import Job, JobPriority
+from webhooks.models import Delivery, DeliveryStatus, Endpoint
+
+JOB_TYPE = "deliver_webhooks"
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Named by the endpoint's public id, which is known before its row is written."""
+
+    endpoint: str
+    subject: str
+    is_replay: bool = False
+
+    @classmethod
+    def of(cls, delivery: Delivery) -> Self:
+        return cls(delivery.endpoint.public_id, delivery.subject, delivery.is_replay)
+
+    @classmethod
+    def of_job(cls, job: Job) -> Self | None:
+        """None if the payload does not name a lane."""
+        payload = job.payload if isinstance(job.payload, dict) else {}
+        endpoint, subject = payload.get("endpointId"), payload.get("subject")
+        if not isinstance(endpoint, str) or not isinstance(subject, str):
+            return None
+        return cls(endpoint, subject, payload.get("isReplay") is True)
+
+    @property
+    def dedupe_key(self) -> str:
+        kind = "replay" if self.is_replay else "lane"
+        return f"{kind}:{self.endpoint}:{self.subject}"
+
+    def pending(self) -> QuerySet[Delivery]:
+        """Its pending deliveries, in order."""
+        return Delivery.objects.filter(
+            endpoint__public_id=self.endpoint,
+            subject=self.subject,
+            is_replay=self.is_replay,
+            status=DeliveryStatus.PENDING,
+        ).order_by("message_id")
+
+
+def first_pending(lanes: Sequence[Lane], limit: int) -> dict[Lane, list[Delivery]]:
+    """Up to ``limit`` pending deliveries of each lane, in order, in one query for all lanes."""
+    chosen = Delivery.objects.raw(_FIRST_PENDING, _columns(lanes, limit))
+    rows = Delivery.objects.select_related("message", "endpoint", "endpoint__project").filter(
+        pk__in=[row.pk for row in chosen]
+    )
+    found: dict[Lane, list[Delivery]] = {}
+    for row in rows.order_by("message_id"):
+        found.setdefault(Lane.of(row), []).append(row)
+    return found
+
+
+def still_pending(lanes: Sequence[Lane]) -> set[Lane]:
+    """Those of these lanes that have pending deliveries."""
+    chosen = Delivery.objects.raw(_FIRST_PENDING, _columns(lanes, 1))
+    rows = Delivery.objects.select_related("endpoint").filter(pk__in=[row.pk for row in chosen])
+    return {Lane.of(row) for row in rows}
+
+
+_FIRST_PENDING = """
+SELECT first.id
+FROM unnest(%(endpoints)s::text[], %(subjects)s::text[], %(replays)s::bool[])
+    AS lane(endpoint, subject, is_replay)
+JOIN webhooks_endpoint endpoint ON endpoint.public_id = lane.endpoint
+CROSS JOIN LATERAL (
+    SELECT id FROM webhooks_delivery d
+    WHERE d.status = 'pending' AND d.endpoint_id = endpoint.id AND d.subject = lane.subject
+      AND d.is_replay = lane.is_replay
+    ORDER BY d.message_id LIMIT %(limit)s
+) first
+"""
+
+
+def _columns(lanes: Sequence[Lane], limit: int) -> dict[str, Any]:
+    return {
+        "endpoints": [lane.endpoint for lane in lanes],
+        "subjects": [lane.subject for lane in lanes],
+        "replays": [lane.is_replay for lane in lanes],
+        "limit": limit,
+    }
+
+
+def enqueue(
+    endpoint: Endpoint,
+    subject: str,
+    *,
+    is_replay: bool = False,
+    priority: int | None = None,
+    request_id: str = "",
+) -> Job:
+    """The lane's job, due now; a live one is kept, and runs once more if it is processing."""
+    lane = Lane(endpoint.public_id, subject, is_replay)
+    return queue.enqueue(**_job(lane, endpoint, priority, request_id))
+
+
+def new_job(endpoint: Endpoint, subject: str, *, request_id: str) -> Job:
+    """Unsaved job of a lane that cannot exist yet, since its subject is new."""
+    return queue.new_job(**_job(Lane(endpoint.public_id, subject), endpoint, None, request_id))
+
+
+def _job(lane: Lane, endpoint: Endpoint, priority: int | None, request_id: str) -> dict[str, Any]:
+    default = JobPriority.LOW if lane.is_replay else JobPriority.NORMAL
+    return {
+        "type_": JOB_TYPE,
+        "payload": {
+            "endpointId": lane.endpoint,
+            "subject": lane.subject,
+            "isReplay": lane.is_replay,
+            "url": endpoint.origin + "/…",
+        },
+        "subject": lane.subject,
+        "project": endpoint.project,
+        "priority": default if priority is None else priority,
+        "dedupe_key": lane.dedupe_key,
+        "request_id": request_id,
+    }
+
+
+def stranded() -> QuerySet[Delivery]:
+    """Pending deliveries of enabled endpoints whose lane has no live job, one of each lane.
+
+    There are none unless an operator removed a job or a disabled endpoint was enabled.
+    """
+    pending = Delivery.objects.filter(
+        status=DeliveryStatus.PENDING, endpoint__is_enabled=True, endpoint__deleted_at=None
+    )
+    return (
+        pending.select_related("endpoint__project")
+        .order_by("endpoint_id", "subject", "is_replay")
+        .distinct("endpoint_id", "subject", "is_replay")
+    )
+
+
+def enqueue_stranded(rows: Iterable[Delivery]) -> int:
+    """Enqueue the missing jobs of these deliveries' lanes; returns how many."""
+    chosen = list(rows)
+    keys = {Lane.of(row).dedupe_key for row in chosen}
+    live = set(Job.objects.live().filter(dedupe_key__in=keys).values_list("dedupe_key", flat=True))
+    missing = [row for row in chosen if Lane.of(row).dedupe_key not in live]
+    for row in missing:
+        enqueue(row.endpoint, row.subject, is_replay=row.is_replay)
+    return len(missing)
+
+
+def enqueue_all(endpoint: Endpoint) -> None:
+    """Enqueue the lanes of an endpoint that will receive again. Those beyond the first thousand are
+    found by the recurring job.
+    """
+    rows = Delivery.objects.filter(endpoint=endpoint, status=DeliveryStatus.PENDING)
+    rows = rows.order_by("endpoint_id", "subject", "is_replay").distinct(
+        "endpoint_id", "subject", "is_replay"
+    )
+    for row in rows[:1_000]:
+        enqueue(endpoint, row.subject, is_replay=row.is_replay)
+
+
+def hasten(endpoint: Endpoint, *, limit: int = 1_000) -> int:
+    """Make the endpoint's waiting lanes due now; returns how many."""
+    rows = (
+        Delivery.objects.filter(endpoint=endpoint, status=DeliveryStatus.PENDING)
+        .select_related("endpoint")
+        .order_by("endpoint_id", "subject", "is_replay")
+        .distinct("endpoint_id", "subject", "is_replay")[:limit]
+    )
+    return queue.hasten([Lane.of(row).dedupe_key for row in rows])
+
+
+def hasten_lane(endpoint: Endpoint, delivery: Delivery) -> None:
+    """Make the lane of one delivery due now."""
+    lane = Lane(endpoint.public_id, delivery.subject, delivery.is_replay)
+    queue.hasten([lane.dedupe_key])
+
+
+def is_behind(delivery: QuerySet[Delivery]) -> QuerySet[Delivery]:
+    """Adds ``is_behind``: an earlier message of its lane is pending."""
+    earlier = Delivery.objects.filter(
+        endpoint_id=OuterRef("endpoint_id"),
+        subject=OuterRef("subject"),
+        is_replay=OuterRef("is_replay"),
+        status=DeliveryStatus.PENDING,
+        message_id__lt=OuterRef("message_id"),
+    )
+    return delivery.annotate(is_behind=Exists(earlier))

@@ -1,0 +1,1 @@
+"""Verbs on endpoints, deliveries and replays: one transaction each, no network."""
