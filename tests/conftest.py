@@ -46,6 +46,19 @@ def nothing_is_remembered() -> None:
     rate_limits.forget()
 
 
+Configure = Callable[..., None]
+
+
+@pytest.fixture
+def configure(settings: Any) -> Configure:
+    """Change fields of the configuration for one test."""
+
+    def configure(**fields: Any) -> None:
+        settings.CONFIG = settings.CONFIG.model_copy(update=fields)
+
+    return configure
+
+
 class MonotonicClock:
     """time.monotonic() as the test moves it.
 

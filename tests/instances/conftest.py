@@ -2,24 +2,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
 from instances.novita import limiter
+from tests.conftest import Configure
 
-Configure = Callable[..., None]
-
-
-@pytest.fixture
-def configure(settings: Any) -> Configure:
-    """Change fields of the configuration for one test."""
-
-    def configure(**fields: Any) -> None:
-        settings.CONFIG = settings.CONFIG.model_copy(update=fields)
-
-    return configure
-
+__all__ = ["Configure"]
 
 # The limiter by a clock of its own
 
