@@ -21,7 +21,7 @@ from accounts.webhook_secrets import webhook_secret_of
 from core.sealing import Unreadable
 from instances.catalogue import cache
 from instances.domain.types import Cause
-from instances.models import CachedTemplate, Installation, Instance, WebhookDelivery
+from instances.models import CachedTemplate, Installation, Instance
 from instances.novita import client_factory
 from instances.services import resealing, terminate_instance
 from jobs.models import Job
@@ -31,6 +31,7 @@ from tests.instances.handlers.webhook_receiver import Receiver, answer, send
 from tests.support.fakes import TEMPLATE, FakeNovita
 from upstream.access import Access
 from upstream.types import EnvVar
+from webhooks.models import Delivery
 
 pytestmark = pytest.mark.django_db
 __all__ = ["novita", "receiver", "service"]
@@ -126,7 +127,8 @@ def legacy(service: Service, project: Project) -> Instance:
     Job.objects.filter(type="create_instance").update(
         payload={"webhookUrl": URL, "instanceId": "x"}
     )
-    Job.objects.filter(type="send_webhook").update(payload={"url": URL, "deliveryId": "msg_1"})
+    Job.objects.filter(type="deliver_webhooks").update(payload={"url": URL, "deliveryId": "msg_1"})
+    plainly("webhooks_endpoint", "url", URL)
     return instance
 
 
@@ -147,7 +149,8 @@ def test_what_the_release_before_kept_is_read_as_it_is_and_sealed_by_the_worker(
     project.refresh_from_db()
     assert webhook_secret_of(project) == "whsec_cGxhaW5seS1rZXB0LXNlY3JldC1vbGQ="
     assert CachedTemplate.objects.get().data["envs"][0]["value"] == ENV_VALUE
-    payloads = set(Job.objects.filter(type="send_webhook").values_list("payload__url", flat=True))
+    jobs = Job.objects.filter(type="deliver_webhooks")
+    payloads = set(jobs.values_list("payload__url", flat=True))
     assert payloads == {"https://hooks.example/…"}
     before = dump()
     assert resealing.seal_plain_values(seconds=60)
@@ -176,7 +179,7 @@ def test_a_new_secret_key_opens_what_the_former_one_sealed(
     assert Instance.objects.get(pk=instance.pk).webhook_url == URL
     out = StringIO()
     call_command("rotate_credentials", stdout=out)
-    assert out.getvalue().strip() == "4 secrets were encrypted again"
+    assert out.getvalue().strip() == "6 secrets were encrypted again"
     settings.SECRET_KEY_FALLBACKS = ()
     assert Instance.objects.get(pk=instance.pk).webhook_url == URL
     assert client_factory.name_signer().signing_key == "ab" * 32
@@ -207,4 +210,4 @@ def test_an_instance_without_a_receiver_stays_findable_as_such(service: Service)
     service.create()
     assert Instance.objects.filter(webhook_url="").count() == 1
     assert Installation.objects.count() <= 1
-    assert not WebhookDelivery.objects.exists()
+    assert not Delivery.objects.exists()

@@ -13,9 +13,10 @@ from django.urls import reverse
 from accounts.models import Project
 from instances.domain.enums import InstanceStatus
 from instances.domain.types import Cause, InstanceRequest
-from instances.models import Instance, UpstreamEnding, UpstreamGate, WebhookDelivery
+from instances.models import Instance, UpstreamEnding, UpstreamGate
 from instances.services import create_instance
 from jobs.models import Job
+from webhooks.models import Delivery
 
 LIST = "/admin/instances/instance/"
 
@@ -44,8 +45,8 @@ def test_the_page_tells_the_whole_story_and_no_secret(
     assert "key:abc" in text
     for job in Job.objects.filter(subject=instance.public_id):
         assert reverse("admin:jobs_job_change", args=[job.pk]) in text
-    for delivery in WebhookDelivery.objects.all():
-        assert delivery.public_id in text
+    deliveries = reverse("admin:webhooks_delivery_changelist")
+    assert f"{deliveries}?q={instance.public_id}" in text
 
 
 def test_instances_are_filtered_by_status(admin_client: Client, instance: Instance) -> None:
@@ -63,8 +64,8 @@ def test_instances_are_found(admin_client: Client, instance: Instance, query: st
 
 
 def test_a_delivery_shows_its_payload(admin_client: Client, instance: Instance) -> None:
-    delivery = WebhookDelivery.objects.get()
-    url = reverse("admin:instances_webhookdelivery_change", args=[delivery.pk])
+    delivery = Delivery.objects.get()
+    url = reverse("admin:webhooks_delivery_change", args=[delivery.pk])
     assert "instance.creating" in admin_client.get(url).content.decode()
 
 

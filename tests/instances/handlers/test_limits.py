@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from instances.handlers.limits import EnforceLimits
-from instances.models import Instance, InstanceEvent, WebhookDelivery
+from instances.models import Instance, InstanceEvent
 from jobs import control, queue
 from jobs.models import Job
 from tests.instances.conftest import Configure
 from tests.instances.handlers.conftest import HOOK, Service, age, events
 from tests.support.engine import database_time
 from tests.support.fakes import FakeNovita
+from webhooks.models import Message
 
 pytestmark = pytest.mark.django_db
 
@@ -148,7 +149,7 @@ def test_it_is_told_once_before_the_end(
     instance.refresh_from_db()
     assert instance.status == "running"
     assert event.data["expiresAt"][:16] == f"{instance.expires_at:%Y-%m-%dT%H:%M}"
-    assert WebhookDelivery.objects.filter(event=event).count() == 1
+    assert Message.objects.filter(body__contains=event.public_id).count() == 1
 
 
 def test_a_short_life_is_warned_of_at_half_time(

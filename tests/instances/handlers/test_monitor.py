@@ -163,7 +163,7 @@ def test_a_running_instance_is_told_with_its_addresses(
     assert instance.port_mappings[0]["endpoint"] == "https://a.example.com"
     assert job(instance).status == "completed"
     assert events(instance)[-1] == "instance.running"
-    assert Job.objects.filter(type="send_webhook").exists()
+    assert Job.objects.filter(type="deliver_webhooks").exists()
 
 
 def test_of_many_each_that_has_come_to_run_is_read_once(

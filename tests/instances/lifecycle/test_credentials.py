@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from io import StringIO
 from typing import Any
@@ -16,12 +15,13 @@ from pydantic import SecretStr
 from accounts.models import Project
 from accounts.services import create_api_key
 from instances.lifecycle import credentials
-from instances.models import Instance, InstanceCredentials, WebhookDelivery
+from instances.models import Instance, InstanceCredentials
 from tests.conftest import client_of
 from tests.instances.handlers.conftest import HOOK, Service, novita, service
 from tests.support.fakes import FakeNovita
 from upstream.access import Access
 from upstream.types import PortMapping
+from webhooks.models import Message
 
 pytestmark = pytest.mark.django_db
 __all__ = ["novita", "service"]
@@ -130,7 +130,7 @@ def test_the_secret_is_nowhere_else(
         reader.get("/api/instances").content.decode(),
         reader.get(f"/api/instances/{running.public_id}").content.decode(),
         reader.get(f"/api/instances/{running.public_id}/events").content.decode(),
-        json.dumps([delivery.payload for delivery in WebhookDelivery.objects.all()]),
+        "".join(Message.objects.values_list("body", flat=True)),
         admin_client.get(f"/admin/instances/instance/{running.pk}/change/").content.decode(),
         caplog.text,
     ]

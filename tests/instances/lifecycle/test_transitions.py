@@ -14,10 +14,11 @@ from instances.domain.enums import TRANSITIONS, InstanceStatus
 from instances.domain.errors import IllegalTransition
 from instances.domain.types import Cause, Failure, InstanceRequest
 from instances.lifecycle.transitions import change_status, fail, record_event
-from instances.models import Installation, Instance, InstanceEvent, WebhookDelivery
+from instances.models import Installation, Instance, InstanceEvent
 from instances.services import create_instance
 from jobs.models import Job
 from tests.support.refusals import refused_by_postgres
+from webhooks.models import Delivery
 
 pytestmark = pytest.mark.django_db
 
@@ -105,7 +106,7 @@ def test_accepting_a_request_is_one_commit(url: str) -> None:
     refused = refused_by_postgres("INSERT", "jobs_job", "true", CheckViolation)
     with refused, pytest.raises(IntegrityError, match="refused"):
         create_instance(project=project, spec=spec, cause=CAUSE)
-    counts = [model.objects.count() for model in (Instance, InstanceEvent, Job, WebhookDelivery)]
+    counts = [model.objects.count() for model in (Instance, InstanceEvent, Job, Delivery)]
     assert counts == [0, 0, 0, 0]
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from instances.models import Installation, Instance, WebhookDelivery
+from instances.models import Installation, Instance
 from instances.novita import installation
 from jobs import queue
 from jobs.models import Job
@@ -15,6 +15,7 @@ from tests.instances.conftest import Configure
 from tests.instances.handlers.conftest import Service, events, novita, service
 from tests.support.engine import database_time
 from tests.support.fakes import FakeNovita
+from webhooks.models import Delivery
 
 pytestmark = pytest.mark.django_db
 __all__ = ["novita", "service"]
@@ -140,7 +141,7 @@ def test_a_copy_tells_nobody(
     service.create(webhook_url="https://hooks.example.com/gpu")
     assert installation.is_ours()
     move()
-    service.run("send_webhook")
-    delivery = WebhookDelivery.objects.get()
+    service.run("deliver_webhooks")
+    delivery = Delivery.objects.get()
     assert (delivery.status, delivery.attempts) == ("pending", 0)
-    assert Job.objects.get(type="send_webhook").status == "pending"
+    assert Job.objects.get(type="deliver_webhooks").status == "pending"

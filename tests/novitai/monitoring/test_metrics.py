@@ -13,14 +13,14 @@ from pytest_django import DjangoAssertNumQueries
 from accounts.models import Project
 from accounts.services import create_api_key
 from core.clock import database_now
-from instances.domain.enums import DeliveryStatus
 from instances.domain.types import Cause, InstanceRequest
-from instances.models import Instance, Tally, UpstreamEnding, UpstreamGate, WebhookDelivery
+from instances.models import Instance, Tally, UpstreamEnding, UpstreamGate
 from instances.services import create_instance
 from jobs import counters
 from jobs.models import Job, PausedType, Worker
 from tests.conftest import client_of
 from tests.support.refusals import failing_statements
+from webhooks.models import Delivery
 
 Sample = tuple[str, frozenset[tuple[str, str]]]
 SPEC = InstanceRequest(
@@ -83,7 +83,7 @@ def test_invented_methods_make_no_series_of_their_own(api: Client) -> None:
 def test_what_the_database_knows_is_there(api: Client, project: Project) -> None:
     now = database_now()
     create_instance(project=project, spec=SPEC, cause=Cause("tests"))
-    WebhookDelivery.objects.update(status=DeliveryStatus.FAILED)
+    Delivery.objects.update(status="failed")
     Job.objects.create(type="monitor_instance", run_at=now - timedelta(seconds=100))
     Job.objects.create(type="done", status="completed", completed_at=now)
     Job.objects.create(type="bad", status="failed", completed_at=now)
