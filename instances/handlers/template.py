@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from instances.catalogue import cache
 from instances.domain.types import Failure
 from instances.novita import client_factory, limiter
+from instances.novita.call_classes import CallClass
 from instances.novita.limiter import Permit
 from instances.provisioning.templates import MOST_CALLS, read_template
 from jobs.handler import Handler, Resolved, WorkItem
@@ -44,7 +45,7 @@ class LookUpTemplate(Handler[TemplateWork, TemplateResult]):
         template_id = job.payload["templateId"]
         if cache.known_template(template_id) is not None:
             return Resolved({job.pk: Done()})
-        permit = limiter.reserve(MOST_CALLS, is_spare=True)
+        permit = limiter.reserve(MOST_CALLS, CallClass.OTHER)
         if not permit.is_granted:
             return Resolved({job.pk: Done()})
         return WorkItem([job], TemplateWork(template_id, permit, job.request_id))

@@ -18,6 +18,7 @@ from instances.domain.types import InstanceRequest
 from instances.models import Instance
 from instances.models.locking import locked_instances
 from instances.novita import client_factory, limiter
+from instances.novita.call_classes import CallClass
 from instances.novita.limiter import Permit
 from instances.novita.name_signing import NameSigner
 from instances.provisioning.common import given_up, spec_of
@@ -27,7 +28,7 @@ from jobs.engine import leasing
 from jobs.failpoints import failpoint
 from jobs.handler import Resolved, WorkItem
 from jobs.models import Job
-from jobs.outcomes import Again
+from jobs.outcomes import Again, Outcome
 from upstream.call_records import CallRecord
 from upstream.client import NovitaClient
 from upstream.errors import NovitaError
@@ -155,7 +156,12 @@ def _fetch(
     """One job asks Novita; jobs that need the same read the cache again after WAIT_FOR_FETCH."""
     if not cache.claim_fetch(work.key):
         return Resolved({job.pk: Again(WAIT_FOR_FETCH) for job in waiting})
-    permit = limiter.reserve(MOST_CALLS, is_create=True)
+    permit = limiter.reserve(
+        MOST_CALLS,
+        CallClass.CREATE,
+        project_id=instances[waiting[0].subject].project_id,
+        is_create=True,
+    )
     if not permit.is_granted:
         cache.release_fetch(work.key)
         return Resolved(wait_for_permit(waiting, instances, permit))
@@ -167,17 +173,7 @@ def _post(
 ) -> Sequence[WorkItem[SubmitWork] | Resolved]:
     if not plans:
         return []
-    # Leave calls for monitoring: a burst of creates would otherwise delay the event of instances
-    # that come to run.
-    permit = limiter.reserve(
-        sum(_calls(plan, instances) for plan in plans),
-        at_least=_calls(plans[0], instances),
-        is_spare=True,
-        is_create=True,
-    )
-    go, wait = _as_far_as(permit, plans, instances)
-    told = permit if permit.wait else replace(permit, wait=limiter.time_for(1))
-    waiting = wait_for_permit([plan.job for plan in wait], instances, told)
+    go, waiting = _permitted(plans, instances)
     parts: list[WorkItem[SubmitWork] | Resolved] = [Resolved(waiting)]
     signer = client_factory.name_signer()
     failpoint("create.before_intent")
@@ -187,6 +183,30 @@ def _post(
         parts += [_intend(p, locked[p.job.subject], signer) for p in go if p.job.pk in ours]
     failpoint("create.after_intent")
     return parts
+
+
+def _permitted(
+    plans: Sequence[_Plan], instances: Mapping[str, Instance]
+) -> tuple[Sequence[_Plan], dict[int, Outcome]]:
+    """The plans whose calls are permitted, and the outcomes of the others. By project: in turns."""
+    by_project: dict[int, list[_Plan]] = {}
+    for plan in plans:
+        by_project.setdefault(instances[plan.job.subject].project_id, []).append(plan)
+    go: list[_Plan] = []
+    waiting: dict[int, Outcome] = {}
+    for project_id, wanted in by_project.items():
+        permit = limiter.reserve(
+            sum(_calls(plan, instances) for plan in wanted),
+            CallClass.CREATE,
+            at_least=_calls(wanted[0], instances),
+            project_id=project_id,
+            is_create=True,
+        )
+        now, later = _as_far_as(permit, wanted, instances)
+        go += now
+        told = permit if permit.wait else replace(permit, wait=limiter.time_for(1))
+        waiting |= wait_for_permit([plan.job for plan in later], instances, told)
+    return go, waiting
 
 
 def _calls(plan: _Plan, instances: Mapping[str, Instance]) -> int:
