@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from instances.catalogue import cache
+from instances.catalogue import cache, misses
 from instances.domain.types import Failure
 from instances.novita import client_factory, limiter
 from instances.novita.call_classes import CallClass
@@ -67,5 +67,5 @@ class LookUpTemplate(Handler[TemplateWork, TemplateResult]):
         if result.template is not None:
             cache.keep_template(work.template_id, result.template)
         if result.failure is not None:
-            cache.keep_template_failure(work.template_id, result.failure)
+            misses.keep_template_failure(work.template_id, result.failure)
         return {job.pk: Done() for job in jobs}
