@@ -47,7 +47,7 @@ def choose(
         return _work(job, instance, template)
     if not unknown.has(products, instance.product_name):
         return _unknown_product(job, instance, template, place, reader)
-    if cached is None and not cache.is_template_known(instance.template_id):
+    if template is None and (cached or not cache.is_template_known(instance.template_id)):
         return _work(job, instance, template, reads=Reads.TEMPLATE)
     if template is not None:
         spec = sized(spec_of(instance), template)
@@ -58,7 +58,10 @@ def choose(
 
 
 def _usable(template: Template | None, instance: Instance) -> Template | None:
-    """A cached template without the probed port is read again: the port may have been added."""
+    """A cached template that does not fit is read again: the port may have been added.
+
+    One that the project may not use is read like an unknown one, so that it cannot be told apart.
+    """
     if template is None or allowed_templates.refusal(instance.project, template):
         return None
     return None if probe_failure(template, instance.readiness_probe) else template

@@ -43,7 +43,7 @@ class Reads(StrEnum):
     ALL = "all"
     # For a product that the fresh list lacks: the list again, and where the product is sold.
     PRODUCTS = "products"
-    # For a template that Novita never listed or returned.
+    # For a template that Novita never listed or returned, or that does not fit the request.
     TEMPLATE = "template"
 
 
