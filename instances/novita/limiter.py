@@ -76,26 +76,45 @@ class _Wish:
     call_class: CallClass
     project_id: int | None
 
+    @property
+    def who(self) -> str:
+        """Whose place in the queue of the class; empty: it takes none."""
+        if self.call_class is CallClass.WATCH:
+            return "all"
+        return "" if self.project_id is None else str(self.project_id)
+
 
 def _take(gate: UpstreamGate, now: datetime, wish: _Wish) -> Permit:
-    """Take the calls from the row's tokens, or a place in the queue of the projects."""
-    left = left_by(wish.call_class, _capacity_e3() // 1000)
+    """Take the calls from the row's tokens, or a place in the queue of the class."""
+    left = _left_by(gate, now, wish)
     # More than the bucket ever holds is granted as much as it holds.
     at_least = min(wish.at_least, max(_capacity_e3() // 1000 - left, 1))
     room = gate.tokens_e3 // 1000 - left
-    queue, who = gate.turns.setdefault(wish.call_class, {}), str(wish.project_id)
-    ahead = turns.ahead(queue, who, now) if wish.project_id is not None else 0
+    queue, who = gate.turns.setdefault(wish.call_class, {}), wish.who
+    ahead = turns.ahead(queue, who, now)
     if room - ahead < at_least:
         wait = time_for(at_least + ahead - room)
-        if wish.project_id is not None:
+        if who:
             turns.refuse(queue, who, now, wants=at_least, wait=wait)
         return Permit(0, wait)
-    others = turns.wanted_by_others(queue, who, now)
-    calls = max(at_least, min(wish.wanted, room - others))
+    calls = max(at_least, min(wish.wanted, room - turns.wanted_by_others(queue, who, now)))
     gate.tokens_e3 -= calls * 1000
-    if wish.project_id is not None:
+    if who:
         turns.serve(queue, who, now)
     return Permit(calls)
+
+
+def _left_by(gate: UpstreamGate, now: datetime, wish: _Wish) -> int:
+    """Calls left to other classes.
+
+    A watch that waits for long goes before ends: with a thousand of them, no end would be seen.
+    """
+    overdue = turns.overdue(gate.turns.get(CallClass.WATCH, {}), now)
+    if overdue and wish.call_class is CallClass.END:
+        return overdue
+    if overdue and wish.call_class is CallClass.WATCH:
+        return 0
+    return left_by(wish.call_class, _capacity_e3() // 1000)
 
 
 def report(reports: Iterable[tuple[Permit, Sequence[CallRecord]]]) -> None:

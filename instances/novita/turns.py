@@ -14,6 +14,8 @@ from typing import TypedDict
 LATE = timedelta(seconds=5)
 # How long it is remembered, while others wait, that a project was served.
 REMEMBERED = timedelta(minutes=1)
+# After this time without a call, the watch goes before ends.
+PATIENCE = timedelta(seconds=2)
 
 
 class Place(TypedDict):
@@ -29,15 +31,29 @@ Queue = dict[str, Place]
 
 
 def ahead(queue: Queue, who: str, now: datetime) -> int:
-    """Calls to be left to projects that wait and were served longer ago."""
+    """Calls to be left to projects that wait and were served longer ago.
+
+    ``who``: empty for a caller that takes no turns; it leaves nothing.
+    """
+    if not who:
+        return 0
     own = _order(queue.get(who), now)
     waiting = _waiting(queue, who, now)
     return sum(place["wants"] for place in waiting if _order(place, now) < own)
 
 
 def wanted_by_others(queue: Queue, who: str, now: datetime) -> int:
-    """Calls that all other projects wait for."""
+    """Calls that all other projects wait for; 0 for a caller that takes no turns."""
+    if not who:
+        return 0
     return sum(place["wants"] for place in _waiting(queue, who, now))
+
+
+def overdue(queue: Queue, now: datetime) -> int:
+    """Calls for which somebody waits since PATIENCE."""
+    since = _ms(now - PATIENCE)
+    waiting = [each for each in queue.values() if _is_waiting(each, now)]
+    return sum(place["wants"] for place in waiting if place["since"] <= since)
 
 
 def refuse(queue: Queue, who: str, now: datetime, *, wants: int, wait: timedelta) -> None:

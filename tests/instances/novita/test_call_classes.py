@@ -68,6 +68,20 @@ def test_the_reserves_leave_something_to_everybody() -> None:
         assert left[-1] < capacity
 
 
+def test_ends_without_end_do_not_keep_the_watch_from_seeing_them(
+    clock: Clock, limit: Limit
+) -> None:
+    """A thousand stops at once: each needs two calls, and is done when it is seen."""
+    seen = 0
+    for _ in range(1200):
+        while limiter.reserve(2, END).is_granted:
+            pass
+        seen += limiter.reserve(8, WATCH, at_least=2).calls
+        clock.pass_(SECOND / 20)
+    # A minute: of 240 calls, some for the watch.
+    assert 30 <= seen <= 60
+
+
 # Turns
 
 

@@ -15,10 +15,9 @@ CREATES_AT = (15.0, 40.0, 65.0)
 # As the page promises.
 REACHED_SECONDS = 10.0
 STOP_SEEN_SECONDS = 30.0
-_FAILED = (
-    "SELECT count(*) FROM instances_instance i JOIN accounts_project p ON p.id = i.project_id"
-    " WHERE p.name = %s AND i.status = 'failed'"
-)
+_OF = "FROM instances_instance i JOIN accounts_project p ON p.id = i.project_id WHERE p.name = %s"
+_MADE = f"SELECT i.public_id {_OF}"
+_FAILED = f"SELECT count(*) {_OF} AND i.status = 'failed'"
 
 
 def share_with_nonsense(trial: Trial) -> None:
@@ -37,7 +36,8 @@ def share_with_nonsense(trial: Trial) -> None:
             seen.append(other)
         sending.result()
     trial.note("nonsense creates", flood.accepted)
-    trial.note("of them refused", ledgers.rows(trial.stack, _FAILED, project)[0][0])
+    trial.note("refused meanwhile", ledgers.rows(trial.stack, _FAILED, project)[0][0])
+    flood.end()
     trial.note("longest s until a create reached Novita", round(max(reached), 1))
     trial.note("longest s until a stop was seen", round(max(seen), 1))
     trial.expect(max(reached) <= REACHED_SECONDS, f"F26: reached Novita after {reached} s")
@@ -61,7 +61,7 @@ class _Flood:
     """Creates of unknown products, unknown templates (odd seeds: only these), or both."""
 
     def __init__(self, trial: Trial, project: str) -> None:
-        self._trial = trial
+        self._trial, self._project = trial, project
         self._headers = {"Authorization": f"Bearer {make_key(trial.stack.database_url, project)}"}
         self._lock = threading.Lock()
         self.begun = time.monotonic()
@@ -84,6 +84,17 @@ class _Flood:
         answer = self._trial.stack.call("POST", "/api/instances", json=body, headers=self._headers)
         with self._lock:
             self.accepted += answer.status_code == 201
+
+    def end(self) -> None:
+        """End them with the key of their project: the caller of the stack does not see them."""
+        ids = [each for (each,) in ledgers.rows(self._trial.stack, _MADE, self._project)]
+        with ThreadPoolExecutor(4) as callers:
+            list(callers.map(self._end, ids))
+
+    def _end(self, public_id: str) -> None:
+        path = f"/api/instances/{public_id}"
+        status = self._trial.stack.call("DELETE", path, headers=self._headers).status_code
+        self._trial.expect(status < 300, f"F26: DELETE of {public_id} answered {status}")
 
 
 SCENARIOS = (
