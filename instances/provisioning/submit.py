@@ -75,7 +75,8 @@ def prepare(
     late = [job for job in jobs if _is_late(instances[job.subject], now)]
     plans: list[Plan] = []
     reader = cache.CatalogueReader()
-    missing: dict[str, tuple[PrefetchWork, list[Job]]] = {}
+    # By project, since each takes its own turn.
+    missing: dict[tuple[int, str], tuple[PrefetchWork, list[Job]]] = {}
     ended = {job.pk: given_up(too_late(instances[job.subject], job.error)) for job in late}
     for job in (job for job in jobs if job not in late):
         found = choose(job, instances[job.subject], reader)
@@ -84,7 +85,8 @@ def prepare(
         elif isinstance(found, Failure):
             ended[job.pk] = given_up(found)
         else:
-            missing.setdefault(found.key, (found, []))[1].append(job)
+            key = (instances[job.subject].project_id, found.key)
+            missing.setdefault(key, (found, []))[1].append(job)
     reader.record_usage()
     parts = prefetch.prepare(missing.values(), instances)
     return [*parts, *_post(plans, instances), Resolved(ended)]

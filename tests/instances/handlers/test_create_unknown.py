@@ -182,3 +182,15 @@ def test_a_forbidden_template_costs_as_much_as_an_unknown_one(
     instance = create(service, service.create())
     assert failures(instance) == {("failed", "TEMPLATE_NOT_FOUND")}
     assert novita.calls == ["get_template"]
+
+
+@pytest.mark.usefixtures("warm")
+def test_the_same_wish_of_two_projects_is_read_once_in_the_turn_of_one_of_them(
+    service: Service, novita: FakeNovita
+) -> None:
+    novita.templates["new"] = replace(TEMPLATE, id="new")
+    one, other = (service.create(template_id="new") for _ in range(2))
+    Instance.objects.filter(pk=other.pk).update(project=another_project())
+    service.run("create_instance", times=3)
+    assert failures(one, other) == {("starting", "")}
+    assert novita.calls.count("get_template") == 1
