@@ -31,10 +31,12 @@ FULL_SCAN_SECONDS = 1.0
 # A mark is this far before the last row taken: rows with earlier due times may commit later.
 LATE_COMMIT_SECONDS = 0.1
 # Of a fair type so many times its room are read, to choose among keys.
-WINDOW = 4
+WINDOW = 2
 # If they fill that window, so many keys are looked for besides, and so many rows of each.
 WALKED_KEYS = 64
 WALKED_ROWS = 4
+# So many keys only, if the window has at least so many projects.
+WALKED_BESIDE_MANY = 16
 # All slow keys together hold at most this part of a type's cap: a fourth.
 SLOW_PART = 4
 _PRIORITIES = sorted(JobPriority.values)
@@ -73,6 +75,7 @@ _PREPARE = (
         slow_seconds=slow_keys.SLOW_SECONDS,
         window=WINDOW,
         steps=WALKED_KEYS,
+        few=WALKED_BESIDE_MANY,
         each=WALKED_ROWS,
     )
 )

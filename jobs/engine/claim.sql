@@ -55,20 +55,24 @@ WITH RECURSIVE busy AS MATERIALIZED (
     UNION SELECT type, fair_key FROM keys WHERE is_hanging
 
 -- 5. Where the first due rows fill the window, they may all be of keys that have their share. Then
---    the index job_fair is walked from key to key, a few in each claim.
+--    the index job_fair is walked from key to key: some in each claim, few where the window has
+--    many projects.
 ), walk AS (
-    SELECT type, nth, 0 AS step, after AS fair_key FROM open
-    WHERE is_fair AND room > 0 AND (
-        SELECT count(*) FROM due WHERE due.type = open.type
-    ) >= room * {window}
+    SELECT type, CASE WHEN w.projects < {few} THEN {steps} ELSE {few} END AS steps,
+        0 AS step, after AS fair_key
+    FROM open JOIN (
+        SELECT type, count(*) AS n, count(DISTINCT split_part(fair_key, '|', 1)) AS projects
+        FROM due WHERE is_fair GROUP BY type
+    ) w USING (type)
+    WHERE w.n >= room * {window}
     UNION ALL
-    SELECT walk.type, walk.nth, walk.step + 1, (
+    SELECT walk.type, walk.steps, walk.step + 1, (
         SELECT j.fair_key FROM jobs_job j
         WHERE j.status = 'pending' AND j.type = walk.type AND j.fair_key > walk.fair_key
           AND j.fair_key <> ''
         ORDER BY j.fair_key LIMIT 1
     )
-    FROM walk WHERE walk.step < {steps} AND walk.fair_key IS NOT NULL
+    FROM walk WHERE walk.step < walk.steps AND walk.fair_key IS NOT NULL
 
 -- 6. Rows among which a fair type chooses: the first due ones, and the first of the walked keys.
 ), candidates AS (
