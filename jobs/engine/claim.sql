@@ -100,8 +100,9 @@ WITH RECURSIVE busy AS MATERIALIZED (
     LEFT JOIN keys ON keys.type = c.type AND keys.fair_key = c.fair_key
 
 -- 8. The turn of each row within its project, and among all rows of slow keys. A project may have
---    as many rows at work as places are free, whatever the number of its keys; slow ones have a
---    limit of their own for all projects together.
+--    as many rows at work as places are free, whatever the number of its keys. Slow ones have a
+--    limit of their own for all projects together; those above it (keys that were not known as
+--    slow when they began) count for their project.
 ), of_projects AS (
     SELECT *, row_number() OVER (
             PARTITION BY type, is_slow, project ORDER BY turn, attempts > 0, priority DESC, run_at
@@ -113,10 +114,11 @@ WITH RECURSIVE busy AS MATERIALIZED (
 ), shared AS (
     SELECT r.* FROM of_projects r
     LEFT JOIN (
-        SELECT keys.type, keys.project, sum(keys.n) AS n FROM keys
-        WHERE NOT EXISTS (
-            SELECT FROM slow WHERE slow.type = keys.type AND slow.fair_key = keys.fair_key
-        )
+        SELECT keys.type, keys.project,
+            coalesce(sum(keys.n) FILTER (WHERE slow.fair_key IS NULL), 0) AS n,
+            coalesce(sum(keys.n) FILTER (WHERE slow.fair_key IS NOT NULL), 0) AS slow_n
+        FROM keys
+        LEFT JOIN slow ON slow.type = keys.type AND slow.fair_key = keys.fair_key
         GROUP BY keys.type, keys.project
     ) p ON p.type = r.type AND p.project = r.project
     LEFT JOIN (
@@ -124,7 +126,8 @@ WITH RECURSIVE busy AS MATERIALIZED (
         GROUP BY keys.type
     ) s ON s.type = r.type
     WHERE CASE WHEN r.is_slow THEN r.class_turn + coalesce(s.n, 0) <= r.slow_most
-               ELSE r.project_turn + coalesce(p.n, 0) <= greatest(r.free, 1) END
+               ELSE r.project_turn + coalesce(p.n + greatest(p.slow_n - r.slow_most, 0), 0)
+                   <= greatest(r.free, 1) END
 
 -- 9. As many of each type as it has room for: first those that have waited longest, within the
 --    share for them, then by priority, turn and due time.

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ TEXTS = [
     *sorted((ROOT / "docs").glob("*.md")),
     *sorted((ROOT / "docs" / "api").glob("*.md")),
     ROOT / "README.md",
-    *(ROOT / "client-examples").glob("*/*"),
+    *filter(Path.is_file, (ROOT / "client-examples").glob("*/*")),
 ]
 # Headers of requests that a text may tell clients to send to this service; browsers set the others
 # (Host, Origin, Accept-Encoding, ...) by themselves or not at all.

@@ -190,7 +190,7 @@ def _environment(setup: Setup, database: str) -> dict[str, str]:
         "DATABASE_URL": f"postgresql://{info.user}@{host}:{info.port}/{database}",
         "DATA_DIR": os.fspath(setup.folder / "data"),
         "SECRET_KEY": "of the benchmark alone, and of nothing else",
-        "NOVITA_API_KEY": "of the benchmark",
+        "NOVITA_API_KEY": "of-the-benchmark",
         # Nobody listens there: Novita is not part of this.
         "NOVITA_API_BASE_URL": "http://127.0.0.1:9",
     }

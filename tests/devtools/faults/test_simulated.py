@@ -66,7 +66,7 @@ def test_what_others_do_while_a_worker_stands_still_is_not_its_work() -> None:
         (mutations.create_again_without_searching, 1, LOST_ANSWERS, "I1"),
         (mutations.no_fencing_token, 5, None, "I5"),
         (mutations.no_read_after_a_delete, 10, IGNORED_DELETES, "I1"),
-        (mutations.absence_is_a_decision, 7, BLIND, "I9"),
+        (mutations.absence_is_a_decision, 20, BLIND, "I9"),
     ],
 )
 def test_a_bug_planted_on_purpose_is_found(

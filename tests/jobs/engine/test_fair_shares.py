@@ -101,6 +101,19 @@ def test_a_key_that_hangs_gets_no_second_place_while_it_hangs() -> None:
     assert keys(claim()) == {"1|b": 2}
 
 
+def test_a_project_whose_new_hosts_all_hang_leaves_places_for_others() -> None:
+    """Each of them is quick until it is known to hang."""
+    for number in range(60):
+        add_of(f"1|host-{number}", seconds=60)
+    for _ in range(6):
+        drain()
+        hang()
+    at_work = Job.objects.filter(status="processing").count()
+    assert at_work <= CAP // 4 + CAP // 2
+    add_of("2|b", seconds=0)
+    assert keys(drain()) == {"2|b": 1}
+
+
 def test_slow_keys_together_hold_a_fourth_of_the_cap() -> None:
     for number in range(12):
         add_of(f"1|host-{number}")
