@@ -44,9 +44,8 @@ class Address:
     @property
     def text(self) -> str:
         """`192.0.2.1:443` or `[2001:db8::1]:443`."""
-        return (
-            f"[{self.ip}]:{self.sockaddr[1]}" if ":" in self.ip else f"{self.ip}:{self.sockaddr[1]}"
-        )
+        ip, port = self.ip, int(self.sockaddr[1])
+        return f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
 
 
 def resolve(host: str, port: int, deadline: Deadline, *, is_stranger: bool) -> list[Address]:
