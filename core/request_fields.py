@@ -172,7 +172,8 @@ class WordsField(StrictField):
 
     def __init__(self, *, choices: Callable[[], Collection[str]], **kwargs: Any) -> None:
         self.choices = choices
-        schema = {"type": "array", "items": {"type": "string"}, "maxItems": 100}
+        words = {"type": "string", "enum": sorted(choices())}
+        schema = {"type": "array", "items": words, "maxItems": 100}
         super().__init__(schema=schema, **kwargs)
 
     def to_internal_value(self, data: Any) -> list[str]:

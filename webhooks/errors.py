@@ -19,6 +19,12 @@ class EndpointInvalid(WebhookError):
         self.errors = dict(errors)
 
 
+class SubjectUnknown(WebhookError):
+    """The project has no such instance."""
+
+    code = "INSTANCE_NOT_FOUND"
+
+
 class TooManyEndpoints(WebhookError):
     """The project has as many endpoints as it may."""
 

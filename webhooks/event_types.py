@@ -29,6 +29,11 @@ def register(types: Iterable[EventType]) -> None:
     _types.update({each.name: each for each in types})
 
 
+def names() -> list[tuple[str, str]]:
+    """Choices of the OpenAPI document."""
+    return [(name, name) for name in sorted(_types)]
+
+
 def all_types() -> tuple[EventType, ...]:
     return tuple(_types.values())
 

@@ -7,12 +7,13 @@ seconds the project's other endpoints are told, after WEBHOOK_DISABLE_AFTER it i
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from django.conf import settings
 
-from core.clock import iso
 from webhooks import event_types, lanes, outbox
+from webhooks.messages import EndpointFacts
 from webhooks.models import Endpoint
 
 logger = structlog.get_logger(__name__)
@@ -70,7 +71,7 @@ def _recover(endpoint: Endpoint, now: datetime) -> None:
     endpoint.failing_since = endpoint.failing_told_at = None
     lanes.hasten(endpoint)
     if told is not None:
-        data = {**described(endpoint), "failingSince": iso(since)}
+        data = described(endpoint, failingSince=since)
         outbox.tell(event_types.RECOVERED.name, endpoint.project, endpoint, data, now=now)
 
 
@@ -86,7 +87,7 @@ def _check_failures(endpoint: Endpoint, now: datetime) -> None:
         seconds=config.webhook_failing_after
     ):
         endpoint.failing_told_at = now
-        data = {**described(endpoint), "failingSince": iso(since), "error": endpoint.last_error}
+        data = described(endpoint, failingSince=since, error=endpoint.last_error)
         outbox.tell(event_types.FAILING.name, endpoint.project, endpoint, data, now=now)
 
 
@@ -96,12 +97,16 @@ def disable(endpoint: Endpoint, reason: str, now: datetime) -> None:
         return
     endpoint.is_enabled = False
     endpoint.disabled_at, endpoint.disabled_reason = now, reason[:300]
-    data = {**described(endpoint), "reason": reason, "error": endpoint.last_error}
+    data = described(endpoint, reason=reason, error=endpoint.last_error or None)
     outbox.tell(event_types.DISABLED.name, endpoint.project, endpoint, data, now=now)
     logger.warning("webhook_endpoint_disabled", endpoint=endpoint.public_id, reason=reason)
 
 
-def described(endpoint: Endpoint) -> dict[str, str]:
-    """What messages say of an endpoint; its whole URL may hold a token."""
-    named = {"id": endpoint.public_id, "receiver": endpoint.origin}
-    return {**named, "instanceId": endpoint.subject} if endpoint.subject else named
+def described(endpoint: Endpoint, **facts: Any) -> EndpointFacts:
+    """What messages say of an endpoint."""
+    return EndpointFacts(
+        id=endpoint.public_id,
+        receiver=endpoint.origin,
+        instanceId=endpoint.subject or None,
+        **facts,
+    )

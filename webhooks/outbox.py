@@ -9,12 +9,12 @@ from typing import Any
 from django.db.models import Model, QuerySet
 
 from accounts.models import Project
-from core.clock import iso
 from core.inserts import insert
 from egress.webhooks.urls import receiver_of
 from jobs.models import Job
 from jobs.queue import CHANNEL
 from webhooks import event_types, lanes
+from webhooks.messages import EndpointFacts, EndpointMessage
 from webhooks.models import Delivery, Endpoint, EndpointKind, Message
 
 # Standard Webhooks recommends bodies below 20 kB.
@@ -141,13 +141,13 @@ def _receivers(draft: Draft, own: Endpoint | None) -> Sequence[Endpoint]:
 
 
 def tell(
-    type_: str, project: Project, endpoint: Endpoint, data: Mapping[str, Any], *, now: datetime
+    type_: str, project: Project, endpoint: Endpoint, data: EndpointFacts, *, now: datetime
 ) -> Message:
     """Write an operational message about an endpoint, in the caller's transaction, for the
     project's other endpoints. Each has a lane of its own, so that no lock of a job is waited for.
     """
-    body = {"type": type_, "timestamp": iso(now), "endpointId": endpoint.public_id, "data": data}
-    message = Message(project=project, type=type_, subject="", body=frozen(body))
+    told = EndpointMessage(type=type_, timestamp=now, endpointId=endpoint.public_id, data=data)
+    message = Message(project=project, type=type_, subject="", body=frozen(told.as_json()))
     insert(message)
     found = Endpoint.objects.receiving(project.pk, "").select_related("project")
     others: Iterable[Endpoint] = (each for each in found if each.pk != endpoint.pk)

@@ -162,7 +162,10 @@ def check_webhooks(ledger: Ledger, truth: Truth) -> list[str]:
 
 
 def _told(row: Row, events: Sequence[Row], deliveries: dict[int, list[Row]]) -> Iterator[str]:
-    have = {delivery["event_id"] for delivery in deliveries.get(row["id"], [])}
+    rows = deliveries.get(row["id"], [])
+    if any(not delivery["is_enabled"] for delivery in rows):
+        return  # Its receiver said that it is gone; a replay can bring the rest.
+    have = {delivery["event_id"] for delivery in rows}
     for event in events:
         if event["to_status"] and event["id"] not in have:
             yield f"{describe(row)}: no message tells of its event {event['sequence']}"
@@ -172,7 +175,7 @@ def _arrived(deliveries: Sequence[Row], accepted: dict[str, int]) -> Iterator[st
     places: list[int] = []
     for delivery in deliveries:
         name, place = delivery["public_id"], accepted.get(delivery["public_id"])
-        if delivery["status"] == "pending":
+        if delivery["status"] == "pending" and delivery["is_enabled"]:
             yield f"{name} is still pending"
         elif delivery["status"] == "failed" and not (
             delivery["last_error"] and delivery["ended_at"]

@@ -21,7 +21,7 @@ _TABLES = {
     "events": "instances_instanceevent",
     "deliveries": """(
         SELECT d.id, m.public_id, m.body::jsonb AS payload, i.id AS instance_id,
-            e.id AS event_id, d.status, d.last_error, d.ended_at
+            e.id AS event_id, d.status, d.last_error, d.ended_at, p.is_enabled
         FROM webhooks_delivery d
         JOIN webhooks_message m ON m.id = d.message_id
         JOIN webhooks_endpoint p ON p.id = d.endpoint_id AND p.kind = 'instance'

@@ -28,6 +28,7 @@ SPECTACULAR_SETTINGS = {
         "OnStartFailure": "instances.domain.enums.OnStartFailure",
         "JobStatus": "jobs.models.JobStatus",
         "JobPriority": "jobs.models.JobPriority",
+        "WebhookEventType": "webhooks.event_types.names",
         "WebhookSignature": ["v1", "v1a"],
         "WebhookBacklogPolicy": ["all", "latest"],
         "DeliveryStatus": "webhooks.models.DeliveryStatus",

@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from core.answers import Answer
 from instances.domain.enums import InstanceStatus
-from instances.lifecycle.message_types import EVENT_TYPES
 from instances.lifecycle.outbox import WebhookMessage
+from webhooks import event_types
+from webhooks.messages import EndpointMessage, TestMessage
 
-_TYPES = {each.name: each.description for each in EVENT_TYPES}
 _STATUSES = {
     "instance.gone": "failed",
     "instance.reappeared": "failed",
@@ -22,29 +23,43 @@ _SIGNING = {
 _DESCRIPTION = (
     "Verify the signature over the raw bytes before anything else, answer with a 2xx within 15"
     " seconds, and do the work afterwards. Messages of one instance come in order, at least once."
-    " Anything but a 2xx is retried for about 28 hours; 410 ends the message."
+    " Anything but a 2xx is retried for about three days; 410 disables the endpoint."
 )
+_ENDPOINT = "ep_7d793037a0760186574b0282"
+_OTHERS = {event_types.TEST.name: "TestMessage"}
 _TEXT = {"type": "string"}
 _SCHEMAS = "#/components/schemas/"
 
 
 def add_webhooks(document: dict[str, Any], details: dict[str, Any] | None) -> None:
     """``details``: an instance as an example, whose status each message changes."""
-    message = WebhookMessage.model_json_schema(
-        mode="serialization", ref_template=f"{_SCHEMAS}{{model}}"
-    )
+    message = _schema_of(WebhookMessage)
     # Its parts are in the document already, and drf-spectacular has named the statuses.
     del message["$defs"]
     message["properties"]["status"] = {"$ref": f"{_SCHEMAS}InstanceStatus"}
-    document["components"]["schemas"]["WebhookMessage"] = message
+    schemas = document["components"]["schemas"]
+    schemas["WebhookMessage"] = message
+    for kind in (EndpointMessage, TestMessage):
+        schema = _schema_of(kind)
+        schemas |= schema.pop("$defs")
+        schemas[kind.__name__] = schema
     document["webhooks"] = {
-        name: {"post": _operation(name, summary, details)} for name, summary in _TYPES.items()
+        each.name: {"post": _operation(each.name, each.description, details)}
+        for each in event_types.all_types()
     }
 
 
+def _schema_of(kind: type[Answer]) -> dict[str, Any]:
+    return kind.model_json_schema(mode="serialization", ref_template=f"{_SCHEMAS}{{model}}")
+
+
 def _operation(name: str, summary: str, details: dict[str, Any] | None) -> dict[str, Any]:
-    media: dict[str, Any] = {"schema": {"$ref": f"{_SCHEMAS}WebhookMessage"}}
-    if details is not None:
+    is_ours = name.startswith(event_types.OPERATIONAL)
+    kind = "EndpointMessage" if is_ours else _OTHERS.get(name, "WebhookMessage")
+    media: dict[str, Any] = {"schema": {"$ref": f"{_SCHEMAS}{kind}"}}
+    if kind != "WebhookMessage":
+        media["examples"] = {name: {"summary": summary, "value": _own_example(name)}}
+    elif details is not None:
         media["examples"] = {name: {"summary": summary, "value": _example(name, details)}}
     return {
         "operationId": f"on{''.join(part.title() for part in name.replace('_', '.').split('.'))}",
@@ -58,11 +73,19 @@ def _operation(name: str, summary: str, details: dict[str, Any] | None) -> dict[
         "requestBody": {"required": True, "content": {"application/json": media}},
         "responses": {
             "2XX": {"description": "Received; it is not sent again."},
-            "410": {"description": "Nobody wants this message; it is given up."},
+            "410": {"description": "Gone: the endpoint is disabled."},
             "default": {"description": "Not received; it is sent again."},
         },
         "security": [],
     }
+
+
+def _own_example(name: str) -> dict[str, Any]:
+    start = {"type": name, "timestamp": "2023-12-01T10:04:30.000Z"}
+    if name == event_types.TEST.name:
+        return {**start, "data": {"endpointId": _ENDPOINT, "text": "This is a test message."}}
+    facts = {"id": _ENDPOINT, "receiver": "https://myapp.com"}
+    return {**start, "endpointId": _ENDPOINT, "data": facts}
 
 
 def _example(name: str, details: dict[str, Any]) -> dict[str, Any]:

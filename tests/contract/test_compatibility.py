@@ -29,6 +29,8 @@ SAID_MORE_EXACTLY |= {
 }
 # Called a string; each message of the stream is described now.
 SAID_MORE_EXACTLY.add("GET /api/events/stream 200: object may come now")
+# More types of jobs are taken.
+SAID_MORE_EXACTLY_OF_JOBS = "GET /api/jobs parameter type: pattern ^(create_instance|"
 # Forms that would be long to repeat. A key with a comma was taken, and was one of two requests
 # where a proxy had joined two headers; tags that a proxy marked as weak are taken now.
 FORMS_SAID_MORE_EXACTLY = {
@@ -50,6 +52,7 @@ FORMS_SAID_MORE_EXACTLY = {
     "GET /api/jobs parameter instance: pattern none",
     "GET /api/jobs parameter status: pattern none",
     "GET /api/jobs parameter type: pattern none",
+    SAID_MORE_EXACTLY_OF_JOBS,
 }
 
 

@@ -65,5 +65,5 @@ def test_the_demo_has_all_that_production_demands() -> None:
 def test_the_image_contains_every_package_of_the_service() -> None:
     copied = set(re.findall(r"^COPY ([\w/]+) \1$", (ROOT / "Dockerfile").read_text(), re.MULTILINE))
     allowed = set(re.findall(r"^!([\w/]+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE))
-    apps = {"core", "accounts", "jobs", "instances", "novitai"}
+    apps = {"core", "accounts", "jobs", "webhooks", "instances", "novitai"}
     assert copied == allowed == {*apps, "upstream", "egress", "devtools/simulator"}

@@ -121,7 +121,6 @@ def test_an_endpoint_with_a_public_key_signs_with_it(
         ({"signature": "v2"}, "signature"),
         ({"onBacklog": "none"}, "onBacklog"),
         ({"enabled": "yes"}, "enabled"),
-        ({"instanceId": "inst_nobody"}, "instanceId"),
         ({"description": "a\x00b"}, "description"),
         ({"secret": "whsec_mine"}, "secret"),
     ],
@@ -135,6 +134,11 @@ def test_what_is_wrong_is_told_by_field_and_nothing_is_written(
     assert not Endpoint.objects.exists()
     for secret in ("p4ss", "s3cr3t"):
         assert secret not in response.content.decode()
+
+
+def test_an_endpoint_of_an_instance_that_is_not_there_is_refused(api: Client) -> None:
+    response = post(api, PATH, {"url": URL, "instanceId": "inst_nobody"})
+    assert error_of(response, 404)["code"] == "INSTANCE_NOT_FOUND"
 
 
 def test_the_number_of_endpoints_is_limited(api: Client, configure: Configure) -> None:

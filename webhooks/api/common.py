@@ -11,7 +11,7 @@ from rest_framework.request import Request
 
 from accounts.rest.authentication import Caller
 from core.query_parameters import misplaced
-from webhooks.errors import EndpointInvalid, WebhookError
+from webhooks.errors import EndpointInvalid, SubjectUnknown, WebhookError
 from webhooks.models import Delivery, Endpoint, Replay
 
 M = TypeVar("M", bound=Model)
@@ -34,6 +34,8 @@ def translated_errors() -> Iterator[None]:
             for name, text in error.errors.items()
         }
         raise ValidationError(details) from None
+    except SubjectUnknown as error:
+        raise NotFound(str(error), code=error.code) from None
     except WebhookError as error:
         raise Conflict(str(error), code=error.code) from None
 

@@ -45,6 +45,7 @@ def _page(rows_name: str, row: Any) -> OpenApiExample:
 LIST: dict[str, Any] = {
     "operation_id": "listWebhookEndpoints",
     "summary": "List webhook endpoints, newest first",
+    "description": "Those made over the API; with `instanceId` also the one of its `webhookUrl`.",
     "tags": TAG,
     "parameters": [EndpointFilter],
     "responses": {200: OpenApiResponse(EndpointList, description="A page.")},
@@ -57,7 +58,10 @@ CREATE: dict[str, Any] = {
     "secret, which is never shown again; see *Webhooks* for what is sent.",
     "tags": TAG,
     "request": CreateEndpoint,
-    "responses": {201: OpenApiResponse(NewEndpoint, description="Created, with its secret.")},
+    "responses": {
+        201: OpenApiResponse(NewEndpoint, description="Created, with its secret."),
+        404: OpenApiResponse(description="INSTANCE_NOT_FOUND: it is not an instance of the project."),
+    },
     "examples": [
         OpenApiExample("An endpoint", examples.CREATE, request_only=True),
         _example("An endpoint", examples.NEW_ENDPOINT, 201),
@@ -66,6 +70,7 @@ CREATE: dict[str, Any] = {
 RETRIEVE: dict[str, Any] = {
     "operation_id": "getWebhookEndpoint",
     "summary": "Get a webhook endpoint",
+    "description": "Its health is in `failingSince`, `lastError` and `disabledReason`.",
     "tags": TAG,
     "parameters": [_ENDPOINT_ID],
     "responses": {200: OpenApiResponse(EndpointDetails, description="As it is now.")},
@@ -127,6 +132,7 @@ TEST: dict[str, Any] = {
 STATS: dict[str, Any] = {
     "operation_id": "getWebhookEndpointStats",
     "summary": "Get the figures of a webhook endpoint",
+    "description": "Attempts, success and durations of 24 hours and 7 days, and what waits.",
     "tags": TAG,
     "parameters": [_ENDPOINT_ID],
     "responses": {200: OpenApiResponse(EndpointStats, description="As of now.")},
@@ -135,6 +141,7 @@ STATS: dict[str, Any] = {
 DELIVER_NOW: dict[str, Any] = {
     "operation_id": "deliverWaitingWebhooks",
     "summary": "Send everything that waits for a retry now",
+    "description": "In order: of each instance the first message that waits, then the others.",
     "tags": TAG,
     "parameters": [_ENDPOINT_ID],
     "request": None,
@@ -164,6 +171,7 @@ ROTATE_SIGNING_SECRET: dict[str, Any] = {
 ENDPOINT_DELIVERIES: dict[str, Any] = {
     "operation_id": "listWebhookDeliveries",
     "summary": "List the deliveries of a webhook endpoint, newest first",
+    "description": "`isBehind` marks messages that wait for an earlier one of their instance.",
     "tags": TAG,
     "parameters": [_ENDPOINT_ID, DeliveryFilter],
     "responses": {200: OpenApiResponse(DeliveryList, description="A page.")},
@@ -172,6 +180,7 @@ ENDPOINT_DELIVERIES: dict[str, Any] = {
 INSTANCE_DELIVERIES: dict[str, Any] = {
     "operation_id": "listInstanceDeliveries",
     "summary": "List the deliveries about an instance, newest first",
+    "description": "To all endpoints, the one of its `webhookUrl` included.",
     "tags": TAG,
     "parameters": [_INSTANCE_ID, DeliveryFilter],
     "responses": {200: OpenApiResponse(DeliveryList, description="A page.")},
@@ -180,6 +189,7 @@ INSTANCE_DELIVERIES: dict[str, Any] = {
 DELIVERY: dict[str, Any] = {
     "operation_id": "getWebhookDelivery",
     "summary": "Get a delivery with its message and attempts",
+    "description": "Each attempt with time, duration, status, error and the start of the answer.",
     "tags": TAG,
     "parameters": [_DELIVERY_ID],
     "responses": {200: OpenApiResponse(DeliveryWithAttempts, description="As it is now.")},
@@ -224,6 +234,7 @@ REPLAY: dict[str, Any] = {
 LIST_REPLAYS: dict[str, Any] = {
     "operation_id": "listWebhookReplays",
     "summary": "List replays, newest first",
+    "description": "Of all endpoints of the project, with their progress.",
     "tags": TAG,
     "responses": {200: OpenApiResponse(ReplayList, description="A page.")},
     "examples": [_page("replays", examples.REPLAY)],
@@ -231,6 +242,7 @@ LIST_REPLAYS: dict[str, Any] = {
 GET_REPLAY: dict[str, Any] = {
     "operation_id": "getWebhookReplay",
     "summary": "Get a replay and its progress",
+    "description": "`queued` counts the messages taken so far; once `completed`, none is pending.",
     "tags": TAG,
     "parameters": [_REPLAY_ID],
     "responses": {200: OpenApiResponse(ReplayDetails, description="As it is now.")},

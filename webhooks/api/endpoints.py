@@ -88,7 +88,7 @@ class EndpointViewSet(GenericViewSet[Endpoint]):
     @idempotent
     def rotate_secret(self, request: Request, id: str) -> Response:  # noqa: A002 - see above
         found = find_endpoint(request, id)
-        overlap = timedelta(hours=RotateSecret.read(request.data or {})["hours"])
+        overlap = timedelta(hours=RotateSecret.read(request.data)["hours"])
         with translated_errors():
             rotated = endpoints.rotate_secret(
                 found, overlap=overlap, actor=caller_of(request).actor
@@ -181,7 +181,7 @@ class RotateSigningSecretView(SigningSecretView):
     @idempotent
     def post(self, request: Request) -> Response:
         caller = caller_of(request)
-        overlap = timedelta(hours=RotateSecret.read(request.data or {})["hours"])
+        overlap = timedelta(hours=RotateSecret.read(request.data)["hours"])
         try:
             webhook_secrets.rotate(caller.project, overlap=overlap, actor=caller.actor)
         except webhook_secrets.SecretRefused as error:

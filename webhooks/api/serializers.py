@@ -15,7 +15,14 @@ from core.request_fields import (
     WebhookUrlField,
     WordsField,
 )
-from egress.webhooks.headers import HeaderError, check_headers
+from egress.webhooks.headers import (
+    MOST_HEADERS,
+    MOST_VALUE,
+    NAME_PATTERN,
+    VALUE_PATTERN,
+    HeaderError,
+    check_headers,
+)
 from webhooks import event_types
 from webhooks.models import BacklogPolicy, Signature
 from webhooks.services.endpoints import EndpointSpec
@@ -34,8 +41,13 @@ class HeadersField(StrictField):
     def __init__(self, **kwargs: Any) -> None:
         schema = {
             "type": "object",
-            "additionalProperties": {"type": "string", "maxLength": 1000},
-            "maxProperties": 20,
+            "propertyNames": {"pattern": f"^{NAME_PATTERN}$"},
+            "additionalProperties": {
+                "type": "string",
+                "maxLength": MOST_VALUE,
+                "pattern": f"^{VALUE_PATTERN}$",
+            },
+            "maxProperties": MOST_HEADERS,
         }
         super().__init__(schema=schema, **kwargs)
 
@@ -48,7 +60,9 @@ class HeadersField(StrictField):
             check_headers(data)
         except HeaderError as error:
             raise serializers.ValidationError(str(error), code="not_echoed") from None
-        return dict(data)
+        # Names are the same in any case; the last one counts.
+        last = {name.lower(): name for name in data}
+        return {name: data[name] for name in last.values()}
 
 
 class BasicAuthField(StrictField):
@@ -189,8 +203,6 @@ class StartReplay(StrictSerializer):
     def range(cls, data: Any) -> Range:
         """Raises ValidationError."""
         given = cls.read(data)
-        if "until" in given and given["until"] <= given["since"]:
-            raise serializers.ValidationError({"until": ["until must be after since"]})
         return Range(
             since=given["since"],
             until=given.get("until"),

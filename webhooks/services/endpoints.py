@@ -23,6 +23,7 @@ from webhooks.errors import (
     EndpointInvalid,
     RotationRefused,
     SigningSecretRefused,
+    SubjectUnknown,
     TooManyEndpoints,
 )
 from webhooks.models import Delivery, DeliveryStatus, Endpoint, EndpointKind, Signature
@@ -174,11 +175,11 @@ def _check(project: Project, fields: Mapping[str, Any]) -> None:
     known = {each.name for each in event_types.all_types()}
     if unknown := sorted(set(fields.get("event_types", ())) - known):
         errors["eventTypes"] = f"Unknown event type: {unknown[0][:60]}"
-    subject = fields.get("subject", "")
-    if subject and not owner().has_subject(project, subject):
-        errors["instanceId"] = f"There is no instance {subject[:60]}."
     if errors:
         raise EndpointInvalid(errors)
+    subject = fields.get("subject", "")
+    if subject and not owner().has_subject(project, subject):
+        raise SubjectUnknown(f"There is no instance {subject[:60]}.")
 
 
 def refusal_of(url: str) -> str:

@@ -4,11 +4,12 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from accounts import audit
-from core.clock import database_now, iso
+from core.clock import database_now
 from core.inserts import insert
 from jobs.models import JobPriority
 from webhooks import event_types, lanes, outbox
 from webhooks.errors import NotDeliverable
+from webhooks.messages import TestFacts, TestMessage
 from webhooks.models import Delivery, DeliveryStatus, Endpoint, Message
 
 
@@ -17,16 +18,13 @@ def send_test(endpoint: Endpoint, *, actor: str, request_id: str = "") -> Delive
     it as well.
     """
     now = database_now()
-    body = {
-        "type": event_types.TEST.name,
-        "timestamp": iso(now),
-        "data": {"endpointId": endpoint.public_id, "text": "This is a test message."},
-    }
+    facts = TestFacts(endpointId=endpoint.public_id, text="This is a test message.")
+    told = TestMessage(type=event_types.TEST.name, timestamp=now, data=facts)
     message = Message(
         project=endpoint.project,
         type=event_types.TEST.name,
         subject=endpoint.subject,
-        body=outbox.frozen(body),
+        body=outbox.frozen(told.as_json()),
         request_id=request_id,
     )
     with transaction.atomic():

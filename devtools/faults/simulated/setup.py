@@ -22,12 +22,13 @@ from accounts.models import Project
 from devtools.faults.simulated import database
 from devtools.faults.simulated.service import API_KEY, Service
 from instances.domain.enums import JobType
-from instances.handlers import limits, webhook
+from instances.handlers import limits
 from instances.novita import client_factory
 from jobs import failpoints, queue
 from jobs.engine import outcome_writer
 from jobs.models import Job, JobPriority
 from jobs.outcomes import Outcome
+from webhooks.handlers import letters
 
 URL = "http://novita.test/gpu-instance/openapi/v1"
 # Shorter than in production, so that hopeless waits end in fewer steps.
@@ -59,7 +60,7 @@ def opened(service: Service, **config: Any) -> Iterator[Project]:
         stack.enter_context(_quietly())
         stack.enter_context(service.clock.installed())
         stack.enter_context(patch.object(client_factory, "_transport", lambda: service.network))
-        stack.enter_context(patch.object(webhook, "deliver", service.receiver.deliver))
+        stack.enter_context(patch.object(letters, "deliver", service.receiver.deliver))
         stack.enter_context(
             patch.object(outcome_writer, "write_outcomes", _checked_writes(service))
         )

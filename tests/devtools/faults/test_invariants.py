@@ -61,6 +61,7 @@ def delivery(number: int, **changes: Any) -> Row:
         "status": "delivered",
         "last_error": "",
         "ended_at": NOW.isoformat(),
+        "is_enabled": True,
     } | changes
 
 

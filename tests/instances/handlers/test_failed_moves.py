@@ -12,6 +12,7 @@ from tests.instances.handlers.conftest import HOOK, Service, age, events
 from tests.instances.reconciliation.conftest import reconcile
 from tests.support.engine import database_time
 from tests.support.fakes import DOWN, FakeNovita
+from tests.support.messages import told_of
 from upstream.parsers.items import read_job
 from upstream.types import UpstreamJob
 
@@ -57,7 +58,7 @@ def test_a_move_that_failed_is_told_with_novitas_reason_and_ends_nothing(
     assert WHY in moving.reason_message
     event = moving.events.last()
     assert (event.type, event.data["code"]) == ("instance.stopped", "MIGRATION_FAILED")
-    assert event.deliveries.exists()
+    assert told_of(event)
     for _ in range(3):
         reconcile()
     moving.refresh_from_db()

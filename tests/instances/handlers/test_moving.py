@@ -12,6 +12,7 @@ from tests.instances.handlers.conftest import HOOK, Service, age, events
 from tests.instances.reconciliation.conftest import reconcile_for
 from tests.support.engine import database_time
 from tests.support.fakes import DOWN, FakeNovita
+from tests.support.messages import told_of
 
 pytestmark = pytest.mark.django_db
 
@@ -127,7 +128,7 @@ def test_what_is_stuck_is_told_once(service: Service, novita: FakeNovita) -> Non
     assert (instance.status, instance.reason_code) == ("stopping", "STUCK")
     assert events(instance).count("instance.stuck") == 1
     stuck = instance.events.get(type="instance.stuck")
-    assert stuck.deliveries.count() == 1
+    assert len(told_of(stuck)) == 1
     novita.put("up-1", status="exited")
     service.monitor(instance)
     assert (instance.status, instance.reason_code) == ("stopped", "")

@@ -14,6 +14,7 @@ from instances.monitoring import readiness
 from tests.instances.handlers.conftest import HOOK, Service, events
 from tests.support.engine import database_time
 from tests.support.fakes import FakeNovita
+from tests.support.messages import told_of
 from upstream.types import PortMapping
 
 pytestmark = pytest.mark.django_db
@@ -63,7 +64,7 @@ def test_running_at_novita_is_not_running_before_the_probe_passes(
     assert waiting.ready_at is not None
     event = waiting.events.last()
     assert "probe passed" in event.cause
-    assert event.deliveries.exists()
+    assert told_of(event)
 
 
 def test_who_waits_reads_what_the_probe_said_last(
@@ -96,7 +97,7 @@ def test_a_probe_that_never_passes_is_a_start_that_failed_and_says_why(
     event = waiting.events.get(type="instance.failed")
     assert "port 22: connection refused" in event.cause
     assert event.data == {"code": "STARTUP_TIMEOUT", "message": waiting.error_message}
-    message = event.deliveries.get().payload
+    (message,) = told_of(event)
     assert message["error"] == waiting.error_message
     assert message["data"]["readinessError"] == "port 22: connection refused"
 

@@ -13,6 +13,7 @@ from tests.instances.handlers.conftest import HOOK, Service, age, events
 from tests.instances.reconciliation.conftest import kinds, reconcile
 from tests.support.engine import database_time
 from tests.support.fakes import FakeNovita
+from tests.support.messages import told_of
 from upstream.facts import ALL_FACTS, Fact
 from upstream.parsers.items import read_instance
 
@@ -63,7 +64,7 @@ def test_an_error_on_the_way_is_shown_and_heals(
     assert reason(instance) == {"code": "STARTUP_TROUBLE", "message": f"Novita: {words}"}
     event = instance.events.last()
     assert (event.type, event.data["message"]) == ("instance.trouble", f"Novita: {words}")
-    assert event.deliveries.get().payload["data"]["statusReason"]["code"] == "STARTUP_TROUBLE"
+    assert told_of(event)[0]["data"]["statusReason"]["code"] == "STARTUP_TROUBLE"
     healed = read_instance({"id": "up-1", "status": word, "statusError": None})
     assert healed is not None
     novita.instances["up-1"] = healed

@@ -17,6 +17,7 @@ from jobs.models import Job
 from tests.instances.handlers.conftest import HOOK, Service, events
 from tests.instances.reconciliation.conftest import kinds, reconcile, reconcile_for, run_one
 from tests.support.fakes import DOWN, FakeNovita
+from tests.support.messages import told_of
 
 pytestmark = pytest.mark.django_db
 
@@ -35,7 +36,7 @@ def test_a_reclaim_is_told_by_event_and_webhook(service: Service, novita: FakeNo
     reconcile()
     event = instance.events.last()
     assert (event.type, event.data["code"]) == ("instance.stopped", "SPOT_RECLAIMED")
-    assert event.deliveries.get().payload["data"]["statusReason"]["code"] == "SPOT_RECLAIMED"
+    assert told_of(event)[0]["data"]["statusReason"]["code"] == "SPOT_RECLAIMED"
 
 
 def test_a_deletion_in_the_console_is_believed_after_ten_minutes_of_passes_that_agree(

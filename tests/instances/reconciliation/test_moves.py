@@ -13,6 +13,7 @@ from tests.instances.handlers.conftest import HOOK, Service, events
 from tests.instances.reconciliation.conftest import reconcile
 from tests.instances.reconciliation.test_addresses import shown
 from tests.support.fakes import FakeNovita
+from tests.support.messages import told_of
 from upstream.access import Access
 from upstream.facts import ALL_FACTS, CONNECT_FACTS, Fact
 from upstream.types import PortMapping
@@ -70,7 +71,7 @@ def test_what_runs_on_elsewhere_shows_its_new_place_addresses_and_price(
         "from": {"region": "US-WEST-01", "cluster": "us-ca-6"},
         "to": {"region": "CN-HK-01", "cluster": "cn-hongkong-1"},
     }
-    assert moved.deliveries.get().payload["data"]["region"] == "CN-HK-01"
+    assert told_of(moved)[0]["data"]["region"] == "CN-HK-01"
 
 
 def test_a_move_that_shows_as_migrating_ends_in_its_new_place(

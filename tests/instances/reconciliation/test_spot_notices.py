@@ -15,6 +15,7 @@ from tests.instances.handlers.conftest import HOOK, Service
 from tests.instances.reconciliation.conftest import reconcile, run_one
 from tests.support.engine import database_time
 from tests.support.fakes import FakeNovita
+from tests.support.messages import told_of
 from upstream.facts import ALL_FACTS, Fact
 
 pytestmark = pytest.mark.django_db
@@ -50,7 +51,7 @@ def test_a_notice_is_told_once_with_its_time_if_there_is_one(
         reconcile()
     assert told(spot) == ["spot_notice"]
     event = spot.events.get(type=NOTICE)
-    assert event.deliveries.count() == 1
+    assert len(told_of(event)) == 1
     assert event.data == ({"spotReclaimAt": iso(time)} if time else {})
     spot.refresh_from_db()
     assert (spot.status, spot.spot_reclaim_at) == ("running", time)

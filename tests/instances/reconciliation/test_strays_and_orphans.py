@@ -17,6 +17,7 @@ from tests.instances.conftest import Configure
 from tests.instances.handlers.conftest import HOOK, Service, events
 from tests.instances.reconciliation.conftest import kinds, reconcile, signed_name
 from tests.support.fakes import TIMED_OUT, FakeNovita
+from tests.support.messages import told_of
 
 pytestmark = pytest.mark.django_db
 
@@ -50,7 +51,7 @@ def test_the_policy_may_adopt_it_instead(
     reconcile()
     instance = Instance.objects.get()
     assert (instance.status, events(instance)) == ("running", ["instance.running"])
-    assert instance.deliveries.get().payload["type"] == "instance.running"
+    assert [told_of(event)[0]["type"] for event in instance.events.filter(type="instance.running")]
     assert kinds(reconcile()) == []
     assert UpstreamEnding.objects.count() == 0
 
