@@ -60,7 +60,9 @@ CREATE: dict[str, Any] = {
     "request": CreateEndpoint,
     "responses": {
         201: OpenApiResponse(NewEndpoint, description="Created, with its secret."),
-        404: OpenApiResponse(description="INSTANCE_NOT_FOUND: it is not an instance of the project."),
+        404: OpenApiResponse(
+            description="INSTANCE_NOT_FOUND: it is not an instance of the project."
+        ),
     },
     "examples": [
         OpenApiExample("An endpoint", examples.CREATE, request_only=True),
