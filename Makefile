@@ -48,7 +48,7 @@ format: setup ## rewrite the code in its style
 	@"$(VENV)/python" -m ruff check --quiet --fix-only .
 	@"$(VENV)/python" -m ruff format --quiet .
 
-# PART=compare, recovery or engine measures one part; a full run rewrites docs/benchmarks.*.
+# PART=api, webhooks, compare, recovery or engine measures one part; a full run rewrites docs/benchmarks.*.
 bench: ## the job engine beside its peers, half an hour; QUICK=1 for 4 minutes, ROUNDS=5
 	@"$(or $(PYTHON),python3)" scripts/setup.py bench
 	@exec $(HERMETIC) .venv-bench/bin/python -m devtools.benchmarks

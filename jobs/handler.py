@@ -126,7 +126,8 @@ class JobType:
     batch_size: most rows in one claim of a worker. max_in_flight: most rows in flight in all
     processes together, exactly. run_limit: time for which the heartbeat extends a lease; then the
     worker process ends. commit_size: most single-job work items that share a transaction when
-    applied. is_recurring: one row lives for ever and always answers Again; clusters create it when
+    applied. is_fair: keys (``Job.fair_key``) take turns and have shares of max_in_flight.
+    is_recurring: one row lives for ever and always answers Again; clusters create it when
     they start. runs_at_start: that row is made due at each start.
     """
 
@@ -137,6 +138,7 @@ class JobType:
     run_limit: timedelta = timedelta(minutes=2)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     commit_size: int = 50
+    is_fair: bool = False
     is_recurring: bool = False
     runs_at_start: bool = False
 

@@ -93,6 +93,9 @@ class Job(models.Model):
         max_length=120, blank=True, help_text="host:pid:start of what claimed it last"
     )
     request_id = models.CharField(max_length=80, blank=True)
+    # Whose share of its type it uses (JobType.is_fair): a project, or a project and a host as
+    # "project|host". Empty for types without shares.
+    fair_key = models.CharField(max_length=120, default="", db_default="", blank=True)
 
     # run_at in seconds since 1970, only on rows from leasing.jobs_of.
     due: float
@@ -113,6 +116,11 @@ class Job(models.Model):
                 name="job_due",
             ),
             models.Index("type", condition=Q(status="processing"), name="job_in_flight"),
+            models.Index(
+                fields=["type", "fair_key", "run_at"],
+                condition=Q(status="pending") & ~Q(fair_key=""),
+                name="job_fair",
+            ),
             HashIndex(fields=["public_id"], name="job_public_id"),
             models.Index(fields=["subject", "-id"], condition=~Q(subject=""), name="job_subject"),
             models.Index(
@@ -215,6 +223,21 @@ class PausedType(models.Model):
 
     def __str__(self) -> str:
         return self.type
+
+
+class SlowKey(models.Model):
+    """A key of a fair type whose calls take long; see ``engine.slow_keys``."""
+
+    type = models.CharField(max_length=60)
+    fair_key = models.CharField(max_length=120)
+    until = models.DateTimeField()
+
+    class Meta:
+        ordering = ["type", "fair_key"]
+        constraints = [models.UniqueConstraint(fields=["type", "fair_key"], name="slow_key_once")]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.fair_key}"
 
 
 class Counter(models.Model):

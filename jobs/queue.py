@@ -28,9 +28,11 @@ def enqueue(
     dedupe_key: str | None = None,
     request_id: str = "",
     run_at: datetime | None = None,
+    fair_key: str = "",
 ) -> Job:
     """Add a job in the caller's transaction; its commit wakes the clusters.
 
+    ``fair_key``: whose share of a fair type the job uses; without it the project's.
     If a live job has the same ``dedupe_key``, it is returned and no second one is added. If that
     job is processing, it is marked to run once more, since it may have read older data.
     """
@@ -45,6 +47,7 @@ def enqueue(
         "run_at": run_at,
         "dedupe_key": dedupe_key,
         "request_id": request_id,
+        "fair_key": _fair_key(type_, project, fair_key),
     }
     # One commit even if the caller has no transaction: each commit waits for the disk.
     with transaction.atomic(savepoint=False):
@@ -63,6 +66,7 @@ def new_job(
     priority: int,
     dedupe_key: str,
     request_id: str,
+    fair_key: str = "",
 ) -> Job:
     """An unsaved job about a new row, for ``inserts.insert(..., wake=CHANNEL)`` to write together
     with it. Because that row is new, no live job can have the dedupe key.
@@ -76,18 +80,26 @@ def new_job(
         max_attempts=get_type(type_).retry.max_attempts,
         dedupe_key=dedupe_key,
         request_id=request_id,
+        fair_key=_fair_key(type_, project, fair_key),
     )
+
+
+def _fair_key(type_: str, project: Project | None, fair_key: str) -> str:
+    """Of a fair type, the project's share if the caller names no other."""
+    if not get_type(type_).is_fair:
+        return ""
+    return (fair_key or (str(project.pk) if project is not None else ""))[:120]
 
 
 # One statement even if the key is live: bursts enqueue hundreds of jobs in a transaction.
 _ENQUEUE = """
 INSERT INTO jobs_job (
     public_id, project_id, type, subject, payload, priority, max_attempts, run_at,
-    dedupe_key, request_id, error, errors, worker
+    dedupe_key, request_id, fair_key, error, errors, worker
 ) VALUES (
     %(public_id)s, %(project)s, %(type)s, %(subject)s, %(payload)s, %(priority)s,
     %(max_attempts)s, coalesce(%(run_at)s, clock_timestamp()),
-    %(dedupe_key)s, %(request_id)s, '', '[]', ''
+    %(dedupe_key)s, %(request_id)s, %(fair_key)s, '', '[]', ''
 )
 ON CONFLICT (dedupe_key) WHERE dedupe_key IS NOT NULL AND status IN ('pending', 'processing')
 DO UPDATE SET rerun = jobs_job.rerun OR jobs_job.status = 'processing'

@@ -128,6 +128,7 @@ def _job(lane: Lane, endpoint: Endpoint, priority: int | None, request_id: str) 
         "priority": default if priority is None else priority,
         "dedupe_key": lane.dedupe_key,
         "request_id": request_id,
+        "fair_key": f"{endpoint.project_id}|{endpoint.origin}",
     }
 
 

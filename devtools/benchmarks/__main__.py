@@ -1,7 +1,7 @@
 """``python -m devtools.benchmarks``: measure, or write the page again from earlier figures.
 
-QUICK=1 for a short run, ROUNDS=n for another number of rounds, PART=api|compare|recovery|engine for
-one part only. Quick and partial runs write to .data/benchmarks, so that they do not replace the
+QUICK=1 for a short run, ROUNDS=n for another number of rounds, PART=api, webhooks, compare,
+recovery or engine for one part only. Quick and partial runs write to .data/benchmarks, so that they do not replace the
 figures of a full run.
 """
 
@@ -26,12 +26,15 @@ from devtools.benchmarks.reporting import page, plots, terminal
 from devtools.benchmarks.results import Results
 from devtools.benchmarks.run import PARTS, run
 from devtools.benchmarks.setup import open_setup
+from devtools.benchmarks.webhooks import report as report_webhooks
+from devtools.benchmarks.webhooks.measure import measure as measure_webhooks
 
 COMMAND = "make bench"
 _RAW = "benchmarks.json"
 _RAW_API = "benchmarks-api.json"
-API = "api"
-ALL_PARTS = (API, *PARTS)
+_RAW_WEBHOOKS = "benchmarks-webhooks.json"
+API, WEBHOOKS = "api", "webhooks"
+ALL_PARTS = (API, WEBHOOKS, *PARTS)
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -57,7 +60,9 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
     try:
         if API in parts:
             _measure_api(plan, folder, console)
-        if tuple(parts) == (API,):
+        if WEBHOOKS in parts:
+            _measure_webhooks(plan, folder, console)
+        if not set(parts) - {API, WEBHOOKS}:
             return 0
         return _report(_measure(plan, parts, console), folder, console)
     except KeyboardInterrupt:
@@ -76,7 +81,7 @@ def _parts(environ: Mapping[str, str]) -> Sequence[str]:
 
 
 def _folder(plan: Plan, parts: Sequence[str]) -> Path:
-    is_full = plan.drain_scale == 1 and tuple(parts) in (ALL_PARTS, (API,))
+    is_full = plan.drain_scale == 1 and tuple(parts) in (ALL_PARTS, (API,), (WEBHOOKS,))
     return ROOT / ("docs" if is_full else ".data/benchmarks")
 
 
@@ -107,6 +112,18 @@ def _measure_api(plan: Plan, folder: Path, console: Console) -> None:
     (folder / _RAW_API).write_text(json.dumps(found, indent=1) + "\n")
     written = report_api.write(found, folder)
     console.print(report_api.measured(found), markup=False)
+    console.print(str(written), markup=False)
+
+
+def _measure_webhooks(plan: Plan, folder: Path, console: Console) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with open_setup() as setup:
+        found = measure_webhooks(
+            setup, rounds=plan.api_rounds, say=lambda text: console.print(text, markup=False)
+        )
+    (folder / _RAW_WEBHOOKS).write_text(json.dumps(found, indent=1) + "\n")
+    written = report_webhooks.write(found, folder)
+    console.print(report_webhooks.measured(found), markup=False)
     console.print(str(written), markup=False)
 
 

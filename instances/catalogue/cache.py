@@ -1,6 +1,5 @@
 """Cache of the catalogue: clusters, products and templates, with the time of their last read."""
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -15,17 +14,16 @@ from django.db.models.functions import Now
 
 from core.clock import database_now
 from core.sealing import Unreadable
+from instances.catalogue import misses
 from instances.catalogue.place_names import Place
 from instances.catalogue.regions import cluster_for, place_of
 from instances.domain.types import Failure
-from instances.models import CachedProduct, CachedTemplate, Cluster
+from instances.models import CachedProduct, CachedTemplate, Cluster, ListedTemplate
 from instances.novita import metric_counters
 from upstream import types as novita
 from upstream.vocabulary import UnknownValue
 
 FETCH_SECONDS = 5
-# Short: a missing template may be created at any time.
-FAILURE_SECONDS = 10
 
 
 class CatalogueReader:
@@ -36,6 +34,9 @@ class CatalogueReader:
         self._clusters: list[novita.Cluster] | None = None
         self._products: dict[tuple[str, str], list[novita.Product]] = {}
         self._templates: dict[str, novita.Template | None] = {}
+        self._failures: dict[str, Failure | None] = {}
+        self._anywhere: Sequence[tuple[str, Sequence[str]]] | None = None
+        self._searches: dict[tuple[str, str], misses.Search | None] = {}
         self._counts: dict[metric_counters.Key, Decimal] = defaultdict(Decimal)
 
     def cluster(self, region: str) -> novita.Cluster | None:
@@ -77,6 +78,27 @@ class CatalogueReader:
         template = self._templates[template_id]
         self._count("templates", is_hit=template is not None)
         return template
+
+    def template_failure(self, template_id: str) -> Failure | None:
+        """Why the template could not be used a moment ago."""
+        if template_id not in self._failures:
+            self._failures[template_id] = misses.template_failure(template_id)
+        return self._failures[template_id]
+
+    def search(self, cluster_id: str, billing_mode: str) -> misses.Search | None:
+        """The last search for a product that this cluster and mode lack."""
+        key = (cluster_id, billing_mode)
+        if key not in self._searches:
+            self._searches[key] = misses.last_search(*key)
+        return self._searches[key]
+
+    def listed_anywhere(self) -> Sequence[tuple[str, Sequence[str]]]:
+        """Names and places of the products of all regions and modes, however old."""
+        if self._anywhere is None:
+            rows = CachedProduct.objects.filter(account=settings.CONFIG.upstream_account)
+            named = rows.values_list("name", "data__regions")
+            self._anywhere = [(name, places or ()) for name, places in named]
+        return self._anywhere
 
     def record_usage(self) -> None:
         """Save the hits and misses, once for the batch."""
@@ -155,24 +177,20 @@ def keep_template(template_id: str, template: novita.Template) -> None:
     )
 
 
-def keep_template_failure(template_id: str, failure: Failure) -> None:
-    """Save for FAILURE_SECONDS why a template cannot be used."""
-    cache.set(_failure_key(template_id), [failure.code, failure.message], FAILURE_SECONDS)
-
-
 def known_template(template_id: str) -> novita.Template | Failure | None:
     """A template as a create would find it, or the failure; None if a create would ask Novita."""
     found = CatalogueReader().template(template_id)
     if found is not None:
         return found
-    kept = cache.get(_failure_key(template_id))
-    return Failure(*kept) if kept else None
+    return misses.template_failure(template_id)
 
 
-def _failure_key(template_id: str) -> str:
-    """Cache key of limited length for ids of any length."""
-    asked = f"{settings.CONFIG.upstream_account}:{template_id}".encode()
-    return f"template-failure:{hashlib.sha256(asked).hexdigest()}"
+def is_template_known(template_id: str) -> bool:
+    """Whether Novita has listed or returned the template, however long ago."""
+    wanted = {"account": settings.CONFIG.upstream_account, "template_id": template_id}
+    return any(
+        model.objects.filter(**wanted).exists() for model in (CachedTemplate, ListedTemplate)
+    )
 
 
 def claim_fetch(what: str) -> bool:

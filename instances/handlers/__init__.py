@@ -35,8 +35,9 @@ def register_job_types() -> None:
             JobType.CREATE_INSTANCE,
             create.CreateInstance(),
             batch_size=50,
-            max_in_flight=100,
+            max_in_flight=120,
             retry=NEVER_GIVE_UP,
+            is_fair=True,
         ),
         handler.JobType(
             JobType.MONITOR_INSTANCE,

@@ -10,6 +10,7 @@ from instances.catalogue import browse, cache
 from instances.catalogue.regions import cluster_for, place_of, tell_unknown_regions
 from instances.domain.enums import BillingMode
 from instances.novita import client_factory, limiter
+from instances.novita.call_classes import CallClass
 from instances.novita.limiter import Permit
 from jobs.handler import Handler, Resolved, WorkItem
 from jobs.models import Job
@@ -51,7 +52,8 @@ class RefreshCatalogue(Handler[Errand, Listed]):
         least = 1 + len(settings.CONFIG.regions) * len(BillingMode)
         is_due = browse.are_templates_older_than(TEMPLATES_EVERY)
         more = len(CHANNELS) * TEMPLATE_PAGES if is_due else 0
-        permit = limiter.reserve(least + more, at_least=least)
+        # WATCH: from this cache, creates of unknown products are refused without a call.
+        permit = limiter.reserve(least + more, CallClass.WATCH, at_least=least)
         if not permit.is_granted:
             return [Resolved({job.pk: Again(permit.wait) for job in jobs})]
         return [WorkItem(jobs, Errand(permit, is_due and permit.calls > least))]

@@ -20,6 +20,7 @@ from instances.models import Instance
 from instances.models.locking import instances_of, locked_instances
 from instances.monitoring import Observation
 from instances.novita import client_factory, limiter, listing_profile
+from instances.novita.call_classes import CallClass
 from instances.novita.limiter import Permit
 from instances.novita.listing_profile import ListingProfile
 from jobs.failpoints import failpoint
@@ -168,7 +169,9 @@ def _list(
     )
     calls = len(jobs) if is_few else pages + 1 + SINGLE_READS
     permit = limiter.reserve(
-        calls + migrations.calls_for(migrating_ids), at_least=1 if is_few else 2
+        calls + migrations.calls_for(migrating_ids),
+        CallClass.WATCH,
+        at_least=1 if is_few else 2,
     )
     if not permit.is_granted:
         return [Resolved({job.pk: Again(permit.wait) for job in jobs})]
@@ -202,7 +205,7 @@ def _get_each(
     The others become running without the connect blocks, so that their webhook does not wait, and
     are read later.
     """
-    permit = limiter.reserve(len(jobs), at_least=1, is_spare=True) if jobs else Permit(0)
+    permit = limiter.reserve(len(jobs), CallClass.WATCH, at_least=1) if jobs else Permit(0)
     parts: list[WorkItem[MonitorWork] | Resolved] = []
     for number, job in enumerate(jobs):
         instance = instances[job.subject]

@@ -19,6 +19,7 @@ from instances.lifecycle.jobs import ACTION_JOBS, enqueue_monitor
 from instances.models import Instance
 from instances.models.locking import instances_of, locked_instances
 from instances.novita import client_factory, installation, limiter
+from instances.novita.call_classes import CallClass
 from instances.novita.limiter import Permit
 from instances.services.power_actions import VERBS
 from jobs.engine import leasing
@@ -73,8 +74,12 @@ class ChangeInstance(Handler[ChangeWork, Changed]):
         if instance.upstream_account != settings.CONFIG.upstream_account:
             return Resolved({job.pk: Again(OTHER_ACCOUNT)})
         # A stop ends costs: it may use the reserve and passes an open breaker.
-        is_critical = instance.action == Action.STOP
-        permit = limiter.reserve(2, is_critical=is_critical)
+        is_end = instance.action == Action.STOP
+        permit = limiter.reserve(
+            2,
+            CallClass.END if is_end else CallClass.CREATE,
+            project_id=None if is_end else instance.project_id,
+        )
         if not permit.is_granted:
             return Resolved({job.pk: Again(permit.wait)})
         spare = leasing.LEASE.total_seconds() - settings.CONFIG.novita_timeout

@@ -8,6 +8,7 @@ from django.conf import settings
 from core.clock import database_now
 from instances.models import UpstreamGate
 from instances.novita import client_factory, holds, limiter
+from instances.novita.call_classes import CallClass
 from instances.novita.limiter import Permit
 from jobs.handler import Handler, Resolved, WorkItem
 from jobs.models import Job
@@ -29,7 +30,7 @@ class ProbeUpstream(Handler[Permit, Sequence[CallRecord]]):
             age = database_now() - row.last_success_at
             if age < EVERY:
                 return [Resolved({job.pk: Again(EVERY - age) for job in jobs})]
-        permit = limiter.reserve(1)
+        permit = limiter.reserve(1, CallClass.WATCH)
         if not permit.is_granted:
             return [Resolved({job.pk: Again(min(permit.wait, EVERY_WHILE_HELD)) for job in jobs})]
         return [WorkItem(jobs, permit)]

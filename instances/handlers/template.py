@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from instances.catalogue import cache
+from instances.catalogue import cache, misses
 from instances.domain.types import Failure
 from instances.novita import client_factory, limiter
+from instances.novita.call_classes import CallClass
 from instances.novita.limiter import Permit
 from instances.provisioning.templates import MOST_CALLS, read_template
 from jobs.handler import Handler, Resolved, WorkItem
@@ -44,7 +45,7 @@ class LookUpTemplate(Handler[TemplateWork, TemplateResult]):
         template_id = job.payload["templateId"]
         if cache.known_template(template_id) is not None:
             return Resolved({job.pk: Done()})
-        permit = limiter.reserve(MOST_CALLS, is_spare=True)
+        permit = limiter.reserve(MOST_CALLS, CallClass.OTHER)
         if not permit.is_granted:
             return Resolved({job.pk: Done()})
         return WorkItem([job], TemplateWork(template_id, permit, job.request_id))
@@ -66,5 +67,5 @@ class LookUpTemplate(Handler[TemplateWork, TemplateResult]):
         if result.template is not None:
             cache.keep_template(work.template_id, result.template)
         if result.failure is not None:
-            cache.keep_template_failure(work.template_id, result.failure)
+            misses.keep_template_failure(work.template_id, result.failure)
         return {job.pk: Done() for job in jobs}

@@ -18,6 +18,7 @@ from instances.models import UpstreamEnding
 from instances.models.locking import cause_of, locked_instances
 from instances.monitoring import Evidence, ListWord, evidence_of, list_word
 from instances.novita import client_factory, installation, limiter, listing_profile
+from instances.novita.call_classes import CallClass
 from instances.novita.witnesses import known_to_live
 from jobs.failpoints import failpoint
 from jobs.handler import Handler, Resolved, WorkItem
@@ -90,7 +91,7 @@ def _is_dropped(job: Job, ending: UpstreamEnding) -> bool:
 
 
 def _alone(job: Job, ending: UpstreamEnding) -> WorkItem[EndWork] | Resolved:
-    permit = limiter.reserve(2, is_critical=True)
+    permit = limiter.reserve(2, CallClass.END)
     if not permit.is_granted:
         return Resolved({job.pk: Again(permit.wait)})
     return WorkItem([job], EndWork((ending.upstream_id,), permit, job.request_id))
@@ -106,7 +107,7 @@ def _together(
     for start in range(0, len(suspects), TOGETHER):
         some = suspects[start : start + TOGETHER]
         jobs = [job for job, _ in some]
-        permit = limiter.reserve(2 * len(some) + pages + 1, at_least=3, is_critical=True)
+        permit = limiter.reserve(2 * len(some) + pages + 1, CallClass.END, at_least=3)
         if not permit.is_granted:
             parts.append(Resolved({job.pk: Again(permit.wait) for job in jobs}))
             continue

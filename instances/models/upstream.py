@@ -81,6 +81,8 @@ class UpstreamGate(models.Model):
     creates_probe_until = models.DateTimeField(null=True, blank=True)
     # When Novita first refused the key for the catalogue reads that precede a create.
     reads_refused_at = models.DateTimeField(null=True, blank=True)
+    # Projects that wait for calls, by class of calls (novita/turns.py); empty while none waits.
+    turns = models.JSONField(default=dict, db_default={}, blank=True)
     # Refusal for balance or quota. Shown only; holds no creates, since another may be cheaper.
     account_hold = models.CharField(max_length=20, blank=True, default="", db_default="")
     account_refused_at = models.DateTimeField(null=True, blank=True)

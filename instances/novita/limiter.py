@@ -1,7 +1,8 @@
 """Call budget for the account at Novita, shared by all processes through one row in Postgres.
 
 Handlers reserve calls in ``load`` and report them in ``apply``; no database access in between.
-Terminations may use the last tenth of the budget; creates leave ENOUGH_AT_ONCE calls for others.
+Each class of calls leaves the reserves of the classes above it (call_classes.py); within a class,
+projects take turns (turns.py).
 Libraries for rate limits and breakers act around the call, where no database may be used.
 """
 
@@ -15,13 +16,9 @@ from django.db import transaction
 from core.clock import database_now
 from instances.domain.enums import Hold
 from instances.models import UpstreamGate
-from instances.novita import call_log, holds, metric_counters
+from instances.novita import call_log, holds, metric_counters, turns
+from instances.novita.call_classes import ENOUGH_AT_ONCE, CallClass, left_by
 from upstream.call_records import CallOutcome, CallRecord
-
-# Calls that the largest work item needs at once.
-ENOUGH_AT_ONCE = 10
-# A tenth of the bucket is reserved for terminations.
-RESERVE_DIVISOR = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +38,19 @@ class Permit:
 
 def reserve(
     wanted: int,
+    call_class: CallClass,
     *,
     at_least: int | None = None,
-    is_critical: bool = False,
-    is_spare: bool = False,
+    project_id: int | None = None,
     is_create: bool = False,
 ) -> Permit:
     """Take up to ``wanted`` calls from the shared budget, at least ``at_least`` (all) or none.
 
-    ``is_critical``: may use the reserve and passes an open breaker; for ending what costs money.
-    ``is_spare``: leaves enough for the largest work item of others; for callers that can wait.
+    END also passes an open breaker. ``project_id``: takes turns with other projects of the class.
     ``is_create``: also waits while creates are held, and tries them one at a time.
     """
     at_least = wanted if at_least is None else at_least
+    is_critical = call_class is CallClass.END
     with transaction.atomic():
         gate, now = _lock(), database_now()
         _refill(gate, now)
@@ -64,17 +61,60 @@ def reserve(
             wanted, gate.probe_until = at_least, now + holds.PROBE
         if is_create and holds.is_create_held(gate):
             wanted, gate.creates_probe_until = at_least, now + holds.PROBE
-        left = min(ENOUGH_AT_ONCE, _capacity_e3() // 2000) if is_spare else 0
-        calls = min(wanted, max(_room(gate.tokens_e3, is_critical=is_critical) - left, 0))
-        at_least = min(at_least, max(_room(_capacity_e3(), is_critical=is_critical) - left, 1))
-        if calls < at_least:
+        permit = _take(gate, now, _Wish(wanted, at_least, call_class, project_id))
+        if not permit.is_granted:
             gate.probe_until = None
             gate.creates_probe_until = None if is_create else gate.creates_probe_until
-            gate.save()
-            return Permit(0, time_for(at_least - calls))
-        gate.tokens_e3 -= calls * 1000
         gate.save()
+    return permit
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    wanted: int
+    at_least: int
+    call_class: CallClass
+    project_id: int | None
+
+    @property
+    def who(self) -> str:
+        """Whose place in the queue of the class; empty: it takes none."""
+        if self.call_class is CallClass.WATCH:
+            return "all"
+        return "" if self.project_id is None else str(self.project_id)
+
+
+def _take(gate: UpstreamGate, now: datetime, wish: _Wish) -> Permit:
+    """Take the calls from the row's tokens, or a place in the queue of the class."""
+    left = _left_by(gate, now, wish)
+    # More than the bucket ever holds is granted as much as it holds.
+    at_least = min(wish.at_least, max(_capacity_e3() // 1000 - left, 1))
+    room = gate.tokens_e3 // 1000 - left
+    queue, who = gate.turns.setdefault(wish.call_class, {}), wish.who
+    ahead = turns.ahead(queue, who, now)
+    if room - ahead < at_least:
+        wait = time_for(at_least + ahead - room)
+        if who:
+            turns.refuse(queue, who, now, wants=at_least, wait=wait)
+        return Permit(0, wait)
+    calls = max(at_least, min(wish.wanted, room - turns.wanted_by_others(queue, who, now)))
+    gate.tokens_e3 -= calls * 1000
+    if who:
+        turns.serve(queue, who, now)
     return Permit(calls)
+
+
+def _left_by(gate: UpstreamGate, now: datetime, wish: _Wish) -> int:
+    """Calls left to other classes.
+
+    A watch that waits for long goes before ends: with a thousand of them, no end would be seen.
+    """
+    overdue = turns.overdue(gate.turns.get(CallClass.WATCH, {}), now)
+    if overdue and wish.call_class is CallClass.END:
+        return overdue
+    if overdue and wish.call_class is CallClass.WATCH:
+        return 0
+    return left_by(wish.call_class, _capacity_e3() // 1000)
 
 
 def report(reports: Iterable[tuple[Permit, Sequence[CallRecord]]]) -> None:
@@ -116,12 +156,6 @@ def _capacity_e3() -> int:
     return max(limit // 5, min(limit // 2, ENOUGH_AT_ONCE)) * 1000
 
 
-def _room(tokens_e3: int, *, is_critical: bool) -> int:
-    """Whole calls that the tokens allow, beyond the reserve (none in a bucket under 10 calls)."""
-    reserve = 0 if is_critical else _capacity_e3() // RESERVE_DIVISOR // 1000 * 1000
-    return max(tokens_e3 - reserve, 0) // 1000
-
-
 def _refill_e3_per_second() -> int:
     return (settings.CONFIG.novita_rate_limit * 1000 - _capacity_e3()) // 60
 
@@ -136,6 +170,11 @@ def _refill(gate: UpstreamGate, now: datetime) -> None:
 def fair_pause(calls: int) -> timedelta:
     """Pause after ``calls`` calls that keeps repeated work at half of the budget's refill."""
     return timedelta(seconds=calls * 2000 / _refill_e3_per_second())
+
+
+def time_of(calls: int) -> timedelta:
+    """Time in which the budget grows by ``calls``; at most 10 seconds."""
+    return timedelta(seconds=min(calls * 1000 / _refill_e3_per_second(), 10))
 
 
 def time_for(calls: int) -> timedelta:

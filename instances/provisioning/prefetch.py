@@ -1,23 +1,28 @@
 """Reads from Novita what the catalogue cache lacks for a create, once for all jobs that need it."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from enum import StrEnum
 
-from instances.catalogue import allowed_templates, cache
-from instances.catalogue.placement import ABOVE_CAP, SOLD_OUT, Ranking, is_same_name, rank
+from instances.catalogue import allowed_templates, cache, misses
+from instances.catalogue.placement import ABOVE_CAP, SOLD_OUT, Ranking, rank
 from instances.catalogue.ports import probe_failure, sized
 from instances.catalogue.regions import cluster_for, place_of, tell_unknown_regions
-from instances.domain.enums import FailureCode
+from instances.domain.enums import FailureCode, Hold
 from instances.domain.types import DEFAULT_ROOTFS_GB, Failure, InstanceRequest
 from instances.models import Instance
 from instances.models.locking import instances_of, locked_instances
-from instances.novita import client_factory
+from instances.novita import client_factory, limiter
+from instances.novita.call_classes import CallClass
 from instances.novita.limiter import Permit
+from instances.provisioning import unknown
 from instances.provisioning.common import given_up, spec_of
 from instances.provisioning.rejection import rejected
-from instances.provisioning.templates import read_template
-from instances.provisioning.waiting import wait_for
+from instances.provisioning.templates import MOST_CALLS, read_template
+from instances.provisioning.waiting import wait_for, wait_for_permit
+from jobs.handler import Resolved, WorkItem
 from jobs.models import Job
 from jobs.outcomes import Again, Outcome
 from upstream.call_records import CallRecord
@@ -25,11 +30,26 @@ from upstream.client import NovitaClient
 from upstream.errors import Blame, NovitaError, UnreadableAnswer
 from upstream.types import Cluster, Product, Template
 
-# Clusters, products of the cluster, products of all clusters in two modes, template, registries.
-MOST_CALLS = 6
-_NO_CLUSTER = Failure(
-    FailureCode.NO_OPTIMAL_PRODUCT, "Novita lists no cluster for the region of the request."
-)
+WAIT_FOR_FETCH = timedelta(milliseconds=150)
+
+
+class Reads(StrEnum):
+    """What a prefetch reads.
+
+    What may not exist at all is read alone, with calls of class OTHER: creates of known things
+    never wait for it.
+    """
+
+    ALL = "all"
+    # For a product that the fresh list lacks: the list again, and where the product is sold.
+    PRODUCTS = "products"
+    # For a template that Novita never listed or returned, or that does not fit the request.
+    TEMPLATE = "template"
+
+
+# ALL: clusters, products of the cluster, products of all clusters in two modes, template,
+# registries.
+_CALLS = {Reads.ALL: 6, Reads.PRODUCTS: 4, Reads.TEMPLATE: MOST_CALLS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +63,28 @@ class PrefetchWork:
     template: Template | None
     permit: Permit
     request_id: str = ""
+    reads: Reads = Reads.ALL
+    # By the cache; applies if no call is permitted for it.
+    verdict: Failure | None = None
 
     @property
     def key(self) -> str:
+        """What requests have in common that one result answers."""
         key = f"{self.region}:{self.billing_mode}:{self.template_id}:{self.product_name}"
         key += "" if self.template is None else ":cached"
+        key += "" if self.reads is Reads.ALL else f":{self.reads}"
+        return hashlib.sha256(key.encode()).hexdigest()[:32]
+
+    @property
+    def claim(self) -> str:
+        """What one caller reads while others wait: all products at once, or a template."""
+        match self.reads:
+            case Reads.ALL:
+                return self.key
+            case Reads.PRODUCTS:
+                key = f"{self.reads}:{self.region}:{self.billing_mode}"
+            case Reads.TEMPLATE:
+                key = f"{self.reads}:{self.template_id}"
         return hashlib.sha256(key.encode()).hexdigest()[:32]
 
 
@@ -59,9 +96,53 @@ class PrefetchResult:
     clusters: Sequence[Cluster] = ()
     cluster: Cluster | None = None
     products: Sequence[Product] = ()
+    elsewhere: Sequence[Product] = ()
     template: Template | None = None
+    template_failure: Failure | None = None
     failure: Failure | None = None
     error: NovitaError | None = None
+
+
+Refused = dict[tuple[Reads, int], tuple[Permit, int]]
+
+
+def prepare(
+    groups: Iterable[tuple[PrefetchWork, Sequence[Job]]], instances: Mapping[str, Instance]
+) -> list[WorkItem[PrefetchWork] | Resolved]:
+    """Reserve the calls of each work; one job asks, others that need the same wait for it."""
+    refused: Refused = {}
+    return [_prepare(work, jobs, instances, refused) for work, jobs in groups]
+
+
+def _prepare(
+    work: PrefetchWork, jobs: Sequence[Job], instances: Mapping[str, Instance], refused: Refused
+) -> WorkItem[PrefetchWork] | Resolved:
+    queue = (work.reads, instances[jobs[0].subject].project_id)
+    if queue in refused:
+        permit, before = refused[queue]
+    elif not cache.claim_fetch(work.claim):
+        return Resolved({job.pk: Again(WAIT_FOR_FETCH) for job in jobs})
+    else:
+        permit, before = _reserve(work, queue[1]), 0
+    if permit.is_granted:
+        return WorkItem(jobs, replace(work, permit=permit))
+    if not before:
+        cache.release_fetch(work.claim)
+    refused[queue] = permit, before + _CALLS[work.reads]
+    if work.verdict is not None and permit.hold == Hold.NONE:
+        return Resolved({job.pk: given_up(work.verdict) for job in jobs})
+    later = replace(permit, wait=permit.wait + limiter.time_of(before))
+    return Resolved(wait_for_permit(jobs, instances, later))
+
+
+def _reserve(work: PrefetchWork, project_id: int) -> Permit:
+    """A search for a product takes no turn: without a permit, the cache decides."""
+    return limiter.reserve(
+        _CALLS[work.reads],
+        CallClass.CREATE if work.reads is Reads.ALL else CallClass.OTHER,
+        project_id=None if work.reads is Reads.PRODUCTS else project_id,
+        is_create=True,
+    )
 
 
 def call(work: PrefetchWork) -> PrefetchResult:
@@ -73,82 +154,92 @@ def call(work: PrefetchWork) -> PrefetchResult:
 
 
 def _fetch(client: NovitaClient, work: PrefetchWork) -> PrefetchResult:
+    if work.reads is Reads.TEMPLATE:
+        template, problem = read_template(client, work.template_id)
+        return PrefetchResult(client.calls, template=template, template_failure=problem)
     clusters = client.list_clusters()
     if not clusters:
         raise UnreadableAnswer("Novita lists no cluster at all")
     cluster = cluster_for(work.region, clusters)
     if cluster is None:
-        names = ", ".join(sorted(item.name for item in clusters))
-        failure = Failure(
-            FailureCode.NO_OPTIMAL_PRODUCT,
-            f"Novita lists no cluster for region {work.region}; it lists {names}.",
-        )
-        return PrefetchResult(client.calls, clusters, failure=failure)
+        return PrefetchResult(client.calls, clusters, failure=_no_cluster(work, clusters))
     template, problem = work.template, None
-    if template is None:
+    if template is None and work.reads is Reads.ALL:
         template, problem = read_template(client, work.template_id)
     products = client.list_products(cluster_id=cluster.id, billing_mode=work.billing_mode)
-    if problem is None and not _has(products, work.product_name):
-        problem = _not_sold_here(client, work, cluster)
-    return PrefetchResult(client.calls, clusters, cluster, products, template, problem)
+    elsewhere: Sequence[Product] = ()
+    failure = None
+    if problem is None and not unknown.has(products, work.product_name):
+        elsewhere = _list_elsewhere(client, work)
+        as_what = f"{work.billing_mode} in {work.region} ({cluster.name})"
+        sold = unknown.sold(elsewhere)
+        failure = unknown.not_sold(sold, name=work.product_name, as_what=as_what)
+    return PrefetchResult(
+        client.calls, clusters, cluster, products, elsewhere, template, problem, failure
+    )
 
 
-def _not_sold_here(client: NovitaClient, work: PrefetchWork, cluster: Cluster) -> Failure:
-    """Failure: unknown product, or sold elsewhere. Raises UnreadableAnswer if nothing is sold."""
+def _no_cluster(work: PrefetchWork, clusters: Sequence[Cluster]) -> Failure:
+    names = ", ".join(sorted(item.name for item in clusters))
+    return Failure(
+        FailureCode.NO_OPTIMAL_PRODUCT,
+        f"Novita lists no cluster for region {work.region}; it lists {names}.",
+    )
+
+
+def _list_elsewhere(client: NovitaClient, work: PrefetchWork) -> Sequence[Product]:
+    """Products of all clusters. Raises UnreadableAnswer if nothing is sold."""
     anywhere = [*client.list_products(billing_mode=work.billing_mode), *client.list_products()]
     if not anywhere:
         raise UnreadableAnswer("Novita lists no product at all")
-    known = [product for product in anywhere if is_same_name(product.name, work.product_name)]
-    if not known:
-        message = f"Novita has no product named {work.product_name}."
-        return Failure(FailureCode.PRODUCT_NOT_FOUND, message)
-    places = sorted({place for product in known for place in product.regions}) or ["no region"]
-    message = (
-        f"{work.product_name} is not sold as {work.billing_mode} in {work.region} "
-        f"({cluster.name}); it is listed for {', '.join(places)}."
-    )
-    return Failure(FailureCode.NO_OPTIMAL_PRODUCT, message)
-
-
-def _has(products: Sequence[Product], name: str) -> bool:
-    return any(is_same_name(product.name, name) for product in products)
+    return anywhere
 
 
 def apply(jobs: Sequence[Job], work: PrefetchWork, result: PrefetchResult) -> Mapping[int, Outcome]:
-    cache.release_fetch(work.key)
+    cache.release_fetch(work.claim)
     if result.error is not None:
-        return _after_error(jobs, result.error, result.calls)
+        return _after_error(jobs, work, result.error, result.calls)
     cache.keep_clusters(result.clusters)
     if result.cluster is not None:
         cache.keep_products(result.cluster.id, work.billing_mode, result.products)
         tell_unknown_regions(place_of(result.cluster, result.clusters), result.products)
+        if result.elsewhere:
+            misses.keep_search(result.cluster.id, work.billing_mode, result.elsewhere)
     if result.template is not None and work.template is None:
         cache.keep_template(work.template_id, result.template)
+    if result.template_failure is not None:
+        misses.keep_template_failure(work.template_id, result.template_failure)
     instances = instances_of(jobs)
-    return {job.pk: _evaluate(instances[job.subject], result) for job in jobs}
+    return {job.pk: _evaluate(instances[job.subject], work, result) for job in jobs}
 
 
 def _after_error(
-    jobs: Sequence[Job], error: NovitaError, calls: Sequence[CallRecord]
+    jobs: Sequence[Job], work: PrefetchWork, error: NovitaError, calls: Sequence[CallRecord]
 ) -> Mapping[int, Outcome]:
     """Only products and templates depend on the request; other calls' errors are not its fault."""
     is_asked_for = bool(calls) and calls[-1].endpoint in ("list_products", "get_template")
     if error.belongs_to is Blame.REQUEST and is_asked_for:
+        if calls[-1].endpoint == "get_template":
+            misses.keep_template_failure(work.template_id, rejected(error))
         return {job.pk: given_up(rejected(error)) for job in jobs}
     instances = locked_instances(jobs)
     return {job.pk: wait_for(job, instances[job.subject], error) for job in jobs}
 
 
-def _evaluate(instance: Instance, result: PrefetchResult) -> Outcome:
+def _evaluate(instance: Instance, work: PrefetchWork, result: PrefetchResult) -> Outcome:
     """Fail a request that fresh data cannot place; the others are submitted in the next run."""
-    if result.failure is not None or result.cluster is None:
-        return given_up(result.failure or _NO_CLUSTER)
+    failed = result.template_failure or result.failure
+    if failed is not None:
+        return given_up(failed)
     if result.template is not None:
         failure = allowed_templates.refusal(instance.project, result.template) or probe_failure(
             result.template, instance.readiness_probe
         )
         if failure is not None:
             return given_up(failure)
+    if work.reads is not Reads.ALL or result.cluster is None:
+        # The rest comes from the cache.
+        return Again()
     spec = spec_of(instance)
     if result.template is not None:
         spec = sized(spec, result.template)

@@ -14,6 +14,7 @@ from instances.lifecycle.waiting import end_wait
 from instances.models import Instance
 from instances.models.locking import cause_of, locked_instances
 from instances.novita import client_factory, limiter, listing_profile
+from instances.novita.call_classes import CallClass
 from instances.novita.limiter import Permit
 from instances.novita.witnesses import has_any_vanished, known_to_live, lacks_any
 from instances.provisioning.common import RETRY_AFTER, count_unanswered
@@ -102,7 +103,7 @@ def _recovery(
     pages: int,
     is_thorough: bool,
 ) -> WorkItem[RecoverWork] | Resolved:
-    permit = limiter.reserve(calls, at_least=NAMED_CALLS if is_thorough else 2)
+    permit = limiter.reserve(calls, CallClass.WATCH, at_least=NAMED_CALLS if is_thorough else 2)
     if not permit.is_granted:
         return Resolved({job.pk: Again(permit.wait) for job in jobs})
     known = known_to_live() if is_thorough else ()

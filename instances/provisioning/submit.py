@@ -3,40 +3,37 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
 
 from core.clock import database_now
-from instances.catalogue import allowed_templates, cache
-from instances.catalogue.place_names import Place
-from instances.catalogue.placement import Ranking, above_cap, explain, price_in, rank
-from instances.catalogue.ports import notes_on, probe_failure, sized
+from instances.catalogue import cache
+from instances.catalogue.placement import above_cap, explain, price_in
+from instances.catalogue.ports import notes_on
 from instances.domain.enums import CreateStep, InstanceStatus
-from instances.domain.types import InstanceRequest
+from instances.domain.types import Failure, InstanceRequest
 from instances.models import Instance
 from instances.models.locking import locked_instances
 from instances.novita import client_factory, limiter
+from instances.novita.call_classes import CallClass
 from instances.novita.limiter import Permit
 from instances.novita.name_signing import NameSigner
+from instances.provisioning import prefetch
+from instances.provisioning.choose import Plan, choose
 from instances.provisioning.common import given_up, spec_of
-from instances.provisioning.prefetch import MOST_CALLS, PrefetchWork
+from instances.provisioning.prefetch import PrefetchWork
 from instances.provisioning.waiting import too_late, wait_for_permit
 from jobs.engine import leasing
 from jobs.failpoints import failpoint
 from jobs.handler import Resolved, WorkItem
 from jobs.models import Job
-from jobs.outcomes import Again
+from jobs.outcomes import Again, Outcome
 from upstream.call_records import CallRecord
 from upstream.client import NovitaClient
 from upstream.errors import NovitaError
-from upstream.types import CreateRequest, Product, Template
-
-WAIT_FOR_FETCH = timedelta(milliseconds=150)
-# Creates of one offer without an answer and without effect, after which others are preferred.
-MOST_UNANSWERED = 2
-_NO_ANSWER = "its last creates got no clear answer"
+from upstream.types import CreateRequest, Template
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +64,6 @@ class SubmitResult:
     failed_in_price_check: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """A request with an offer from the cache."""
-
-    job: Job
-    spec: InstanceRequest
-    ranking: Ranking
-    cluster_id: str
-    template: Template
-
-
 def prepare(
     jobs: Sequence[Job], instances: Mapping[str, Instance]
 ) -> Sequence[WorkItem[SubmitWork] | WorkItem[PrefetchWork] | Resolved]:
@@ -87,20 +73,22 @@ def prepare(
     """
     now = database_now()
     late = [job for job in jobs if _is_late(instances[job.subject], now)]
-    plans: list[_Plan] = []
+    plans: list[Plan] = []
     reader = cache.CatalogueReader()
-    missing: dict[str, tuple[PrefetchWork, list[Job]]] = {}
-    for job in (job for job in jobs if job not in late):
-        found = _plan(job, instances[job.subject], reader)
-        if isinstance(found, _Plan):
-            plans.append(found)
-        else:
-            missing.setdefault(found.key, (found, []))[1].append(job)
-    reader.record_usage()
-    parts: list[WorkItem[SubmitWork] | WorkItem[PrefetchWork] | Resolved] = [
-        _fetch(work, waiting, instances) for work, waiting in missing.values()
-    ]
+    # By project, since each takes its own turn.
+    missing: dict[tuple[int, str], tuple[PrefetchWork, list[Job]]] = {}
     ended = {job.pk: given_up(too_late(instances[job.subject], job.error)) for job in late}
+    for job in (job for job in jobs if job not in late):
+        found = choose(job, instances[job.subject], reader)
+        if isinstance(found, Plan):
+            plans.append(found)
+        elif isinstance(found, Failure):
+            ended[job.pk] = given_up(found)
+        else:
+            key = (instances[job.subject].project_id, found.key)
+            missing.setdefault(key, (found, []))[1].append(job)
+    reader.record_usage()
+    parts = prefetch.prepare(missing.values(), instances)
     return [*parts, *_post(plans, instances), Resolved(ended)]
 
 
@@ -108,76 +96,12 @@ def _is_late(instance: Instance, now: datetime) -> bool:
     return instance.start_deadline_at is not None and instance.start_deadline_at <= now
 
 
-def _plan(job: Job, instance: Instance, reader: cache.CatalogueReader) -> _Plan | PrefetchWork:
-    """An offer from the cache, or what to fetch in order to find one.
-
-    A cached template without the probed port is read again: the port may have been added.
-    """
-    template = reader.template(instance.template_id)
-    if template is not None and (
-        allowed_templates.refusal(instance.project, template)
-        or probe_failure(template, instance.readiness_probe)
-    ):
-        template = None
-    place = reader.place(instance.region)
-    products = reader.products(place.cluster.id, instance.billing_mode) if place else []
-    if template is not None and place is not None and products:
-        spec = sized(spec_of(instance), template)
-        ranking = _ranked(products, instance, spec, place)
-        if ranking.offers:
-            return _Plan(job, spec, ranking, place.cluster.id, template)
-    return PrefetchWork(
-        region=instance.region,
-        billing_mode=instance.billing_mode,
-        template_id=instance.template_id,
-        product_name=instance.product_name,
-        template=template,
-        permit=Permit(0),
-        request_id=job.request_id,
-    )
-
-
-def _ranked(
-    products: Sequence[Product], instance: Instance, spec: InstanceRequest, place: Place
-) -> Ranking:
-    """Offers ranked; those whose creates stayed unanswered are used only if there are no others."""
-    refused, unanswered = instance.refused_offers, instance.unanswered_offers
-    silent = {key: _NO_ANSWER for key, times in unanswered.items() if times >= MOST_UNANSWERED}
-    ranking = rank(products, spec, place=place, refused=(silent | refused).items())
-    if ranking.offers or not silent:
-        return ranking
-    return rank(products, spec, place=place, refused=refused.items())
-
-
-def _fetch(
-    work: PrefetchWork, waiting: Sequence[Job], instances: Mapping[str, Instance]
-) -> WorkItem[PrefetchWork] | Resolved:
-    """One job asks Novita; jobs that need the same read the cache again after WAIT_FOR_FETCH."""
-    if not cache.claim_fetch(work.key):
-        return Resolved({job.pk: Again(WAIT_FOR_FETCH) for job in waiting})
-    permit = limiter.reserve(MOST_CALLS, is_create=True)
-    if not permit.is_granted:
-        cache.release_fetch(work.key)
-        return Resolved(wait_for_permit(waiting, instances, permit))
-    return WorkItem(waiting, replace(work, permit=permit))
-
-
 def _post(
-    plans: Sequence[_Plan], instances: Mapping[str, Instance]
+    plans: Sequence[Plan], instances: Mapping[str, Instance]
 ) -> Sequence[WorkItem[SubmitWork] | Resolved]:
     if not plans:
         return []
-    # Leave calls for monitoring: a burst of creates would otherwise delay the event of instances
-    # that come to run.
-    permit = limiter.reserve(
-        sum(_calls(plan, instances) for plan in plans),
-        at_least=_calls(plans[0], instances),
-        is_spare=True,
-        is_create=True,
-    )
-    go, wait = _as_far_as(permit, plans, instances)
-    told = permit if permit.wait else replace(permit, wait=limiter.time_for(1))
-    waiting = wait_for_permit([plan.job for plan in wait], instances, told)
+    go, waiting = _permitted(plans, instances)
     parts: list[WorkItem[SubmitWork] | Resolved] = [Resolved(waiting)]
     signer = client_factory.name_signer()
     failpoint("create.before_intent")
@@ -189,14 +113,38 @@ def _post(
     return parts
 
 
-def _calls(plan: _Plan, instances: Mapping[str, Instance]) -> int:
+def _permitted(
+    plans: Sequence[Plan], instances: Mapping[str, Instance]
+) -> tuple[Sequence[Plan], dict[int, Outcome]]:
+    """The plans whose calls are permitted, and the outcomes of the others. By project: in turns."""
+    by_project: dict[int, list[Plan]] = {}
+    for plan in plans:
+        by_project.setdefault(instances[plan.job.subject].project_id, []).append(plan)
+    go: list[Plan] = []
+    waiting: dict[int, Outcome] = {}
+    for project_id, wanted in by_project.items():
+        permit = limiter.reserve(
+            sum(_calls(plan, instances) for plan in wanted),
+            CallClass.CREATE,
+            at_least=_calls(wanted[0], instances),
+            project_id=project_id,
+            is_create=True,
+        )
+        now, later = _as_far_as(permit, wanted, instances)
+        go += now
+        told = permit if permit.wait else replace(permit, wait=limiter.time_for(1))
+        waiting |= wait_for_permit([plan.job for plan in later], instances, told)
+    return go, waiting
+
+
+def _calls(plan: Plan, instances: Mapping[str, Instance]) -> int:
     """Calls of a create: 2 with a price cap, for the check of the price; else 1."""
     return 1 if instances[plan.job.subject].max_price_per_hour_e5_usd is None else 2
 
 
 def _as_far_as(
-    permit: Permit, plans: Sequence[_Plan], instances: Mapping[str, Instance]
-) -> tuple[Sequence[_Plan], Sequence[_Plan]]:
+    permit: Permit, plans: Sequence[Plan], instances: Mapping[str, Instance]
+) -> tuple[Sequence[Plan], Sequence[Plan]]:
     left = permit.calls
     for number, plan in enumerate(plans):
         left -= _calls(plan, instances)
@@ -205,7 +153,7 @@ def _as_far_as(
     return plans, []
 
 
-def _intend(plan: _Plan, instance: Instance, signer: NameSigner) -> WorkItem[SubmitWork] | Resolved:
+def _intend(plan: Plan, instance: Instance, signer: NameSigner) -> WorkItem[SubmitWork] | Resolved:
     """Save that a create is about to be sent, and its offer.
 
     Not if the instance was ended in the meantime: its termination relies on nothing being sent.

@@ -12,6 +12,7 @@ from instances.domain.enums import FailureCode, Hold, WaitCode
 from instances.domain.types import Failure, Wait
 from instances.lifecycle.waiting import begin_wait, note_waits
 from instances.models import Instance
+from instances.novita import limiter
 from instances.novita.limiter import Permit
 from instances.provisioning.common import RETRY_AFTER
 from jobs.models import Job
@@ -78,7 +79,10 @@ _FAILURES = {
 def wait_for_permit(
     jobs: Sequence[Job], instances: Mapping[str, Instance], permit: Permit
 ) -> dict[int, Outcome]:
-    """Put off jobs that may make no call now, and record why. For ``load``."""
+    """Put off jobs that may make no call now, and record why. For ``load``.
+
+    Jobs that wait for the call budget come back one after the other, as it grows.
+    """
     code = _OF_HOLD.get(permit.hold)
     if code is not None:
         note_waits(jobs, instances, Wait(code, _sentence(code, permit.message)))
@@ -87,6 +91,9 @@ def wait_for_permit(
         long = [job for job in jobs if instances[job.subject].created_at < oldest]
         unsaid = [job for job in long if not instances[job.subject].wait_code]
         note_waits(unsaid, instances, Wait(WaitCode.RATE_LIMITED, _BUDGET))
+        return {
+            job.pk: Again(permit.wait + limiter.time_of(number)) for number, job in enumerate(jobs)
+        }
     return {job.pk: Again(permit.wait) for job in jobs}
 
 

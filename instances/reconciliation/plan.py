@@ -13,6 +13,7 @@ from instances.domain.enums import (
 from instances.models import Instance
 from instances.models.instance import InstanceQuerySet
 from instances.novita import client_factory, limiter, listing_profile
+from instances.novita.call_classes import CallClass
 from instances.reconciliation.scan import Held, ReconcileWork
 
 # Gets by id in a pass, for GPUs that the list lacks or shows in another status.
@@ -36,7 +37,7 @@ def monitored_here() -> InstanceQuerySet:
 def plan_pass(*, request_id: str = "") -> ReconcileWork:
     """Reserve the calls of a pass; if refused, ``permit.wait`` of the result says how long."""
     pages = listing_profile.recall_whole()
-    permit = limiter.reserve(2 * pages + 3 + SINGLE_READS, at_least=2, is_spare=True)
+    permit = limiter.reserve(2 * pages + 3 + SINGLE_READS, CallClass.WATCH, at_least=2)
     observed_at = Coalesce("absence_looked_at", "upstream_seen_at")
     longest_unseen = monitored_here().order_by(observed_at, "pk")
     held = tuple(

@@ -5,6 +5,7 @@ server frees it at the end of the statement, even if the client is stopped in th
 type's cap is exact, and no process chooses rows that another one is about to take.
 """
 
+import json
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Any
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
-from jobs.engine import leasing
+from jobs.engine import leasing, slow_keys
 from jobs.handler import JobType, all_types
 from jobs.models import Job, JobPriority
 
@@ -29,6 +30,15 @@ FAIR_SHARE = 0.25
 FULL_SCAN_SECONDS = 1.0
 # A mark is this far before the last row taken: rows with earlier due times may commit later.
 LATE_COMMIT_SECONDS = 0.1
+# Of a fair type so many times its room are read, to choose among keys.
+WINDOW = 2
+# If they fill that window, so many keys are looked for besides, and so many rows of each.
+WALKED_KEYS = 64
+WALKED_ROWS = 4
+# So many keys only, if the window has at least so many projects.
+WALKED_BESIDE_MANY = 16
+# All slow keys together hold at most this part of a type's cap: a fourth.
+SLOW_PART = 4
 _PRIORITIES = sorted(JobPriority.values)
 
 
@@ -54,8 +64,20 @@ class Claimed:
 
 _NAME = "novitai_claim"
 _PREPARE = (
-    f"PREPARE {_NAME} (text[], int[], int[], float8[], float8, int, interval, text) AS\n"
-    + Path(__file__).with_name("claim.sql").read_text().format(columns=leasing.COLUMNS)
+    f"PREPARE {_NAME}"
+    " (text[], int[], int[], float8[], float8, int, interval, text, bool[], text[]) AS\n"
+    + Path(__file__)
+    .with_name("claim.sql")
+    .read_text()
+    .format(
+        columns=leasing.COLUMNS,
+        slow_part=SLOW_PART,
+        slow_seconds=slow_keys.SLOW_SECONDS,
+        window=WINDOW,
+        steps=WALKED_KEYS,
+        few=WALKED_BESIDE_MANY,
+        each=WALKED_ROWS,
+    )
 )
 # Without waiting for the disk (see leasing). Without sequential scans, since the plan may be from
 # when the table was empty. Without bitmap scans: for few rows on many pages they look cheap, but
@@ -64,7 +86,7 @@ _EXECUTE = f"""
 SELECT pg_advisory_xact_lock(%(turn)s), set_config('synchronous_commit', 'off', true),
     set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true);
 EXECUTE {_NAME} (%(types)s, %(batches)s, %(caps)s, %(marks)s::float8[], %(fair_share)s,
-    %(most_lapsed)s, %(lease)s, %(worker)s)
+    %(most_lapsed)s, %(lease)s, %(worker)s, %(fair)s, %(after)s)
 """
 
 
@@ -76,21 +98,28 @@ class Claimer:
         self._claims = 0
         self._marks = _LowWaterMarks()
         self._prepared: object = None
+        # Of each fair type, the key at which the last walk ended.
+        self._walked: dict[str, str] = {}
 
     def claim(self, types: Sequence[JobType] | None = None) -> Claimed:
         """A batch of each type that has due rows and room, and the rows of dead workers."""
         chosen = all_types() if types is None else types
         rows = self._execute(chosen)
-        if not rows and self._marks.forget(chosen):
+        if rows[0][0] is None and self._marks.forget(chosen):
             rows = self._execute(chosen)
+        walks: dict[str, str] = json.loads(rows[0][-1] or "{}")
+        self._walked |= walks
+        rows = [row[:-1] for row in rows if row[0] is not None]
         jobs = leasing.jobs_of(rows)
         # Lapsed rows do not count: due rows may lie before them in their range.
-        self._marks.remember(job for job in jobs if not job.is_suspect)
+        unfair = {str(each.name) for each in chosen if not each.is_fair}
+        self._marks.remember(job for job in jobs if not job.is_suspect and job.type in unfair)
         made, lapsed = _batches(jobs), sum(row[-2] for row in rows)
         full = [each for each in chosen if _is_full(made, each)]
         if lapsed == MOST_LAPSED:
             full = list(chosen)
-        return Claimed(made, lapsed, full, is_cut=bool(full) or any(row[-1] for row in rows))
+        is_cut = bool(full or walks) or any(row[-1] for row in rows)
+        return Claimed(made, lapsed, full, is_cut=is_cut)
 
     def _execute(self, types: Sequence[JobType]) -> list[Any]:
         self._claims += 1
@@ -104,6 +133,8 @@ class Claimer:
             "most_lapsed": MOST_LAPSED,
             "lease": leasing.LEASE,
             "worker": self._worker,
+            "fair": [job_type.is_fair for job_type in types],
+            "after": [self._walked.get(str(job_type.name), "") for job_type in types],
         }
         with connection.cursor() as cursor:
             self._prepare(cursor)

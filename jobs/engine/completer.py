@@ -20,6 +20,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from jobs import counters
 from jobs.engine import leasing, outcome_writer, shared_memory
 from jobs.engine.heartbeat import LiveJobs
+from jobs.engine.slow_keys import SlowKeys
 from jobs.failpoints import failpoint
 from jobs.handler import CompletedCall, Handler, get_type
 from jobs.models import Job
@@ -51,6 +52,8 @@ class Finished:
     outcomes: Mapping[int, Outcome] | None = None
     is_recorded: bool = False
     refusals: int = 0
+    # Duration of the call; None if there was none.
+    seconds: float | None = None
 
 
 class Completer:
@@ -69,6 +72,7 @@ class Completer:
         self._live = live
         self._wake = wake
         self._sleep = sleep
+        self._slow_keys = SlowKeys()
         self._finished: stdlib_queue.SimpleQueue[Finished] = stdlib_queue.SimpleQueue()
 
     def start(self) -> None:
@@ -102,12 +106,23 @@ class Completer:
     def write(self, waiting: list[Finished]) -> None:
         """Write groups of items, each in one transaction; what stays in ``waiting`` is retried."""
         try:
+            self._note_keys(waiting)
             _record_usage(waiting)
             for group in _groups(waiting):
                 self._write_group(group, waiting)
         except DatabaseTrouble as error:
             logger.warning("jobs_apply_postponed", error=str(error), items=len(waiting))
             connection.close()
+
+    def _note_keys(self, waiting: Sequence[Finished]) -> None:
+        """Note how long the calls of fair types took, once for each."""
+        calls = []
+        for item in waiting:
+            if item.seconds is not None and get_type(item.jobs[0].type).is_fair:
+                calls += [(job.type, job.fair_key, item.seconds) for job in item.jobs]
+        self._slow_keys.note(calls)
+        for item in waiting:
+            item.seconds = None
 
     def _write_group(self, group: Sequence[Finished], waiting: list[Finished]) -> None:
         """Write a group together; if that fails, each item alone. Raises DatabaseTrouble if the

@@ -112,6 +112,9 @@ class Executor:
 
     def _has_room(self, job_type: JobType) -> bool:
         most = max(MOST_BATCHES * job_type.batch_size, 2 * self._threads)
+        if job_type.is_fair:
+            # What is claimed begins at once: it must not wait for threads that hang.
+            most = max(min(self._threads, job_type.max_in_flight), job_type.batch_size)
         return self.live.count(job_type.name) <= most - job_type.batch_size
 
     def work(self, batch: Sequence[Job]) -> None:
@@ -154,6 +157,7 @@ class Executor:
             self.completer.put(Finished(item.jobs, handler, outcomes=given_back))
             return
         deadline.begin(job_type.run_limit.total_seconds())
+        began = time.monotonic()
         bound = {"job_id": item.jobs[0].public_id, "request_id": item.jobs[0].request_id}
         try:
             with structlog.contextvars.bound_contextvars(**bound):
@@ -162,6 +166,7 @@ class Executor:
         except Exception as error:  # noqa: BLE001 - see _load
             outcomes = {job.pk: completer.failure(error) for job in item.jobs}
             finished = Finished(item.jobs, handler, outcomes=outcomes)
+        finished.seconds = time.monotonic() - began
         self.completer.put(finished)
 
     # Suspects: rows that may have killed their worker

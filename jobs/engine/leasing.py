@@ -26,7 +26,7 @@ LEASE = timedelta(seconds=15)
 _NAMES = (
     *("id", "public_id", "project_id", "type", "subject", "payload", "status", "priority"),
     *("attempts", "max_attempts", "error", "dedupe_key", "lease_token", "request_id"),
-    *("is_suspect", "due"),
+    *("is_suspect", "fair_key", "due"),
 )
 _PAYLOAD = _NAMES.index("payload")
 _EMPTY = "{}"

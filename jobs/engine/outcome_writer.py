@@ -127,6 +127,7 @@ def _enqueue_anew(job: Job) -> None:
         priority=job.priority,
         dedupe_key=job.dedupe_key,
         request_id=job.request_id,
+        fair_key=job.fair_key,
     )
 
 

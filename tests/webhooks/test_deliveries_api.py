@@ -179,7 +179,7 @@ def test_a_replay_sends_everything_again_a_few_at_a_time(
     service.run("replay_webhooks")
     assert statuses(endpoint).count("pending") == 20
     finish(service)
-    assert [headers["webhook-id"] for _, _, headers in receiver.got] == first
+    assert sorted(headers["webhook-id"] for _, _, headers in receiver.got) == sorted(first)
     shown = api.get(f"/api/replays/{replay['id']}").json()
     assert (shown["status"], shown["queued"], shown["delivered"]) == ("completed", 30, 30)
 

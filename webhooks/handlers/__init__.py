@@ -25,6 +25,7 @@ def register_job_types() -> None:
             batch_size=20,
             max_in_flight=120,
             retry=NEVER_GIVE_UP,
+            is_fair=True,
         ),
         handler.JobType(
             REPLAY, replay.ReplayWebhooks(), batch_size=10, max_in_flight=20, retry=NEVER_GIVE_UP

@@ -7,6 +7,7 @@ from devtools.faults.real.scenarios import (
     dying,
     ending,
     incidents,
+    nonsense,
     outages,
     predecessor,
     repeating,
@@ -32,6 +33,7 @@ SCENARIOS: tuple[Scenario, ...] = tuple(
             *predecessor.SCENARIOS,
             *incidents.SCENARIOS,
             *unusable.SCENARIOS,
+            *nonsense.SCENARIOS,
         ),
         key=_number,
     )

@@ -9,6 +9,7 @@ from accounts.models import Project
 from instances.handlers.catalogue import RefreshCatalogue
 from instances.models import CachedProduct, ListedTemplate
 from instances.novita import limiter
+from instances.novita.call_classes import CallClass
 from jobs.handler import WorkItem
 from jobs.models import Job
 from tests.support.fakes import DOWN, TEMPLATE, FakeNovita
@@ -57,8 +58,8 @@ def test_half_a_list_of_templates_replaces_nothing(novita: FakeNovita, project: 
 
 
 def test_what_is_not_called_goes_back_into_the_budget(novita: FakeNovita, project: Project) -> None:
-    before = limiter.reserve(1)
+    before = limiter.reserve(1, CallClass.WATCH)
     refresh(project)
     refresh(project)
     assert before.is_granted
-    assert limiter.reserve(1).is_granted
+    assert limiter.reserve(1, CallClass.WATCH).is_granted

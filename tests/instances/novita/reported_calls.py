@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 from instances.models import UpstreamGate
 from instances.novita import limiter
+from instances.novita.call_classes import CallClass
 from instances.novita.limiter import Permit
 from upstream.call_records import CallOutcome, CallRecord
 from upstream.errors import Source
@@ -36,11 +37,11 @@ def row() -> UpstreamGate:
 
 
 def creates() -> Permit:
-    return limiter.reserve(6, at_least=1, is_create=True)
+    return limiter.reserve(6, CallClass.CREATE, at_least=1, is_create=True)
 
 
 def reads() -> Permit:
-    return limiter.reserve(6, at_least=1)
+    return limiter.reserve(6, CallClass.WATCH, at_least=1)
 
 
 @contextmanager

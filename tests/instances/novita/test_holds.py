@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from instances.novita import limiter
+from instances.novita.call_classes import CallClass
 from instances.novita.holds import (
     ACCOUNT_REFUSAL_KEPT,
     CREATE_PAUSE,
@@ -52,7 +53,7 @@ def test_a_refused_key_holds_creates_at_once_and_nothing_else(
     assert (permit.calls, permit.hold) == (0, "key_refused")
     assert WORDS in permit.message
     assert reads().is_granted
-    assert limiter.reserve(2, is_critical=True).calls == 2
+    assert limiter.reserve(2, CallClass.END).calls == 2
     assert (row().hold, row().hold_since) == ("key_refused", clock.now)
     assert WORDS in row().hold_message
 
@@ -226,5 +227,5 @@ def test_a_pause_is_a_hold(clock: Clock) -> None:
 @pytest.mark.parametrize("status", [400, 409, 429, 500, 503])
 def test_sold_out_under_any_status_pauses_nobody(status: int) -> None:
     report(replace(SOLD_OUT, status=status, retry_after=30))
-    assert limiter.reserve(1, is_critical=True).is_granted
+    assert limiter.reserve(1, CallClass.END).is_granted
     assert creates().is_granted

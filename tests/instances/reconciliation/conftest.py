@@ -13,7 +13,7 @@ from instances import reconciliation
 from instances.domain.types import Cause
 from instances.models import Instance, UpstreamGate
 from instances.novita import client_factory, limiter
-from instances.novita.limiter import ENOUGH_AT_ONCE
+from instances.novita.call_classes import CallClass, left_by
 from instances.reconciliation import Report
 from tests.instances.handlers.conftest import Service, novita, service
 from tests.support.engine import database_time
@@ -58,8 +58,8 @@ def reconcile_for(span: timedelta) -> Report:
 
 
 def leave_calls(count: int) -> None:
-    """What the next pass may use, beside the reserves for terminations and for others."""
-    reserves = 6 + ENOUGH_AT_ONCE
+    """What the next pass may use, beside the reserve for terminations."""
+    reserves = left_by(CallClass.WATCH, 60)
     later = database_time(timedelta(hours=1))
     UpstreamGate.objects.update(tokens_e3=(count + reserves) * 1000, refilled_at=later)
 

@@ -1,0 +1,1 @@
+"""Webhooks, measured: from the commit of an event to its arrival at a receiver."""
