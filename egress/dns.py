@@ -78,8 +78,8 @@ class _Lookup:
     def is_late(self) -> bool:
         return time.monotonic() - self._began >= _SECOND_AFTER_SECONDS
 
-    def run(self) -> None:
-        self._answer = _ask(self.host, self.port)
+    def finish(self, answer: list[Address] | OSError) -> None:
+        self._answer = answer
         self._is_done.set()
 
     def wait(self, deadline: Deadline) -> list[Address] | OSError:
@@ -137,12 +137,15 @@ class Places:
         return lookup
 
     def _run(self, lookup: _Lookup) -> None:
+        answer: list[Address] | OSError = OSError("the look-up failed")
         try:
-            lookup.run()
+            answer = _ask(lookup.host, lookup.port)
         finally:
+            # Ended before it is answered: who asks after the answer gets a look-up of its own.
             with self._changed:
                 self._end(lookup)
                 self._changed.notify_all()
+            lookup.finish(answer)
 
     def _end(self, lookup: _Lookup) -> None:
         key, site = (lookup.host, lookup.port), site_of(lookup.host)

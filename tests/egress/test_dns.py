@@ -128,6 +128,13 @@ def test_callers_get_the_answer_of_a_shared_look_up(
         assert [each.result() for each in answers] == ["127.0.0.1"] * 3
 
 
+def test_an_answer_is_used_by_those_only_who_asked_before_it(asked: list[str]) -> None:
+    """Otherwise a second delivery could be checked against the addresses of the first."""
+    for _ in range(300):
+        assert ip_of("fine.example") == "127.0.0.1"
+    assert len(asked) == 300
+
+
 def test_addresses_need_no_place() -> None:
     assert all_unanswered(lambda n: f"a.silent{n}.example")
     assert ip_of("192.0.2.1") == "127.0.0.1"
