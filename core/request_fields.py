@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Collection
 from typing import Any, NoReturn
 
+from django.conf import settings
 from drf_spectacular.drainage import set_override
 from rest_framework import serializers
 
@@ -145,6 +146,10 @@ class WebhookUrlField(StrictField):
         except WebhookUrlError as error:
             code = "not_echoed" if error.holds_secret else "invalid"
             raise serializers.ValidationError(str(error), code=code) from None
+        if settings.CONFIG.are_webhooks_https_only and not data.lower().startswith("https:"):
+            raise serializers.ValidationError(
+                "Webhook URL must begin with https://", code="not_echoed"
+            )
         return data
 
 

@@ -5,7 +5,9 @@ TransportError
 │   ├── InvalidTarget    the URL is not valid
 │   ├── NameNotResolved  DNS has no address for the host
 │   ├── AddressRefused   the host has addresses, but the guard refuses all of them
-│   └── TlsFailed        handshake or certificate
+│   ├── ProxyRefused     the egress proxy does not allow the host
+│   └── TlsFailed        the handshake failed
+│       └── CertificateRefused  the certificate does not prove the host's name
 ├── ExchangeTimeout      the total deadline passed; `is_sent` says whether the server may have acted
 ├── ConnectionLost       reset or closed after the first byte was sent
 ├── BrokenResponse       the answer is not HTTP, or does not belong to the request
@@ -15,7 +17,12 @@ TransportError
 
 
 class TransportError(Exception):
-    """Base class. `is_sent`: true from the first request byte that was given to the kernel."""
+    """Base class. `is_sent`: true from the first request byte that was given to the kernel.
+
+    `address` is what was connected to, as `192.0.2.1:443`; empty if nothing was.
+    """
+
+    address: str = ""
 
     def __init__(self, message: str, *, is_sent: bool = True) -> None:
         super().__init__(message)
@@ -41,8 +48,16 @@ class AddressRefused(ConnectFailed):
     """The guard refused every address of the host."""
 
 
+class ProxyRefused(ConnectFailed):
+    """The egress proxy does not allow a connection to this host."""
+
+
 class TlsFailed(ConnectFailed):
-    """The handshake failed or the certificate does not prove the host's name."""
+    """The handshake failed."""
+
+
+class CertificateRefused(TlsFailed):
+    """The certificate is expired, of an unknown authority or for another host."""
 
 
 class ExchangeTimeout(TransportError):

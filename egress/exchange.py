@@ -64,11 +64,13 @@ class Exchange:
     """Written by the network layer; read when an error occurs.
 
     `guard` gets each address just before the connect and returns the reason to refuse it, or None.
+    `address` is what was connected to; empty before that, and behind a proxy.
     """
 
     deadline: Deadline
     limits: Limits
     guard: Guard | None = None
+    address: str = ""
     is_connection_fresh: bool = False
     has_sent: bool = False
     has_received: bool = False

@@ -17,12 +17,25 @@ from typing import Any
 from httpcore2 import SOCKET_OPTION, NetworkBackend, NetworkStream, WriteError
 
 from egress.dns import Address, resolve
-from egress.errors import AddressRefused, ConnectFailed, TlsFailed
+from egress.errors import (
+    AddressRefused,
+    CertificateRefused,
+    ConnectFailed,
+    ExchangeTimeout,
+    TlsFailed,
+)
 from egress.exchange import Deadline, Guard, current_exchange
+from egress.proxy import Proxy, ask_for_tunnel
 
 
 class DeadlineBackend(NetworkBackend):
-    """Opens connections for the current exchange. Has no state: one object is enough."""
+    """Opens connections for the current exchange, directly or through a proxy.
+
+    Behind a proxy the exchange's guard is not asked: the proxy resolves the name and decides.
+    """
+
+    def __init__(self, proxy: Proxy | None = None) -> None:
+        self._proxy = proxy
 
     def connect_tcp(
         self,
@@ -34,7 +47,10 @@ class DeadlineBackend(NetworkBackend):
     ) -> NetworkStream:
         exchange = current_exchange()
         exchange.is_connection_fresh = True
-        return _DeadlineStream(open_socket(host, port, exchange.deadline, exchange.guard))
+        if self._proxy is not None:
+            return _DeadlineStream(_tunnel(self._proxy, host, port, exchange.deadline))
+        sock, exchange.address = _opened(host, port, exchange.deadline, exchange.guard)
+        return _DeadlineStream(sock)
 
 
 class _DeadlineStream(NetworkStream):
@@ -80,9 +96,10 @@ class _DeadlineStream(NetworkStream):
             secured = ssl_context.wrap_socket(self._sock, server_hostname=server_hostname)
         except TimeoutError:
             raise exchange.deadline.expired(is_sent=False) from None
+        except ssl.SSLCertVerificationError as error:
+            raise CertificateRefused(f"TLS failed: {error.verify_message}") from None
         except ssl.SSLError as error:
-            words = getattr(error, "verify_message", "") or error.reason
-            raise TlsFailed(f"TLS failed: {words}") from None
+            raise TlsFailed(f"TLS failed: {error.reason}") from None
         except (OSError, ValueError) as error:
             raise ConnectFailed(f"TLS failed: {type(error).__name__}") from None
         finally:
@@ -113,6 +130,27 @@ def open_socket(host: str, port: int, deadline: Deadline, guard: Guard | None) -
     address the next time (DNS rebinding) has no effect. Raises ConnectFailed and its subclasses,
     and ExchangeTimeout.
     """
+    return _opened(host, port, deadline, guard)[0]
+
+
+def _tunnel(proxy: Proxy, host: str, port: int, deadline: Deadline) -> socket.socket:
+    """A connection to the host through the proxy, whose own address is not for customers."""
+    try:
+        sock = open_socket(proxy.host, proxy.port, deadline, None)
+    except ConnectFailed:
+        raise ConnectFailed("the egress proxy cannot be reached") from None
+    try:
+        ask_for_tunnel(sock, proxy, host, port, deadline)
+    except (ConnectFailed, ExchangeTimeout):
+        sock.close()
+        raise
+    return sock
+
+
+def _opened(
+    host: str, port: int, deadline: Deadline, guard: Guard | None
+) -> tuple[socket.socket, str]:
+    """The connection and its address."""
     found = resolve(host, port, deadline, is_stranger=guard is not None)
     addresses = _allowed(host, found, guard)
     failure: OSError = OSError("no address")
@@ -120,7 +158,7 @@ def open_socket(host: str, port: int, deadline: Deadline, guard: Guard | None) -
         # Equal time for each address: one that drops packets must not use the time of the others.
         share = deadline.remaining(is_sent=False) / (len(addresses) - index)
         try:
-            return _connect(address, share)
+            return _connect(address, share), address.text
         except OSError as error:
             failure = error
     if isinstance(failure, TimeoutError):

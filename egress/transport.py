@@ -18,6 +18,7 @@ from urllib3.util import parse_url
 from egress.errors import BodyTooLarge, BrokenResponse, InvalidTarget, TransportError
 from egress.exchange import Deadline, Exchange, Guard, Limits, exchange_scope
 from egress.network import DeadlineBackend
+from egress.proxy import Proxy
 
 _CHUNK_BYTES = 16_384
 # Limits of one exchange with a stranger: about 0.1 s of processor time, measured.
@@ -48,29 +49,42 @@ class HttpResponse:
     """A complete answer; `is_truncated` only if the caller allowed it.
 
     Names of headers are in lower case. A gzip body is decompressed, and the headers about its
-    compression are removed.
+    compression are removed. `address` is what was connected to, as `192.0.2.1:443`; empty for a
+    kept connection and behind a proxy.
     """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     is_truncated: bool = False
+    address: str = ""
 
 
 class Transport:
     """Thread-safe. Keeps connections alive between exchanges, never across a fork.
 
-    Proxies are not supported, on purpose: the guard would check the address of the proxy, and the
-    environment could divert an API key. Certificates are always verified.
+    Certificates are always verified: against `ca_bundle` instead of certifi's authorities, if it
+    is given, and against `more_authorities` besides. Both are paths of PEM files.
+
+    With a `proxy` no guard is asked: the proxy resolves names and decides about addresses. Proxies
+    of the environment are ignored, since they could divert an API key.
     """
 
     def __init__(
-        self, *, max_body_bytes: int, pool_size: int = 64, ca_bundle: str | None = None
+        self,
+        *,
+        max_body_bytes: int,
+        pool_size: int = 64,
+        ca_bundle: str | None = None,
+        more_authorities: str | None = None,
+        proxy: Proxy | None = None,
     ) -> None:
         self.max_body_bytes = max_body_bytes
         self._pool_size = pool_size
         self._ssl_context = ssl.create_default_context(cafile=ca_bundle or certifi.where())
-        self._backend = DeadlineBackend()
+        if more_authorities:
+            self._ssl_context.load_verify_locations(cafile=more_authorities)
+        self._backend = DeadlineBackend(proxy)
         self._pool = (os.getpid(), self._new_pool())
 
     def exchange(
@@ -96,16 +110,29 @@ class Transport:
         asked = _prepared(request)
         state = Exchange(deadline, self._limits(is_stranger=guard is not None), guard)
         with exchange_scope(state), self._connection(asked, is_fresh=is_fresh) as connection:
-            with _translated(state):
-                response = connection.handle_request(asked)
             try:
-                state.note_head()
-                headers = _joined(response.headers)
-                parts = _unpacked_parts(state.counted(response.iter_stream()), headers)
-                body, is_truncated = self._body(parts, state, is_body_optional)
-            finally:
-                response.close()
-        return HttpResponse(response.status, headers, body, is_truncated)
+                return self._answer(connection, asked, state, is_body_optional)
+            except TransportError as error:
+                error.address = state.address
+                raise
+
+    def _answer(
+        self,
+        connection: httpcore.ConnectionPool | httpcore.HTTPConnection,
+        asked: httpcore.Request,
+        state: Exchange,
+        is_body_optional: bool,
+    ) -> HttpResponse:
+        with _translated(state):
+            response = connection.handle_request(asked)
+        try:
+            state.note_head()
+            headers = _joined(response.headers)
+            parts = _unpacked_parts(state.counted(response.iter_stream()), headers)
+            body, is_truncated = self._body(parts, state, is_body_optional)
+        finally:
+            response.close()
+        return HttpResponse(response.status, headers, body, is_truncated, state.address)
 
     def _limits(self, *, is_stranger: bool) -> Limits:
         """An exchange with a guard is one with a stranger, who may want to use up our time."""

@@ -32,6 +32,7 @@ SECRET_FIELDS = (
     "novita_api_key",
     "webhook_secret",
     "webhook_secret_previous",
+    "webhook_proxy",
     "database_url",
 )
 # Never shown in messages, though they are no secrets by themselves.

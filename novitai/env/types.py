@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 import re
+import ssl
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +21,7 @@ from pydantic import (
 
 from core.database.address import parse_url
 from core.database.sessions import django_entry
+from egress.proxy import Proxy
 from egress.webhooks.urls import check_webhook_url
 
 
@@ -151,6 +153,22 @@ def _delays(value: Any) -> Any:
     return seconds
 
 
+def _ca_bundle(value: Path) -> Path:
+    """Loaded here, so that a file without certificates stops the start and not each delivery."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=value)
+    except ssl.SSLError:
+        raise ValueError("has no certificates in PEM form") from None
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error.strerror}") from None
+    return value
+
+
+def _proxy_url(value: SecretStr) -> SecretStr:
+    Proxy.from_url(value.get_secret_value())
+    return value
+
+
 def _base_url(value: str) -> str:
     if not value.startswith(("http://", "https://")):
         raise ValueError("must start with http:// or https://")
@@ -210,6 +228,8 @@ DataFolder = Annotated[Path, AfterValidator(_data_folder)]
 ReportUrl = Annotated[str, AfterValidator(_report_url)]
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(_networks)]
 Delays = Annotated[tuple[float, ...], BeforeValidator(_delays)]
+CaBundle = Annotated[Path, AfterValidator(_ca_bundle)]
+ProxyUrl = Annotated[SecretStr, AfterValidator(_proxy_url)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
 SendableKey = Annotated[SecretStr, AfterValidator(_sendable_key)]

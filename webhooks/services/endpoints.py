@@ -188,7 +188,11 @@ def refusal_of(url: str) -> str:
         check_webhook_url(url)
     except WebhookUrlError as error:
         return str(error)
-    reason = check_url(url, allowed_networks=limits.allowed_networks())
+    reason = check_url(
+        url,
+        allowed_networks=limits.allowed_networks(),
+        https_only=settings.CONFIG.are_webhooks_https_only,
+    )
     return f"Webhook URL is not allowed: {reason}" if reason else ""
 
 

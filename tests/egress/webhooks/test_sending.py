@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import socket
+from contextlib import suppress
 from ipaddress import ip_network
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from egress.transport import Transport
-from egress.webhooks.sending import deliver
+from egress.webhooks.sending import Failure, deliver
 from tests.egress.raw_server import Peer, polite, serving
 from tests.support.name_resolution import look_up, resolve_by
 
@@ -254,3 +255,97 @@ def test_a_huge_or_compressed_body_is_cut_and_its_excerpt_is_printable():
     assert result.is_delivered
     assert len(result.response_excerpt) == 1000
     assert result.response_excerpt.isprintable()
+
+
+def endless(peer: Peer) -> None:
+    peer.read_request()
+    peer.send(b"HTTP/1.1 500 X\r\n\r\n")
+    with suppress(OSError):
+        while not peer.server.stop.is_set():
+            peer.send("ü".encode() * 8_000)
+
+
+@pytest.mark.parametrize("most", [0, 1, 999, 1000, 65_535, 65_536])
+def test_of_an_endless_body_no_more_is_kept_than_asked_for(most):
+    with serving(endless) as server:
+        result = send(server.url, excerpt_bytes=most)
+    assert result.status_code == 500
+    assert result.response_excerpt == "ü" * (most // 2)
+
+
+@pytest.mark.parametrize("most", [-1, 65_537])
+def test_more_than_is_read_cannot_be_kept(most):
+    with pytest.raises(ValueError, match="65536"):
+        send("http://127.0.0.1:1/", excerpt_bytes=most)
+
+
+@pytest.mark.parametrize("status", ["200 OK", "500 X"])
+def test_the_result_names_the_address_that_was_connected_to(status, monkeypatch):
+    Resolver(monkeypatch, hooks_test=[["127.0.0.1"]])
+    with serving(answering(status)) as server:
+        result = send(f"http://hooks.test:{server.port}/")
+    assert result.address == f"127.0.0.1:{server.port}"
+    assert result.duration_ms == round(result.seconds * 1000)
+
+
+@pytest.mark.parametrize("script", [drip_headers, reset, garbage])
+def test_the_address_is_named_although_no_answer_came(script):
+    with serving(script) as server:
+        result = send(server.url, seconds=0.2)
+    assert result.address == f"127.0.0.1:{server.port}"
+
+
+def test_an_address_that_was_not_connected_to_is_not_named():
+    with serving(polite) as server:
+        assert send(server.url, allowed=[]).address == ""
+    assert send(server.url).address == ""
+
+
+def test_failures_are_told_apart(monkeypatch):
+    Resolver(monkeypatch, inside_test=[["127.0.0.1"]])
+    assert send("http://inside.test/", allowed=[]).failure == Failure.POLICY
+    assert send("http://10.0.0.1/", allowed=[]).failure == Failure.POLICY
+    assert send("http://localhost/", allowed=[]).failure == Failure.POLICY
+    assert send("http://inside.test:0/").failure == Failure.PERMANENT
+    assert send("http://inside.test/", headers={"x": "a\r\nb"}).failure == Failure.PERMANENT
+    assert send("http://nowhere.test/").failure == Failure.TEMPORARY
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [("200 OK", None), ("410 X", "permanent"), ("400 X", "temporary")]
+)
+def test_of_all_statuses_only_410_is_permanent(status, kind):
+    with serving(answering(status)) as server:
+        assert send(server.url).failure == kind
+
+
+def test_with_https_only_nothing_is_sent_in_the_clear(monkeypatch):
+    resolver = Resolver(monkeypatch)
+    result = send("http://hooks.test/", https_only=True)
+    assert (result.failure, result.is_permanent) == (Failure.POLICY, True)
+    assert "https://" in (result.error or "")
+    assert resolver.asked == []
+    assert send("https://hooks.test/", https_only=True).failure == Failure.TEMPORARY
+
+
+@pytest.mark.parametrize(("is_final", "kind"), [(False, "temporary"), (True, "policy")])
+def test_whether_a_bad_certificate_is_final_is_policy(monkeypatch, certificate, is_final, kind):
+    Resolver(monkeypatch, other_test=[["127.0.0.1"]])
+    transport = Transport(max_body_bytes=1000, ca_bundle=certificate.path)
+    with serving(polite, certificate.server_context) as server:
+        result = send(
+            f"https://other.test:{server.port}/",
+            transport=transport,
+            is_bad_certificate_final=is_final,
+        )
+    assert (result.failure, result.is_permanent) == (kind, is_final)
+    assert result.address == f"127.0.0.1:{server.port}"
+
+
+def test_more_authorities_are_trusted_beside_the_usual_ones(monkeypatch, certificate):
+    Resolver(monkeypatch, hooks_test=[["127.0.0.1"]])
+    transport = Transport(max_body_bytes=1000, more_authorities=certificate.path)
+    with serving(polite, certificate.server_context) as server:
+        url = f"https://hooks.test:{server.port}/"
+        assert not send(url).is_delivered
+        assert send(url, transport=transport).is_delivered

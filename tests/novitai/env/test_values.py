@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+import certifi
 import pytest
 
 from novitai.env.config import ConfigError, load_config
@@ -121,6 +122,14 @@ def test_blanks_and_line_ends_around_a_value_do_not_count(around: str) -> None:
         ("FORWARDED_ALLOW_IPS", "10.0.0.1:80"),
         ("WEBHOOK_ALLOWED_NETWORKS", "10.0.0.1/8"),
         ("DATABASE_POOLER", "statement"),
+        ("WEBHOOK_HTTPS_ONLY", "maybe"),
+        ("WEBHOOK_BAD_CERTIFICATE", "ignore"),
+        ("WEBHOOK_CA_BUNDLE", "/nowhere/ca.pem"),
+        ("WEBHOOK_CA_BUNDLE", "/dev/null"),
+        ("WEBHOOK_CA_BUNDLE", "/etc"),
+        ("WEBHOOK_PROXY", "https://u:hunter2@proxy:4750"),
+        ("WEBHOOK_PROXY", "http://u:hunter2@proxy"),
+        ("WEBHOOK_PROXY", "http://u:hunter2@proxy:4750/x"),
     ],
 )
 def test_what_can_be_known_to_fail_is_refused_by_name(name: str, value: str) -> None:
@@ -191,3 +200,32 @@ def test_the_web_server_binds_to_every_form_of_address(
     host: str, bound: tuple[socket.AddressFamily, str]
 ) -> None:
     assert family_and_host(load_config({"WEB_HOST": host}).web_host) == bound
+
+
+@pytest.mark.parametrize(
+    ("variables", "is_https_only"),
+    [
+        ({}, False),
+        ({"NOVITAI_ENV": "production"}, True),
+        ({"WEBHOOK_HTTPS_ONLY": "true"}, True),
+        ({"NOVITAI_ENV": "production", "WEBHOOK_HTTPS_ONLY": "false"}, False),
+    ],
+)
+def test_production_sends_webhooks_over_https_only_unless_told_otherwise(
+    variables: dict[str, str], is_https_only: bool
+) -> None:
+    required = {"SECRET_KEY": "k" * 50, "NOVITA_API_KEY": "k", "DATABASE_URL": "postgresql://h/n"}
+    assert load_config({**required, **variables}).are_webhooks_https_only is is_https_only
+
+
+def test_a_bundle_that_cannot_be_used_is_named_with_the_reason(tmp_path: Path) -> None:
+    path = tmp_path / "ca.pem"
+    assert "WEBHOOK_CA_BUNDLE: cannot be read: No such file" in fault(WEBHOOK_CA_BUNDLE=str(path))
+    path.write_text("-----BEGIN CERTIFICATE-----\nhello\n-----END CERTIFICATE-----\n")
+    assert "has no certificates in PEM form" in fault(WEBHOOK_CA_BUNDLE=str(path))
+    assert load_config({"WEBHOOK_CA_BUNDLE": certifi.where()}).webhook_ca_bundle
+
+
+def test_the_credentials_of_the_proxy_are_never_printed() -> None:
+    config = load_config({"WEBHOOK_PROXY": "http://user:hunter2@proxy:4750"})
+    assert "hunter2" not in f"{config!r} {config}"
