@@ -1,8 +1,8 @@
 """``python -m devtools.benchmarks``: measure, or write the page again from earlier figures.
 
 QUICK=1 for a short run, ROUNDS=n for another number of rounds, PART=api, webhooks, compare,
-recovery or engine for one part only. Quick and partial runs write to .data/benchmarks, so that they do not replace the
-figures of a full run.
+recovery or engine for one part only. Quick and partial runs write to .data/benchmarks, so that they
+do not replace the figures of a full run.
 """
 
 import argparse
