@@ -37,6 +37,8 @@ class Behaviour:
 
     path: str = "*"
     times: int | None = None
+    every: int = 1
+    """Used for each n-th request only; the others get what the next rules say."""
     status: int = 200
     body: str = ""
     headers: dict[str, str] = field(default_factory=dict)
@@ -51,6 +53,8 @@ class Behaviour:
     huge_body_bytes: int = 0
     secret: str = ""
     """Verify this path with its own secret; a rule without other fields answers 200."""
+    seen: int = 0
+    """Requests that it could have answered; counted by the receiver."""
 
     def fault(self) -> Fault | None:
         """The fault that the server applies to the answer."""
@@ -96,6 +100,9 @@ class Receiver:
     def _take(self, path: str) -> Behaviour:
         for behaviour in self._behaviours:
             if behaviour.path in ("*", path) and behaviour.times != 0:
+                behaviour.seen += 1
+                if behaviour.seen % max(behaviour.every, 1):
+                    continue
                 if behaviour.times is not None:
                     behaviour.times -= 1
                 return behaviour

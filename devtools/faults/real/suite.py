@@ -10,6 +10,7 @@ from devtools.faults.real.scenarios import (
     nonsense,
     outages,
     predecessor,
+    receivers,
     repeating,
     running,
     unusable,
@@ -34,6 +35,7 @@ SCENARIOS: tuple[Scenario, ...] = tuple(
             *incidents.SCENARIOS,
             *unusable.SCENARIOS,
             *nonsense.SCENARIOS,
+            *receivers.SCENARIOS,
         ),
         key=_number,
     )
