@@ -42,7 +42,7 @@ export class Novitai {
         await sleep(1000 * 2 ** attempt);
         continue;
       }
-      if (answer.ok) return JSON.parse(text);
+      if (answer.ok) return text ? JSON.parse(text) : undefined;
       const error = new ApiError(answer.status, errorOf(answer.status, text));
       if (isLast || !error.retryable) throw error;
       await sleep(1000 * Number(answer.headers.get("retry-after") ?? 2 ** attempt));
@@ -51,6 +51,14 @@ export class Novitai {
 
   async create(body) {
     return (await this.call("POST", "/api/instances", body)).instanceId;
+  }
+
+  createEndpoint(url, eventTypes) {
+    return this.call("POST", "/api/webhooks", { url, eventTypes });
+  }
+
+  deleteEndpoint(id) {
+    return this.call("DELETE", `/api/webhooks/${id}`);
   }
 
   get(id) {

@@ -14,15 +14,17 @@ const BODY = {
 };
 
 async function main() {
-  const { WEBHOOK_SECRET, WEBHOOK_PORT = "0", WEBHOOK_URL } = process.env;
-  if (!WEBHOOK_SECRET) throw new Error("Set WEBHOOK_SECRET.");
+  const { WEBHOOK_PORT = "0", WEBHOOK_URL } = process.env;
   const api = new Novitai();
   const receiver = new Receiver();
-  await receiver.listen(WEBHOOK_SECRET, Number(WEBHOOK_PORT));
-  const webhookUrl = WEBHOOK_URL || `http://127.0.0.1:${receiver.port}/webhook`;
-  let id;
+  await receiver.listen(Number(WEBHOOK_PORT));
+  const address = WEBHOOK_URL || `http://127.0.0.1:${receiver.port}/webhook`;
+  let endpoint, id;
   try {
-    id = await api.create({ ...BODY, webhookUrl });
+    // Its secret is shown this once: a real receiver keeps it.
+    endpoint = await api.createEndpoint(address, ["instance.running"]);
+    receiver.secret = endpoint.secret;
+    id = await api.create(BODY);
     console.log(`created ${id}`);
     const instance = await api.wait(id, "running");
     for (const [name, where] of Object.entries(instance.connectionDetails ?? {}))
@@ -36,6 +38,7 @@ async function main() {
         await api.terminate(id);
         await api.wait(id, "terminated");
       }
+      if (endpoint !== undefined) await api.deleteEndpoint(endpoint.id);
     } finally {
       receiver.close();
     }

@@ -27,13 +27,14 @@ export function verify(secret, headers, body) {
 
 // Collects verified messages; a repeated one is dropped by its webhook-id.
 export class Receiver extends EventEmitter {
+  secret = ""; // Of the endpoint; until it is known nothing is believed.
   messages = [];
   #seen = new Set();
 
-  async listen(secret, port = 0) {
+  async listen(port = 0) {
     this.server = createServer(async (request, response) => {
       try {
-        const message = verify(secret, request.headers, await bodyOf(request));
+        const message = verify(this.secret, request.headers, await bodyOf(request));
         // Answer first, work later: what takes longer than 15 s is sent again.
         response.writeHead(204).end();
         const id = request.headers["webhook-id"];

@@ -44,7 +44,7 @@ class Novitai:
                 time.sleep(2**attempt)
                 continue
             if answer.ok:
-                return answer.json()
+                return answer.json() if answer.content else None
             error = ApiError(answer.status_code, error_of(answer))
             if is_last or not error.retryable:
                 raise error
@@ -53,6 +53,12 @@ class Novitai:
 
     def create(self, **body):
         return self.call("POST", "/api/instances", body)["instanceId"]
+
+    def create_endpoint(self, url, event_types):
+        return self.call("POST", "/api/webhooks", {"url": url, "eventTypes": event_types})
+
+    def delete_endpoint(self, endpoint_id):
+        return self.call("DELETE", f"/api/webhooks/{endpoint_id}")
 
     def get(self, instance_id):
         return self.call("GET", f"/api/instances/{instance_id}")

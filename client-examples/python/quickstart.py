@@ -20,11 +20,14 @@ BODY = {
 
 def main():
     api = Novitai()
-    receiver = Receiver(os.environ["WEBHOOK_SECRET"], int(os.environ.get("WEBHOOK_PORT", "0")))
+    receiver = Receiver(int(os.environ.get("WEBHOOK_PORT", "0")))
     address = os.environ.get("WEBHOOK_URL") or f"http://127.0.0.1:{receiver.port}/webhook"
-    instance_id = None
+    endpoint = instance_id = None
     try:
-        instance_id = api.create(**BODY, webhookUrl=address)
+        # Its secret is shown this once: a real receiver keeps it.
+        endpoint = api.create_endpoint(address, ["instance.running"])
+        receiver.secret = endpoint["secret"]
+        instance_id = api.create(**BODY)
         print(f"created {instance_id}", flush=True)
         instance = api.wait(instance_id, "running")
         for name, where in instance.get("connectionDetails", {}).items():
@@ -36,6 +39,8 @@ def main():
         if instance_id is not None:
             api.terminate(instance_id)
             api.wait(instance_id, "terminated")
+        if endpoint is not None:
+            api.delete_endpoint(endpoint["id"])
         receiver.close()
 
 

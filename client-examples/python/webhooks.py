@@ -35,14 +35,16 @@ def verify(secret, headers, body):
 class Receiver:
     """Collects verified messages; a repeated one is dropped by its webhook-id."""
 
-    def __init__(self, secret, port=0):
-        messages, seen = queue.Queue(), set()
+    secret = None  # Of the endpoint; until it is known nothing is believed.
+
+    def __init__(self, port=0):
+        messages, seen, receiver = queue.Queue(), set(), self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
                 length = min(int(self.headers.get("Content-Length") or 0), MAX_BODY_BYTES)
                 try:
-                    message = verify(secret, self.headers, self.rfile.read(length))
+                    message = verify(receiver.secret, self.headers, self.rfile.read(length))
                 except (ValueError, KeyError, TypeError, AttributeError):
                     return self.answer(401)
                 if self.headers["webhook-id"] not in seen:

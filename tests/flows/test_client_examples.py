@@ -52,7 +52,7 @@ def access_to(url: str, key: str) -> dict[str, str]:
 def outcomes(shared_stack: Stack) -> dict[str, Outcome]:
     """Side by side: a termination takes two reads that lie ten seconds apart."""
     access = access_to(shared_stack.url, shared_stack.key)
-    hook = {"WEBHOOK_URL": shared_stack.receiver.control.url("/hook")}
+    hook = {"WEBHOOK_URL": shared_stack.receiver.control.url("/curl")}
     with ThreadPoolExecutor() as pool:
         running = {
             language: pool.submit(run, command, **access, **(hook if language == "curl" else {}))
@@ -110,6 +110,8 @@ class Troubled(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path == "/api/webhooks":
+            return self.answer(201, {"id": "ep_1", "secret": "whsec_c2VjcmV0c2VjcmV0c2VjcmV0"})
         keys: list[str] = self.server.keys  # type: ignore[attr-defined]
         keys.append(self.headers["Idempotency-Key"])
         if len(keys) == 1:
@@ -117,6 +119,7 @@ class Troubled(BaseHTTPRequestHandler):
             self.answer(503, {"error": error})
         else:
             self.answer(201, {"instanceId": "inst_1"})
+        return None
 
     def do_GET(self) -> None:
         has_ended = self.server.has_ended  # type: ignore[attr-defined]
@@ -125,6 +128,10 @@ class Troubled(BaseHTTPRequestHandler):
         self.answer(200, answer)
 
     def do_DELETE(self) -> None:
+        if self.path == "/api/webhooks/ep_1":
+            self.send_response(204)
+            self.end_headers()
+            return
         self.server.has_ended = True  # type: ignore[attr-defined]
         self.answer(202, {"instanceId": "inst_1", "status": "terminating"})
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from egress.webhooks.address_rules import refusal_reason
 from egress.webhooks.targets import check_url
+from tests.support.hostile_urls import HOSTILE_URLS
 
 PUBLIC = ["8.8.8.8", "1.1.1.1", "93.184.216.34", "2606:4700::1111", "2a00:1450:4001::5"]
 INSIDE = [
@@ -66,28 +67,7 @@ def test_ordinary_urls_pass(url):
     assert check_url(url) is None
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        *("", "hooks.example.com", "/path", "//host/", "ftp://example.com/", "file:///etc/passwd"),
-        *("gopher://example.com", "javascript:alert(1)", "https://", "https:///x", "http://:80/"),
-        *("http://user@example.com/", "http://user:pass@example.com/", "http://@example.com/"),
-        *("http://a@b@c/", "http://example.com:0/", "http://example.com:65536/"),
-        *("http://example.com:x/", "http://exa mple.com/", "http://example.com/\r\nX: y"),
-        *("http://example.com/\n", " http://example.com/", "http://example.com/\x00"),
-        *("http://example.com\\@127.0.0.1/", "http://a%2eb/", "http://[::1/", "http://]/"),
-        *("http://-..example.com/", "http://" + "a" * 64 + ".com/", "http://a..b/"),
-        "https://example.com/" + "x" * 3000,
-        *("http://localhost/", "http://localhost./", "http://LOCALHOST:80/", "http://a.localhost/"),
-        *("http://127.0.0.1/", "http://127.1/", "http://127.0.0.1./", "http://0/", "http://0x7f.1/"),
-        *("http://0x7f000001/", "http://2130706433/", "http://0177.0.0.1/", "http://017700000001/"),
-        *("http://0x/", "http://1.2.3.4.5/", "http://256.1.1.1/", "http://example.1/"),
-        *("http://１２７.0.0.1/", "http://127。0。0。1/", "http://①②⑦.0.0.1/"),  # noqa: RUF001
-        *("http://[::1]/", "http://[::]/", "http://[::ffff:127.0.0.1]/", "http://[fe80::1%25eth0]/"),
-        *("http://[2606:4700::1111%25eth0]/", "http://[::ffff:7f00:1]/", "http://[v1.x]/"),
-        *("http://169.254.169.254/latest/meta-data/", "http://[fd00:ec2::254]/"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("url", HOSTILE_URLS)
 def test_hostile_urls_are_refused_with_a_reason(url):
     assert check_url(url)
 
