@@ -12,7 +12,7 @@ from django.urls import reverse
 from accounts.models import AuditEntry, Project
 from tests.instances.handlers.conftest import Service
 from tests.instances.handlers.webhook_receiver import Receiver, answer
-from tests.webhooks.conftest import Publish, run, statuses
+from tests.webhooks.conftest import Publish, make_endpoint, run, statuses
 from webhooks.models import Delivery, Endpoint, Replay
 
 pytestmark = pytest.mark.django_db
@@ -117,6 +117,19 @@ def test_a_replay_is_begun_watched_and_stopped(
     replay.refresh_from_db()
     assert replay.status == "cancelled"
     assert "this field is required" in admin_client.post(path, {}).content.decode().lower()
+
+
+def test_what_a_host_missed_is_replayed_to_all_its_endpoints(
+    admin_client: Client, endpoint: Endpoint, project: Project
+) -> None:
+    other = make_endpoint(project, "https://hooks.example.com/b")
+    make_endpoint(project, "https://elsewhere.example/")
+    path = reverse("admin:webhooks_endpoint_replay_by_host")
+    body = {"receiver": "https://hooks.example.com/", "since": "2020-01-01 00:00"}
+    shown = admin_client.post(path, body).content.decode()
+    assert "2 replays have begun." in shown
+    assert {replay.endpoint_id for replay in Replay.objects.all()} == {endpoint.pk, other.pk}
+    assert path in listed(admin_client, "endpoint")
 
 
 @pytest.mark.parametrize(

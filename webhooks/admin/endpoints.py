@@ -3,7 +3,6 @@
 from datetime import timedelta
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -14,7 +13,8 @@ from django.urls import URLPattern, path, reverse
 
 from core.clock import database_now
 from webhooks import stats
-from webhooks.admin.buttons import ButtonsAdmin, actor_of, may_change
+from webhooks.admin.buttons import actor_of, may_change
+from webhooks.admin.replay_by_host import ReplayByHost, ReplayForm
 from webhooks.errors import WebhookError
 from webhooks.models import Endpoint
 from webhooks.services import endpoints, replays, sending
@@ -23,15 +23,6 @@ from webhooks.services.replays import Range
 
 # Most endpoints of an action on matching rows.
 MOST_ENDPOINTS = 200
-
-
-class ReplayForm(forms.Form):
-    """Which messages are sent again."""
-
-    since = forms.DateTimeField(label="Since (UTC)", help_text="e.g. 2026-01-31 12:00")
-    only_failed = forms.BooleanField(
-        label="Only messages that failed, were skipped or cancelled", initial=True, required=False
-    )
 
 
 class HealthFilter(admin.SimpleListFilter):
@@ -55,7 +46,7 @@ class HealthFilter(admin.SimpleListFilter):
 
 
 @admin.register(Endpoint)
-class EndpointAdmin(ButtonsAdmin):
+class EndpointAdmin(ReplayByHost):
     """Endpoints. The list is searched by id, instance and receiver (scheme and host)."""
 
     list_display = (
