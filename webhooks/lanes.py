@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+from django.db import connection
 from django.db.models import Exists, OuterRef, QuerySet
 
 from jobs import queue
@@ -55,9 +56,8 @@ class Lane:
 
 def first_pending(lanes: Sequence[Lane], limit: int) -> dict[Lane, list[Delivery]]:
     """Up to ``limit`` pending deliveries of each lane, in order, in one query for all lanes."""
-    chosen = Delivery.objects.raw(_FIRST_PENDING, _columns(lanes, limit))
     rows = Delivery.objects.select_related("message", "endpoint", "endpoint__project").filter(
-        pk__in=[row.pk for row in chosen]
+        pk__in=_first_ids(lanes, limit)
     )
     found: dict[Lane, list[Delivery]] = {}
     for row in rows.order_by("message_id"):
@@ -67,9 +67,15 @@ def first_pending(lanes: Sequence[Lane], limit: int) -> dict[Lane, list[Delivery
 
 def still_pending(lanes: Sequence[Lane]) -> set[Lane]:
     """Those of these lanes that have pending deliveries."""
-    chosen = Delivery.objects.raw(_FIRST_PENDING, _columns(lanes, 1))
-    rows = Delivery.objects.select_related("endpoint").filter(pk__in=[row.pk for row in chosen])
-    return {Lane.of(row) for row in rows}
+    rows = Delivery.objects.filter(pk__in=_first_ids(lanes, 1))
+    found = rows.values_list("endpoint__public_id", "subject", "is_replay")
+    return {Lane(*row) for row in found}
+
+
+def _first_ids(lanes: Sequence[Lane], limit: int) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(_FIRST_PENDING, _columns(lanes, limit))
+        return [row[0] for row in cursor.fetchall()]
 
 
 _FIRST_PENDING = """

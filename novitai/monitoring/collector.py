@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
@@ -20,7 +20,7 @@ from jobs.models import Worker
 from novitai.monitoring.gauges import gauge
 from novitai.monitoring.health_checks import breaker_state
 from novitai.monitoring.instance_metrics import InstanceMetrics, Upkeep
-from webhooks.models import Delivery, DeliveryStatus
+from webhooks.models import Delivery, DeliveryStatus, Endpoint
 
 NOT_DELIVERED = (DeliveryStatus.PENDING, DeliveryStatus.FAILED)
 BREAKER_STATES = ("closed", "open", "half-open")
@@ -38,19 +38,23 @@ class ProjectCollector(Collector):
     paused: frozenset[str]
     instances: InstanceMetrics
     deliveries: list[tuple[str, int]]
+    endpoints: list[tuple[str, int]]
 
     @classmethod
     def read(cls, now: datetime, project: Project | None = None) -> "ProjectCollector":
         """Some eight short queries; raises DatabaseError when they take too long."""
         messages = Delivery.objects.filter(status__in=NOT_DELIVERED)
+        endpoints = Endpoint.objects.existing()
         if project is not None:
             messages = messages.filter(project=project)
+            endpoints = endpoints.filter(project=project)
         return cls(
             now=now,
             jobs=stats.count(project.pk if project is not None else None),
             paused=frozenset(control.paused_types()),
             instances=InstanceMetrics.read(now, project),
             deliveries=_counted(messages),
+            endpoints=_by_health(endpoints),
         )
 
     def collect(self) -> Iterator[Metric]:
@@ -61,6 +65,12 @@ class ProjectCollector(Collector):
             "Webhook messages that are pending or failed.",
             ("status",),
             self.deliveries,
+        )
+        yield gauge(
+            "webhook_endpoints",
+            "Webhook endpoints that fail, or were disabled.",
+            ("health",),
+            self.endpoints,
         )
 
     def _queue(self) -> Iterator[Metric]:
@@ -85,6 +95,14 @@ class ProjectCollector(Collector):
         """Seconds; 0 if no job is due."""
         due = [count.oldest_due_at for count in self.jobs if count.type == type_]
         return max(((self.now - at).total_seconds() for at in due if at), default=0.0)
+
+
+def _by_health(endpoints: QuerySet[Endpoint]) -> list[tuple[str, int]]:
+    failing = Q(is_enabled=True, failing_since__isnull=False)
+    counts = endpoints.order_by().aggregate(
+        failing=Count("pk", filter=failing), disabled=Count("pk", filter=Q(is_enabled=False))
+    )
+    return list(counts.items())
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from django.db import connection
+
 from egress.webhooks.sending import DeliveryResult
 from jobs.handler import CompletedCall
 from jobs.models import Job
@@ -18,10 +20,17 @@ Calls = Sequence[CompletedCall[Mail, Sequence[Posted]]]
 # Bytes of an answer's body that are kept.
 ANSWER_BYTES = 1_000
 _GONE = 410
-_SAVED = [
-    *("status", "attempts", "tries", "next_attempt_at"),
-    *("last_status_code", "last_error", "ended_at"),
-]
+# One statement for all rows: Django's bulk_update composes a CASE for each column and row.
+_SAVE = """
+UPDATE webhooks_delivery d SET
+    status = n.status, attempts = n.attempts, tries = n.tries,
+    next_attempt_at = n.next_attempt_at, last_status_code = n.last_status_code,
+    last_error = n.last_error, ended_at = n.ended_at
+FROM unnest(%s::bigint[], %s::text[], %s::int[], %s::int[], %s::timestamptz[], %s::smallint[],
+    %s::text[], %s::timestamptz[])
+    AS n(id, status, attempts, tries, next_attempt_at, last_status_code, last_error, ended_at)
+WHERE d.id = n.id
+"""
 
 
 @dataclass(slots=True)
@@ -49,7 +58,7 @@ def apply(calls: Calls, now: datetime) -> Mapping[int, Outcome]:
             retries[job.pk] = Retry(error, delays[-1])
         else:
             ended[call.work.lane] = job
-    Delivery.objects.bulk_update(batch.changed, _SAVED)
+    _save(batch.changed)
     Attempt.objects.bulk_create(batch.attempts)
     health.note(batch.records, now)
     for delivery in batch.given_up:
@@ -59,10 +68,30 @@ def apply(calls: Calls, now: datetime) -> Mapping[int, Outcome]:
     return {**retries, **rest}
 
 
+def _save(rows: Sequence[Delivery]) -> None:
+    if not rows:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _SAVE,
+            [
+                [row.pk for row in rows],
+                [str(row.status) for row in rows],
+                [row.attempts for row in rows],
+                [row.tries for row in rows],
+                [row.next_attempt_at for row in rows],
+                [row.last_status_code for row in rows],
+                [row.last_error for row in rows],
+                [row.ended_at for row in rows],
+            ],
+        )
+
+
 def _locked(calls: Calls) -> dict[int, Delivery]:
     """Locked in the order of their keys, after their jobs."""
     pks = {posted.letter.delivery_id for call in calls for posted in call.result}
     rows = Delivery.objects.select_for_update(of=["self"]).select_related("message", "endpoint")
+    rows = rows.defer("message__body")
     return {row.pk: row for row in rows.filter(pk__in=pks).order_by("pk")}
 
 
