@@ -171,7 +171,7 @@ def test_a_scrape_costs_a_handful_of_queries(
     # A key's first use is noted, and an allowance borrowed for what follows.
     scrape(api)
     # The key; a savepoint and its release; the timeout, the clock; eighteen readings.
-    with django_assert_num_queries(23):
+    with django_assert_num_queries(24):
         scrape(api)
 
 
