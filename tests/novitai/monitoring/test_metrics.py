@@ -170,7 +170,7 @@ def test_a_scrape_costs_a_handful_of_queries(
 ) -> None:
     # A key's first use is noted, and an allowance borrowed for what follows.
     scrape(api)
-    # The key; a savepoint and its release; the timeout, the clock; eighteen readings.
+    # The key; a savepoint and its release; the timeout, the clock; nineteen readings.
     with django_assert_num_queries(24):
         scrape(api)
 
