@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 from rest_framework.fields import empty
+from rest_framework.request import Request
 
 
 class StrictSerializer(serializers.Serializer[Any]):
@@ -61,3 +62,15 @@ class StrictSerializer(serializers.Serializer[Any]):
 @cache
 def _shared(serializer: type[StrictSerializer]) -> StrictSerializer:
     return serializer()
+
+
+def refuse_body(request: Request) -> None:
+    """A verb takes no fields: what somebody sends in the belief that it counts is an error."""
+    body = request.data
+    if body is None or (isinstance(body, Mapping) and not body):
+        return
+    if not isinstance(body, Mapping):
+        raise serializers.ValidationError({"body": ["This call takes no body"]})
+    # Not echoed: nobody knows what stands in a field that we do not know.
+    unknown = [serializers.ErrorDetail("Unknown field", code="not_echoed")]
+    raise serializers.ValidationError(dict.fromkeys(body, unknown))

@@ -4,7 +4,7 @@ that holds a key would have to be kept for whoever sends the request again.
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import NotAuthenticated, NotFound
+from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
@@ -12,7 +12,7 @@ from rest_framework.viewsets import GenericViewSet
 from accounts.api import documentation
 from accounts.api.answers import ApiKeyDetails, ApiKeyList
 from accounts.models import ApiKey
-from accounts.rest.authentication import Caller
+from accounts.rest.authentication import caller_of
 from accounts.scopes import Scope
 from accounts.services import revoke_api_key
 
@@ -26,7 +26,7 @@ class ApiKeyViewSet(GenericViewSet[ApiKey]):
     required_scopes = {"list": Scope.ADMIN, "current": None, "destroy": Scope.ADMIN}
 
     def get_queryset(self) -> QuerySet[ApiKey]:
-        return ApiKey.objects.filter(project=_caller(self.request).project)
+        return ApiKey.objects.filter(project=caller_of(self.request).project)
 
     @extend_schema(**documentation.LIST)
     def list(self, request: Request) -> Response:
@@ -35,7 +35,7 @@ class ApiKeyViewSet(GenericViewSet[ApiKey]):
 
     @extend_schema(**documentation.CURRENT)
     def current(self, request: Request) -> Response:
-        return Response(ApiKeyDetails.of(_caller(request).api_key).as_json())
+        return Response(ApiKeyDetails.of(caller_of(request).api_key).as_json())
 
     @extend_schema(**documentation.REVOKE)
     def destroy(self, request: Request, id: str) -> Response:  # noqa: A002 - the path's own word
@@ -44,13 +44,5 @@ class ApiKeyViewSet(GenericViewSet[ApiKey]):
             found = self.get_queryset().filter(public_id=id).first()
         if found is None:
             raise NotFound(f"There is no API key {id[:60]}.", code="API_KEY_NOT_FOUND")
-        revoke_api_key(found, actor=_caller(request).actor)
+        revoke_api_key(found, actor=caller_of(request).actor)
         return Response(status=204)
-
-
-def _caller(request: Request) -> Caller:
-    """The permission let only callers with a key through."""
-    caller = request.user
-    if not isinstance(caller, Caller):
-        raise NotAuthenticated
-    return caller

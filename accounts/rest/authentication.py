@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
 from rest_framework.request import Request
 
 from accounts.models import ApiKey, Project
@@ -60,3 +60,11 @@ class ApiKeyAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="novitai"'
+
+
+def caller_of(request: Request) -> Caller:
+    """The caller; the permission has refused requests without a key."""
+    caller = request.user
+    if not isinstance(caller, Caller):
+        raise NotAuthenticated
+    return caller

@@ -5,12 +5,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.rest.authentication import caller_of
 from accounts.scopes import Scope
 from core.sealing import Unreadable
 from instances.api.answers import Credentials
 from instances.api.documentation import TAG
 from instances.api.parameters import ID
-from instances.api.views import Conflict, caller_of, find_instance
+from instances.api.views import Conflict, find_instance
 from instances.lifecycle import credentials
 
 _EXAMPLE = {

@@ -5,12 +5,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.rest.authentication import caller_of
 from accounts.scopes import Scope
 from instances import services
 from instances.api import catalogue_documentation as documentation
 from instances.api.catalogue_answers import InstancePlan
 from instances.api.serializers import CreateInstance
-from instances.api.views import caller_of
 
 
 class PlanView(APIView):

@@ -1,6 +1,6 @@
 """The HTTP side of instances: translates, decides nothing."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -9,8 +9,6 @@ from django.http import QueryDict
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import (
     APIException,
-    ErrorDetail,
-    NotAuthenticated,
     NotFound,
     ValidationError,
 )
@@ -21,10 +19,11 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from accounts.models import Project
-from accounts.rest.authentication import Caller
+from accounts.rest.authentication import Caller, caller_of
 from accounts.rest.idempotency import idempotent
 from core.clock import ClockTimestamp, database_now
 from core.prepared import AllOf, Prepared
+from core.request_bodies import refuse_body
 from instances import services
 from instances.api import documentation
 from instances.api.answers import AcceptedVerb, CreatedInstance, EventList, InstanceList
@@ -214,17 +213,6 @@ _INSTANCE = Prepared(
 )
 
 
-def refuse_body(request: Request) -> None:
-    """A verb takes no fields: what somebody sends in the belief that it counts is an error."""
-    body = request.data
-    if body is None or (isinstance(body, Mapping) and not body):
-        return
-    # Not echoed: nobody knows what stands in a field that we do not know.
-    unknown = [ErrorDetail("Unknown field", code="not_echoed")]
-    is_object = isinstance(body, Mapping)
-    raise ValidationError(dict.fromkeys(body, unknown) if is_object else {"body": [_NO_BODY]})
-
-
 @contextmanager
 def translated_errors() -> Iterator[None]:
     """The services' errors as this API's."""
@@ -248,17 +236,6 @@ class PreconditionFailed(APIException):
     """412: If-Match names what the instance no longer is."""
 
     status_code = 412
-
-
-_NO_BODY = "This call takes no body"
-
-
-def caller_of(request: Request) -> Caller:
-    """The permission let only callers with a key through."""
-    caller = request.user
-    if not isinstance(caller, Caller):
-        raise NotAuthenticated
-    return caller
 
 
 def _cause_of(request: Request) -> Cause:

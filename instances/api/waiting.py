@@ -19,10 +19,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.rest.authentication import KEY_REFUSED, Caller
+from accounts.rest.authentication import KEY_REFUSED, Caller, caller_of
 from core.clock import database_now
 from instances.api import waiting_documentation as documentation
-from instances.api.views import caller_of, find_instance
+from instances.api.views import find_instance
 from instances.api.waiting_filters import (
     DEFAULT_STATUSES,
     MOST_SECONDS,

@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import APIException, NotAuthenticated, NotFound
+from rest_framework.exceptions import APIException, NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
-from accounts.rest.authentication import Caller
+from accounts.rest.authentication import caller_of
 from accounts.rest.idempotency import idempotent
 from accounts.rest.permissions import project_to_show
 from core.clock import database_now
@@ -67,7 +67,7 @@ class JobViewSet(GenericViewSet[Job]):
         """Run the action; a request body is ignored."""
         job = self._find(request, public_id)
         try:
-            changed = verb(job, actor=_caller(request).actor)
+            changed = verb(job, actor=caller_of(request).actor)
         except JobError as error:
             raise JobRefused(error) from None
         except Job.DoesNotExist:
@@ -84,7 +84,7 @@ class JobViewSet(GenericViewSet[Job]):
         return found
 
     def _own(self, request: Request) -> QuerySet[Job]:
-        return self.get_queryset().filter(project=_caller(request).project)
+        return self.get_queryset().filter(project=caller_of(request).project)
 
 
 class JobStatsView(APIView):
@@ -93,16 +93,8 @@ class JobStatsView(APIView):
     @extend_schema(**documentation.STATS)
     def get(self, request: Request) -> Response:
         of_all = project_to_show(request) is None
-        stats = JobStats.of(_caller(request).project, now=database_now(), of_all=of_all)
+        stats = JobStats.of(caller_of(request).project, now=database_now(), of_all=of_all)
         return Response(stats.as_json())
-
-
-def _caller(request: Request) -> Caller:
-    """The caller; the permission has refused requests without a key."""
-    caller = request.user
-    if not isinstance(caller, Caller):
-        raise NotAuthenticated
-    return caller
 
 
 def _not_found(public_id: str) -> NotFound:

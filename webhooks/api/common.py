@@ -1,15 +1,15 @@
 """What the views of webhooks share: the caller, finding rows, errors."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from django.db.models import Model, QuerySet
 from rest_framework import serializers
-from rest_framework.exceptions import APIException, NotAuthenticated, NotFound, ValidationError
+from rest_framework.exceptions import APIException, NotFound, ValidationError
 from rest_framework.request import Request
 
-from accounts.rest.authentication import Caller
+from accounts.rest.authentication import caller_of
 from core.query_parameters import misplaced
 from webhooks.errors import EndpointInvalid, SubjectUnknown, WebhookError
 from webhooks.models import Delivery, Endpoint, Replay
@@ -40,14 +40,6 @@ def translated_errors() -> Iterator[None]:
         raise Conflict(str(error), code=error.code) from None
 
 
-def caller_of(request: Request) -> Caller:
-    """The permission let only callers with a key through."""
-    caller = request.user
-    if not isinstance(caller, Caller):
-        raise NotAuthenticated
-    return caller
-
-
 def read_query(kind: type[serializers.Serializer[Any]], request: Request) -> Any:
     """The checked query; everything wrong is told at once."""
     query = kind(data=request.query_params.dict())
@@ -57,17 +49,6 @@ def read_query(kind: type[serializers.Serializer[Any]], request: Request) -> Any
     if errors:
         raise ValidationError(errors)
     return query
-
-
-def refuse_body(request: Request) -> None:
-    """A verb takes no fields: what somebody sends in the belief that it counts is an error."""
-    body = request.data
-    if body is None or (isinstance(body, Mapping) and not body):
-        return
-    unknown = [serializers.ErrorDetail("Unknown field", code="not_echoed")]
-    if isinstance(body, Mapping):
-        raise ValidationError(dict.fromkeys(body, unknown))
-    raise ValidationError({"body": ["This call takes no body"]})
 
 
 def find_endpoint(request: Request, public_id: str) -> Endpoint:

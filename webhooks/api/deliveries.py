@@ -10,15 +10,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
+from accounts.rest.authentication import caller_of
 from accounts.rest.idempotency import idempotent
+from core.request_bodies import refuse_body
 from webhooks import lanes
 from webhooks.api import documentation
 from webhooks.api.answers import DeliveryDetails, DeliveryList, DeliveryWithAttempts
 from webhooks.api.common import (
-    caller_of,
     find_delivery,
     find_endpoint,
-    refuse_body,
     translated_errors,
 )
 from webhooks.api.filters import DeliveryFilter

@@ -11,9 +11,11 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from accounts import webhook_secrets
+from accounts.rest.authentication import caller_of
 from accounts.rest.idempotency import idempotent
 from accounts.scopes import Scope
 from core.clock import database_now
+from core.request_bodies import refuse_body
 from webhooks import stats
 from webhooks.api import documentation, testing
 from webhooks.api.answers import (
@@ -26,10 +28,8 @@ from webhooks.api.answers import (
 )
 from webhooks.api.common import (
     Conflict,
-    caller_of,
     find_endpoint,
     read_query,
-    refuse_body,
     translated_errors,
 )
 from webhooks.api.filters import EndpointFilter, TestQuery

@@ -6,11 +6,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.rest.authentication import caller_of
 from core import cursors
 from webhooks import feed
 from webhooks.api import documentation
 from webhooks.api.answers import Feed, FeedEvent
-from webhooks.api.common import caller_of, read_query
+from webhooks.api.common import read_query
 from webhooks.api.filters import MOST_FEED, FeedFilter
 
 NOW = "now"

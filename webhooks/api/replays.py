@@ -6,14 +6,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
+from accounts.rest.authentication import caller_of
 from accounts.rest.idempotency import idempotent
+from core.request_bodies import refuse_body
 from webhooks.api import documentation
 from webhooks.api.answers import ReplayDetails, ReplayList
 from webhooks.api.common import (
-    caller_of,
     find_endpoint,
     find_replay,
-    refuse_body,
     translated_errors,
 )
 from webhooks.api.serializers import StartReplay

@@ -8,22 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from devtools.benchmarks.http.measure import FLOOR, GET, LIST, OURS, PEER, POST
+from devtools.benchmarks.marked import replace_measured
 from devtools.benchmarks.stats import Spread, ratios
 
 PAGE = "benchmarks-api.md"
-_BEGIN, _END = "<!-- measured: begin -->", "<!-- measured: end -->"
 _NAMES = {OURS: "novitai", PEER: "FastAPI + psycopg", FLOOR: "pgbench"}
 _GOALS = {POST: 1.0, GET: 1.0}
 
 
 def write(found: Mapping[str, Any], folder: Path) -> Path:
-    """Replace the measured part of the page; creates the page if there is none."""
-    path = folder / PAGE
-    text = path.read_text() if path.exists() else f"# The API, measured\n\n{_BEGIN}\n{_END}\n"
-    head, _, rest = text.partition(_BEGIN)
-    _, _, tail = rest.partition(_END)
-    path.write_text(f"{head}{_BEGIN}\n{measured(found)}\n{_END}{tail}")
-    return path
+    """Replace the measured part of the page."""
+    return replace_measured(folder / PAGE, "The API, measured", measured(found))
 
 
 def measured(found: Mapping[str, Any]) -> str:

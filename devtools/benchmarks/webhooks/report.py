@@ -8,18 +8,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from devtools.benchmarks.marked import replace_measured
+
 PAGE = "benchmarks-webhooks.md"
-_BEGIN, _END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
 def write(found: Mapping[str, Any], folder: Path) -> Path:
-    """Replace the measured part of the page; creates the page if there is none."""
-    path = folder / PAGE
-    text = path.read_text() if path.exists() else f"# Webhooks, measured\n\n{_BEGIN}\n{_END}\n"
-    head, _, rest = text.partition(_BEGIN)
-    _, _, tail = rest.partition(_END)
-    path.write_text(f"{head}{_BEGIN}\n{measured(found)}\n{_END}{tail}")
-    return path
+    """Replace the measured part of the page."""
+    return replace_measured(folder / PAGE, "Webhooks, measured", measured(found))
 
 
 def measured(found: Mapping[str, Any]) -> str:
