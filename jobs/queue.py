@@ -147,6 +147,18 @@ def ensure_recurring() -> None:
         hasten([f"recurring:{each.name}" for each in recurring if each.runs_at_start])
 
 
+def lock_live(dedupe_keys: Sequence[str]) -> None:
+    """Lock the live jobs of these keys in the order of their ids, as workers do. For transactions
+    that enqueue several keys that may be live: each would be locked as it comes.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT FROM jobs_job WHERE dedupe_key = ANY(%s)"
+            " AND status IN ('pending', 'processing') ORDER BY id FOR UPDATE",
+            [list(dedupe_keys)],
+        )
+
+
 def hasten(dedupe_keys: Sequence[str]) -> int:
     """Make these pending rows due now; returns how many. Skips locked ones: they are being claimed
     already.

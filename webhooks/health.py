@@ -37,7 +37,8 @@ def note(records: Mapping[int, Record], now: datetime) -> None:
     """Write the results of a batch, by endpoint pk; needs a transaction with the jobs locked."""
     due = [pk for pk, record in records.items() if record.failed or record.is_gone]
     due += list(_worth_writing([pk for pk in records if pk not in due], now))
-    rows = Endpoint.objects.select_for_update(of=["self"]).select_related("project")
+    # Without the key: writers of messages hold it while they wait for the lane's job.
+    rows = Endpoint.objects.select_for_update(of=["self"], no_key=True).select_related("project")
     for endpoint in rows.filter(pk__in=due).order_by("pk"):
         _note(endpoint, records[endpoint.pk], now)
 

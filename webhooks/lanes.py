@@ -114,6 +114,11 @@ def enqueue(
     return queue.enqueue(**_job(lane, endpoint, priority, request_id))
 
 
+def lock(chosen: Sequence[Lane]) -> None:
+    """Lock the jobs of lanes that are enqueued next, in the order in which workers lock them."""
+    queue.lock_live([lane.dedupe_key for lane in chosen])
+
+
 def new_job(endpoint: Endpoint, subject: str, *, request_id: str) -> Job:
     """Unsaved job of a lane that cannot exist yet, since its subject is new."""
     return queue.new_job(**_job(Lane(endpoint.public_id, subject), endpoint, None, request_id))
@@ -165,15 +170,13 @@ def enqueue_stranded(rows: Iterable[Delivery]) -> int:
 
 
 def enqueue_all(endpoint: Endpoint) -> None:
-    """Enqueue the lanes of an endpoint that will receive again. Those beyond the first thousand are
-    found by the recurring job.
+    """Start the lanes of an endpoint that will receive again: those with a live job are due now,
+    the others get one. Lanes beyond the first thousand are found by the recurring job.
     """
+    hasten(endpoint)
     rows = Delivery.objects.filter(endpoint=endpoint, status=DeliveryStatus.PENDING)
-    rows = rows.order_by("endpoint_id", "subject", "is_replay").distinct(
-        "endpoint_id", "subject", "is_replay"
-    )
-    for row in rows[:1_000]:
-        enqueue(endpoint, row.subject, is_replay=row.is_replay)
+    rows = rows.select_related("endpoint__project").order_by("endpoint_id", "subject", "is_replay")
+    enqueue_stranded(rows.distinct("endpoint_id", "subject", "is_replay")[:1_000])
 
 
 def hasten(endpoint: Endpoint, *, limit: int = 1_000) -> int:

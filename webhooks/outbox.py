@@ -14,6 +14,7 @@ from egress.webhooks.urls import receiver_of
 from jobs.models import Job
 from jobs.queue import CHANNEL
 from webhooks import event_types, lanes
+from webhooks.lanes import Lane
 from webhooks.messages import EndpointFacts, EndpointMessage
 from webhooks.models import Delivery, Endpoint, EndpointKind, Message
 
@@ -50,8 +51,11 @@ class Outgoing:
 
     def enqueue(self) -> None:
         """Enqueue the lanes' jobs; call it after the rows are written, in their transaction."""
+        subject = self.message.subject
+        if len(self.busy) > 1:
+            lanes.lock([Lane(endpoint.public_id, subject) for endpoint in self.busy])
         for endpoint in self.busy:
-            lanes.enqueue(endpoint, self.message.subject, request_id=self.message.request_id)
+            lanes.enqueue(endpoint, subject, request_id=self.message.request_id)
 
 
 def compose(draft: Draft) -> Outgoing:

@@ -122,7 +122,7 @@ def _audit(
 
 def _change_receiver(instance: Instance) -> None:
     """Pending messages go to the new receiver, or are cancelled without one."""
-    rows = Endpoint.objects.existing().select_for_update()
+    rows = Endpoint.objects.existing().select_related("project")
     endpoint = rows.filter(kind=EndpointKind.INSTANCE, subject=instance.public_id).first()
     if endpoint is None:
         return

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 import pytest
+from django.db import connection, transaction
 from django.db.models import F
 
 from accounts.models import Project
@@ -12,7 +14,9 @@ from core.clock import database_now
 from jobs.models import Job
 from tests.instances.handlers.conftest import Service
 from tests.instances.handlers.webhook_receiver import Receiver, answer
+from tests.jobs.conftest import in_thread
 from tests.webhooks.conftest import Publish, make_endpoint, run, statuses
+from webhooks import health
 from webhooks.models import Delivery, Endpoint, Message
 
 pytestmark = pytest.mark.django_db
@@ -133,3 +137,30 @@ def test_a_failure_at_one_endpoint_holds_up_no_other(
     both = {*map(tuple, (statuses(endpoint), statuses(other)))}
     assert both == {("pending", "pending"), ("delivered", "delivered")}
     assert Delivery.objects.filter(status="pending", attempts=0).count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_health_of_an_endpoint_is_written_while_a_message_for_it_is(
+    publish: Publish, endpoint: Endpoint
+) -> None:
+    """The writer of the message may wait for the job whose attempt is written here."""
+    written, noted = threading.Event(), threading.Event()
+
+    def write() -> bool:
+        with transaction.atomic():
+            publish()
+            written.set()
+            noted.wait(10)
+        return True
+
+    thread = threading.Thread(target=lambda: in_thread(write))
+    thread.start()
+    assert written.wait(10)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL lock_timeout = '2s'")
+        record = health.Record(failed=True, last_error="the endpoint answered 503")
+        health.note({endpoint.pk: record}, database_now())
+    noted.set()
+    thread.join(timeout=20)
+    endpoint.refresh_from_db()
+    assert endpoint.failing_since is not None

@@ -7,11 +7,14 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import connection, transaction
 
+from core.clock import database_now
 from jobs.handler import Handler, Resolved, WorkItem
 from jobs.models import Job
 from jobs.outcomes import Again, Outcome
 from webhooks import lanes
+from webhooks.models import Delivery
 from webhooks.owner import owner
+from webhooks.services.endpoints import cancel_pending
 
 PAUSE = timedelta(minutes=1)
 # While more is left.
@@ -29,6 +32,7 @@ class PruneWebhooks(Handler[None, None]):
         if held := owner().paused(jobs):
             return held
         lanes.enqueue_stranded(lanes.stranded()[:MOST_LANES])
+        _cancel_for_deleted()
         pause = PAUSE if prune(seconds=RUN_SECONDS) else SHORT_PAUSE
         return [Resolved({job.pk: Again(pause) for job in jobs})]
 
@@ -37,6 +41,13 @@ class PruneWebhooks(Handler[None, None]):
 
     def apply(self, jobs: Sequence[Job], work: None, result: None) -> Mapping[int, Outcome]:
         return {job.pk: Again(PAUSE) for job in jobs}
+
+
+def _cancel_for_deleted() -> None:
+    """What was written for an endpoint while it was deleted."""
+    gone = Delivery.objects.filter(status="pending", endpoint__deleted_at__isnull=False)
+    chosen = list(gone.values_list("pk", flat=True)[:BATCH_ROWS])
+    cancel_pending(Delivery.objects.filter(pk__in=chosen), database_now())
 
 
 def prune(*, seconds: float) -> bool:

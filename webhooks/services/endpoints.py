@@ -5,12 +5,13 @@ Lock order: jobs of lanes first, then endpoints, then deliveries.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts import audit
 from accounts.models import Project
@@ -99,10 +100,12 @@ def _enable(row: Endpoint, is_enabled: bool | None) -> None:
         row.disabled_at, row.disabled_reason = database_now(), DISABLED_BY_REQUEST
 
 
-def change_url(row: Endpoint, url: str) -> None:
-    """Give a locked endpoint another URL, which starts without failures; a disabled one receives
-    again. What waits is sent by the next run of the lanes.
+def change_url(endpoint: Endpoint, url: str) -> None:
+    """Give an endpoint of one subject another URL, which starts without failures; a disabled one
+    receives again. What waits is sent now. In the caller's transaction.
     """
+    lanes.enqueue(endpoint, endpoint.subject)
+    row = _locked(endpoint)
     row.url, row.origin = url, origin_of(url)
     row.failing_since = row.failing_told_at = row.disabled_at = None
     row.is_enabled, row.disabled_reason = True, ""
@@ -112,20 +115,27 @@ def change_url(row: Endpoint, url: str) -> None:
 def delete(endpoint: Endpoint, *, actor: str) -> None:
     """Delete an endpoint; what waits for it is cancelled."""
     with transaction.atomic():
-        row = _locked(endpoint)
-        end(row)
+        row = end(endpoint)
         _audit("webhook.delete", row, actor)
 
 
-def end(row: Endpoint) -> None:
-    """Mark a locked endpoint as deleted and cancel its pending deliveries."""
+def end(endpoint: Endpoint) -> Endpoint:
+    """Cancel the pending deliveries of an endpoint and mark it as deleted, in this order, in the
+    caller's transaction. What is written for it meanwhile is cancelled by the recurring job.
+    """
     now = database_now()
+    cancel_pending(Delivery.objects.filter(endpoint=endpoint), now)
+    row = _locked(endpoint)
     row.deleted_at, row.is_enabled = now, False
     row.secret = row.previous_secret = row.basic_auth = ""
     row.headers = {}
     row.save()
-    pending = Delivery.objects.filter(endpoint=row, status=DeliveryStatus.PENDING)
-    pending.update(
+    return row
+
+
+def cancel_pending(rows: QuerySet[Delivery], now: datetime) -> None:
+    """Cancel what waits for a deleted endpoint."""
+    rows.filter(status=DeliveryStatus.PENDING).update(
         status=DeliveryStatus.CANCELLED,
         ended_at=now,
         next_attempt_at=None,
@@ -163,7 +173,8 @@ def rotate_secret(endpoint: Endpoint, *, overlap: timedelta, actor: str) -> Endp
 
 
 def _locked(endpoint: Endpoint) -> Endpoint:
-    rows = Endpoint.objects.select_for_update(of=["self"]).select_related("project")
+    rows = Endpoint.objects.select_for_update(of=["self"], no_key=True)
+    rows = rows.select_related("project")
     return rows.existing().get(pk=endpoint.pk)
 
 
