@@ -9,6 +9,7 @@ completer thread writes finished items (``completer``), a heartbeat thread exten
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent import futures
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -94,7 +95,7 @@ class Executor:
         """
         shared_memory.worker_is_active()
         asked = all_types() if of is None else of
-        types = [each for each in asked if self._has_room(each)]
+        types = [sized for each in asked if (sized := self._sized(each)) is not None]
         try:
             claimed = self._claimer.claim(types) if types else Claimed()
         except Error as error:
@@ -110,12 +111,20 @@ class Executor:
             counters.try_to_count(counters.LEASES_LAPSED, claimed.lapsed)
         return claimed
 
-    def _has_room(self, job_type: JobType) -> bool:
-        most = max(MOST_BATCHES * job_type.batch_size, 2 * self._threads)
+    def _sized(self, asked: JobType) -> JobType | None:
+        """The type with the batch that this process has room for; None if it has none.
+
+        Of a fair type what is claimed begins at once: it must not wait for threads that hang. And
+        the last free threads are used: a whole batch may be free in no process.
+        """
+        job_type = get_type(asked.name)
+        live = self.live.count(job_type.name)
         if job_type.is_fair:
-            # What is claimed begins at once: it must not wait for threads that hang.
-            most = max(min(self._threads, job_type.max_in_flight), job_type.batch_size)
-        return self.live.count(job_type.name) <= most - job_type.batch_size
+            room = min(self._threads, job_type.max_in_flight) - live
+            batch = min(job_type.batch_size, room)
+            return replace(job_type, batch_size=batch) if batch > 0 else None
+        most = max(MOST_BATCHES * job_type.batch_size, 2 * self._threads)
+        return job_type if live <= most - job_type.batch_size else None
 
     def work(self, batch: Sequence[Job]) -> None:
         """Load a batch of one type, or a single suspect, and submit its work items."""

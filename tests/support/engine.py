@@ -95,7 +95,7 @@ class DrivenExecutor(Executor):
 
 def run_due() -> list[str]:
     """Claim what is due and run it once; the types that ran, in order."""
-    executor = DrivenExecutor(threads=4, name="test")
+    executor = DrivenExecutor(threads=64, name="test")
     ran = executor.run_once()
     executor.complete()
     return ran

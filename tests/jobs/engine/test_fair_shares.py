@@ -14,7 +14,7 @@ from jobs.engine.slow_keys import SlowKeys
 from jobs.models import Job, SlowKey
 from tests.jobs.conftest import Register
 from tests.jobs.rows import SECOND, add, claim
-from tests.support.engine import database_time
+from tests.support.engine import DrivenExecutor, database_time
 
 pytestmark = pytest.mark.django_db
 CAP = 16
@@ -167,3 +167,17 @@ def test_another_process_clears_a_key_too() -> None:
     SlowKeys().note([("noop", "1|a", 5.0)])
     SlowKeys().note([("noop", "1|a", 0.1)])
     assert not SlowKey.objects.exists()
+
+
+# A process
+
+
+def test_a_process_uses_its_last_free_threads(register: Register, cluster: None) -> None:
+    """With a batch free in no process nobody would be served, while places are free."""
+    register("noop", batch_size=8, max_in_flight=CAP, is_fair=True)
+    for number in range(12):
+        add_of(f"{number}|a")
+    executor = DrivenExecutor(threads=10)
+    assert [len(batch) for batch in executor.claim().batches] == [8]
+    assert [len(batch) for batch in executor.claim().batches] == [2]
+    assert executor.claim().batches == ()
