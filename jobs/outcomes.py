@@ -22,11 +22,15 @@ class Again:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """The attempt failed. ``after`` replaces the type's backoff (e.g. a Retry-After header)."""
+    """The attempt failed. ``after`` replaces the type's backoff (e.g. a Retry-After header).
+
+    ``keeps_delay``: also if the same work was enqueued meanwhile; else it runs again at once.
+    """
 
     error: str
     after: timedelta | None = None
     traceback: str = ""
+    keeps_delay: bool = False
 
 
 @dataclass(frozen=True, slots=True)

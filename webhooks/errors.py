@@ -31,6 +31,18 @@ class TooManyEndpoints(WebhookError):
     code = "WEBHOOK_LIMIT_REACHED"
 
 
+class TooManyReplays(WebhookError):
+    """As many replays of the endpoint run as may."""
+
+    code = "REPLAY_LIMIT_REACHED"
+
+
+class BelongsToInstance(WebhookError):
+    """The endpoint of a ``webhookUrl`` is removed by removing that."""
+
+    code = "BELONGS_TO_INSTANCE"
+
+
 class RotationRefused(WebhookError):
     """The secret cannot be rotated now."""
 

@@ -20,6 +20,9 @@ logger = structlog.get_logger(__name__)
 
 # A success is written again after this time only: every delivery would write the row.
 SUCCESS_GRAIN = timedelta(minutes=1)
+# A success after a shorter series of failures is no recovery: a receiver that refuses some messages
+# would get these again at each success, until their attempts are used up.
+OUTAGE = timedelta(minutes=1)
 GONE = "It answered 410 Gone."
 
 
@@ -70,7 +73,8 @@ def _recover(endpoint: Endpoint, now: datetime) -> None:
         return
     told = endpoint.failing_told_at
     endpoint.failing_since = endpoint.failing_told_at = None
-    lanes.hasten(endpoint)
+    if now - since >= OUTAGE:
+        lanes.hasten(endpoint)
     if told is not None:
         data = described(endpoint, failingSince=since)
         outbox.tell(event_types.RECOVERED.name, endpoint.project, endpoint, data, now=now)

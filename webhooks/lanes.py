@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from django.db import connection
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Case, Exists, F, OuterRef, QuerySet, Value, When
+from django.db.models.functions import Concat
 
 from jobs import queue
 from jobs.models import Job, JobPriority
@@ -119,6 +120,12 @@ def lock(chosen: Sequence[Lane]) -> None:
     queue.lock_live([lane.dedupe_key for lane in chosen])
 
 
+def lock_subject(subject: str) -> None:
+    """Lock the live jobs of all lanes of a subject, in the order in which workers lock them."""
+    jobs = Job.objects.live().filter(subject=subject, type=JOB_TYPE).order_by("id")
+    list(jobs.select_for_update().values_list("id", flat=True))
+
+
 def new_job(endpoint: Endpoint, subject: str, *, request_id: str) -> Job:
     """Unsaved job of a lane that cannot exist yet, since its subject is new."""
     return queue.new_job(**_job(Lane(endpoint.public_id, subject), endpoint, None, request_id))
@@ -148,25 +155,24 @@ def stranded() -> QuerySet[Delivery]:
 
     There are none unless an operator removed a job or a disabled endpoint was enabled.
     """
-    pending = Delivery.objects.filter(
-        status=DeliveryStatus.PENDING, endpoint__is_enabled=True, endpoint__deleted_at=None
-    )
-    return (
-        pending.select_related("endpoint__project")
-        .order_by("endpoint_id", "subject", "is_replay")
-        .distinct("endpoint_id", "subject", "is_replay")
-    )
+    enabled = Delivery.objects.filter(endpoint__is_enabled=True, endpoint__deleted_at=None)
+    return _without_job(enabled)
 
 
-def enqueue_stranded(rows: Iterable[Delivery]) -> int:
-    """Enqueue the missing jobs of these deliveries' lanes; returns how many."""
-    chosen = list(rows)
-    keys = {Lane.of(row).dedupe_key for row in chosen}
-    live = set(Job.objects.live().filter(dedupe_key__in=keys).values_list("dedupe_key", flat=True))
-    missing = [row for row in chosen if Lane.of(row).dedupe_key not in live]
-    for row in missing:
+def _without_job(rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
+    kind = Case(When(is_replay=True, then=Value("replay:")), default=Value("lane:"))
+    key = Concat(kind, F("endpoint__public_id"), Value(":"), F("subject"))
+    live = Job.objects.live().filter(dedupe_key=OuterRef("key"))
+    rows = rows.filter(status=DeliveryStatus.PENDING).annotate(key=key).filter(~Exists(live))
+    rows = rows.select_related("endpoint__project")
+    columns = ("endpoint_id", "subject", "is_replay")
+    return rows.order_by(*columns).distinct(*columns)
+
+
+def enqueue_stranded(rows: Iterable[Delivery]) -> None:
+    """Enqueue the missing jobs of these deliveries' lanes."""
+    for row in rows:
         enqueue(row.endpoint, row.subject, is_replay=row.is_replay)
-    return len(missing)
 
 
 def enqueue_all(endpoint: Endpoint) -> None:
@@ -175,8 +181,7 @@ def enqueue_all(endpoint: Endpoint) -> None:
     """
     hasten(endpoint)
     rows = Delivery.objects.filter(endpoint=endpoint, status=DeliveryStatus.PENDING)
-    rows = rows.select_related("endpoint__project").order_by("endpoint_id", "subject", "is_replay")
-    enqueue_stranded(rows.distinct("endpoint_id", "subject", "is_replay")[:1_000])
+    enqueue_stranded(_without_job(rows)[:1_000])
 
 
 def hasten(endpoint: Endpoint, *, limit: int = 1_000) -> int:

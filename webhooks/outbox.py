@@ -139,7 +139,11 @@ def _receivers(draft: Draft, own: Endpoint | None) -> Sequence[Endpoint]:
     found = Endpoint.objects.receiving(draft.project.pk, draft.subject).select_related("project")
     others = [each for each in found if each.kind != EndpointKind.INSTANCE]
     chosen = [each for each in others if event_types.is_subscribed(each.event_types, draft.type)]
-    if own is not None and own.is_enabled and event_types.is_subscribed((), draft.type):
+    if (
+        own is not None
+        and own.is_enabled
+        and event_types.is_subscribed(own.event_types, draft.type)
+    ):
         chosen.insert(0, own)
     return chosen
 

@@ -16,6 +16,7 @@ from instances.lifecycle.transitions import record_event
 from instances.models import Instance
 from instances.services.limits import check_runtime
 from instances.services.versions import check_version
+from webhooks import lanes
 from webhooks.models import Endpoint, EndpointKind
 from webhooks.services import endpoints
 
@@ -122,6 +123,8 @@ def _audit(
 
 def _change_receiver(instance: Instance) -> None:
     """Pending messages go to the new receiver, or are cancelled without one."""
+    # Before any row of an endpoint: the event's message waits for these jobs, too.
+    lanes.lock_subject(instance.public_id)
     rows = Endpoint.objects.existing().select_related("project")
     endpoint = rows.filter(kind=EndpointKind.INSTANCE, subject=instance.public_id).first()
     if endpoint is None:

@@ -100,34 +100,44 @@ WITH RECURSIVE busy AS MATERIALIZED (
     LEFT JOIN keys ON keys.type = c.type AND keys.fair_key = c.fair_key
 
 -- 8. The turn of each row within its project, and among all rows of slow keys. A project may have
---    as many rows at work as places are free, whatever the number of its keys. Slow ones have a
---    limit of their own for all projects together; those above it (keys that were not known as
---    slow when they began) count for their project.
+--    as many rows at work as places are free, whatever the number of its keys. Slow keys have a
+--    limit of their own for all projects together, half of what is left of it for one project, and
+--    one place for a project that has none. What a project holds beyond (a second row of a slow
+--    key, more slow keys than the limit) counts as its other rows do.
 ), of_projects AS (
     SELECT *, row_number() OVER (
             PARTITION BY type, is_slow, project ORDER BY turn, attempts > 0, priority DESC, run_at
-        ) AS project_turn,
-        row_number() OVER (PARTITION BY type, is_slow ORDER BY turn, priority DESC, run_at)
-            AS class_turn
+        ) AS project_turn
     FROM of_keys
     WHERE turn + at_work <= CASE WHEN is_slow THEN 1 ELSE greatest(free, 1) END
-), shared AS (
-    SELECT r.* FROM of_projects r
+), at_work AS MATERIALIZED (
+    SELECT keys.type, keys.project,
+        coalesce(sum(keys.n) FILTER (WHERE slow.fair_key IS NULL), 0) AS n,
+        coalesce(sum(keys.n) FILTER (WHERE slow.fair_key IS NOT NULL), 0) AS slow_n,
+        count(slow.fair_key) AS slow_keys
+    FROM keys
+    LEFT JOIN slow ON slow.type = keys.type AND slow.fair_key = keys.fair_key
+    GROUP BY keys.type, keys.project
+), allowed AS (
+    SELECT r.*, coalesce(p.slow_keys, 0) AS slow_keys, coalesce(s.slow_keys, 0) AS all_slow_keys
+    FROM of_projects r
+    LEFT JOIN at_work p ON p.type = r.type AND p.project = r.project
     LEFT JOIN (
-        SELECT keys.type, keys.project,
-            coalesce(sum(keys.n) FILTER (WHERE slow.fair_key IS NULL), 0) AS n,
-            coalesce(sum(keys.n) FILTER (WHERE slow.fair_key IS NOT NULL), 0) AS slow_n
-        FROM keys
-        LEFT JOIN slow ON slow.type = keys.type AND slow.fair_key = keys.fair_key
-        GROUP BY keys.type, keys.project
-    ) p ON p.type = r.type AND p.project = r.project
-    LEFT JOIN (
-        SELECT keys.type, sum(keys.n) AS n FROM keys JOIN slow USING (type, fair_key)
-        GROUP BY keys.type
+        SELECT type, sum(slow_keys) AS slow_keys FROM at_work GROUP BY type
     ) s ON s.type = r.type
-    WHERE CASE WHEN r.is_slow THEN r.class_turn + coalesce(s.n, 0) <= r.slow_most
-               ELSE r.project_turn + coalesce(p.n + greatest(p.slow_n - r.slow_most, 0), 0)
-                   <= greatest(r.free, 1) END
+    WHERE r.project_turn + CASE WHEN r.is_slow THEN coalesce(p.slow_keys, 0)
+        ELSE coalesce(p.n + greatest(p.slow_n - least(p.slow_keys, r.slow_most), 0), 0) END
+        <= CASE WHEN r.is_slow THEN greatest(r.slow_most - coalesce(s.slow_keys, 0), 1)
+                ELSE greatest(r.free, 1) END
+), shared AS (
+    SELECT * FROM (
+        SELECT *, row_number() OVER (
+            PARTITION BY type, is_slow ORDER BY project_turn, priority DESC, run_at
+        ) AS class_turn
+        FROM allowed
+    ) a
+    WHERE NOT is_slow OR class_turn + all_slow_keys <= slow_most
+        OR (slow_keys = 0 AND project_turn = 1)
 
 -- 9. As many of each type as it has room for: first those that have waited longest, within the
 --    share for them, then by priority, turn and due time.

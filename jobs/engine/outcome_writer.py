@@ -37,14 +37,14 @@ WHERE id = ANY(%s::bigint[])
 _PENDING_AGAIN = """
 UPDATE jobs_job j SET
     status = 'pending',
-    run_at = CASE WHEN j.rerun THEN clock_timestamp()
+    run_at = CASE WHEN j.rerun AND NOT o.keeps_delay THEN clock_timestamp()
                   ELSE coalesce(o.at, clock_timestamp() + o.after) END,
     attempts = greatest(j.attempts - o.taken_back, 0),
     error = coalesce(o.error, j.error), errors = coalesce(o.errors::jsonb, j.errors),
     rerun = false, is_suspect = j.is_suspect AND o.taken_back = 1,
     lease_token = NULL, lease_expires_at = NULL
-FROM unnest(%s::bigint[], %s::interval[], %s::timestamptz[], %s::int[], %s::text[], %s::text[])
-    AS o(id, after, at, taken_back, error, errors)
+FROM unnest(%s::bigint[], %s::interval[], %s::timestamptz[], %s::int[], %s::text[], %s::text[],
+    %s::bool[]) AS o(id, after, at, taken_back, error, errors, keeps_delay)
 WHERE j.id = o.id
 """
 
@@ -59,6 +59,7 @@ class _Pending:
     taken_back: int = 0
     error: str | None = None
     errors: str | None = None
+    keeps_delay: bool = False
 
 
 def write_outcomes(jobs: Mapping[int, Job], outcomes: Mapping[int, Outcome]) -> None:
@@ -151,6 +152,7 @@ def _retried(job: Job, outcome: Retry) -> _Pending:
         outcome.after if outcome.after is not None else policy.delay(job.attempts),
         error=outcome.error,
         errors=json.dumps(_history(job, outcome.error, outcome.traceback)),
+        keeps_delay=outcome.keeps_delay,
     )
 
 
@@ -183,6 +185,7 @@ def _write_pending(rows: list[_Pending]) -> None:
                 [row.taken_back for row in rows],
                 [row.error for row in rows],
                 [row.errors for row in rows],
+                [row.keeps_delay for row in rows],
             ],
         )
     # Rows may be due at once, or before the time that the brokers wait for.

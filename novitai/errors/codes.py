@@ -101,6 +101,16 @@ CODES: dict[str, Code] = {
         "The webhook endpoint is disabled or deleted.",
         suggestion="Enable it with PATCH /api/webhooks/{id}, then send the request again.",
     ),
+    "REPLAY_LIMIT_REACHED": Code(
+        409,
+        "As many replays of this endpoint run as may.",
+        suggestion="Wait until one has completed, or cancel one.",
+    ),
+    "BELONGS_TO_INSTANCE": Code(
+        409,
+        "The endpoint belongs to the webhookUrl of an instance.",
+        suggestion="Remove the webhookUrl: PATCH /api/instances/{id}; or disable the endpoint.",
+    ),
     "ROTATION_IN_PROGRESS": Code(
         409,
         "The former secret still signs.",

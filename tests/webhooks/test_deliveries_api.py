@@ -222,6 +222,30 @@ def test_the_same_replay_is_not_begun_twice(
     assert len(api.get("/api/replays").json()["replays"]) == 2
 
 
+def test_only_a_few_replays_of_an_endpoint_run(
+    publish: Publish, api: Client, endpoint: Endpoint
+) -> None:
+    for number in range(5):
+        start(api, endpoint, since=f"2020-01-0{number + 1}T00:00:00Z")
+    path = f"/api/webhooks/{endpoint.public_id}/replay"
+    response = post(api, path, {"since": "2021-01-01T00:00:00Z"})
+    assert error_of(response, 409)["code"] == "REPLAY_LIMIT_REACHED"
+
+
+def test_a_replay_to_an_endpoint_of_latest_states_sends_every_message(
+    service: Service, receiver: Receiver, publish: Publish, api: Client, project: Project
+) -> None:
+    endpoint = make_endpoint(project, on_backlog="latest")
+    for type_ in ("instance.starting", "instance.running"):
+        publish(type_=type_)
+    run(service)
+    Message.objects.update(created_at="2026-01-01T00:00:00Z")
+    receiver.got.clear()
+    start(api, endpoint)
+    finish(service)
+    assert receiver.types == ["instance.starting", "instance.running"]
+
+
 def test_a_cancelled_replay_sends_nothing_more(
     service: Service, receiver: Receiver, publish: Publish, api: Client, endpoint: Endpoint
 ) -> None:

@@ -155,7 +155,7 @@ def test_a_patch_changes_what_it_names(api: Client) -> None:
     path = f"{PATH}/{shown['id']}"
     changed = patch(api, path, {"url": "https://b.example/", "onBacklog": "latest"}).json()
     assert (changed["receiver"], changed["onBacklog"]) == ("https://b.example", "latest")
-    assert (changed["description"], changed["headerNames"]) == ("old", ["X"])
+    assert (changed["description"], changed["headerNames"]) == ("old", [])
     cleared = patch(api, path, {"description": None, "headers": None}).json()
     assert ("description" in cleared, cleared["headerNames"]) == (False, [])
     assert error_of(patch(api, path, {"signature": "v1a"}), 400)
@@ -259,6 +259,24 @@ def test_the_endpoint_of_a_webhook_url_has_no_secret_to_rotate(
     assert api.get(PATH).json()["endpoints"] == []
     error = error_of(post(api, f"{PATH}/{listed[0]['id']}/rotate-secret"), 409)
     assert error["code"] == "SIGNS_WITH_PROJECT_SECRET"
+
+
+def test_the_endpoint_of_a_webhook_url_is_not_deleted_apart_from_it(
+    api: Client, service: Service
+) -> None:
+    service.create(webhook_url=URL)
+    path = f"{PATH}/{Endpoint.objects.get().public_id}"
+    assert error_of(api.delete(path), 409)["code"] == "BELONGS_TO_INSTANCE"
+    assert patch(api, path, {"enabled": False}).status_code == 200
+
+
+def test_another_host_does_not_get_the_access_to_the_former_one(api: Client) -> None:
+    shown = made(api, headers={"X-Key": "k3y"}, basicAuth={"username": "u", "password": "p4ss"})
+    path = f"{PATH}/{shown['id']}"
+    same = patch(api, path, {"url": "https://hooks.example.com/b"}).json()
+    assert (same["headerNames"], same["hasBasicAuth"]) == (["X-Key"], True)
+    other = patch(api, path, {"url": "https://mine.example/", "headers": {"X-New": "1"}}).json()
+    assert (other["headerNames"], other["hasBasicAuth"]) == (["X-New"], False)
 
 
 # Test messages and figures

@@ -15,6 +15,7 @@ from jobs.models import Job
 from tests.instances.handlers.conftest import Service
 from tests.instances.handlers.webhook_receiver import Receiver, answer
 from tests.jobs.conftest import in_thread
+from tests.support.engine import run_due
 from tests.webhooks.conftest import Publish, make_endpoint, run, statuses
 from webhooks import health
 from webhooks.models import Delivery, Endpoint, Message
@@ -105,11 +106,27 @@ def test_the_first_success_sends_all_that_waits_for_a_retry(
     run(service)
     first, second = Job.objects.filter(type="deliver_webhooks").order_by("id")
     Job.objects.filter(pk=first.pk).update(run_at=database_now())
-    from tests.support.engine import run_due
-
+    fails_since(endpoint, timedelta(minutes=2))
     run_due()
     second.refresh_from_db()
     assert second.run_at <= database_now()
+
+
+def test_a_success_between_failures_repeats_nothing_before_its_time(
+    service: Service, receiver: Receiver, publish: Publish, endpoint: Endpoint
+) -> None:
+    """A receiver that refuses some messages would else get these again at each success."""
+    publish("inst_1")
+    publish("inst_2")
+    receiver.answers = [answer(503), answer(200)]
+    run(service)
+    waiting = Job.objects.get(type="deliver_webhooks", status="pending")
+    assert waiting.run_at > database_now()
+    publish("inst_3")
+    Job.objects.filter(pk=waiting.pk).update(run_at=database_now() + timedelta(hours=1))
+    run_due()
+    waiting.refresh_from_db()
+    assert waiting.run_at > database_now() + timedelta(minutes=50)
 
 
 def test_a_latest_only_endpoint_gets_the_newest_state_and_skips_the_rest(

@@ -12,11 +12,12 @@ from django.db import transaction
 from django.db.models import F
 
 from accounts.models import Project
+from core.clock import database_now
 from jobs import queue
 from jobs.models import Job
 from tests.conftest import Configure
 from tests.instances.handlers.conftest import Service
-from tests.instances.handlers.webhook_receiver import Receiver
+from tests.instances.handlers.webhook_receiver import Receiver, answer
 from tests.jobs.conftest import in_thread
 from tests.webhooks.conftest import Publish, make_endpoint, run, statuses
 from webhooks import outbox
@@ -64,6 +65,19 @@ def test_a_message_written_while_its_lane_is_sent_is_sent_too(
     run(service, times=2)
     assert receiver.types == ["instance.running", "instance.stopped"]
     assert statuses(endpoint) == ["delivered"] * 2
+
+
+def test_a_message_written_during_a_failing_attempt_does_not_shorten_the_pause(
+    service: Service, receiver: Receiver, publish: Publish, endpoint: Endpoint
+) -> None:
+    publish()
+    once = [lambda: publish(type_="instance.stopped")]
+    receiver.meanwhile = lambda: once.pop()() if once else None
+    receiver.answers = [answer(503)]
+    run(service)
+    job = Job.objects.get(type="deliver_webhooks")
+    assert (job.status, job.rerun) == ("pending", False)
+    assert job.run_at > database_now()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -82,7 +82,8 @@ UPDATE: dict[str, Any] = {
     "operation_id": "updateWebhookEndpoint",
     "summary": "Change, disable or enable a webhook endpoint",
     "description": "A merge patch: what is not named stays. Messages that wait go to the new URL; "
-    "enabling sends them at once.",
+    "enabling sends them at once. With a URL of another host, headers and basic auth must be given "
+    "again.",
     "tags": TAG,
     "parameters": [_ENDPOINT_ID],
     "request": UpdateEndpoint,

@@ -81,7 +81,9 @@ class EndpointViewSet(GenericViewSet[Endpoint]):
 
     @extend_schema(**documentation.DELETE)
     def destroy(self, request: Request, id: str) -> Response:  # noqa: A002 - see above
-        endpoints.delete(find_endpoint(request, id), actor=caller_of(request).actor)
+        found = find_endpoint(request, id)
+        with translated_errors():
+            endpoints.delete(found, actor=caller_of(request).actor)
         return Response(status=204)
 
     @extend_schema(**documentation.ROTATE)

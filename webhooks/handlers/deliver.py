@@ -77,7 +77,7 @@ def _wanted(deliveries: Sequence[Delivery], now: datetime) -> Sequence[Delivery]
     endpoint = deliveries[0].endpoint
     if not _receives(endpoint, deliveries[0]):
         return ()
-    if endpoint.on_backlog != BacklogPolicy.LATEST:
+    if endpoint.on_backlog != BacklogPolicy.LATEST or deliveries[0].is_replay:
         return deliveries
     return _without_superseded(deliveries[0], now) or deliveries
 

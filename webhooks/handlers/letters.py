@@ -18,7 +18,7 @@ from webhooks.lanes import Lane
 from webhooks.limits import allowed_networks
 
 # A lane begins no further message after this time, so that others get its place.
-LONGEST_RUN_SECONDS = 5.0
+LONGEST_RUN_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)

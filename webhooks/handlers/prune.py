@@ -45,7 +45,7 @@ class PruneWebhooks(Handler[None, None]):
 
 def _cancel_for_deleted() -> None:
     """What was written for an endpoint while it was deleted."""
-    gone = Delivery.objects.filter(status="pending", endpoint__deleted_at__isnull=False)
+    gone = Delivery.objects.filter(status="pending", endpoint__deleted_at__isnull=False).order_by()
     chosen = list(gone.values_list("pk", flat=True)[:BATCH_ROWS])
     cancel_pending(Delivery.objects.filter(pk__in=chosen), database_now())
 

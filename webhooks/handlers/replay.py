@@ -13,6 +13,7 @@ from jobs.handler import Handler, Resolved, WorkItem
 from jobs.models import Job
 from jobs.outcomes import Again, Done, Outcome
 from webhooks import event_types, lanes
+from webhooks.lanes import Lane
 from webhooks.models import Delivery, DeliveryStatus, Endpoint, Message, Replay, ReplayStatus
 from webhooks.owner import owner
 from webhooks.services.sending import make_pending
@@ -20,7 +21,7 @@ from webhooks.services.sending import make_pending
 # Most deliveries of a replay that wait or are being sent.
 WINDOW = 20
 PAUSE = timedelta(milliseconds=250)
-# While nothing of a full window is received.
+# While nothing more is queued.
 LONG_PAUSE = timedelta(seconds=2)
 _UNDELIVERED = (DeliveryStatus.FAILED, DeliveryStatus.SKIPPED, DeliveryStatus.CANCELLED)
 
@@ -50,7 +51,9 @@ class ReplayWebhooks(Handler[str, None]):
 
 
 def _advance(public_id: str) -> Outcome:
-    replay = Replay.objects.select_related("endpoint__project").filter(public_id=public_id).first()
+    # Locked: what is queued here must be seen by whoever cancels the replay.
+    rows = Replay.objects.select_related("endpoint__project").filter(public_id=public_id)
+    replay = rows.select_for_update(of=["self"], no_key=True).first()
     if replay is None or replay.status != ReplayStatus.RUNNING:
         return Done()
     if replay.endpoint.deleted_at is not None or not replay.endpoint.is_enabled:
@@ -62,7 +65,7 @@ def _advance(public_id: str) -> Outcome:
         return Again(PAUSE)
     if replay.is_all_queued and room == WINDOW:
         return _end(replay, ReplayStatus.COMPLETED)
-    return Again(LONG_PAUSE if room == 0 else PAUSE)
+    return Again(LONG_PAUSE)
 
 
 def _end(replay: Replay, status: ReplayStatus) -> Outcome:
@@ -75,8 +78,7 @@ def _end(replay: Replay, status: ReplayStatus) -> Outcome:
 def _queue(replay: Replay, room: int) -> None:
     messages = list(_messages(replay).order_by("pk")[:room])
     with transaction.atomic(savepoint=False):
-        for message in messages:
-            _again(replay, message)
+        _queue_all(replay, messages)
         replay.queued += len(messages)
         replay.position = messages[-1].pk if messages else replay.position
         replay.is_all_queued = len(messages) < room
@@ -116,21 +118,34 @@ def _subscribed(endpoint: Endpoint) -> Q:
     return ~Q(type__in=opt_in)
 
 
-def _again(replay: Replay, message: Message) -> None:
-    """Make the delivery pending, or write it if the endpoint never had one."""
+def _queue_all(replay: Replay, messages: Sequence[Message]) -> None:
+    """First all jobs, in the order in which workers lock them, then the deliveries."""
     endpoint = replay.endpoint
-    found = Delivery.objects.filter(message=message, endpoint=endpoint).first()
-    subject = found.subject if found else message.subject or message.public_id
-    lanes.enqueue(endpoint, subject, is_replay=True)
-    if found is None:
-        Delivery.objects.create(
-            project=message.project,
+    found = {
+        row.message_id: row
+        for row in Delivery.objects.filter(message__in=messages, endpoint=endpoint)
+    }
+    subjects = {
+        message.pk: found[message.pk].subject
+        if message.pk in found
+        else message.subject or message.public_id
+        for message in messages
+    }
+    chosen = sorted(set(subjects.values()))
+    lanes.lock([Lane(endpoint.public_id, subject, is_replay=True) for subject in chosen])
+    for subject in chosen:
+        lanes.enqueue(endpoint, subject, is_replay=True)
+    make_pending(sorted(row.pk for row in found.values()), replay_id=replay.pk)
+    Delivery.objects.bulk_create(
+        Delivery(
+            project_id=message.project_id,
             message=message,
             endpoint=endpoint,
-            subject=subject,
+            subject=subjects[message.pk],
             type=message.type,
             is_replay=True,
             replay=replay,
         )
-    else:
-        make_pending([found.pk], replay_id=replay.pk)
+        for message in messages
+        if message.pk not in found
+    )

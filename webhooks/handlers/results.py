@@ -55,7 +55,7 @@ def apply(calls: Calls, now: datetime) -> Mapping[int, Outcome]:
         delays = [_take(posted, deliveries, call.work, batch) for posted in call.result]
         if delays and delays[-1] is not None:
             error = call.result[-1].result.error or "not delivered"
-            retries[job.pk] = Retry(error, delays[-1])
+            retries[job.pk] = Retry(error, delays[-1], keeps_delay=True)
         else:
             ended[call.work.lane] = job
     _save(batch.changed)

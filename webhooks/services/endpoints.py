@@ -1,6 +1,6 @@
 """Creates, changes, enables, rotates and deletes endpoints.
 
-Lock order: jobs of lanes first, then endpoints, then deliveries.
+Lock order: jobs of lanes first, then deliveries, then endpoints.
 """
 
 from collections.abc import Mapping
@@ -21,6 +21,7 @@ from egress.webhooks.targets import check_url
 from egress.webhooks.urls import WebhookUrlError, check_webhook_url
 from webhooks import event_types, lanes, limits
 from webhooks.errors import (
+    BelongsToInstance,
     EndpointInvalid,
     RotationRefused,
     SigningSecretRefused,
@@ -34,6 +35,8 @@ from webhooks.owner import owner
 logger = structlog.get_logger(__name__)
 
 LONGEST_OVERLAP = timedelta(days=30)
+# Deliveries that a deletion cancels itself; the recurring job does the rest.
+MOST_CANCELLED = 1_000
 DISABLED_BY_REQUEST = "Disabled by request."
 # Fields that show or open something: the audit only names them.
 _SECRET = frozenset({"url", "headers", "basic_auth"})
@@ -84,12 +87,21 @@ def update(endpoint: Endpoint, spec: EndpointSpec, *, actor: str) -> Endpoint:
         for name, value in fields.items():
             setattr(row, name, value)
         if "url" in fields:
+            _forget_access(row, fields)
             row.origin = origin_of(str(row.url))
             row.failing_since = row.failing_told_at = None
         _enable(row, fields.get("is_enabled"))
         row.save()
         _audit("webhook.update", row, actor, before=before, after=_told(row, fields))
     return row
+
+
+def _forget_access(row: Endpoint, fields: Mapping[str, Any]) -> None:
+    """Another host must not get what was given for the former one."""
+    if origin_of(str(row.url)) == row.origin:
+        return
+    row.headers = fields.get("headers", {})
+    row.basic_auth = fields.get("basic_auth", "")
 
 
 def _enable(row: Endpoint, is_enabled: bool | None) -> None:
@@ -113,7 +125,11 @@ def change_url(endpoint: Endpoint, url: str) -> None:
 
 
 def delete(endpoint: Endpoint, *, actor: str) -> None:
-    """Delete an endpoint; what waits for it is cancelled."""
+    """Delete an endpoint; what waits for it is cancelled. Raises BelongsToInstance."""
+    if endpoint.kind == EndpointKind.INSTANCE:
+        raise BelongsToInstance(
+            f"Endpoint {endpoint.public_id} is the webhookUrl of {endpoint.subject}; remove that."
+        )
     with transaction.atomic():
         row = end(endpoint)
         _audit("webhook.delete", row, actor)
@@ -124,7 +140,9 @@ def end(endpoint: Endpoint) -> Endpoint:
     caller's transaction. What is written for it meanwhile is cancelled by the recurring job.
     """
     now = database_now()
-    cancel_pending(Delivery.objects.filter(endpoint=endpoint), now)
+    waiting = Delivery.objects.filter(endpoint=endpoint, status=DeliveryStatus.PENDING)
+    first = list(waiting.order_by("id").values_list("pk", flat=True)[:MOST_CANCELLED])
+    cancel_pending(Delivery.objects.filter(pk__in=first), now)
     row = _locked(endpoint)
     row.deleted_at, row.is_enabled = now, False
     row.secret = row.previous_secret = row.basic_auth = ""

@@ -10,10 +10,12 @@ from accounts import audit
 from core.clock import database_now
 from jobs import queue
 from jobs.models import JobPriority
-from webhooks.errors import NotDeliverable
+from webhooks.errors import NotDeliverable, TooManyReplays
 from webhooks.models import Delivery, DeliveryStatus, Endpoint, Replay, ReplayStatus
 
 JOB_TYPE = "replay_webhooks"
+# Running replays of an endpoint.
+MOST = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ def start(endpoint: Endpoint, wanted: Range, *, actor: str) -> Replay:
         Endpoint.objects.select_for_update(of=["self"], no_key=True).get(pk=endpoint.pk)
         if (running := _same(endpoint, wanted)) is not None:
             return running
+        if Replay.objects.filter(endpoint=endpoint, status=ReplayStatus.RUNNING).count() >= MOST:
+            raise TooManyReplays(f"Endpoint {endpoint.public_id} has {MOST} running replays.")
         replay = Replay.objects.create(
             project=endpoint.project,
             endpoint=endpoint,

@@ -9,6 +9,7 @@ from core.inserts import insert
 from jobs.models import JobPriority
 from webhooks import event_types, lanes, outbox
 from webhooks.errors import NotDeliverable
+from webhooks.lanes import Lane
 from webhooks.messages import TestFacts, TestMessage
 from webhooks.models import Delivery, DeliveryStatus, Endpoint, Message
 
@@ -41,9 +42,12 @@ def redeliver(delivery: Delivery, *, actor: str) -> Delivery:
     """
     _refuse_disabled(delivery.endpoint)
     with transaction.atomic():
-        waits = delivery.status == DeliveryStatus.PENDING
-        is_replay = delivery.is_replay if waits else True
-        lanes.enqueue(delivery.endpoint, delivery.subject, is_replay=is_replay)
+        # In both lanes: a worker may end this delivery at this moment. A spare job ends by itself.
+        chosen = [False, True] if delivery.status == DeliveryStatus.PENDING else [True]
+        endpoint, subject = delivery.endpoint, delivery.subject
+        lanes.lock([Lane(endpoint.public_id, subject, each) for each in chosen])
+        for each in chosen:
+            lanes.enqueue(endpoint, subject, is_replay=each)
         row = Delivery.objects.select_for_update(of=["self"]).get(pk=delivery.pk)
         if row.status == DeliveryStatus.PENDING:
             lanes.hasten_lane(delivery.endpoint, row)

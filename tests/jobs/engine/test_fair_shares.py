@@ -125,6 +125,16 @@ def test_slow_keys_together_hold_a_fourth_of_the_cap() -> None:
     assert keys(claim()) == {"1|quick": 5}
 
 
+def test_slow_keys_of_one_project_leave_a_place_for_another_slow_one() -> None:
+    for name in [*(f"1|host-{number}" for number in range(12)), "2|b"]:
+        SlowKey.objects.create(type="noop", fair_key=name, until=database_time(60 * SECOND))
+    for number in range(12):
+        add_of(f"1|host-{number}", seconds=60)
+    drain()
+    add_of("2|b", seconds=0)
+    assert keys(drain()) == {"2|b": 1}
+
+
 def test_rows_without_a_key_are_claimed() -> None:
     add_of("", 5)
     assert len(claim()) == 5
